@@ -1,0 +1,1 @@
+"""From a recording to a batch: preprocessing, store, segments, splits, scaling, loader."""

@@ -1,0 +1,65 @@
+"""Batch: the one record that travels from the loader to a solver."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Batch:
+    """Tensors of B windows.
+
+    Attributes:
+        signal: (B, C, T) float32; usually a transposed view, contiguity is not promised.
+        positions: (B, C, 3) float32, metres.
+        channel_mask: (B, C) bool, true where the channel exists.
+        channel_ids: (B, C) int64, row of the study's channel vocabulary.
+        subject, recording: (B,) int64.
+        segment: (B,) int64, row of the segment table.
+        label: (B,) int64 class or float32 value, when there is one.
+        features: name -> (B, F, T').
+        feature_mask: (B, T') bool.
+    """
+
+    signal: Tensor
+    positions: Tensor
+    channel_mask: Tensor
+    channel_ids: Tensor
+    subject: Tensor
+    recording: Tensor
+    segment: Tensor
+    label: Tensor | None = None
+    features: dict[str, Tensor] = field(default_factory=dict)
+    feature_mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        values: dict[str, Any] = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor):
+                value = function(value)
+            elif isinstance(value, dict):
+                value = {name: function(tensor) for name, tensor in value.items()}
+            values[item.name] = value
+        return Batch(**values)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same batch on `device`; asynchronous when pinned and `non_blocking`."""
+        return self._map(lambda t: t.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory, for asynchronous copies to a GPU."""
+        return self._map(lambda t: t.pin_memory())
+
+    def __getitem__(self, index: slice | Tensor) -> Batch:
+        """The windows selected by a slice or an index tensor."""
+        return self._map(lambda t: t[index])

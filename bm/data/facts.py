@@ -1,0 +1,55 @@
+"""DataFacts: what the data tell a model before it is built."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Frozen record of the data a model is built for; saved beside its weights as JSON.
+
+    Attributes:
+        channels: C names in the order of `Batch.signal`.
+        positions: C triples, metres (head coordinates); empty when unknown.
+        kinds: C channel kinds (eeg, meg, seeg, ecog).
+        rate_hz: sampling rate after preprocessing.
+        window_samples: T, samples per window.
+        subjects: names; the index is `Batch.subject`.
+        classes: class names; the index is `Batch.label`.
+        features: dimension F of each target feature.
+        scaler: statistics of the scaling, plain lists by name.
+        simulated: true when any recording was made from equations.
+    """
+
+    channels: tuple[str, ...]
+    rate_hz: float
+    window_samples: int
+    positions: tuple[tuple[float, float, float], ...] = ()
+    kinds: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    features: dict[str, int] = field(default_factory=dict)
+    scaler: dict[str, list[float]] = field(default_factory=dict)
+    simulated: bool = False
+
+    @property
+    def n_channels(self) -> int:
+        """C."""
+        return len(self.channels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DataFacts:
+        """Inverse of `to_dict`, also after a trip through JSON (lists become tuples again)."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        fixed: dict[str, Any] = {k: v for k, v in values.items() if k in known}
+        for name in ("channels", "kinds", "subjects", "classes"):
+            fixed[name] = tuple(fixed.get(name, ()))
+        fixed["positions"] = tuple(tuple(p) for p in fixed.get("positions", ()))
+        return cls(**fixed)

@@ -1,0 +1,40 @@
+"""Mistakes of the user, as opposed to bugs: one clear line, exit code 2, no traceback.
+
+Ground floor: every room may import this module; it imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class UserError(Exception):
+    """Something the user asked for cannot be done; the message says what is wrong and what to do.
+
+    The command-line entry points print the message as one line and exit with code 2.
+    """
+
+    exit_code = 2
+
+
+class RecordingError(UserError):
+    """A recording that cannot be used: `path`, `reason`, and `remedy` (what to do about it)."""
+
+    def __init__(self, path: str | Path, reason: str, remedy: str) -> None:
+        super().__init__(f"{path}: {reason}; {remedy}")
+        self.path, self.reason, self.remedy = str(path), reason, remedy
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint naming the closest of `known`, or all of them when few, or nothing.
+
+    >>> nearest("motr", ["motor", "background"])
+    "; did you mean 'motor'?"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= 20 else ""

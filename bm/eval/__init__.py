@@ -1,0 +1,1 @@
+"""Evaluation of finished experiments: statistics, tables, report."""

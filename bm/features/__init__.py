@@ -1,0 +1,1 @@
+"""What was heard, read or done, as tensors aligned with the signal."""

@@ -1,0 +1,1 @@
+"""Numbers that judge a model, as pure functions, and the `Evaluation` record."""

@@ -1,0 +1,31 @@
+"""Evaluation: what a solver returns for one split, and what tables are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Evaluation:
+    """Result of evaluating one split.
+
+    Attributes:
+        split: train, valid or test.
+        metrics: name -> value over the whole split.
+        chance: name -> value of a model that knows nothing, for the metrics that have one.
+        items: one row per test item (segment, recording, subject, label, prediction, probabilities, ...).
+        n_items: number of items evaluated.
+        simulated: true when the data were made from equations; printed by every table and figure.
+    """
+
+    split: str
+    metrics: dict[str, float]
+    chance: dict[str, float] = field(default_factory=dict)
+    items: pd.DataFrame | None = None
+    n_items: int = 0
+    simulated: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)

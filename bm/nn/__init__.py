@@ -1,0 +1,1 @@
+"""Layers shared by several models. Plain torch: no config, no files, no logging, no experiment."""

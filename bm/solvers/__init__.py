@@ -1,0 +1,12 @@
+"""Task families: one solver each, all on the loop of `base`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..registry import Registry
+
+#: name -> module that registers it.
+SOLVERS: Registry[Any] = Registry(
+    "solver", {"supervised": "bm.solvers.supervised", "baseline": "bm.solvers.baseline"}
+)

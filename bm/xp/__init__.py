@@ -1,0 +1,1 @@
+"""Experiments on top of Dora: identity, guard, addresses, stages and the local queue."""

@@ -1,0 +1,1 @@
+"""Grids: one module per published table or question."""

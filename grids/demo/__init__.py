@@ -1,0 +1,1 @@
+"""Demonstration grids on simulated data."""

@@ -1,0 +1,1 @@
+"""Commands: each `python -m scripts.NAME key=value ...`, thin over the package."""
