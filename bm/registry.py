@@ -1,4 +1,4 @@
-"""Things known by name: studies, models and solvers register here, and a typo gets the nearest name."""
+"""Things known by name: studies, models and solvers; a typo gets the nearest name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Registry(Generic[T]):
 
     Args:
         kind: what is registered, for messages ("study", "model", "solver").
-        modules: name -> module that registers it when imported; keeps start-up free of heavy imports.
+        modules: name -> module that registers it when imported; keeps start-up light.
     """
 
     def __init__(self, kind: str, modules: dict[str, str]) -> None:

@@ -18,8 +18,8 @@ EVENT_KINDS = ("block", "sound", "word", "phoneme", "sentence", "trial", "specia
 class RecordingId:
     """Who, when and where a recording was made; the key of everything derived from it.
 
-    `group` is the coarsest unit that a split by people must keep together (a pair of matched subjects,
-    a family); it equals `subject` unless the study says otherwise.
+    `group` is the coarsest unit that a split by people must keep together (a pair of matched
+    subjects, a family); empty means the subject.
     """
 
     study: str
@@ -56,4 +56,4 @@ class Recording(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Text that changes whenever the recording would be read differently (parameters, version)."""
+        """Text that changes whenever the recording would be read differently."""

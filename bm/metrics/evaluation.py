@@ -17,7 +17,7 @@ class Evaluation:
         split: train, valid or test.
         metrics: name -> value over the whole split.
         chance: name -> value of a model that knows nothing, for the metrics that have one.
-        items: one row per test item (segment, recording, subject, label, prediction, probabilities, ...).
+        items: one row per test item (segment, recording, subject, label, prediction, ...).
         n_items: number of items evaluated.
         simulated: true when the data were made from equations; printed by every table and figure.
     """

@@ -10,7 +10,7 @@ from ..data.recording import Recording
 
 
 class Study(ABC):
-    """A dataset. Subclasses take their options as explicit keyword arguments and never touch a config.
+    """A dataset; subclasses take their options as explicit keyword arguments, never a config.
 
     Attributes:
         name: registered name, used in recording ids.

@@ -1,0 +1,134 @@
+"""Learning curves and scores of experiments, with chance level and uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .style import CHANCE_LINE, DOUBLE_MM, PALETTE, draw_chance, figure, label_simulated, save
+
+History = Sequence[Mapping[str, Mapping[str, float]]]
+
+
+def values_of(history: History, stage: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs (from 1) and values of one metric, epochs without a finite value left out.
+
+    Returns:
+        epochs: (n,) int; values: (n,) float.
+    """
+    found = [
+        (index + 1, float(entry[stage][metric]))
+        for index, entry in enumerate(history)
+        if isinstance(entry.get(stage, {}).get(metric), int | float)
+    ]
+    kept = [(epoch, value) for epoch, value in found if np.isfinite(value)]
+    epochs = np.array([epoch for epoch, _ in kept], dtype=int)
+    return epochs, np.array([value for _, value in kept], dtype=float)
+
+
+def draw_learning_curves(
+    histories: Mapping[str, Sequence[History]],
+    metric: str,
+    path: Path,
+    chance: float | None = None,
+    simulated: bool = False,
+) -> Path:
+    """Loss and one metric against the epoch: mean over seeds, band of one standard deviation.
+
+    Args:
+        histories: name of a variant -> one history per seed.
+        metric: name in the train and valid stages.
+        path: file to write, `.svg` or `.png`.
+        chance: level of a model that knows nothing.
+        simulated: writes the label of simulated data.
+    """
+    with figure(DOUBLE_MM, 62.0, columns=2) as (drawing, axes):
+        for axis, name in zip(axes, ("loss", metric), strict=True):
+            for index, (label, runs) in enumerate(histories.items()):
+                colour = PALETTE[index % len(PALETTE)]
+                for stage, style in (("train", ":"), ("valid", "-")):
+                    _draw_band(
+                        axis,
+                        [values_of(run, stage, name) for run in runs],
+                        colour,
+                        style,
+                        label if stage == "valid" else None,
+                    )
+            axis.set_xlabel("epoch")
+            axis.set_ylabel(name.replace("_", " "))
+        if chance is not None:
+            draw_chance(axes[1], chance)
+        axes[0].plot([], [], ":", color="#555555", label="train")
+        axes[0].plot([], [], "-", color="#555555", label="valid")
+        axes[0].legend()
+        label_simulated(drawing, simulated)
+        return save(drawing, path)
+
+
+def _draw_band(
+    axis: object,
+    runs: Sequence[tuple[np.ndarray, np.ndarray]],
+    colour: str,
+    style: str,
+    label: str | None,
+) -> None:
+    """Mean over runs at the epochs that all of them have, and the band of one sd."""
+    runs = [run for run in runs if len(run[0])]
+    if not runs:
+        return
+    shared = sorted(set.intersection(*(set(epochs.tolist()) for epochs, _ in runs)))
+    table = np.array(
+        [[values[epochs.tolist().index(e)] for e in shared] for epochs, values in runs]
+    )
+    mean, spread = table.mean(0), table.std(0, ddof=1) if len(runs) > 1 else np.zeros(len(shared))
+    axis.plot(shared, mean, style, color=colour, label=label)  # type: ignore[attr-defined]
+    if len(runs) > 1:
+        axis.fill_between(  # type: ignore[attr-defined]
+            shared, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0
+        )
+
+
+def draw_scores(
+    scores: Mapping[str, Sequence[float]],
+    path: Path,
+    metric: str,
+    levels: Mapping[str, float] | None = None,
+    simulated: bool = False,
+) -> Path:
+    """One row per variant: every seed as a dot, the mean and its 95 % interval over seeds.
+
+    Args:
+        scores: name of a variant -> value of each seed.
+        path: file to write.
+        metric: name of the axis.
+        levels: reference levels drawn as vertical lines, e.g. chance and ideal observer.
+        simulated: writes the label of simulated data.
+    """
+    from scipy import stats
+
+    names = list(scores)
+    with figure(DOUBLE_MM, 22.0 + 9.0 * len(names)) as (drawing, axis):
+        for row, name in enumerate(names):
+            values = np.asarray(scores[name], dtype=float)
+            colour = PALETTE[row % len(PALETTE)]
+            axis.plot(values, np.full(len(values), row), "o", ms=3, alpha=0.5, color=colour)
+            if len(values) > 1:
+                half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+                axis.errorbar(values.mean(), row, xerr=half, fmt="|", color=colour, capsize=2)
+        for index, (label, level) in enumerate((levels or {}).items()):
+            axis.axvline(level, **CHANCE_LINE)
+            # Two levels may lie close together: their names stand on different heights.
+            axis.annotate(
+                label,
+                (level, 1.0 + 0.06 * (index % 2)),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                fontsize=6,
+            )
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.4, -0.6)
+        axis.set_xlabel(metric.replace("_", " "))
+        label_simulated(drawing, simulated)
+        return save(drawing, path)

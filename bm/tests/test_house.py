@@ -1,0 +1,92 @@
+"""The rules of the house that a program can check: floors, sizes, names, documentation."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 600, 60, 7
+GROUND = {"nn", "losses", "metrics", "figures"}
+#: room -> rooms it may import, besides itself and the ground modules (errors, registry).
+FLOORS: dict[str, set[str]] = {
+    "xp": set(),
+    "nn": set(),
+    "losses": {"nn"},
+    "metrics": {"nn"},
+    "figures": set(),
+    "data": GROUND,
+    "features": GROUND | {"data"},
+    "studies": GROUND | {"data", "features"},
+    "models": GROUND,
+    "solvers": GROUND | {"data", "features", "studies", "models", "xp"},
+    "eval": GROUND | {"data", "features", "studies", "models", "xp", "solvers"},
+}
+GROUND_MODULES = {"errors", "registry"}
+HEAVY = ("torch", "mne", "transformers", "diffusers", "wandb", "pandas", "scipy", "sklearn")
+
+
+def sources() -> list[Path]:
+    """Python files of the project, tests excluded."""
+    files = [p for top in ("bm", "grids", "scripts") for p in sorted((ROOT / top).rglob("*.py"))]
+    return [p for p in files if "tests" not in p.parts]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """First-level rooms of the package that the file imports."""
+    package = list(path.relative_to(ROOT).parts[:-1])
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            head = ".".join(base + ([node.module] if node.module else []))
+            names = [f"{head}.{alias.name}" for alias in node.names]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("bm.")}
+    return rooms & set(FLOORS)
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_file_follows_the_house(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert path.name not in {"utils.py", "misc.py", "common.py", "helpers.py"}
+    assert text.count("\n") <= MAX_FILE, f"{path.name} has over {MAX_FILE} lines"
+    assert not text.strip() or ast.get_docstring(tree), "no module docstring"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        length = (node.end_lineno or node.lineno) - node.lineno + 1
+        assert length <= MAX_FUNCTION, f"{node.name}: {length} lines"
+        arguments = [
+            a for a in node.args.args + node.args.kwonlyargs if a.arg not in ("self", "cls")
+        ]
+        if node.name != "__init__":
+            assert len(arguments) <= MAX_PARAMETERS, f"{node.name}: {len(arguments)} parameters"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_import_only_from_floors_below(path: Path) -> None:
+    parts = path.relative_to(ROOT).parts
+    if parts[0] != "bm" or len(parts) < 3:
+        return
+    above = imported_rooms(path) - FLOORS[parts[1]] - {parts[1]}
+    assert not above, f"{parts[1]} imports {sorted(above)}, which stand above it"
+
+
+def test_command_line_imports_nothing_heavy() -> None:
+    """`dora info` and `dora grid` import bm.train: Dora pulls torch, but nothing else may be added."""
+    code = (
+        "import sys, bm.train, grids.demo.main; "
+        f"print([m for m in {HEAVY[1:]!r} if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip().splitlines()[-1] == "[]"
