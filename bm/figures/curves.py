@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .style import CHANCE_LINE, DOUBLE_MM, PALETTE, draw_chance, figure, label_simulated, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 History = Sequence[Mapping[str, Mapping[str, float]]]
 
@@ -68,7 +72,7 @@ def draw_learning_curves(
 
 
 def _draw_band(
-    axis: object,
+    axis: Axes,
     runs: Sequence[tuple[np.ndarray, np.ndarray]],
     colour: str,
     style: str,
@@ -79,13 +83,12 @@ def _draw_band(
     if not runs:
         return
     shared = sorted(set.intersection(*(set(epochs.tolist()) for epochs, _ in runs)))
-    table = np.array(
-        [[values[epochs.tolist().index(e)] for e in shared] for epochs, values in runs]
-    )
+    rows = [dict(zip(epochs.tolist(), values, strict=True)) for epochs, values in runs]
+    table = np.array([[row[epoch] for epoch in shared] for row in rows])
     mean, spread = table.mean(0), table.std(0, ddof=1) if len(runs) > 1 else np.zeros(len(shared))
-    axis.plot(shared, mean, style, color=colour, label=label)  # type: ignore[attr-defined]
+    axis.plot(shared, mean, style, color=colour, label=label)
     if len(runs) > 1:
-        axis.fill_between(  # type: ignore[attr-defined]
+        axis.fill_between(
             shared, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0
         )
 

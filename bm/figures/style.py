@@ -64,7 +64,7 @@ def figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(RC):  # type: ignore[arg-type]
         drawing = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
         FigureCanvasAgg(drawing)
         yield drawing, drawing.subplots(rows, columns)

@@ -81,7 +81,7 @@ def test_rooms_import_only_from_floors_below(path: Path) -> None:
 
 
 def test_command_line_imports_nothing_heavy() -> None:
-    """`dora info` and `dora grid` import bm.train: Dora pulls torch, but nothing else may be added."""
+    """`dora info` and `dora grid` import bm.train: Dora pulls torch, nothing else may be added."""
     code = (
         "import sys, bm.train, grids.demo.main; "
         f"print([m for m in {HEAVY[1:]!r} if m in sys.modules])"
