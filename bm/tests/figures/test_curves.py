@@ -1,0 +1,43 @@
+"""Figures are written whole, labelled, and survive metrics that are missing or not finite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bm.figures.curves import draw_learning_curves, draw_scores, values_of
+
+HISTORY = [
+    {"train": {"loss": 1.0, "accuracy": 0.3}, "valid": {"loss": 1.1, "accuracy": 0.3}},
+    {"train": {"loss": 0.8, "accuracy": 0.5}, "valid": {"loss": float("nan"), "accuracy": 0.4}},
+    {"train": {"loss": 0.7, "accuracy": 0.6}, "valid": {"loss": 0.9}},
+]
+
+
+def test_values_leave_out_what_is_missing_or_not_finite() -> None:
+    epochs, values = values_of(HISTORY, "valid", "loss")
+    assert epochs.tolist() == [1, 3]
+    np.testing.assert_allclose(values, [1.1, 0.9])
+    assert values_of(HISTORY, "test", "loss")[0].size == 0
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_learning_curves_carry_chance_and_the_label_of_simulated_data(
+    tmp_path: Path, simulated: bool
+) -> None:
+    path = draw_learning_curves(
+        {"net": [HISTORY, HISTORY[:2]]}, "accuracy", tmp_path / "c.svg", 0.25, simulated
+    )
+    text = path.read_text()
+    assert "chance" in text and "net" in text
+    assert ("simulated data" in text) is simulated
+    assert [p.name for p in tmp_path.iterdir()] == ["c.svg"]  # nothing half-written is left
+
+
+def test_scores_show_every_reference_level(tmp_path: Path) -> None:
+    levels = {"chance": 0.25, "ideal observer": 0.96}
+    path = draw_scores({"a": [0.6, 0.7], "b": [0.5]}, tmp_path / "s.svg", "accuracy", levels)
+    text = path.read_text()
+    assert all(label in text for label in levels)
