@@ -1,0 +1,114 @@
+"""A static HTML page: opens from disk, needs no network and no script, light and dark."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --line: #d8d8d8; --soft: #f4f5f7;
+  --bad: #b00020; --good: #00704a; --mark: #8a5a00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --paper: #16181b; --line: #3a3d42;
+  --soft: #202328; --bad: #ff8a80; --good: #6fd3a8; --mark: #f0b75a; } }
+body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
+th:first-child, td:first-child { text-align: left; } th { background: var(--soft); }
+.note { color: var(--mark); font-weight: 600; } .failed { color: var(--bad); font-weight: 600; }
+.done { color: var(--good); } figure { margin: 1rem 0; background: #fff; padding: .5rem;
+  border: 1px solid var(--line); max-width: 46rem; } figure svg { width: 100%; height: auto; }
+figcaption { color: #444; font-size: .85rem; } code { font-size: .9em; }
+details { margin: .3rem 0; } pre { background: var(--soft); padding: .6rem; overflow-x: auto; }
+"""
+
+
+@dataclass
+class Section:
+    """One heading of a page with paragraphs, a table, figures (SVG files) and folded texts."""
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    rows: Sequence[Mapping[str, str]] = ()
+    figures: Sequence[tuple[Path, str]] = ()
+    folded: Sequence[tuple[str, str]] = ()
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+
+def table_html(rows: Sequence[Mapping[str, str]], classes: Mapping[str, str] | None = None) -> str:
+    """An HTML table; columns in the order of their first appearance, every cell escaped.
+
+    Args:
+        rows: one mapping of column to text per row; missing cells stay empty.
+        classes: cell text -> CSS class, e.g. {"failed": "failed"}.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    known = classes or {}
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+    body = []
+    for row in rows:
+        cells = (str(row.get(name, "")) for name in columns)
+        body.append(
+            "<tr>"
+            + "".join(
+                f'<td class="{known.get(cell, "")}">{html.escape(cell)}</td>' for cell in cells
+            )
+            + "</tr>"
+        )
+    return (
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def figure_html(path: Path, caption: str) -> str:
+    """An SVG file inlined with its caption, so that the page is one file."""
+    text = path.read_text(encoding="utf-8")
+    svg = text[text.index("<svg") :]
+    caption = html.escape(caption)
+    return (
+        f'<figure role="img" aria-label="{caption}">{svg}'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def render(title: str, sections: Iterable[Section], note: str | None = None) -> str:
+    """The whole page as text.
+
+    Args:
+        title: heading.
+        sections: in order.
+        note: one conspicuous line under the heading, e.g. that data are simulated.
+    """
+    parts = [f"<h1>{html.escape(title)}</h1>"]
+    if note:
+        parts.append(f'<p class="note">{html.escape(note)}</p>')
+    for section in sections:
+        parts.append(f"<h2>{html.escape(section.title)}</h2>")
+        parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]
+        if section.rows:
+            parts.append(table_html(section.rows, section.classes))
+        parts += [figure_html(path, caption) for path, caption in section.figures]
+        parts += [
+            f"<details><summary>{html.escape(name)}</summary><pre>{html.escape(text)}</pre></details>"
+            for name, text in section.folded
+        ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def write(path: Path, text: str) -> Path:
+    """Write the page under a temporary name and rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    return path

@@ -1,0 +1,95 @@
+"""The experiments that a grid file names, without a scheduler and without running anything."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from dora.main import DecoratedMain
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One experiment of a grid: its signature, arguments, short name and folder."""
+
+    sig: str
+    argv: tuple[str, ...]
+    name: str
+    folder: Path
+
+
+class _Recorder:
+    """Stands in for Dora's launcher while a grid function runs: it only remembers arguments."""
+
+    def __init__(
+        self, main: DecoratedMain, found: list[list[str]], argv: Sequence[str] = ()
+    ) -> None:
+        self._main, self._found, self._argv = main, found, list(argv)
+
+    def bind_(self, *args: Any, **kwargs: Any) -> _Recorder:
+        for argument in (*args, kwargs):
+            self._argv += self._main.value_to_argv(argument)
+        return self
+
+    def bind(self, *args: Any, **kwargs: Any) -> _Recorder:
+        return _Recorder(self._main, self._found, self._argv).bind_(*args, **kwargs)
+
+    def slurm_(self, **kwargs: Any) -> _Recorder:
+        return self
+
+    def slurm(self, **kwargs: Any) -> _Recorder:
+        return self.bind()
+
+    @contextmanager
+    def job_array(self) -> Iterator[None]:
+        yield
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        self._found.append(self.bind(*args, **kwargs)._argv)
+
+
+def grid_names(package: str = "grids") -> list[str]:
+    """Dotted names of all grid files; files that begin with an underscore are no grids."""
+    root = Path(importlib.import_module(package).__path__[0])
+    files = (path.relative_to(root).with_suffix("") for path in root.rglob("*.py"))
+    return sorted(
+        ".".join(file.parts) for file in files if not any(p.startswith("_") for p in file.parts)
+    )
+
+
+def explorer_of(grid: str, package: str = "grids") -> Any:
+    """The explorer of a grid; raises `UserError` with the nearest name when there is none."""
+    known = grid_names(package)
+    if grid not in known:
+        raise UserError(f"unknown grid {grid!r}{nearest(grid, known)}")
+    module = importlib.import_module(f"{package}.{grid}")
+    if not hasattr(module, "explorer"):
+        raise UserError(f"{module.__file__}: a grid file must define `explorer`")
+    return module.explorer
+
+
+def experiments(grid: str, main: DecoratedMain | None = None) -> list[Listed]:
+    """All experiments of a grid in the order of the file, each once.
+
+    Args:
+        grid: dotted name, e.g. `demo.main`.
+        main: decorated main; the one of `bm.train` when not given.
+    """
+    if main is None:
+        main = importlib.import_module("bm.train").main
+    assert main is not None
+    found: list[list[str]] = []
+    explorer_of(grid, main.dora.grid_package or "grids")(_Recorder(main, found))
+    listed: dict[str, Listed] = {}
+    for argv in found:
+        xp = main.get_xp(argv)
+        if xp.sig not in listed:
+            listed[xp.sig] = Listed(xp.sig, tuple(argv), main.get_name(xp), xp.folder)
+    return list(listed.values())
