@@ -1,0 +1,60 @@
+"""`key=value` arguments of the scripts, read as text; mistakes are one line and exit code 2."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bm.errors import UserError, nearest
+
+
+def parse(command: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
+    """Keyword arguments of `command` from `key=value` words.
+
+    A value stays text unless the parameter's default is a bool, an int or a float; `[a,b]` becomes
+    a list of texts, so that a signature is never taken for a number.
+    """
+    known = inspect.signature(command).parameters
+    values: dict[str, Any] = {}
+    for word in argv:
+        key, separator, text = word.partition("=")
+        key = key.lstrip("-")
+        if not separator or key not in known:
+            usage = " ".join(f"{name}=..." for name in known)
+            raise UserError(f"unknown argument {word!r}{nearest(key, known)}; use: {usage}")
+        values[key] = _value(key, text, known[key].default)
+    return values
+
+
+def _value(key: str, text: str, default: Any) -> Any:
+    if text.startswith("[") and text.endswith("]"):
+        return [part.strip().strip("'\"") for part in text[1:-1].split(",") if part.strip()]
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false", "1", "0"):
+            raise UserError(f"{key}={text}: use true or false")
+        return text.lower() in ("true", "1")
+    if isinstance(default, int | float):
+        try:
+            return type(default)(text)
+        except ValueError:
+            raise UserError(f"{key}={text}: not a number") from None
+    return text
+
+
+def main_of(command: Callable[..., int], argv: Sequence[str] | None = None) -> int:
+    """Run a script's command on the arguments of the process; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in ("-h", "--help", "help"):
+        module = sys.modules[command.__module__]
+        print(inspect.cleandoc(module.__doc__ or ""))
+        return 0
+    try:
+        return command(**parse(command, words))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
