@@ -1,0 +1,47 @@
+"""Arguments of the scripts: text stays text, mistakes are one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from bm.errors import UserError
+from scripts._arguments import main_of, parse
+
+
+def command(
+    grid: str | None = None, sigs: tuple[str, ...] = (), jobs: int = 1, slurm: bool = False
+) -> int:
+    """A command with one argument of every kind."""
+    if grid == "bad":
+        raise UserError("no such grid")
+    return 0
+
+
+def test_signatures_stay_text() -> None:
+    values = parse(command, ["sigs=[12345678,12e45678]", "jobs=3", "slurm=true"])
+    assert values == {"sigs": ["12345678", "12e45678"], "jobs": 3, "slurm": True}
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("gird=x", "did you mean 'grid'?"),
+        ("jobs=two", "number"),
+        ("slurm=si", "true"),
+    ],
+)
+def test_mistakes_name_the_value_and_the_way_out(word: str, expected: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse(command, [word])
+    assert expected in str(error.value) and word.split("=")[1] in str(error.value)
+
+
+def test_a_word_without_a_value_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown argument 'grid'"):
+        parse(command, ["grid"])
+
+
+def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main_of(command, ["grid=good"]) == 0
+    assert main_of(command, ["grid=bad"]) == 2
+    assert capsys.readouterr().err == "error: no such grid\n"
