@@ -10,3 +10,8 @@ from ..registry import Registry
 SOLVERS: Registry[Any] = Registry(
     "solver", {"supervised": "bm.solvers.supervised", "baseline": "bm.solvers.baseline"}
 )
+
+
+def build(cfg: Any) -> Any:
+    """The solver that `cfg.solver.name` asks for; raises `UserError` with the nearest name."""
+    return SOLVERS.get(cfg.solver.name)(cfg)

@@ -1,0 +1,22 @@
+"""Entry of `dora run`: configuration -> solver -> run. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .xp.main import bm_main
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+@bm_main(config_name="config", config_path="../conf")
+def main(cfg: DictConfig) -> None:
+    """Train, or continue, the experiment that the configuration describes."""
+    from .solvers import build
+
+    build(cfg).run()
+
+
+if __name__ == "__main__":
+    main()

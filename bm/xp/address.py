@@ -1,0 +1,84 @@
+"""Stage addresses (`//sig/ab12cd34`, `//file/path`, `//hub/owner/name`) -> a saved model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from . import marker
+
+#: Keys that may hold an address, at any depth of the configuration.
+KEYS = ("init_from", "tokenizer", "encoder", "autoencoder")
+SIGNATURE = re.compile(r"//sig/([0-9a-f]{8})$")
+BEST = "best"  # folder of the best weights within an experiment
+FORMS = "use //sig/ab12cd34, //file/path or //hub/owner/name"
+
+
+def signature_of(address: Any) -> str | None:
+    """The signature that an address names, None for another kind of address or no address."""
+    found = SIGNATURE.match(address) if isinstance(address, str) else None
+    return found.group(1) if found else None
+
+
+def addresses(config: Mapping[str, Any]) -> Iterator[str]:
+    """All addresses of a nested configuration, under the keys that may hold one."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from addresses(value)
+        elif key in KEYS and isinstance(value, str) and value.startswith("//"):
+            yield value
+
+
+def resolve(address: Any, experiments: Path) -> Path:
+    """Folder in `save_pretrained` form that an address names.
+
+    Args:
+        address: one of the three forms.
+        experiments: folder of all experiments (`outputs/xps`).
+
+    Raises:
+        UserError: wrong form, an experiment that is absent or has not finished, an absent file,
+            or a hub that cannot be reached.
+    """
+    if not isinstance(address, str):
+        raise UserError(f"address {address!r} is no text; quote it: 'init_from=\"//sig/...\"'")
+    if address.startswith("//sig/"):
+        return _experiment(address, experiments)
+    if address.startswith("//file/"):
+        folder = Path(address.removeprefix("//file/")).expanduser()
+        folder = folder if folder.exists() else Path("/") / folder
+        if not (folder / "config.json").exists():
+            raise UserError(f"{address}: no saved model (config.json) in {folder}")
+        return folder
+    if address.startswith("//hub/"):
+        return _hub(address.removeprefix("//hub/"))
+    raise UserError(f"unknown address {address!r}; {FORMS}")
+
+
+def _experiment(address: str, experiments: Path) -> Path:
+    sig = signature_of(address)
+    if sig is None:
+        raise UserError(f"{address}: a signature is 8 hexadecimal digits; {FORMS}")
+    folder = experiments / sig
+    if not folder.exists():
+        raise UserError(f"{address}: no experiment {sig} in {experiments}; run it first")
+    if not marker.exists(folder):
+        raise UserError(f"{address}: experiment {sig} has not finished; `dora run -f {sig}`")
+    return (folder / BEST).resolve()
+
+
+def _hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name))
+    except Exception as error:
+        # Any failure here is a network or a name; the library's own messages span many lines.
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"//hub/{name} cannot be fetched ({reason}); download it where there is a network and "
+            "use //file/FOLDER"
+        ) from error

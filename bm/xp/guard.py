@@ -1,0 +1,130 @@
+"""The guard: an experiment is never continued with another configuration or other data in silence.
+
+A signature holds what differs from the base; editing a default keeps it, so an old checkpoint would
+be continued with new settings. The whole configuration is kept at the first run and compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import math
+import subprocess
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from ..errors import UserError
+from .files import read_json, write_json
+from .resolve import flatten, to_plain
+
+logger = logging.getLogger(__name__)
+NAME = "guard.json"
+PACKAGES = ("torch", "numpy", "scipy", "mne", "h5py", "diffusers", "transformers", "dora-search")
+ABSENT = "(absent)"
+
+
+def significant(config: DictConfig, exclude: list[str]) -> dict[str, Any]:
+    """Dotted key -> value of everything that can change a result.
+
+    Args:
+        config: resolved configuration.
+        exclude: patterns of keys that cannot, as in `dora.exclude`.
+    """
+    flat = flatten(to_plain(config))
+    return {k: v for k, v in flat.items() if not any(fnmatch(k, pattern) for pattern in exclude)}
+
+
+def commit(folder: Path) -> dict[str, str]:
+    """Commit of the checkout that holds `folder`, and a hash of what is not committed."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+        return done.stdout if done.returncode == 0 else ""
+
+    difference = git("diff", "HEAD")
+    return {
+        "commit": git("rev-parse", "HEAD").strip() or "unknown",
+        "uncommitted": hashlib.sha256(difference.encode()).hexdigest()[:16] if difference else "",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that can change bits."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def same(before: Any, now: Any) -> bool:
+    """Equality after a trip through JSON: tuples are lists, a NaN equals a NaN."""
+    if isinstance(before, float) and isinstance(now, float):
+        return before == now or (math.isnan(before) and math.isnan(now))
+    if isinstance(before, list | tuple) and isinstance(now, list | tuple):
+        return len(before) == len(now) and all(map(same, before, now))
+    return bool(before == now)
+
+
+def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Lines of a readable diff of keys that have another value or are gone; added keys are fine."""
+    lines = []
+    for key, value in before.items():
+        current = now.get(key, ABSENT)
+        if key not in now or not same(value, current):
+            lines.append(f"{key}: {value!r} -> {current if current is ABSENT else repr(current)}")
+    return lines
+
+
+def check(
+    folder: Path,
+    config: Mapping[str, Any],
+    data_hash: str | None = None,
+    allow_change: bool = False,
+) -> None:
+    """Store what the experiment is at its first run; refuse another one at later runs.
+
+    Args:
+        folder: of the experiment.
+        config: `significant` configuration.
+        data_hash: identity of the data.
+        allow_change: take the new state instead of refusing.
+
+    Raises:
+        UserError: another value, a removed key or other data, with the differences.
+    """
+    path = folder / NAME
+    now: dict[str, Any] = {
+        "config": dict(config),
+        "data_hash": data_hash,
+        "versions": versions(),
+        **commit(Path(__file__).parent),
+    }
+    before = read_json(path)
+    if before is None or allow_change:
+        write_json(path, now)
+        return
+    lines = compare(before["config"], config)
+    if before["data_hash"] not in (None, data_hash):
+        lines.append(f"data: {before['data_hash'][:12]} -> {str(data_hash)[:12]}")
+    if lines:
+        raise UserError(
+            f"{folder.name} was started as another experiment: {'; '.join(lines)}. Restore these "
+            "values, start afresh with --clear, or continue anyway with allow_change=true"
+        )
+    for name, known in (*before["versions"].items(), ("commit", before["commit"])):
+        current = now["commit"] if name == "commit" else now["versions"].get(name, ABSENT)
+        if current != known:
+            logger.warning("this experiment was started with %s %s, now %s", name, known, current)
+    if before["config"].keys() != now["config"].keys() or before["data_hash"] is None:
+        merged = {**now["config"], **before["config"]}
+        write_json(path, {**before, "config": merged, "data_hash": data_hash})

@@ -1,0 +1,41 @@
+"""Stages in a grid: schedule the upstream experiment and name it downstream by its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import address
+
+
+def stage(launcher: Any, overrides: Mapping[str, Any]) -> str:
+    """Schedule an upstream experiment; returns its address for a downstream `init_from`.
+
+    >>> up = stage(launcher, {"solver": "labram/tokenizer"})   # doctest: +SKIP
+    >>> launcher({"solver": "labram/pretrain", "tokenizer": up})   # doctest: +SKIP
+    """
+    bound = launcher.bind(dict(overrides))
+    bound()
+    return f"//sig/{bound._main.get_xp(bound._argv).sig}"
+
+
+def upstream(argv: list[str] | tuple[str, ...]) -> list[str]:
+    """Signatures of the experiments that the arguments of an experiment name, each once.
+
+    Read from the text of the arguments: the address of a stage is part of the signature, so it can
+    only come from there.
+    """
+    found = {}
+    for argument in argv:
+        key, _, text = argument.partition("=")
+        if key.strip("+ ").split(".")[-1] in address.KEYS:
+            sig = address.signature_of(text.strip().strip("'\""))
+            if sig is not None:
+                found[sig] = None
+    return list(found)
+
+
+def folder_of(text: str, outputs: Path, xps: str = "xps") -> Path:
+    """Folder that an address names, with experiments below `outputs`."""
+    return address.resolve(text, outputs / xps)
