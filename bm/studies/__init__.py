@@ -31,7 +31,8 @@ def build_study(entry: Any, paths: Any) -> Any:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name in options:
         if name not in parameters and not takes_any:
-            raise UserError(f"study {entry['study']}: unknown option {name!r}{nearest(name, parameters)}")
+            hint = nearest(name, parameters)
+            raise UserError(f"study {entry['study']}: unknown option {name!r}{hint}")
     return kind(root=Path(paths["studies"]), cache=Path(paths["cache"]), **options)
 
 

@@ -70,6 +70,7 @@ class Main(HydraMain):
     ) -> None:
         super().__init__(main, config_name, config_path, **kwargs)
         folder = Path(self.full_config_path).resolve()
+        self.config_path = str(folder)  # Hydra would look beside the file of the wrapped function
         self.resolver = Resolver(self._compose, self._config_groups, folder)
         self.shell = called_from_shell()
 
