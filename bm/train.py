@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .xp import executor
 from .xp.main import bm_main
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+executor.install()
 
 
 @bm_main(config_name="config", config_path="../conf")

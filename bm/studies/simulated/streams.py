@@ -1,4 +1,4 @@
-"""Random numbers of the simulation: one generator per place and purpose (simulated.md section 1)."""
+"""Random numbers: one generator per place and purpose (simulated.md section 1)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,165 @@
+"""Who runs the experiments of a grid: SLURM where one answers, else the local queue.
+
+Dora builds SLURM jobs by name; five methods of its Shepherd are replaced in place, so that `grid`,
+`launch` and `info` keep every flag and the table with either.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from dora.shep import Shepherd
+
+from ..errors import UserError, nearest
+from . import queue, runner, stage
+from .queue import LocalJob, Queue
+
+NAMES = ("slurm", "local")
+ANSWER_S = 10.0  # a scheduler that is longer silent counts as none
+
+
+def slurm_answers() -> bool:
+    """True when the clients are installed and a controller is up."""
+    if shutil.which("srun") is None or shutil.which("scontrol") is None:
+        return False
+    try:
+        done = subprocess.run(
+            ["scontrol", "ping"], capture_output=True, text=True, timeout=ANSWER_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0 and " UP" in done.stdout
+
+
+@functools.lru_cache(maxsize=1)
+def choose() -> str:
+    """`slurm` or `local`: BM_EXECUTOR, else what answers. Asked once per process."""
+    name = os.environ.get("BM_EXECUTOR")
+    if name is not None and name not in NAMES:
+        raise UserError(f"unknown executor BM_EXECUTOR={name!r}{nearest(name, NAMES)}")
+    return name or ("slurm" if slurm_answers() else "local")
+
+
+def is_local() -> bool:
+    """True when the local queue runs the jobs; a wrong BM_EXECUTOR ends a command with 2."""
+    try:
+        return choose() == "local"
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def queue_of(shepherd: Any) -> Queue:
+    """The queue below the output folder of a project."""
+    return Queue(Path(shepherd.main.dora.dir) / queue.FOLDER)
+
+
+def install() -> None:
+    """Replace the methods of Dora's Shepherd; a second call does nothing."""
+    if getattr(Shepherd, "_bm_original", None) is not None:
+        return
+    names = ("_submit", "_cancel", "update", "_check_orphans")
+    original = {name: getattr(Shepherd, name) for name in names}
+    Shepherd._bm_original = original  # type: ignore[attr-defined]
+
+    def dispatch(name: str, local: Any) -> Any:
+        @functools.wraps(original[name])
+        def method(self: Any, *args: Any) -> Any:
+            return local(self, *args) if is_local() else original[name](self, *args)
+
+        return method
+
+    def check_orphans(self: Any) -> None:
+        """Ask for a scheduler only when something is there to clean up."""
+        if any(self._orphans.iterdir()) and not is_local():
+            original["_check_orphans"](self)
+
+    Shepherd._submit = dispatch("_submit", submit)  # type: ignore[method-assign]
+    Shepherd._cancel = dispatch("_cancel", cancel)  # type: ignore[method-assign]
+    Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
+    Shepherd._check_orphans = check_orphans  # type: ignore[method-assign]
+
+
+def submit(shepherd: Any, job_array: Any) -> None:
+    """Queue the experiments of an array (of one, mostly) and see to a runner."""
+    jobs = queue_of(shepherd)
+    with jobs.lock():
+        for sheep in job_array.sheeps:
+            _queue_one(shepherd, jobs, sheep, job_array.slurm_config)
+    if not getattr(shepherd, "_bm_announced", False):
+        shepherd._bm_announced = True
+        slots = runner.count_slots(runner.count_gpus())
+        print(f"local queue, {slots} at once (BM_SLOTS), no SLURM used", file=sys.stderr)
+    jobs.ensure_runner()
+
+
+def _queue_one(shepherd: Any, jobs: Queue, sheep: Any, slurm: Any) -> None:
+    xp, main = sheep.xp, shepherd.main
+    main.init_xp(xp)
+    folder = xp.folder.resolve()
+    _keep_code(folder)
+    job_id = jobs.add(
+        {
+            "sig": xp.sig,
+            "argv": list(xp.argv),
+            "package": main.package,
+            "cwd": os.getcwd(),
+            "folder": str(folder),
+            "log": str(folder / xp.dora.shep.submitit_folder / "JOB_0_log.out"),
+            "gpus": slurm.gpus,
+            "upstream": stage.upstream(list(xp.argv)),
+        }
+    )
+    job = LocalJob(jobs.folder, job_id)
+    sheep.job, sheep._other_jobs, sheep._dependent_jobs = job, [job], []
+    temporary = sheep._job_file.with_suffix(".tmp")
+    temporary.write_bytes(pickle.dumps((job, [job], [])))
+    os.replace(temporary, sheep._job_file)
+    sheep._json_job_file.write_text(json.dumps({"job_id": job_id, "executor": "local"}))
+    xp._xp_submitit.mkdir(exist_ok=True)
+    _link(shepherd._by_id / job_id, folder)
+    _link(xp._latest_submitit, xp._xp_submitit.resolve())
+    shepherd.log(f"Queued job {job_id} for sheep {xp.sig}/{main.get_name(xp)}")
+
+
+def _link(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
+def _keep_code(folder: Path) -> None:
+    """Store commit and uncommitted changes beside the experiment: the code is not cloned here."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        )
+        return done.stdout if done.returncode == 0 else ""
+
+    commit, difference = git("rev-parse", "HEAD"), git("diff", "HEAD")
+    (folder / "commit.txt").write_text(commit or "no git checkout\n")
+    (folder / "uncommitted.diff").write_text(difference)
+
+
+def cancel(shepherd: Any, job_list: list[Any]) -> None:
+    """Cancel local jobs; a job of SLURM left from before is cancelled there."""
+    local = [job.job_id for job in job_list if isinstance(job, LocalJob)]
+    if local:
+        queue_of(shepherd).cancel(local)
+    others = [job.job_id for job in job_list if not isinstance(job, LocalJob)]
+    if others and shutil.which("scancel"):
+        subprocess.run(["scancel", *others], check=False)
+
+
+def update(shepherd: Any) -> None:
+    """States are read from files; what waits must have a runner."""
+    queue_of(shepherd).ensure_runner()

@@ -1,0 +1,43 @@
+"""Is a process still the one that was started? Its number alone is reused by the system."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+
+def start_time(pid: int) -> str | None:
+    """When the process started, as text to compare; None when there is no such process."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] == "Z" else fields[19]  # a zombie has ended
+    found = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or None
+
+
+def alive(pid: int | None, started: str | None) -> bool:
+    """True when process `pid` runs and started at `started`."""
+    return pid is not None and started is not None and start_time(pid) == started
+
+
+def end(pid: int, started: str, grace_s: float = 20.0) -> None:
+    """End a process group: SIGTERM, so that it saves its state, SIGKILL after the grace."""
+    for number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5.0)):
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:
+            return
+        until = time.monotonic() + wait_s
+        while time.monotonic() < until:
+            if not alive(pid, started):
+                return
+            time.sleep(0.05)

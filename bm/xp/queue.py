@@ -1,0 +1,198 @@
+"""The local queue: one JSON file per job, a handle that Dora understands, and its runner's life.
+
+Every change of a job file is made under one lock and by renaming, so that terminals, runners and
+jobs may die at any moment. The runner decides to leave under the same lock that a submission
+takes, so that no job is left without one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import marker, process
+from .files import read_json, write_json
+
+PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
+CANCELLED, NODE_FAIL = "CANCELLED", "NODE_FAIL"
+ENDED = (COMPLETED, FAILED, CANCELLED, NODE_FAIL)
+FOLDER = "local"  # below the output folder
+RUNNER = "runner.json"
+
+
+class Queue:
+    """The jobs below one output folder.
+
+    Args:
+        folder: `outputs/local`; made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder).resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Only one process at a time changes jobs or decides about the runner."""
+        from filelock import FileLock
+
+        with FileLock(self.folder / "queue.lock"):
+            yield
+
+    def path(self, job_id: str) -> Path:
+        """File of a job."""
+        return self.folder / f"{job_id}.json"
+
+    def read(self, job_id: str) -> dict[str, Any] | None:
+        """Record of a job, None when it is gone."""
+        return read_json(self.path(job_id))
+
+    def change(self, job_id: str, **values: Any) -> None:
+        """Change some values of a record; take the lock first."""
+        record = self.read(job_id)
+        if record is not None:
+            write_json(self.path(job_id), {**record, **values})
+
+    def records(self) -> list[dict[str, Any]]:
+        """All jobs in the order of submission."""
+        found = (read_json(path) for path in sorted(self.folder.glob("L*.json")))
+        return [record for record in found if record is not None]
+
+    def next_id(self) -> str:
+        """A number that no job had, also when old files were removed; take the lock first."""
+        counter = self.folder / "counter.json"
+        last = int((read_json(counter) or {"last": 0})["last"])
+        known = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
+        number = max([last, *known]) + 1
+        write_json(counter, {"last": number})
+        return f"L{number:06d}"
+
+    def add(self, values: dict[str, Any]) -> str:
+        """Queue a job; returns its id. Take the lock first."""
+        job_id = self.next_id()
+        record = {"state": PENDING, "pid": None, "started": None, "reason": "", **values}
+        log = str(values["log"]).replace("JOB", job_id)
+        write_json(self.path(job_id), {**record, "job_id": job_id, "log": log})
+        return job_id
+
+    def runner_alive(self) -> bool:
+        """True when a runner serves this queue."""
+        known = read_json(self.folder / RUNNER)
+        return known is not None and process.alive(known["pid"], known["started"])
+
+    def ensure_runner(self) -> None:
+        """Start a runner when there is work and none; it outlives this terminal."""
+        with self.lock():
+            if self.runner_alive() or not any(
+                r["state"] in (PENDING, RUNNING) for r in self.records()
+            ):
+                return
+            with open(self.folder / "runner.log", "a") as log:
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "bm.xp.runner", str(self.folder)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    env={**os.environ, "PYTHONPATH": _search_path()},
+                )
+            # Its own file comes later: until then this entry keeps a second one away.
+            write_json(
+                self.folder / RUNNER, {"pid": child.pid, "started": process.start_time(child.pid)}
+            )
+
+    def state(self, job_id: str) -> str:
+        """State of a job; a running one whose process and runner are both gone is lost."""
+        record = self.read(job_id)
+        if record is None:
+            return NODE_FAIL
+        lost = record["state"] == RUNNING and not process.alive(record["pid"], record["started"])
+        if lost and not self.runner_alive():
+            return NODE_FAIL
+        return str(record["state"])
+
+    def cancel(self, job_ids: Sequence[str]) -> None:
+        """Take jobs out of the queue; running ones save their state and end."""
+        running = []
+        with self.lock():
+            for job_id in job_ids:
+                record = self.read(job_id)
+                if record is None or record["state"] in ENDED:
+                    continue
+                if process.alive(record["pid"], record["started"]):
+                    running.append((record["pid"], record["started"]))
+                self.change(
+                    job_id, state=CANCELLED, reason="cancelled by the user", ended=time.time()
+                )
+        for pid, started in running:
+            process.end(pid, started)
+
+
+def upstream_state(record: dict[str, Any], records: Sequence[dict[str, Any]], xps: Path) -> str:
+    """`ready`, `wait`, or why the job can never start.
+
+    Args:
+        record: a pending job with `upstream` signatures.
+        records: all jobs.
+        xps: folder of the experiments.
+    """
+    for sig in record["upstream"]:
+        if marker.exists(xps / sig):
+            continue
+        own = [other["state"] for other in records if other["sig"] == sig]
+        if any(state in (PENDING, RUNNING) for state in own):
+            return "wait"
+        if own:
+            return f"its upstream {sig} ended as {own[-1]}; retry both with -r"
+        return f"its upstream {sig} has not finished and is not queued; run it first"
+    return "ready"
+
+
+class LocalJob:
+    """Handle of a job as Dora stores and asks it: id, state, and a watcher that is itself."""
+
+    def __init__(self, folder: Path, job_id: str) -> None:
+        self.folder = str(folder)
+        self.job_id = job_id
+
+    @property
+    def _queue(self) -> Queue:
+        return Queue(Path(self.folder))
+
+    @property
+    def watcher(self) -> LocalJob:
+        """The object that Dora asks for states."""
+        return self
+
+    @property
+    def state(self) -> str:
+        """State now."""
+        return self._queue.state(self.job_id)
+
+    def get_state(self, job_id: str, mode: str = "standard") -> str:
+        """State of a job of the same queue."""
+        return self._queue.state(job_id)
+
+    def is_done(self, job_id: str, mode: str = "standard") -> bool:
+        """True when a job has ended, however."""
+        return self.get_state(job_id) in ENDED
+
+    def update(self) -> None:
+        """States are read from files at each question."""
+
+    def cancel(self) -> None:
+        """Take the job out of the queue, or end it."""
+        self._queue.cancel([self.job_id])
+
+
+def _search_path() -> str:
+    """Where this package was imported from must be found by the runner too."""
+    root = str(Path(__file__).resolve().parents[2])
+    known = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    return os.pathsep.join(dict.fromkeys([root, *known]))

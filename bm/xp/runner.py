@@ -1,0 +1,196 @@
+"""The runner of the local queue: `python -m bm.xp.runner FOLDER` takes jobs until none is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import marker, process, queue
+from .files import write_json
+from .queue import Queue, upstream_state
+
+POLL_S = 0.1
+REQUEUE_EXIT = 85  # the job saved its state and wants to be started again
+
+
+def count_gpus() -> int:
+    """GPUs of this machine, without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([part for part in visible.split(",") if part.strip() not in ("", "-1")])
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return done.stdout.count("GPU ") if done.returncode == 0 else 0
+
+
+def count_slots(gpus: int) -> int:
+    """How many experiments run at once: BM_SLOTS, else one per GPU, else one."""
+    return max(1, int(os.environ.get("BM_SLOTS") or gpus or 1))
+
+
+@dataclass
+class Started:
+    """A job that this runner started or found running, and the slots it holds."""
+
+    job_id: str
+    pid: int
+    started: str
+    slots: tuple[int, ...]
+    child: subprocess.Popen | None
+
+
+class Runner:
+    """Serves one queue: reaps what ended, starts what can start.
+
+    Args:
+        jobs: the queue.
+        slots: experiments at once.
+        gpus: of the machine; slot k gets GPU k.
+    """
+
+    def __init__(self, jobs: Queue, slots: int, gpus: int) -> None:
+        self.jobs, self.slots, self.gpus = jobs, slots, gpus
+        self.active: list[Started] = []
+
+    def serve(self) -> None:
+        """Work until nothing is queued or running."""
+        with self.jobs.lock():
+            own = {"pid": os.getpid(), "started": process.start_time(os.getpid())}
+            write_json(self.jobs.folder / queue.RUNNER, own)
+            self.adopt()
+        while self.turn():
+            time.sleep(POLL_S)
+
+    def turn(self) -> bool:
+        """Reap and start; false when there is nothing left, the runner's entry removed."""
+        self.reap()
+        with self.jobs.lock():
+            records = self.jobs.records()
+            for record in records:
+                if record["state"] == queue.PENDING:
+                    self.consider(record, records)
+            left = self.active or any(r["state"] == queue.PENDING for r in self.jobs.records())
+            if not left:
+                (self.jobs.folder / queue.RUNNER).unlink(missing_ok=True)
+            return bool(left)
+
+    def adopt(self) -> None:
+        """Take over the jobs of a runner that died: living ones are watched, the rest judged."""
+        for record in self.jobs.records():
+            if record["state"] == queue.RUNNING:
+                slots = tuple(record.get("slots", (0,)))
+                self.active.append(
+                    Started(record["job_id"], record["pid"], record["started"], slots, None)
+                )
+
+    def reap(self) -> None:
+        """Write the state of jobs that ended."""
+        for item in list(self.active):
+            code = item.child.poll() if item.child is not None else None
+            if item.child is None and process.alive(item.pid, item.started):
+                continue
+            if item.child is not None and code is None:
+                continue
+            self.active.remove(item)
+            with self.jobs.lock():
+                self.judge(item, code)
+
+    def judge(self, item: Started, code: int | None) -> None:
+        """State of an ended job; None as code: it was not our child, the marker decides."""
+        record = self.jobs.read(item.job_id)
+        if record is None or record["state"] == queue.CANCELLED:
+            return
+        if code is None:
+            finished = marker.exists(Path(record["folder"]))
+            state = queue.COMPLETED if finished else queue.NODE_FAIL
+        elif code == REQUEUE_EXIT:
+            self.jobs.change(item.job_id, state=queue.PENDING, pid=None, started=None)
+            return
+        else:
+            state = queue.COMPLETED if code == 0 else queue.FAILED
+        self.jobs.change(item.job_id, state=state, exit_code=code, ended=time.time())
+
+    def free(self) -> list[int]:
+        """Slots that nobody holds."""
+        held = {slot for item in self.active for slot in item.slots}
+        return [slot for slot in range(self.slots) if slot not in held]
+
+    def consider(self, record: dict[str, Any], records: list[dict[str, Any]]) -> None:
+        """Start a pending job when its upstream has finished and slots are free."""
+        xps = Path(record["folder"]).parent
+        answer = upstream_state(record, records, xps)
+        if answer not in ("ready", "wait"):
+            self.jobs.change(record["job_id"], state=queue.CANCELLED, reason=answer)
+            record["state"] = queue.CANCELLED
+            Path(record["log"]).parent.mkdir(parents=True, exist_ok=True)
+            Path(record["log"]).write_text(f"not started: {answer}\n")
+            return
+        need = min(max(1, record["gpus"]), self.slots) if self.gpus else 1
+        free = self.free()
+        if answer == "ready" and len(free) >= need:
+            self.start(record, tuple(free[:need]))
+
+    def environment(self, slots: tuple[int, ...]) -> dict[str, str]:
+        """Environment of a job: its share of threads, its GPUs, alone unless it asks for several."""
+        threads = str(max(1, (os.cpu_count() or 1) // self.slots))
+        found = {**os.environ, "BM_THREADS": threads}
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            found[name] = threads
+        if self.gpus:
+            found["CUDA_VISIBLE_DEVICES"] = ",".join(str(slot % self.gpus) for slot in slots)
+        if len(slots) == 1:
+            found |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+        return found
+
+    def start(self, record: dict[str, Any], slots: tuple[int, ...]) -> None:
+        """Start a job in a session of its own."""
+        command = [sys.executable, "-u", "-m", "dora", "-P", record["package"], "run"]
+        if len(slots) > 1:
+            command += ["-d", "--ddp_workers", str(len(slots))]
+        log = Path(record["log"])
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "a") as output:
+            child = subprocess.Popen(
+                [*command, "--", *record["argv"]],
+                cwd=record["cwd"],
+                env=self.environment(slots),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started = process.start_time(child.pid) or ""
+        self.jobs.change(
+            record["job_id"],
+            state=queue.RUNNING,
+            pid=child.pid,
+            started=started,
+            slots=list(slots),
+            began=time.time(),
+        )
+        self.active.append(Started(record["job_id"], child.pid, started, slots, child))
+
+
+def main(folder: str) -> int:
+    """Serve a queue unless another runner does."""
+    from filelock import FileLock, Timeout
+
+    jobs = Queue(Path(folder))
+    gpus = count_gpus()
+    try:
+        with FileLock(jobs.folder / "runner.lock", timeout=10):
+            Runner(jobs, count_slots(gpus), gpus).serve()
+    except Timeout:
+        print("another runner serves this queue")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,21 @@
+"""The demonstration: a small network against baselines on simulated recordings, three seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import SupervisedExplorer
+
+SEEDS = (0, 1, 2)
+
+
+@SupervisedExplorer
+def explorer(launcher: Any) -> None:
+    """Motor imagery: EEGNet, LDA on band powers, chance."""
+    launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=60)
+    network = launcher.bind({"solver": "supervised/motor"})
+    for seed in SEEDS:
+        network(seed=seed)
+    launcher({"solver": "baseline/lda"})
+    launcher({"solver": "baseline/chance"})
+    launcher({"solver": "baseline/background"})
