@@ -138,7 +138,7 @@ class Runner:
             self.start(record, tuple(free[:need]))
 
     def environment(self, slots: tuple[int, ...]) -> dict[str, str]:
-        """Environment of a job: its share of threads, its GPUs, alone unless it asks for several."""
+        """Environment of a job: its share of threads, its GPUs, alone unless it has several."""
         threads = str(max(1, (os.cpu_count() or 1) // self.slots))
         found = {**os.environ, "BM_THREADS": threads}
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
