@@ -19,6 +19,7 @@ from . import segments, split
 from .batch import Batch
 from .facts import DataFacts
 from .loader import Loader, Plan, pin_wanted
+from .preprocess import apply_steps
 from .recording import Recording
 from .scale import Scaler, build_scaler
 
@@ -61,6 +62,7 @@ def read_signal(recording: Recording, dset: Mapping[str, Any]) -> Signal:
     """Load one recording, at the rate and with the channels that `dset` asks for."""
     raw = recording.load_raw()
     raw = raw.pick("data", exclude=()) if len(raw.ch_names) else raw
+    raw = apply_steps(raw, dset.get("preprocess") or [])
     rate = dset.get("rate_hz")
     if rate is not None and float(rate) != float(raw.info["sfreq"]):
         raw = raw.load_data(verbose="error").resample(float(rate), verbose="error")

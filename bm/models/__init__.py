@@ -7,7 +7,9 @@ from typing import Any
 from ..registry import Registry
 
 #: name -> module that registers it.
-MODELS: Registry[Any] = Registry("model", {"eegnet": "bm.models.eegnet"})
+MODELS: Registry[Any] = Registry(
+    "model", {"eegnet": "bm.models.eegnet", "shallow_fbcsp": "bm.models.shallow"}
+)
 
 
 def build_model(model: Any, facts: Any) -> Any:
