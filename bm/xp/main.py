@@ -13,12 +13,14 @@ from typing import Any, NoReturn
 from dora import grid as dora_grid
 from dora import run as dora_run
 from dora.conf import DoraConfig, SlurmConfig
+from dora.explore import Launcher
 from dora.hydra import HydraMain
 from dora.xp import XP
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
 from ..errors import UserError, nearest
+from ..registry import check_known
 from . import listing
 from .resolve import Resolution, Resolver, simplify
 
@@ -216,6 +218,15 @@ def _mend_grid() -> None:
             main._refuse(error)
 
     dora_grid.run_grid = run  # type: ignore[assignment]
+    slurm_ = Launcher.slurm_
+
+    @functools.wraps(slurm_)
+    def checked(launcher: Launcher, **kwargs: Any) -> Launcher:
+        for key in kwargs:
+            check_known("key of launcher.slurm_", key, vars(launcher._slurm))
+        return slurm_(launcher, **kwargs)
+
+    Launcher.slurm_ = checked  # type: ignore[method-assign,assignment]
 
 
 def _mend_login() -> None:

@@ -92,7 +92,7 @@ NASTY = [
 
 def hydra_way(decorated: Main, argv: list[str]) -> XP:
     """Dora's own path; its comparison keeps parts of a path in a default argument on failure."""
-    dora.hydra._compare_config.__defaults__[0].clear()
+    vars(dora.hydra)["_compare_config"].__defaults__[0].clear()
     return HydraMain.get_xp(decorated, argv)
 
 
