@@ -53,7 +53,6 @@ EXTRAS = {
         "nbformat",
         "nbclient",
         "ipykernel",
-        "pandas-stubs",
         "types-PyYAML",
     ],
 }

@@ -29,3 +29,18 @@ class Evaluation:
     n_items: int = 0
     simulated: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def with_chance(self) -> dict[str, float]:
+        """Metrics and, as `chance_<name>`, their chance levels: one group of the history."""
+        return {**self.metrics, **{f"chance_{name}": v for name, v in self.chance.items()}}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values without the items, ready for JSON."""
+        return {
+            "split": self.split,
+            "metrics": self.metrics,
+            "chance": self.chance,
+            "n_items": self.n_items,
+            "simulated": self.simulated,
+            **self.extra,
+        }

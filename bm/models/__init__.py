@@ -7,4 +7,32 @@ from typing import Any
 from ..registry import Registry
 
 #: name -> module that registers it.
-MODELS: Registry[Any] = Registry("model", {"eegnet": "bm.models.baselines"})
+MODELS: Registry[Any] = Registry("model", {"eegnet": "bm.models.eegnet"})
+
+
+def build_model(model: Any, facts: Any) -> Any:
+    """The network of the `model` section for these data; see `bm.models.saved.build`."""
+    from .saved import build
+
+    return build(model, facts)
+
+
+def save(module: Any, folder: Any, facts: Any) -> None:
+    """Write a model in `save_pretrained` form; see `bm.models.saved.save`."""
+    from .saved import save as write
+
+    write(module, folder, facts)
+
+
+def load(folder: Any) -> Any:
+    """Rebuild a saved model without Hydra or Dora; see `bm.models.saved.load`."""
+    from .saved import load as read
+
+    return read(folder)
+
+
+def load_weights(module: Any, folder: Any) -> None:
+    """Load saved weights into a model, strictly; see `bm.models.saved.load_weights`."""
+    from .saved import load_weights as read
+
+    read(module, folder)

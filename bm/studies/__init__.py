@@ -8,3 +8,39 @@ from ..registry import Registry
 
 #: name -> module; a study is a class built with its own keyword arguments, see `base.Study`.
 STUDIES: Registry[Any] = Registry("study", {"simulated": "bm.studies.simulated"})
+
+
+def build_study(entry: Any, paths: Any) -> Any:
+    """The study of one entry of `dset.studies`.
+
+    Args:
+        entry: `study` (registered name), `n_recordings` (None = all), and the study's own options.
+        paths: `paths` section of the configuration.
+
+    Raises:
+        UserError: unknown study or option, with the nearest valid name.
+    """
+    import inspect
+    from pathlib import Path
+
+    from ..errors import UserError, nearest
+
+    options = {k: v for k, v in dict(entry).items() if k not in ("study", "n_recordings")}
+    kind = STUDIES.get(entry["study"])
+    parameters = inspect.signature(kind).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in options:
+        if name not in parameters and not takes_any:
+            hint = nearest(name, parameters)
+            raise UserError(f"study {entry['study']}: unknown option {name!r}{hint}")
+    return kind(root=Path(paths["studies"]), cache=Path(paths["cache"]), **options)
+
+
+def recordings_of(entries: Any, paths: Any) -> tuple[list[Any], bool]:
+    """Recordings of several studies in order, and whether any study is simulated."""
+    found, simulated = [], False
+    for entry in entries:
+        study = build_study(entry, paths)
+        simulated |= study.simulated
+        found += list(study.recordings())[: dict(entry).get("n_recordings")]
+    return found, simulated

@@ -73,8 +73,7 @@ class Main(HydraMain):
     ) -> None:
         super().__init__(main, config_name, config_path, **kwargs)
         folder = Path(self.full_config_path).resolve()
-        # Absolute: Hydra would look beside the file of the wrapper of `main`.
-        self.config_path = str(folder)
+        self.config_path = str(folder)  # Hydra would look beside the file of the wrapped function
         self.resolver = Resolver(self._compose, self._config_groups, folder)
         self.shell = called_from_shell()
 

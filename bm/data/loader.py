@@ -1,0 +1,137 @@
+"""Loader: batches gathered in one go, in an order that (seed, epoch) alone decides."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .batch import Batch
+
+PREFETCH = 2  # batches gathered ahead of the step
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a loader serves.
+
+    Attributes:
+        rows: segment rows of the split.
+        groups: (n,) group of each row; a batch holds rows of one group (channel set, length).
+        batch_size: windows per batch of one process.
+        shuffle: new order in every epoch; whole batches only.
+        seed: of the order.
+        rank, world: this process takes every `world`-th part of a common batch.
+    """
+
+    rows: np.ndarray
+    groups: np.ndarray
+    batch_size: int
+    shuffle: bool
+    seed: int
+    rank: int = 0
+    world: int = 1
+
+
+def epoch_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
+    """Rows of every batch of an epoch, for this process.
+
+    Shuffled: the rows of each group are permuted and cut into common batches of
+    `batch_size * world`; an incomplete rest is left out unless the group has nothing else; then the
+    batches are permuted. Not shuffled: all rows in their order.
+    """
+    generator = np.random.Generator(np.random.Philox(key=[plan.seed, epoch]))
+    common = plan.batch_size * plan.world
+    batches: list[np.ndarray] = []
+    for group in np.unique(plan.groups):
+        rows = plan.rows[plan.groups == group]
+        if plan.shuffle:
+            rows = generator.permutation(rows)
+        cuts = [rows[i : i + common] for i in range(0, len(rows), common)]
+        if plan.shuffle and len(cuts) > 1 and len(cuts[-1]) < common:
+            cuts.pop()
+        batches += cuts
+    if plan.shuffle:
+        batches = [batches[i] for i in generator.permutation(len(batches))]
+    return [part for part in (batch[plan.rank :: plan.world] for batch in batches) if len(part)]
+
+
+class Loader:
+    """Iterates over batches; a thread gathers ahead. No global generator is touched.
+
+    Args:
+        plan: what is served.
+        gather: rows -> batch.
+        pin: page-locked batches, for asynchronous copies to a GPU.
+
+    Attributes:
+        position: batches consumed in this epoch.
+        wait_s: seconds that the consumer waited for data in this epoch.
+    """
+
+    def __init__(self, plan: Plan, gather: Callable[[Sequence[int]], Batch], pin: bool) -> None:
+        self.plan, self.gather, self.pin = plan, gather, pin
+        self.epoch = self.position = 0
+        self.wait_s = 0.0
+        self._length = len(epoch_batches(plan, 0))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of epoch `epoch` and go to its beginning."""
+        self.epoch, self.position, self.wait_s = epoch, 0, 0.0
+
+    def seek(self, position: int) -> None:
+        """Continue after `position` batches."""
+        self.position = position
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = epoch_batches(self.plan, self.epoch)[self.position :]
+        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(PREFETCH)
+        stop = threading.Event()
+        worker = threading.Thread(
+            target=self._gather_ahead, args=(batches, ready, stop), daemon=True
+        )
+        worker.start()
+        try:
+            while True:
+                began = time.perf_counter()
+                item = ready.get()
+                self.wait_s += time.perf_counter() - began
+                if item is None:
+                    return
+                if isinstance(item, BaseException):
+                    raise item
+                self.position += 1
+                yield item
+        finally:
+            stop.set()
+            while worker.is_alive():  # a full queue would hold the worker for ever
+                try:
+                    ready.get_nowait()
+                except queue.Empty:
+                    worker.join(0.01)
+
+    def _gather_ahead(
+        self, batches: list[np.ndarray], ready: queue.Queue, stop: threading.Event
+    ) -> None:
+        try:
+            for rows in batches:
+                if stop.is_set():
+                    return
+                batch = self.gather(rows.tolist())
+                ready.put(batch.pin_memory() if self.pin else batch)
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+
+def pin_wanted() -> bool:
+    """Page-locked memory pays on CUDA only."""
+    return torch.cuda.is_available()

@@ -1,0 +1,86 @@
+"""Metrics of classification over a whole split, with their chance levels and intervals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from sklearn import metrics as reference
+
+Z95 = 1.959963984540054  # two-sided 95 % of the standard normal
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax of (N, K) logits."""
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def classification_metrics(probs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """All metrics of a split.
+
+    Args:
+        probs: (N, K) class probabilities.
+        labels: (N,) class numbers.
+
+    Returns:
+        accuracy, balanced_accuracy, kappa, f1_weighted; for two classes auroc and auc_pr too.
+    """
+    decided = probs.argmax(1)
+    found = {
+        "accuracy": float(reference.accuracy_score(labels, decided)),
+        "balanced_accuracy": balanced_accuracy(labels, decided),
+        "kappa": cohen_kappa(labels, decided),
+        "f1_weighted": float(
+            reference.f1_score(labels, decided, average="weighted", zero_division=0)
+        ),
+    }
+    if probs.shape[1] == 2 and len(np.unique(labels)) == 2:
+        found["auroc"] = float(reference.roc_auc_score(labels, probs[:, 1]))
+        found["auc_pr"] = auc_pr(labels, probs[:, 1])
+    return found
+
+
+def balanced_accuracy(labels: np.ndarray, decided: np.ndarray) -> float:
+    """Mean over the classes that occur of the share of their items decided right."""
+    shares = [(decided[labels == k] == k).mean() for k in np.unique(labels)]
+    return float(np.mean(shares))
+
+
+def cohen_kappa(labels: np.ndarray, decided: np.ndarray) -> float:
+    """Agreement beyond chance; 0 when both name one and the same class only."""
+    if len(np.unique(np.concatenate([labels, decided]))) < 2:
+        return 0.0
+    return float(reference.cohen_kappa_score(labels, decided))
+
+
+def auc_pr(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the precision-recall curve by the trapezoidal rule."""
+    precision, recall, _ = reference.precision_recall_curve(labels, scores)
+    return float(reference.auc(recall, precision))
+
+
+def chance_levels(labels: np.ndarray, classes: int) -> dict[str, float]:
+    """What a decoder that knows the class frequencies but no signal reaches.
+
+    Accuracy: always the most frequent class; balanced accuracy: 1/K; kappa 0; AUROC 0.5; area
+    under the precision-recall curve: share of the positive class.
+    """
+    shares = np.bincount(labels, minlength=classes) / max(1, len(labels))
+    found = {
+        "accuracy": float(shares.max()),
+        "balanced_accuracy": 1 / max(1, int((shares > 0).sum())),
+        "kappa": 0.0,
+    }
+    if classes == 2:
+        found |= {"auroc": 0.5, "auc_pr": float(shares[1])}
+    return found
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of n items."""
+    if n == 0:
+        return 0.0, 1.0
+    middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n)) / (1 + Z95**2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -1,0 +1,109 @@
+"""Building a model from its name and data facts, and its folder in `save_pretrained` form."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..errors import UserError, nearest
+from . import MODELS
+
+RESERVED = ("name", "target")
+CONFIG, FACTS, WEIGHTS = "config.json", "facts.json", "model.safetensors"
+
+
+def find_class(name: str | None, target: str | None) -> Any:
+    """The class of a registered name, or of a dotted path."""
+    if target is None:
+        return MODELS.get(str(name))
+    module, _, attribute = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"model.target={target}: {error}; use package.module.Class") from None
+
+
+def known_from_facts(facts: Any) -> dict[str, Any]:
+    """Arguments that data decide, under the names that models use.
+
+    Other libraries' names for the same facts are given too (`n_chans`, `sfreq`), so that their
+    models plug in by `model.target`.
+    """
+    outputs = len(facts.classes) or 1
+    return {
+        "n_channels": facts.n_channels,
+        "n_chans": facts.n_channels,
+        "n_times": facts.window_samples,
+        "n_outputs": outputs,
+        "rate_hz": facts.rate_hz,
+        "sfreq": facts.rate_hz,
+    }
+
+
+def build(model: Mapping[str, Any], facts: Any) -> nn.Module:
+    """Build the network that the `model` section names.
+
+    Args:
+        model: `name` or `target`, and keyword arguments of the class.
+        facts: fills the arguments that data decide, unless they are given.
+
+    Raises:
+        UserError: unknown model or argument.
+    """
+    kind = find_class(model.get("name"), model.get("target"))
+    parameters = inspect.signature(kind).parameters
+    given = {k: v for k, v in model.items() if k not in RESERVED}
+    for key in given:
+        if key not in parameters:
+            raise UserError(f"model {kind.__name__}: no argument {key!r}{nearest(key, parameters)}")
+    known = {k: v for k, v in known_from_facts(facts).items() if k in parameters}
+    arguments = {**known, **given}
+    module: nn.Module = kind(**arguments)
+    module.bm_arguments = {  # type: ignore[assignment]
+        "name": model.get("name"),
+        "target": model.get("target"),
+        "arguments": arguments,
+    }
+    return module
+
+
+def save(module: nn.Module, folder: Path, facts: Any) -> None:
+    """Write name, arguments, facts and weights; the folder is whole or absent."""
+    from safetensors.torch import save_file
+
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    (temporary / CONFIG).write_text(json.dumps(module.bm_arguments, indent=1, default=list))
+    (temporary / FACTS).write_text(json.dumps(facts.to_dict(), indent=1))
+    tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
+    save_file(tensors, temporary / WEIGHTS)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(temporary, folder)
+
+
+def load(folder: Path) -> nn.Module:
+    """Rebuild a saved model with its weights; raises `UserError` for a folder that has none."""
+    path = Path(folder) / CONFIG
+    if not path.exists():
+        raise UserError(f"no saved model in {folder} ({CONFIG} is missing)")
+    saved = json.loads(path.read_text())
+    module: nn.Module = find_class(saved["name"], saved["target"])(**saved["arguments"])
+    module.bm_arguments = saved
+    load_weights(module, folder)
+    return module
+
+
+def load_weights(module: nn.Module, folder: Path) -> None:
+    """Load the weights of a saved model: every tensor must match in name and shape."""
+    from safetensors.torch import load_file
+
+    module.load_state_dict(load_file(Path(folder) / WEIGHTS), strict=True)

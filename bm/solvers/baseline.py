@@ -1,0 +1,128 @@
+"""Baseline solver: no gradient. LDA on log band powers, and chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from ..data.batch import Batch
+from ..data.dataset import Dataset
+from ..data.facts import DataFacts
+from ..metrics.evaluation import Evaluation
+from ..registry import check_known
+from ..xp import marker
+from . import SOLVERS
+from .base import Solver, write_evaluation
+from .logger import format_metrics, logger
+from .supervised import class_evaluation, windows_of
+
+METHODS = ("lda", "chance")
+PSD_S = 1.0  # length of a Welch segment
+
+
+def log_band_powers(
+    windows: np.ndarray, rate_hz: float, bands: list[tuple[float, float]]
+) -> np.ndarray:
+    """Log of the mean Welch density in each band: (N, C, T) -> (N, C * bands)."""
+    from scipy.signal import welch
+
+    segment = min(windows.shape[-1], round(PSD_S * rate_hz))
+    frequencies, density = welch(windows, rate_hz, nperseg=segment, axis=-1)
+    parts = []
+    for low, high in bands:
+        inside = (frequencies >= low) & (frequencies <= high)
+        parts.append(np.log(density[..., inside].mean(-1) + 1e-12))
+    return np.concatenate(parts, 1)
+
+
+@SOLVERS.register("baseline")
+class BaselineSolver(Solver):
+    """Decoders without training by gradient, on the same windows and splits as the networks."""
+
+    main_metric = ("balanced_accuracy", "max")
+
+    def build_data(self) -> Dataset:
+        """Windows with class labels."""
+        return windows_of(self.cfg)
+
+    def build_model(self, facts: DataFacts) -> nn.Module:
+        """No network."""
+        return nn.Identity()
+
+    def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Baselines take no steps."""
+        raise NotImplementedError("a baseline is fitted, not stepped")
+
+    def setup(self) -> None:
+        """Data and guard; there is nothing to optimise."""
+        check_known("baseline", self.cfg.solver.method, METHODS)
+        self.rank, self.world = 0, 1
+        self.data = self.build_data()
+        self.check_guard()
+        self.module = self.build_model(self.data.facts)
+
+    def epoch_batches(self) -> int:
+        """None."""
+        return 0
+
+    def restore(self) -> None:
+        """A baseline is fitted in one go: there is nothing to continue from."""
+
+    def train(self) -> None:
+        """Fit on the train split, judge on the others, write results and marker."""
+        entry: dict[str, Any] = {}
+        splits = set(self.data.table["split"])
+        for split in ("valid", "test"):
+            if split in splits:
+                result = self.evaluate(split)
+                entry[split] = result.with_chance()
+                logger.info("%s | %s", split, format_metrics(entry[split]))
+        write_evaluation(self.folder, result)
+        self.xp.link.update_history([entry])
+        marker.write(self.folder, {"epoch": 1, "metrics": result.metrics})
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Class probabilities of a split."""
+        rows = self.data.rows(split)
+        train = self.data.rows("train")
+        labels = self.data.table["label"].to_numpy(dtype=int)
+        classes = len(self.data.facts.classes)
+        if self.cfg.solver.method == "chance":
+            shares = np.bincount(labels[train], minlength=classes) / len(train)
+            return class_evaluation(self.data, split, rows, np.tile(shares, (len(rows), 1)))
+        probs = np.zeros((len(rows), classes))
+        for chosen_train, chosen in self._parts(train, rows):
+            probs[chosen] = self._fit(chosen_train, rows[chosen], labels, classes)
+        return class_evaluation(self.data, split, rows, probs)
+
+    def _parts(self, train: np.ndarray, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows to fit on and places to predict: per subject when each has both, else pooled."""
+        if not self.cfg.solver.per_subject:
+            return [(train, np.arange(len(rows)))]
+        subjects = self.data.table["subject"].to_numpy()
+        parts = []
+        for name in np.unique(subjects[rows]):
+            own = train[subjects[train] == name]
+            parts.append((own if len(own) else train, np.flatnonzero(subjects[rows] == name)))
+        return parts
+
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        """Features of windows in microvolt: (N, features)."""
+        columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
+        windows = np.stack([self.data.signals[r].data[a : a + n].numpy().T for r, a, n in columns])
+        bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
+        return log_band_powers(windows, self.data.facts.rate_hz, bands)
+
+    def _fit(
+        self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray, classes: int
+    ) -> np.ndarray:
+        """LDA with the shrinkage of Ledoit and Wolf: class probabilities of `rows`."""
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        decoder = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        decoder.fit(self._features(train), labels[train])
+        probs = np.zeros((len(rows), classes))
+        probs[:, decoder.classes_] = decoder.predict_proba(self._features(rows))
+        return probs

@@ -1,0 +1,128 @@
+"""What disturbs every recording: line, drift, white noise, blinks, muscle, bad channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from .forward import normalise, patch
+from .noise import shaped
+
+EYES = normalise(np.array([[0.30, 0.95, -0.10], [-0.30, 0.95, -0.10]]))
+TEMPLES = np.array([[0.98, 0.10, -0.10], [-0.98, 0.10, -0.10]])
+WHITE_UV = 0.4
+NOISY_UV = 80.0
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """Settings of what carries no information.
+
+    Attributes:
+        artefacts: blinks and muscle.
+        line_hz, line_uv: frequency and amplitude of the power line.
+        drift_uv: size of the slow drift.
+        flat_channels, noisy_channels: how many.
+        blinks_per_min, muscle_per_min: rates of the artefacts.
+    """
+
+    artefacts: bool = True
+    line_hz: float = 50.0
+    line_uv: float = 2.0
+    drift_uv: float = 8.0
+    flat_channels: int = 0
+    noisy_channels: int = 0
+    blinks_per_min: float = 8.0
+    muscle_per_min: float = 0.7
+
+
+def line(
+    rng: Generator, settings: Nuisance, channels: int, samples: int, rate_hz: float
+) -> np.ndarray:
+    """Power line: (C, T) uV."""
+    gain = settings.line_uv * np.exp(0.4 * rng.standard_normal(channels))
+    phase = rng.uniform(0, 2 * np.pi) + 0.3 * rng.standard_normal(channels)
+    time = np.arange(samples) / rate_hz
+    angle = 2 * np.pi * settings.line_hz * time + phase[:, None]
+    return (gain[:, None] * np.sin(angle)).astype(np.float32)
+
+
+def drift(
+    rng: Generator, size_uv: float, channels: int, samples: int, rate_hz: float
+) -> np.ndarray:
+    """Slow random walk between knots, raised-cosine interpolation: (C, T) uV."""
+    knots = max(4, int(samples / (10 * rate_hz)) + 3)
+    walk = np.cumsum(rng.standard_normal((channels, knots)), 1)
+    walk = (walk - walk.mean(1, keepdims=True)) * size_uv / np.sqrt(knots)
+    place = np.linspace(0, knots - 1, samples)
+    left = np.minimum(place.astype(int), knots - 2)
+    share = 0.5 * (1 - np.cos(np.pi * (place - left)))
+    return (walk[:, left] * (1 - share) + walk[:, left + 1] * share).astype(np.float32)
+
+
+def add_artefacts(
+    rng: Generator,
+    signal: np.ndarray,
+    settings: Nuisance,
+    electrodes: np.ndarray,
+    rate_hz: float,
+) -> list[dict[str, Any]]:
+    """Add blinks and muscle to `signal` (C, T) in place; returns their events.
+
+    The draws are made whether artefacts are wanted or not, so that switching them off moves
+    nothing else.
+    """
+    duration_s = signal.shape[1] / rate_hz
+    eyes = patch(electrodes, EYES[0], 0.45) + patch(electrodes, EYES[1], 0.45)
+    events = []
+    for start in rng.uniform(0, duration_s, rng.poisson(settings.blinks_per_min * duration_s / 60)):
+        height, length = rng.uniform(80, 160), rng.uniform(0.2, 0.4)
+        shape = np.hanning(max(2, round(length * rate_hz))) ** 1.5
+        events.append(_add(signal, start, rate_hz, height * eyes, shape, "blink"))
+    for start in rng.uniform(0, duration_s, rng.poisson(settings.muscle_per_min * duration_s / 60)):
+        height, length, side = rng.uniform(8, 25), rng.uniform(0.4, 1.5), rng.integers(2)
+        samples = max(2, round(length * rate_hz))
+        noise = shaped(rng, _muscle_spectrum, 1, samples, rate_hz)[0]
+        shape = np.hanning(samples) * noise / max(1e-6, float(noise.std()))
+        topography = height * patch(electrodes, TEMPLES[side], 0.4)
+        events.append(_add(signal, start, rate_hz, topography, shape, "muscle"))
+    return sorted((e for e in events if e), key=lambda e: e["start_s"])
+
+
+def _muscle_spectrum(f: np.ndarray) -> np.ndarray:
+    return np.clip((f - 18) / 12, 0, 1) / (1 + (f / 60) ** 2)
+
+
+def _add(
+    signal: np.ndarray,
+    start_s: float,
+    rate_hz: float,
+    topography: np.ndarray,
+    shape: np.ndarray,
+    name: str,
+) -> dict[str, Any]:
+    start = round(start_s * rate_hz)
+    shape = shape[: signal.shape[1] - start]
+    if not len(shape):
+        return {}
+    signal[:, start : start + len(shape)] += (topography[:, None] * shape).astype(np.float32)
+    return {
+        "kind": "special",
+        "name": name,
+        "start_s": start / rate_hz,
+        "duration_s": len(shape) / rate_hz,
+    }
+
+
+def spoil_channels(rng: Generator, signal: np.ndarray, settings: Nuisance) -> dict[str, list[int]]:
+    """Make channels flat or noisy in place; returns which."""
+    order = rng.permutation(len(signal)).tolist()
+    flat = order[: settings.flat_channels]
+    noisy = order[settings.flat_channels : settings.flat_channels + settings.noisy_channels]
+    signal[flat] = 0.0
+    noise = rng.standard_normal((len(noisy), signal.shape[1]), dtype=np.float32)
+    signal[noisy] += NOISY_UV * noise
+    return {"flat": sorted(flat), "noisy": sorted(noisy)}

@@ -1,0 +1,53 @@
+"""Electrode positions: a committed table, since reading MNE's montage takes two seconds.
+
+`unit` are the coordinates of `standard_1005` minus the centre of the least-squares sphere of all
+its points, divided by the norm; `metres` are the montage's own. A test holds them equal to MNE's.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import mne
+
+#: Old names of the 10-20 system.
+OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
+
+
+@functools.lru_cache(maxsize=1)
+def table() -> dict[str, Any]:
+    """The committed table: unit vectors and metres by name, fiducials, coordinate frame."""
+    path = Path(__file__).with_name("positions.json")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def standard(name: str) -> str:
+    """Spelling of the table: `FP1` -> `Fp1`, `T3` -> `T7`."""
+    known = {key.upper(): key for key in table()["unit"]}
+    upper = OLD_NAMES.get(name.upper(), name).upper()
+    if upper not in known:
+        raise UserError(f"unknown electrode {name!r}{nearest(name, table()['unit'])}")
+    return known[upper]
+
+
+def unit(names: Sequence[str]) -> np.ndarray:
+    """Unit vectors of electrodes: (C, 3), x right, y front, z up."""
+    return np.array([table()["unit"][standard(name)] for name in names])
+
+
+def montage(names: Sequence[str]) -> mne.channels.DigMontage:
+    """The montage of a recording, in metres."""
+    import mne
+
+    metres = {name: np.array(table()["metres"][standard(name)]) for name in names}
+    fiducials = {k: np.array(v) for k, v in table()["fiducials"].items()}
+    return mne.channels.make_dig_montage(metres, **fiducials, coord_frame=table()["frame"])

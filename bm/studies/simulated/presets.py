@@ -1,0 +1,29 @@
+"""Sizes of the modes (simulated.md section 9): a preset only sets defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...registry import check_known
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "motor": {
+        "tiny": {"n_subjects": 2, "n_sessions": 2, "n_runs": 1, "n_trials": 16},
+        "debug": {"n_subjects": 2, "n_sessions": 2, "n_runs": 2, "n_trials": 60},
+        "demo": {"n_subjects": 4, "n_sessions": 2, "n_runs": 2, "n_trials": 72},
+        "full": {"n_subjects": 9, "n_sessions": 2, "n_runs": 6, "n_trials": 48},
+    },
+    "background": {
+        "tiny": {"n_subjects": 6, "n_sessions": 1, "n_runs": 1, "duration_s": 30.0},
+        "debug": {"n_subjects": 48, "n_sessions": 1, "n_runs": 1, "duration_s": 60.0},
+        "demo": {"n_subjects": 72, "n_sessions": 1, "n_runs": 2, "duration_s": 60.0},
+        "full": {"n_subjects": 300, "n_sessions": 1, "n_runs": 2, "duration_s": 600.0},
+    },
+}
+
+
+def preset(mode: str, name: str) -> dict[str, Any]:
+    """Defaults of a preset; raises `UserError` with the nearest name."""
+    check_known("mode of the simulated study", mode, PRESETS)
+    check_known(f"preset of {mode}", name, PRESETS[mode])
+    return dict(PRESETS[mode][name])
