@@ -245,3 +245,11 @@ def test_every_recipe_composes(choice: str) -> None:
     assert xp.delta == [choice.split("=")]
     assert OmegaConf.to_container(xp.cfg, resolve=True, throw_on_missing=True)
     assert xp.cfg.solver.name and xp.cfg.model.name and xp.cfg.dset.name
+
+
+@pytest.mark.parametrize("recipe", recipes("solver"))
+def test_every_recipe_resolves_as_hydra_does(recipe: str) -> None:
+    argv = [f"solver={recipe}", "optim.lr=0.123", "seed=5", "+extra=1"]
+    expected, ours = hydra_way(main, argv), main.resolve(argv)
+    assert (ours.sig, repr(ours.delta)) == (expected.sig, repr(expected.delta))
+    assert OmegaConf.to_yaml(ours.cfg) == OmegaConf.to_yaml(expected.cfg)
