@@ -88,7 +88,7 @@ def test_grids_are_listed_without_a_name(dora: Dora) -> None:
         (["run", "-f", "00000000"], "no experiment '00000000'"),
         (["run", "dummy=mistake"], "this cannot be done"),
         (["info", "-f", "00000000"], "no experiment '00000000'"),
-        (["grid", "mian", "--dry_run"], "unknown grid 'mian'; did you mean 'main'?"),
+        (["grid", "mainn", "--dry_run"], "unknown grid 'mainn'; did you mean 'main'?"),
         (["grid", "typo", "--dry_run"], "unknown key 'optim.lrr'; did you mean 'optim.lr'?"),
         (["grid", "number", "--dry_run"], "plain numbers"),
         (["grid", "queue", "--dry_run"], "'gpuss'; did you mean 'gpus'?"),

@@ -62,7 +62,7 @@ def test_removed_key_is_refused(tmp_path: Path) -> None:
         guard.check(tmp_path, {k: v for k, v in CONFIG.items() if k != "seed"}, "abc", False)
 
 
-@pytest.mark.parametrize("other", ["abd", None])
+@pytest.mark.parametrize("other", ["xyz", None])
 def test_other_data_are_refused(tmp_path: Path, other: str | None) -> None:
     guard.check(tmp_path, CONFIG, "abc", False)
     with pytest.raises(UserError, match="data: abc -> "):
