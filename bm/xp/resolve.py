@@ -9,6 +9,7 @@ result equal to Hydra's.
 from __future__ import annotations
 
 import copy
+import difflib
 import functools
 import re
 import threading
@@ -22,6 +23,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
 
@@ -82,13 +84,14 @@ class Base:
         config: composed configuration, never changed.
         plain: the same as nested plain values, interpolations unresolved.
         choices: (group, option) in the order of the arguments.
-        interpolated: dotted keys whose value depends on other keys.
+        local: an override can change nothing but its own first-level key: no value refers to
+            another key, and none differs from itself (a NaN is in every difference, as in Dora).
     """
 
     config: DictConfig
     plain: dict[str, Any]
     choices: tuple[tuple[str, str], ...]
-    interpolated: frozenset[str]
+    local: bool
 
 
 class Resolver:
@@ -137,10 +140,8 @@ class Resolver:
             pairs.append((group, option))
         config = self.compose(list(choices))
         plain: Any = OmegaConf.to_container(config, resolve=False)
-        interpolated = {
-            name for name, v in flatten(plain).items() if isinstance(v, str) and REFERS.search(v)
-        }
-        return Base(config, plain, tuple(pairs), frozenset(interpolated))
+        local = not any(_refers(v) or _has_nan(v) for v in flatten(plain).values())
+        return Base(config, plain, tuple(pairs), local)
 
     def resolve(self, argv: Sequence[str]) -> Resolution:
         """Difference of the experiment to its base at once, its configuration when asked for.
@@ -151,37 +152,76 @@ class Resolver:
         choices, rest = self.split(argv)
         base = self.base(choices)
         overrides = [parse(argument) for argument in rest]
-        for override in overrides:
-            check(override, base)
+        if any(o.package is not None or o.key_or_group in self.groups for o in overrides):
+            # `+model@second=...`: composition, which only Hydra does.
+            return Resolution(base, overrides, self.compose(list(argv)))
+        # Hydra's own node is no part of an experiment; Hydra applies it when it runs.
+        overrides = [o for o in overrides if not o.is_hydra_override()]
+        check(overrides, base)
         return Resolution(base, overrides)
 
 
 class Resolution:
-    """Overrides applied to a base; only what they touch is copied until the whole is needed."""
+    """Overrides applied to a base; only what they touch is copied until the whole is needed.
 
-    def __init__(self, base: Base, overrides: list[Override]) -> None:
-        self.base, self.overrides = base, overrides
+    Args:
+        base: shared by all experiments with the same choice of groups.
+        overrides: the other arguments, in order.
+        composed: the whole configuration when Hydra had to compose it.
+    """
+
+    def __init__(
+        self, base: Base, overrides: list[Override], composed: DictConfig | None = None
+    ) -> None:
+        self.base, self.overrides, self.composed = base, overrides, composed
 
     @property
     def _local(self) -> bool:
-        """True when nothing outside the touched first-level keys can change."""
-        added = any(o.is_add() or o.is_force_add() for o in self.overrides)
-        return not added and not self.base.interpolated
+        """True when nothing outside the touched first-level keys can change or be read."""
+        free = any(o.is_add() or o.is_force_add() or _refers(o.value()) for o in self.overrides)
+        return self.composed is None and self.base.local and not free
 
     def config(self) -> DictConfig:
         """The whole configuration."""
+        if self.composed is not None:
+            return self.composed
         return self._apply(copy.deepcopy(self.base.config))
 
     def delta(self) -> list[tuple[str, Any]]:
         """Choices of groups, then dotted keys that differ from the base, sorted in each level."""
+        plain = self._plain_delta()
+        if plain is not None:
+            return [*self.base.choices, *plain]
         base = self.base.config
-        if self._local:
-            touched = sorted({str(o.key_or_group).split(".")[0] for o in self.overrides})
-            changed = self._apply(OmegaConf.masked_copy(base, touched))
-            found = difference(base, changed, touched)
-        else:
-            found = difference(base, self.config())
+        try:
+            if self._local:
+                touched = sorted({str(o.key_or_group).split(".")[0] for o in self.overrides})
+                changed = self._apply(OmegaConf.masked_copy(base, touched))
+                found = difference(base, changed, touched)
+            else:
+                found = difference(base, self.config())
+        except OmegaConfBaseException as error:
+            raise UserError(" ".join(str(error).split())) from None
         return [*self.base.choices, *found]
+
+    def _plain_delta(self) -> list[tuple[str, Any]] | None:
+        """The difference without any OmegaConf object (0.1 ms instead of 7), or None when an
+        override is not simply another value, or another list, in the place of an old one."""
+        if not self._local:
+            return None
+        found = []
+        for override in self.overrides:
+            key, value = str(override.key_or_group), override.value()
+            default: Any = self.base.plain
+            for part in key.split("."):
+                if not isinstance(default, Mapping):
+                    return None
+                default = default[part]
+            if isinstance(default, Mapping) or not (_is_plain(default) and _is_plain(value)):
+                return None
+            if value != default:
+                found.append((key, value))
+        return sorted(found, key=lambda pair: pair[0].split("."))
 
     def _apply(self, config: DictConfig) -> DictConfig:
         """Apply the overrides in place by Hydra's own function."""
@@ -189,50 +229,91 @@ class Resolution:
         try:
             ConfigLoaderImpl._apply_overrides_to_config(self.overrides, config)
         except HydraException as error:
-            raise UserError(str(error).splitlines()[0]) from None
+            reasons = [str(e).splitlines()[0] for e in (error, error.__cause__) if e is not None]
+            raise UserError(": ".join(reasons)) from None
         return config
 
 
-def check(override: Override, base: Base) -> None:
+def _refers(value: Any) -> bool:
+    """True when a value, or one inside it, is taken from another key."""
+    if isinstance(value, Mapping):
+        return any(map(_refers, value.values()))
+    if isinstance(value, list):
+        return any(map(_refers, value))
+    return isinstance(value, str) and REFERS.search(value) is not None
+
+
+def _is_plain(value: Any) -> bool:
+    """True for what OmegaConf keeps and compares as Python does."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, str):
+        return "${" not in value and value != "???"
+    return value is None or (isinstance(value, bool | int | float) and value == value)
+
+
+def _has_nan(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_nan, value))
+    return isinstance(value, float) and value != value
+
+
+def check(overrides: Sequence[Override], base: Base) -> None:
     """Raise `UserError` for an unknown key, an unheard one, or a value of another type."""
-    key = str(override.key_or_group)
-    first = key.split(".")[0]
-    if first in UNHEARD and override.input_line is not None and "." in key:
-        raise UserError(f"{override.input_line}: Dora ignores {first}.* here; {UNHEARD[first]}")
-    if override.is_delete():
-        raise UserError(f"{override.input_line}: a key cannot be removed; set it to null")
-    if override.is_sweep_override():
-        raise UserError(f"{override.input_line}: a sweep is written as a grid; see grids/")
-    if override.is_add() or override.is_force_add():
-        return
+    added: list[str] = []
+    for override in overrides:
+        key, line = str(override.key_or_group), override.input_line
+        first = key.split(".")[0]
+        if first in UNHEARD:
+            raise UserError(f"{line}: Dora ignores {first}.* here; {UNHEARD[first]}")
+        if override.is_delete():
+            raise UserError(f"{line}: a key cannot be removed; set it to null")
+        if override.is_sweep_override():
+            raise UserError(f"{line}: a sweep is written as a grid; see grids/")
+        if override.is_add() or override.is_force_add():
+            added.append(key)
+        elif not any(f"{key}.".startswith(f"{name}.") for name in added):
+            _check_value(key, override.value(), _default(key, base), base)
+
+
+def _default(key: str, base: Base) -> Any:
+    """Default of a dotted key; raises `UserError` with the nearest name when there is none."""
     default: Any = base.plain
-    for part in _path(key):
+    for part in key.split("."):
         if isinstance(default, list) and part.isdigit() and int(part) < len(default):
             default = default[int(part)]
         elif isinstance(default, Mapping) and part in default:
             default = default[part]
         else:
             raise UserError(f"unknown key {key!r}{_nearest_key(key, part, default, base)}")
-    _check_type(key, override.value(), default)
+    return default
 
 
-def _path(key: str) -> list[str]:
-    return [part for part in re.split(r"[.\[\]]", key) if part]
+def _check_value(key: str, value: Any, default: Any, base: Base) -> None:
+    """Check a value and what is inside it: keys of mappings and elements of lists."""
+    _check_type(key, value, default)
+    if isinstance(value, Mapping) and isinstance(default, Mapping):
+        for name, inner in value.items():
+            inner_key = f"{key}.{name}"
+            if name not in default:
+                hint = _nearest_key(inner_key, str(name), default, base)
+                raise UserError(f"unknown key {inner_key!r}{hint}")
+            _check_value(inner_key, inner, default[name], base)
+    elif isinstance(value, list) and isinstance(default, list):
+        kinds = {type(item) for item in default}
+        if len(kinds) == 1 and kinds <= {int, float, str, bool}:
+            for index, item in enumerate(value):
+                _check_type(f"{key}.{index}", item, default[0])
 
 
 def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
     """The likeliest sibling of a mistyped part, else the likeliest whole key."""
     if isinstance(siblings, Mapping):
-        hint = nearest(part, siblings)
-        if "did you mean" in hint:
-            name = hint.split("'")[1]
-            return (
-                f"; did you mean {key[: len(key) - len(part)] + name!r}?"
-                if key.endswith(part)
-                else hint
-            )
-    hint = nearest(key, flatten(base.plain))
-    return hint or "; `dora run show=true` prints all keys"
+        close = difflib.get_close_matches(part, map(str, siblings), n=1, cutoff=0.5)
+        if close and key.endswith(part):
+            return f"; did you mean {key[: len(key) - len(part)] + close[0]!r}?"
+    whole = [name for name in flatten(base.plain) if name.split(".")[0] not in UNHEARD]
+    return nearest(key, whole) or "; all keys are in conf/ (config.yaml, dset/, model/, solver/)"
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:
@@ -277,7 +358,7 @@ def difference(
         before, after = base[name], other[name]
         if isinstance(before, DictConfig):
             if not isinstance(after, DictConfig):
-                raise UserError(f"{name}={after}: a group of keys cannot be replaced")
+                raise UserError(f"{name}={after}: a group of keys cannot become a single value")
             found += [(f"{name}.{key}", value) for key, value in difference(before, after)]
         elif after != before:
             found.append((str(name), after))

@@ -36,6 +36,12 @@ def upstream(argv: list[str] | tuple[str, ...]) -> list[str]:
     return list(found)
 
 
+def upstream_sigs(config: Mapping[str, Any]) -> list[str]:
+    """Signatures of the experiments that a configuration names, each once; see `address.KEYS`."""
+    sigs = (address.signature_of(text) for text in address.addresses(config))
+    return list(dict.fromkeys(sig for sig in sigs if sig is not None))
+
+
 def folder_of(text: str, outputs: Path, xps: str = "xps") -> Path:
     """Folder that an address names, with experiments below `outputs`."""
     return address.resolve(text, outputs / xps)

@@ -1,0 +1,1 @@
+"""Experiments: identity, guard, addresses, commands."""
