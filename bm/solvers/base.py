@@ -1,0 +1,474 @@
+"""The loop that every task family runs on: stages, epochs, saving, resuming, stopping."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..metrics.evaluation import Evaluation
+from ..nn.ema import EMA
+from . import distribution
+from .averages import Averages
+from .best import Best
+from .checkpoint import BestFolders, Checkpoints
+from .finite import FiniteCheck
+from .logger import Logger
+from .optim import build_optimizer
+from .perf import Perf, count_flops
+from .precision import Precision
+from .preemption import Preempted, Preemption
+from .schedule import Schedule
+from .state import RandomState, State, isolated, seed_all
+
+EVALUATION_SEED = {"train": 1, "valid": 2, "test": 3}
+PREEMPTION_STEPS = 10  # with several processes: steps between two agreements on leaving
+
+
+def pick_device(name: str) -> torch.device:
+    """Device of the `device` key; `auto` takes this process's GPU when there is one."""
+    if name != "auto":
+        return torch.device(name)
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+
+
+class Progress:
+    """Where the run is: epochs completed, steps taken, batches consumed of the epoch begun."""
+
+    def __init__(self) -> None:
+        self.epoch = self.step = self.position = self.threads = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Plain numbers."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Inverse of `state_dict`."""
+        vars(self).update(state)
+
+
+class Solver:
+    """Base of the task families.
+
+    A family implements `build_data`, `build_model` and `step`, and may override `build_optim`,
+    `begin_stage`, `epoch_metrics`, `evaluate` and `generate`. What it registers in `self.state`
+    is part of every checkpoint.
+
+    Args:
+        cfg: whole configuration, as `conf/config.yaml`.
+    """
+
+    main_metric: tuple[str, str] = ("accuracy", "max")
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+
+    def __init__(self, cfg: Any) -> None:
+        from dora import get_xp
+
+        self.cfg, self.xp = cfg, get_xp()
+        self.folder = Path(self.xp.folder)
+        self.device = pick_device(cfg["device"])
+        self.state, self.progress = State(), Progress()
+        self.preemption = Preemption()
+        self.checkpoints = Checkpoints(self.folder, cfg["checkpoint"]["keep"])
+        self.best_folders = BestFolders(self.folder)
+
+    # what a family says ------------------------------------------------------------------
+
+    def build_data(self) -> Any:
+        """The data set: `facts`, `hash`, `loader(split, ...)`."""
+        raise NotImplementedError
+
+    def build_model(self, facts: Any) -> nn.Module:
+        """The model for these data."""
+        from ..models import build_model  # type: ignore[attr-defined,unused-ignore]
+
+        return build_model(self.cfg["model"], facts)
+
+    def build_optim(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser; its groups may carry `lr_scale`."""
+        return build_optimizer(model, self.cfg["optim"])
+
+    def step(self, batch: Any, stage: str) -> dict[str, Tensor]:
+        """Means over the batch; `loss` is optimised in stage train."""
+        raise NotImplementedError
+
+    def begin_stage(self, stage: str) -> None:
+        """Called when a stage begins (not when it is resumed): clear accumulators here."""
+
+    def epoch_metrics(self, stage: str) -> dict[str, float]:
+        """Metrics over a whole split, from accumulators the family registered."""
+        return {}
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Evaluate one split with the present weights."""
+        metrics = self.run_evaluation(split)
+        simulated = bool(getattr(self.data.facts, "simulated", False))
+        n_items = self.count_items(split)
+        return Evaluation(split, metrics, n_items=n_items, simulated=simulated)
+
+    def generate(self) -> None:
+        """Make what the family has to show."""
+
+    def save_model(self, folder: Path) -> None:
+        """Write the present weights in `save_pretrained` form."""
+        from ..models import save  # type: ignore[attr-defined,unused-ignore]
+
+        save(self.model, folder, self.data.facts)
+
+    def load_model(self, folder: Path) -> None:
+        """Take the weights of a folder written by `save_model`."""
+        from safetensors.torch import load_model
+
+        load_model(self.model, folder / "model.safetensors", device=str(self.device))
+
+    # the run ------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Train to the end, from wherever an earlier run stopped.
+
+        Exits with 85 when asked to leave by a signal and 130 on Ctrl-C, both with the state saved.
+        """
+        from ..xp import marker
+
+        if marker.exists(self.folder) and not self.cfg["show"]:
+            self._open_log()
+            self.log.line("%s is finished; nothing to do", self.xp.sig)
+            return
+        try:
+            with self.preemption.watching():
+                if self.prepare():
+                    self.fit()
+        except KeyboardInterrupt:
+            where = self.folder / "checkpoint.pt"
+            print(f"stopped; {where if where.exists() else 'no state saved yet'}", flush=True)
+            raise SystemExit(130) from None
+
+    def prepare(self) -> bool:
+        """Build everything and restore; false when there is nothing to train."""
+        distribution.start(self.device)
+        self._open_log()
+        saved = self.checkpoints.load()
+        self._set_threads(saved)
+        seed_all(self.cfg["seed"])
+        self.data = self.build_data()
+        if self.cfg["download_only"]:
+            self.log.line("data are ready")
+            return False
+        if not self.cfg["show"]:
+            self._guard()
+        self.model = self.build_model(self.data.facts).to(self.device)
+        self.loaders = self._build_loaders()
+        if self.cfg["show"]:
+            self.show()
+            return False
+        distribution.broadcast_model(self.model)
+        self._build_training()
+        self._register()
+        self._restore(saved)
+        return True
+
+    def fit(self) -> None:
+        """All epochs, then the test split with the best weights."""
+        from ..xp import marker
+
+        self.preemption.deferring = True
+        try:
+            while self.progress.epoch < self.cfg["optim"]["epochs"] and not self.best.exhausted:
+                self._run_epoch()
+            self._finish(marker)
+        except Preempted:
+            self._save(epoch_end=self.progress.position == 0)
+            self.log.line("asked to leave: saved epoch %d", self.progress.epoch)
+            self.log.close()
+            self.preemption.leave()
+        self.log.close()
+
+    def _open_log(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log = Logger(self.folder, self.xp.sig, self.cfg, distribution.rank() == 0)
+
+    def _set_threads(self, saved: dict[str, Any] | None) -> None:
+        asked = self.cfg["threads"] or int(os.environ.get("BM_THREADS") or os.cpu_count() or 1)
+        threads = saved["state"]["progress"]["threads"] if saved else asked
+        if threads != asked:
+            self.log.line("%d threads as in the checkpoint (asked for %d)", threads, asked)
+        self.progress.threads = threads
+        torch.set_num_threads(threads)
+
+    def _guard(self) -> None:
+        try:
+            from ..xp import guard  # type: ignore[attr-defined,unused-ignore]
+        except ImportError:
+            return
+        if distribution.rank() == 0:
+            config = guard.significant(self.cfg, list(self.xp.dora.exclude))
+            guard.check(self.folder, config, self.data.hash, self.cfg["allow_change"])
+
+    def _build_loaders(self) -> dict[str, Any]:
+        train, seed = self.cfg["optim"]["batch_size"], self.cfg["seed"]
+        other = self.cfg["eval"]["batch_size"] or train
+        world, rank = distribution.world(), distribution.rank()
+        sizes = {"train": train, "valid": other, "test": other}
+        return {
+            split: self.data.loader(
+                split, max(1, size // world), split == "train", seed, rank=rank, world=world
+            )
+            for split, size in sizes.items()
+        }
+
+    def _build_training(self) -> None:
+        cfg = self.cfg
+        self.optimizer = self.build_optim(self.model)
+        self.precision = Precision(cfg["precision"], self.device)
+        self.averages = {s: Averages(self.device) for s in ("train", "valid", "test")}
+        batches = distribution.smallest(len(self.loaders["train"]), self.device)
+        limit = cfg["optim"]["max_batches"]
+        self.batches = batches if limit is None else min(batches, limit)
+        self.accumulate = cfg["optim"]["accumulate"]
+        steps = -(-self.batches // self.accumulate)
+        self.schedule = Schedule(cfg["schedule"], cfg["optim"]["lr"], cfg["optim"]["epochs"], steps)
+        ema = {k: v for k, v in cfg["ema"].items() if k not in ("warmup", "mode")}
+        mode = cfg["ema"].get("mode") or ("ramp" if cfg["ema"]["warmup"] else "constant")
+        self.ema = EMA(self.model, mode=mode, **ema) if ema["decay"] is not None else None
+        metric, direction = self.main_metric
+        stop = cfg["early_stop"]
+        self.best = Best(
+            cfg["best"]["metric"] or metric, cfg["best"]["mode"] or direction,
+            stop["patience"], stop["min_delta"],
+        )  # fmt: skip
+        self.finite = FiniteCheck(self.folder)
+        self.perf = Perf(self.device, cfg["precision"])
+
+    def _register(self) -> None:
+        parts = {
+            "progress": self.progress, "model": self.model, "optimizer": self.optimizer,
+            "precision": self.precision, "averages": self.averages["train"], "best": self.best,
+            "random": RandomState(),
+        }  # fmt: skip
+        if self.ema is not None:
+            parts["ema"] = self.ema
+        for name, part in parts.items():
+            self.state.register(name, part)
+
+    def _restore(self, saved: dict[str, Any] | None) -> None:
+        self.xp.link.load()
+        history = saved["history"] if saved else []
+        if len(self.xp.link.history) != len(history):
+            self.log.line("history goes back to epoch %d, the checkpoint's", len(history))
+        self.xp.link.update_history(history)
+        if saved is None:
+            return
+        self.state.load_state_dict(saved["state"])
+        self.log.line(
+            "continuing at epoch %d, batch %d", self.progress.epoch, self.progress.position
+        )
+        if distribution.rank() == 0:
+            self.best_folders.vouch(self.best.epoch)
+
+    # one epoch ----------------------------------------------------------------------------
+
+    def _run_epoch(self) -> None:
+        epoch = self.progress.epoch
+        groups: dict[str, dict[str, float]] = {"train": self._train(epoch)}
+        groups["perf"] = self.perf.result(distribution.world())
+        last = epoch + 1 == self.cfg["optim"]["epochs"]
+        improved = False
+        if len(self.loaders["valid"]) and (last or (epoch + 1) % self.cfg["valid_every"] == 0):
+            with self.averaged_weights():
+                groups["valid"] = self.run_evaluation("valid")
+                improved = self.best.update(groups["valid"], epoch)
+                if improved and distribution.rank() == 0:
+                    self.save_model(self.best_folders.aside(epoch))
+                    self.best_folders.publish(epoch)
+        every = self.cfg["eval"]["every"]
+        if every and (epoch + 1) % every == 0:
+            with self.averaged_weights():
+                groups["test"] = self.evaluate("test").metrics
+        self.progress.epoch, self.progress.position = epoch + 1, 0
+        self.averages["train"].clear()
+        self.xp.link.push_metrics(groups)
+        self.log.epoch(epoch + 1, groups)
+        due = (epoch + 1) % self.cfg["checkpoint"]["every"] == 0
+        if due or last or epoch + 1 in self.cfg["checkpoint"]["keep"] or self.best.exhausted:
+            self._save(epoch_end=True)
+        self._leave_if_asked(every=1)
+
+    def _train(self, epoch: int) -> dict[str, float]:
+        loader, progress = self.loaders["train"], self.progress
+        self.perf.start()
+        self.model.train()
+        loader.set_epoch(epoch)
+        loader.seek(progress.position)
+        if progress.position == 0:
+            self.averages["train"].clear()
+            self.begin_stage("train")
+        waited = loader.wait_s
+        begun, first = time.perf_counter(), progress.position
+        for group in self._groups(iter(loader)):
+            self._optimise(group, epoch)
+            progress.position += len(group)
+            done = progress.position
+            if self.log.due(done // self.accumulate, -(-self.batches // self.accumulate)):
+                metrics = self.averages["train"].local()
+                self.log.progress(f"train {epoch + 1}", done, self.batches, metrics,
+                                  begun + first * 0.0)  # fmt: skip
+            self._after_step()
+        self.perf.wait_s = loader.wait_s - waited
+        self.finite.flush()
+        return {**self.averages["train"].result(), **self.epoch_metrics("train")}
+
+    def _groups(self, batches: Iterator[Any]) -> Iterator[list[Any]]:
+        left = self.batches - self.progress.position
+        while left > 0:
+            group = list(itertools.islice(batches, min(self.accumulate, left)))
+            if not group:
+                return
+            left -= len(group)
+            yield [batch.to(self.device, non_blocking=True) for batch in group]
+
+    def _optimise(self, group: list[Any], epoch: int) -> None:
+        """One optimiser step; the batches of a group weigh as one big batch."""
+        items = sum(len(batch) for batch in group)
+        if self.perf.flops_per_item is None:
+            self._count_flops(group[0])
+        rate = self.schedule.at(self.progress.step)
+        for param_group in self.optimizer.param_groups:
+            param_group["lr"] = rate * param_group.get("lr_scale", 1.0)
+        losses = []
+        for batch in group:
+            with self.precision.autocast():
+                values = self.step(batch, "train")
+            self.precision.backward(values["loss"] * (len(batch) / items))
+            losses.append(values["loss"])
+            self.averages["train"].add(values, len(batch))
+        self.finite.watch(losses, group, epoch, self.progress.step)
+        distribution.average_gradients(self.model, items)
+        clip = self.cfg["optim"]["clip_norm"]
+        if clip is not None:
+            self.precision.unscale(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        self.precision.step(self.optimizer)
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.ema is not None:
+            self.ema.update(self.model)
+        self.progress.step += 1
+        self.perf.step(items)
+
+    def _after_step(self) -> None:
+        every = self.cfg["checkpoint"]["every_steps"]
+        if every and self.progress.step % every == 0:
+            self._save(epoch_end=False)
+        self._leave_if_asked(PREEMPTION_STEPS if distribution.world() > 1 else 1)
+
+    def _leave_if_asked(self, every: int) -> None:
+        asked = self.preemption.signal is not None
+        if self.progress.step % every == 0 and distribution.any_of(asked, self.device):
+            raise Preempted
+
+    def _count_flops(self, batch: Any) -> None:
+        """Cost of a forward pass, counted aside: no generator and no statistic moves."""
+        self.model.eval()
+        with isolated(0), torch.no_grad(), self.precision.autocast():
+            flops = count_flops(lambda: self.step(batch, "valid"))
+        self.model.train()
+        self.perf.flops_per_item = (flops or 0.0) / len(batch)
+
+    # evaluation ---------------------------------------------------------------------------
+
+    def averaged_weights(self) -> AbstractContextManager[None]:
+        """Inside, the model computes with the averaged weights when there are any."""
+        return self.ema.applied(self.model) if self.ema is not None else nullcontext()
+
+    @torch.no_grad()
+    def run_evaluation(self, split: str) -> dict[str, float]:
+        """Metrics of a whole split; leaves generators and training state as they were."""
+        seed = self.cfg["seed"] * 1_000_003 + self.progress.epoch * 10 + EVALUATION_SEED[split]
+        loader, averages = self.loaders[split], self.averages[split]
+        averages.clear()
+        self.begin_stage(split)
+        self.model.eval()
+        with isolated(seed):
+            loader.set_epoch(0)
+            loader.seek(0)
+            for batch in loader:
+                if distribution.world() == 1 and self.preemption.signal is not None:
+                    raise Preempted
+                batch = batch.to(self.device, non_blocking=True)
+                with self.precision.autocast():
+                    averages.add(self.step(batch, split), len(batch))
+            return {**averages.result(), **self.epoch_metrics(split)}
+
+    def count_items(self, split: str) -> int:
+        """Rows of the segment table in a split."""
+        return int((self.data.table["split"] == split).sum())
+
+    def _finish(self, marker: Any) -> None:
+        """Evaluate the test split with the best weights and declare the experiment finished."""
+        history = list(self.xp.link.history)
+        if distribution.rank() == 0 and self.best.epoch is None:
+            epoch = max(0, self.progress.epoch - 1)
+            with self.averaged_weights():
+                self.save_model(self.best_folders.aside(epoch))
+            self.best_folders.publish(epoch)
+            self.best_folders.vouch(epoch)
+        if distribution.world() > 1:
+            torch.distributed.barrier()
+        self.load_model(self.folder / "best")
+        if len(self.loaders["test"]):
+            evaluation = self.evaluate("test")
+            if history:
+                history[-1] = {**history[-1], "test": evaluation.metrics}
+                self.xp.link.update_history(history)
+            if distribution.rank() == 0:
+                self._write_evaluation(evaluation)
+        if distribution.rank() == 0:
+            values = {"epoch": self.progress.epoch, "step": self.progress.step}
+            values.update(best_epoch=self.best.epoch, best_value=self.best.value)
+            marker.write(self.folder, values)
+
+    def _write_evaluation(self, evaluation: Evaluation) -> None:
+        from ..xp.files import write_json
+
+        if evaluation.items is not None:
+            evaluation.items.to_parquet(self.folder / "items.parquet")
+        names = ("split", "metrics", "chance", "n_items", "simulated", "extra")
+        values = {name: getattr(evaluation, name) for name in names}
+        write_json(self.folder / "evaluation.json", json.loads(json.dumps(values)))
+
+    # saving and showing -------------------------------------------------------------------
+
+    def _save(self, epoch_end: bool) -> None:
+        """Checkpoint, then let `best` follow it; never before the open losses are known finite."""
+        self.finite.flush()
+        if distribution.rank() == 0:
+            begun = time.perf_counter()
+            state = {"state": self.state.state_dict(), "history": list(self.xp.link.history)}
+            self.checkpoints.save(state, self.progress.epoch, epoch_end)
+            self.best_folders.vouch(self.best.epoch)
+            self.perf.checkpoint_s += time.perf_counter() - begun
+
+    def show(self) -> None:
+        """Print the model, its parameters, the data facts and the cost of one item."""
+        count = sum(p.numel() for p in self.model.parameters())
+        print(self.model)
+        print(f"parameters {count:,} ({4 * count / 2**20:.1f} MiB in float32)")
+        for name, value in vars(self.data.facts).items():
+            print(f"{name}: {str(value)[:160]}")
+        self.precision = Precision(self.cfg["precision"], self.device)
+        self.perf = Perf(self.device, self.cfg["precision"])
+        loader = self.loaders["train"]
+        loader.set_epoch(0)
+        batch = next(iter(loader)).to(self.device)
+        self._count_flops(batch)
+        print(f"forward pass {(self.perf.flops_per_item or 0) / 1e6:.3f} MFLOP per item")

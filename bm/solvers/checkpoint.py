@@ -1,0 +1,158 @@
+"""Checkpoints on disk: complete or absent, never half.
+
+A checkpoint is written under a temporary name, fsynced, renamed over the latest one, and the
+folder is fsynced. The one before stays as `checkpoint.previous.pt` (a hard link: no second write).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UserError
+
+logger = logging.getLogger(__name__)
+LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` (tensors and plain values) to `path`, complete or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(aside, "wb", buffering=1 << 20) as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def link(path: Path, other: Path) -> None:
+    """Give the file `path` the second name `other`, replacing what had that name."""
+    aside = other.with_name(f".{other.name}.{os.getpid()}.tmp")
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(path, aside)
+    except OSError:  # some network file systems know no hard links
+        shutil.copyfile(path, aside)
+    os.replace(aside, other)
+    aside.unlink(missing_ok=True)  # rename between two names of one file leaves both
+
+
+def read(path: Path) -> dict[str, Any]:
+    """State in `path`, on the CPU; raises `UserError` when the file is damaged."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path}: damaged checkpoint ({reason}); restore it or start afresh with --clear"
+        ) from error
+    if not isinstance(state, dict):
+        raise UserError(f"{path}: not a checkpoint; start afresh with --clear")
+    return state
+
+
+class Checkpoints:
+    """The checkpoints of one experiment.
+
+    Args:
+        folder: of the experiment.
+        keep: epochs (completed) whose checkpoints are never deleted.
+    """
+
+    def __init__(self, folder: Path, keep: Collection[int] = ()) -> None:
+        self.folder, self.keep = folder, set(keep)
+
+    def save(self, state: dict[str, Any], epoch: int, epoch_end: bool) -> None:
+        """Make `state` the latest checkpoint; a kept epoch gets a name of its own as well."""
+        latest = self.folder / LATEST
+        if latest.exists():
+            link(latest, self.folder / PREVIOUS)
+        write(latest, state)
+        if epoch_end and epoch in self.keep:
+            link(latest, self.folder / f"checkpoint-epoch-{epoch:05d}.pt")
+
+    def load(self) -> dict[str, Any] | None:
+        """Latest readable state, None at a first run.
+
+        A damaged latest file falls back to the previous one with a warning; when that is missing
+        or damaged too, `UserError`.
+        """
+        for leftover in self.folder.glob(".checkpoint*.tmp"):
+            leftover.unlink(missing_ok=True)
+        latest, previous = self.folder / LATEST, self.folder / PREVIOUS
+        if not latest.exists():
+            return read(previous) if previous.exists() else None
+        try:
+            return read(latest)
+        except UserError as error:
+            if not previous.exists():
+                raise
+            state = read(previous)
+            logger.warning("%s; continuing from %s", error, previous.name)
+            latest.unlink()  # otherwise the next save would keep the damaged one as previous
+            return state
+
+
+class BestFolders:
+    """Best models as folders `best-EPOCH`; the link `best` names the one a checkpoint vouches for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.vouched: int | None = None
+
+    def path(self, epoch: int) -> Path:
+        """Folder of the best model found in `epoch`."""
+        return self.folder / f"best-{epoch:05d}"
+
+    def aside(self, epoch: int) -> Path:
+        """Empty folder to save into before `publish`."""
+        path = self.folder / f".best-{epoch:05d}.tmp"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
+
+    def publish(self, epoch: int) -> None:
+        """Fsync what was saved aside and give it its name."""
+        aside, path = self.folder / f".best-{epoch:05d}.tmp", self.path(epoch)
+        for file in aside.iterdir():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+        sync_folder(aside)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(aside, path)
+        sync_folder(self.folder)
+
+    def vouch(self, epoch: int | None) -> None:
+        """A checkpoint names `epoch`: point `best` at it, drop all but this and the one before."""
+        if epoch is None:
+            return
+        name, aside = self.path(epoch).name, self.folder / ".best.tmp"
+        aside.unlink(missing_ok=True)
+        os.symlink(name, aside, target_is_directory=True)
+        os.replace(aside, self.folder / "best")
+        kept = {epoch, self.vouched if self.vouched is not None else epoch}
+        for path in self.folder.glob("best-*"):
+            match = re.fullmatch(r"best-(\d+)", path.name)
+            if match and int(match[1]) not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+        self.vouched = epoch

@@ -1,0 +1,26 @@
+"""The marker of a finished experiment: what downstream experiments and tables wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .files import read_json, write_json
+
+NAME = "finished.json"
+
+
+def write(folder: Path, values: Mapping[str, Any]) -> None:
+    """Declare the experiment in `folder` finished."""
+    write_json(folder / NAME, values)
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """What was written at the end, None when the experiment has not finished."""
+    return read_json(folder / NAME)
+
+
+def exists(folder: Path) -> bool:
+    """True when the experiment in `folder` has finished."""
+    return (folder / NAME).exists()
