@@ -25,7 +25,7 @@ from .logger import Logger
 from .optim import build_optimizer
 from .perf import Perf, count_flops
 from .precision import Precision
-from .preemption import Preempted, Preemption
+from .preemption import PreemptedError, Preemption
 from .schedule import Schedule
 from .state import RandomState, State, isolated, seed_all
 
@@ -80,6 +80,7 @@ class Solver:
         self.device = pick_device(cfg["device"])
         self.state, self.progress = State(), Progress()
         self.preemption = Preemption()
+        self.finishing = False
         self.checkpoints = Checkpoints(self.folder, cfg["checkpoint"]["keep"])
         self.best_folders = BestFolders(self.folder)
 
@@ -187,8 +188,9 @@ class Solver:
             while self.progress.epoch < self.cfg["optim"]["epochs"] and not self.best.exhausted:
                 self._run_epoch()
             self._finish(marker)
-        except Preempted:
-            self._save(epoch_end=self.progress.position == 0)
+        except PreemptedError:
+            if not self.finishing:  # else the model holds the best weights, and all is saved
+                self._save(epoch_end=self.progress.position == 0)
             self.log.line("asked to leave: saved epoch %d", self.progress.epoch)
             self.log.close()
             self.preemption.leave()
@@ -283,18 +285,17 @@ class Solver:
         groups: dict[str, dict[str, float]] = {"train": self._train(epoch)}
         groups["perf"] = self.perf.result(distribution.world())
         last = epoch + 1 == self.cfg["optim"]["epochs"]
-        improved = False
-        if len(self.loaders["valid"]) and (last or (epoch + 1) % self.cfg["valid_every"] == 0):
-            with self.averaged_weights():
+        every = self.cfg["eval"]["every"]
+        with self.averaged_weights():
+            if len(self.loaders["valid"]) and (last or (epoch + 1) % self.cfg["valid_every"] == 0):
                 groups["valid"] = self.run_evaluation("valid")
-                improved = self.best.update(groups["valid"], epoch)
-                if improved and distribution.rank() == 0:
+            if every and (epoch + 1) % every == 0:
+                groups["test"] = self.evaluate("test").metrics
+            # after the last point where a signal may end this epoch: counters move once
+            if "valid" in groups and self.best.update(groups["valid"], epoch):
+                if distribution.rank() == 0:
                     self.save_model(self.best_folders.aside(epoch))
                     self.best_folders.publish(epoch)
-        every = self.cfg["eval"]["every"]
-        if every and (epoch + 1) % every == 0:
-            with self.averaged_weights():
-                groups["test"] = self.evaluate("test").metrics
         self.progress.epoch, self.progress.position = epoch + 1, 0
         self.averages["train"].clear()
         self.xp.link.push_metrics(groups)
@@ -321,8 +322,8 @@ class Solver:
             done = progress.position
             if self.log.due(done // self.accumulate, -(-self.batches // self.accumulate)):
                 metrics = self.averages["train"].local()
-                self.log.progress(f"train {epoch + 1}", done, self.batches, metrics,
-                                  begun + first * 0.0)  # fmt: skip
+                speed = (done - first) / max(1e-9, time.perf_counter() - begun)
+                self.log.progress(f"train {epoch + 1}", done, self.batches, speed, metrics)
             self._after_step()
         self.perf.wait_s = loader.wait_s - waited
         self.finite.flush()
@@ -374,7 +375,7 @@ class Solver:
     def _leave_if_asked(self, every: int) -> None:
         asked = self.preemption.signal is not None
         if self.progress.step % every == 0 and distribution.any_of(asked, self.device):
-            raise Preempted
+            raise PreemptedError
 
     def _count_flops(self, batch: Any) -> None:
         """Cost of a forward pass, counted aside: no generator and no statistic moves."""
@@ -403,7 +404,7 @@ class Solver:
             loader.seek(0)
             for batch in loader:
                 if distribution.world() == 1 and self.preemption.signal is not None:
-                    raise Preempted
+                    raise PreemptedError
                 batch = batch.to(self.device, non_blocking=True)
                 with self.precision.autocast():
                     averages.add(self.step(batch, split), len(batch))
@@ -415,6 +416,7 @@ class Solver:
 
     def _finish(self, marker: Any) -> None:
         """Evaluate the test split with the best weights and declare the experiment finished."""
+        self.finishing = True
         history = list(self.xp.link.history)
         if distribution.rank() == 0 and self.best.epoch is None:
             epoch = max(0, self.progress.epoch - 1)

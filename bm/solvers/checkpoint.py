@@ -109,12 +109,14 @@ class Checkpoints:
                 raise
             state = read(previous)
             logger.warning("%s; continuing from %s", error, previous.name)
-            latest.unlink()  # otherwise the next save would keep the damaged one as previous
+            latest.unlink(
+                missing_ok=True
+            )  # otherwise the next save would keep the damaged one as previous
             return state
 
 
 class BestFolders:
-    """Best models as folders `best-EPOCH`; the link `best` names the one a checkpoint vouches for."""
+    """Best models as folders `best-EPOCH`; `best` links to the one a checkpoint names."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -150,9 +152,14 @@ class BestFolders:
         aside.unlink(missing_ok=True)
         os.symlink(name, aside, target_is_directory=True)
         os.replace(aside, self.folder / "best")
-        kept = {epoch, self.vouched if self.vouched is not None else epoch}
         for path in self.folder.glob("best-*"):
             match = re.fullmatch(r"best-(\d+)", path.name)
-            if match and int(match[1]) not in kept:
+            if match and self._stale(int(match[1]), epoch):
                 shutil.rmtree(path, ignore_errors=True)
         self.vouched = epoch
+
+    def _stale(self, other: int, epoch: int) -> bool:
+        """After a resume older folders stay once: the previous checkpoint may name one of them."""
+        if self.vouched is None:
+            return other > epoch
+        return other not in (epoch, self.vouched)

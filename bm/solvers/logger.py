@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,10 +58,9 @@ class Logger:
         return index % max(1, math.ceil(total / self.every)) == 0
 
     def progress(
-        self, head: str, index: int, total: int, metrics: Mapping[str, float], started: float
+        self, head: str, index: int, total: int, speed: float, metrics: Mapping[str, float]
     ) -> None:
-        """`Train 3 | 10/50 | 12.3 it/sec | loss 0.5`; `started` in `time.perf_counter` seconds."""
-        speed = index / max(1e-9, time.perf_counter() - started)
+        """`train 3 | 10/50 | 12.3 it/sec | loss 0.5`; `speed` in batches per second."""
         self.line("%s | %d/%d | %.1f it/sec | %s", head, index, total, speed, show_metrics(metrics))
 
     def epoch(self, epoch: int, groups: Mapping[str, Mapping[str, float]]) -> None:

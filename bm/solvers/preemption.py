@@ -17,7 +17,7 @@ EXIT_REQUEUE = 85
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
-class Preempted(Exception):
+class PreemptedError(Exception):
     """Raised between two steps once a signal has asked the run to leave."""
 
 

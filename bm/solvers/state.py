@@ -80,7 +80,7 @@ def seed_all(seed: int) -> None:
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """Inside, generators start from `seed`; afterwards they continue as if nothing had been drawn."""
+    """Inside, generators start from `seed`; afterwards they continue as if undisturbed."""
     generators = RandomState()
     kept = generators.state_dict()
     try:
