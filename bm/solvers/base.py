@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -23,38 +22,15 @@ from .checkpoint import BestFolders, Checkpoints
 from .finite import FiniteCheck
 from .logger import Logger
 from .optim import build_optimizer
-from .perf import Perf, count_flops
+from .perf import Perf, forward_flops
 from .precision import Precision
 from .preemption import PreemptedError, Preemption
 from .schedule import Schedule
-from .state import RandomState, State, isolated, seed_all
+from .show import show, write_evaluation
+from .state import Progress, RandomState, State, isolated, seed_all
 
 EVALUATION_SEED = {"train": 1, "valid": 2, "test": 3}
 PREEMPTION_STEPS = 10  # with several processes: steps between two agreements on leaving
-
-
-def pick_device(name: str) -> torch.device:
-    """Device of the `device` key; `auto` takes this process's GPU when there is one."""
-    if name != "auto":
-        return torch.device(name)
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
-
-
-class Progress:
-    """Where the run is: epochs completed, steps taken, batches consumed of the epoch begun."""
-
-    def __init__(self) -> None:
-        self.epoch = self.step = self.position = self.threads = 0
-
-    def state_dict(self) -> dict[str, int]:
-        """Plain numbers."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Inverse of `state_dict`."""
-        vars(self).update(state)
 
 
 class Solver:
@@ -77,7 +53,7 @@ class Solver:
 
         self.cfg, self.xp = cfg, get_xp()
         self.folder = Path(self.xp.folder)
-        self.device = pick_device(cfg["device"])
+        self.device = distribution.pick_device(cfg["device"])
         self.state, self.progress = State(), Progress()
         self.preemption = Preemption()
         self.finishing = False
@@ -171,7 +147,7 @@ class Solver:
         self.model = self.build_model(self.data.facts).to(self.device)
         self.loaders = self._build_loaders()
         if self.cfg["show"]:
-            self.show()
+            show(self)
             return False
         distribution.broadcast_model(self.model)
         self._build_training()
@@ -292,10 +268,10 @@ class Solver:
             if every and (epoch + 1) % every == 0:
                 groups["test"] = self.evaluate("test").metrics
             # after the last point where a signal may end this epoch: counters move once
-            if "valid" in groups and self.best.update(groups["valid"], epoch):
-                if distribution.rank() == 0:
-                    self.save_model(self.best_folders.aside(epoch))
-                    self.best_folders.publish(epoch)
+            improved = "valid" in groups and self.best.update(groups["valid"], epoch)
+            if improved and distribution.rank() == 0:
+                self.save_model(self.best_folders.aside(epoch))
+                self.best_folders.publish(epoch)
         self.progress.epoch, self.progress.position = epoch + 1, 0
         self.averages["train"].clear()
         self.xp.link.push_metrics(groups)
@@ -342,7 +318,7 @@ class Solver:
         """One optimiser step; the batches of a group weigh as one big batch."""
         items = sum(len(batch) for batch in group)
         if self.perf.flops_per_item is None:
-            self._count_flops(group[0])
+            self.count_flops(group[0])
         rate = self.schedule.at(self.progress.step)
         for param_group in self.optimizer.param_groups:
             param_group["lr"] = rate * param_group.get("lr_scale", 1.0)
@@ -377,11 +353,11 @@ class Solver:
         if self.progress.step % every == 0 and distribution.any_of(asked, self.device):
             raise PreemptedError
 
-    def _count_flops(self, batch: Any) -> None:
+    def count_flops(self, batch: Any) -> None:
         """Cost of a forward pass, counted aside: no generator and no statistic moves."""
         self.model.eval()
         with isolated(0), torch.no_grad(), self.precision.autocast():
-            flops = count_flops(lambda: self.step(batch, "valid"))
+            flops = forward_flops(lambda: self.step(batch, "valid"))
         self.model.train()
         self.perf.flops_per_item = (flops or 0.0) / len(batch)
 
@@ -433,22 +409,13 @@ class Solver:
                 history[-1] = {**history[-1], "test": evaluation.metrics}
                 self.xp.link.update_history(history)
             if distribution.rank() == 0:
-                self._write_evaluation(evaluation)
+                write_evaluation(self.folder, evaluation)
         if distribution.rank() == 0:
             values = {"epoch": self.progress.epoch, "step": self.progress.step}
             values.update(best_epoch=self.best.epoch, best_value=self.best.value)
             marker.write(self.folder, values)
 
-    def _write_evaluation(self, evaluation: Evaluation) -> None:
-        from ..xp.files import write_json
-
-        if evaluation.items is not None:
-            evaluation.items.to_parquet(self.folder / "items.parquet")
-        names = ("split", "metrics", "chance", "n_items", "simulated", "extra")
-        values = {name: getattr(evaluation, name) for name in names}
-        write_json(self.folder / "evaluation.json", json.loads(json.dumps(values)))
-
-    # saving and showing -------------------------------------------------------------------
+    # saving -------------------------------------------------------------------
 
     def _save(self, epoch_end: bool) -> None:
         """Checkpoint, then let `best` follow it; never before the open losses are known finite."""
@@ -459,18 +426,3 @@ class Solver:
             self.checkpoints.save(state, self.progress.epoch, epoch_end)
             self.best_folders.vouch(self.best.epoch)
             self.perf.checkpoint_s += time.perf_counter() - begun
-
-    def show(self) -> None:
-        """Print the model, its parameters, the data facts and the cost of one item."""
-        count = sum(p.numel() for p in self.model.parameters())
-        print(self.model)
-        print(f"parameters {count:,} ({4 * count / 2**20:.1f} MiB in float32)")
-        for name, value in vars(self.data.facts).items():
-            print(f"{name}: {str(value)[:160]}")
-        self.precision = Precision(self.cfg["precision"], self.device)
-        self.perf = Perf(self.device, self.cfg["precision"])
-        loader = self.loaders["train"]
-        loader.set_epoch(0)
-        batch = next(iter(loader)).to(self.device)
-        self._count_flops(batch)
-        print(f"forward pass {(self.perf.flops_per_item or 0) / 1e6:.3f} MFLOP per item")

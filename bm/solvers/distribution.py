@@ -6,6 +6,7 @@ exactly one big batch however the items are spread, and a family may call any pa
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -14,6 +15,15 @@ from torch import distributed as dist
 
 #: values per summed block of gradients (25 MiB of float32, the block size of torch's own DDP).
 BLOCK = 25 * 2**20 // 4
+
+
+def pick_device(name: str) -> torch.device:
+    """Device of the `device` key; `auto` takes this process's GPU when there is one."""
+    if name != "auto":
+        return torch.device(name)
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
 def start(device: torch.device) -> None:

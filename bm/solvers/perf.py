@@ -33,7 +33,7 @@ def device_peak(device: torch.device, precision: str) -> float | None:
     return None
 
 
-def count_flops(forward: Callable[[], object]) -> float | None:
+def forward_flops(forward: Callable[[], object]) -> float | None:
     """FLOP of one forward pass, None when the counter cannot follow it."""
     from torch.utils.flop_counter import FlopCounterMode
 

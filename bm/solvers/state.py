@@ -71,6 +71,21 @@ class RandomState:
         random.setstate((version, tuple(internal), gauss))
 
 
+class Progress:
+    """Where the run is: epochs completed, steps taken, batches consumed of the epoch begun."""
+
+    def __init__(self) -> None:
+        self.epoch = self.step = self.position = self.threads = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Plain numbers."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Inverse of `state_dict`."""
+        vars(self).update(state)
+
+
 def seed_all(seed: int) -> None:
     """Start every global generator from `seed`."""
     random.seed(seed)

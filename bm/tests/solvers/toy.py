@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +38,7 @@ class Loader:
         self.position, self.epoch, self.wait_s = 0, 0, 0.0
 
     def __len__(self):
-        return -(-(-(-len(self.data) // self.world)) // self.size) if len(self.data) else 0
+        return math.ceil(len(self.data) / self.world / self.size)
 
     def set_epoch(self, epoch):
         self.epoch, self.position = epoch, 0
