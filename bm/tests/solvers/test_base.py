@@ -102,16 +102,24 @@ def test_killed_at_every_kind_of_write(tmp_path, monkeypatch, place):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_saves_and_asks_for_requeue(tmp_path, number):
     toy.run(tmp_path / "whole")
-    left = 0
-    for delay in (0.1, 0.12, 0.14, 0):
-        pid = toy.forked(lambda: toy.run(tmp_path / "left", kind=Slow))
-        if delay:
-            time.sleep(delay)
+    alive = tmp_path / "alive"
+
+    class Announced(Slow):
+        def step(self, batch, stage):
+            alive.touch()
+            return super().step(batch, stage)
+
+    codes = []
+    for again in (True, True, False):
+        alive.unlink(missing_ok=True)
+        pid = toy.forked(lambda: toy.run(tmp_path / "left", kind=Announced))
+        while again and not alive.exists():
+            time.sleep(0.001)
+        if again:
             os.kill(pid, number)
         _, status = os.waitpid(pid, 0)
-        assert os.WIFEXITED(status), "the signal must never kill"
-        left += os.WEXITSTATUS(status) == 85
-    assert left >= 1
+        codes.append(os.waitstatus_to_exitcode(status))
+    assert codes == [85, 85, 0]
     assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(tmp_path / "left"))
 
 

@@ -17,10 +17,10 @@ shared = [
 ]
 
 
-def schedule(peak, epochs, per_epoch, **changes):
+def schedule(peak, epochs, steps, **changes):
     config = {"name": "cosine", "warmup_epochs": 0, "warmup_steps": None, "warmup_form": "zero",
               "min_lr": 0.0, "per_epoch": False, "step_epochs": 2, "step_gamma": 0.1}  # fmt: skip
-    return Schedule({**config, **changes}, peak, epochs, per_epoch)
+    return Schedule({**config, **changes}, peak, epochs, steps)
 
 
 @pytest.mark.parametrize("mark", [pytest.param(0, marks=shared)])
