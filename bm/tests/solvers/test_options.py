@@ -38,6 +38,6 @@ def test_norms_and_biases_may_stay_undecayed():
     assert len(parameter_groups(model, True)) == 1
     assert parameter_groups(model, False)[1]["weight_decay"] == 0.0
     with pytest.raises(UserError, match="did you mean 'adamw'"):
-        build_optimizer(model, {"name": "adamW"})
+        build_optimizer(model, {"name": "adammw"})
     with pytest.raises(UserError, match="no trainable"):
         parameter_groups(model.requires_grad_(False), True)
