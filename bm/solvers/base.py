@@ -411,7 +411,7 @@ class Solver:
             if distribution.rank() == 0:
                 write_evaluation(self.folder, evaluation)
         if distribution.rank() == 0:
-            values = {"epoch": self.progress.epoch, "step": self.progress.step}
+            values: dict[str, Any] = {"epoch": self.progress.epoch, "step": self.progress.step}
             values.update(best_epoch=self.best.epoch, best_value=self.best.value)
             marker.write(self.folder, values)
 

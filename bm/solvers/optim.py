@@ -19,7 +19,7 @@ def parameter_groups(model: nn.Module, decay_all: bool) -> list[dict[str, Any]]:
         raise UserError("the model has no trainable parameter; nothing to optimise")
     if decay_all:
         return [{"params": trainable}]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in trainable if p.ndim > 1]},
         {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
     ]

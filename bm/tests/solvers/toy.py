@@ -101,10 +101,9 @@ BASE = ["threads=1", "device=cpu", "optim.epochs=4", "optim.batch_size=8"]
 
 
 def config(*overrides):
-    cfg = OmegaConf.load(CONF)
-    cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist([*BASE, *overrides]))
-    del cfg["defaults"]
-    return cfg
+    plain = OmegaConf.merge(OmegaConf.load(CONF), OmegaConf.from_dotlist([*BASE, *overrides]))
+    OmegaConf.resolve(plain)
+    return OmegaConf.masked_copy(plain, [k for k in plain if k != "defaults"])
 
 
 def make_xp(folder, cfg):
