@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from dora.conf import DoraConfig
 from dora.xp import XP
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from bm.data.batch import Batch
@@ -103,7 +103,8 @@ BASE = ["threads=1", "device=cpu", "optim.epochs=4", "optim.batch_size=8"]
 def config(*overrides):
     plain = OmegaConf.merge(OmegaConf.load(CONF), OmegaConf.from_dotlist([*BASE, *overrides]))
     OmegaConf.resolve(plain)
-    return OmegaConf.masked_copy(plain, [k for k in plain if k != "defaults"])
+    assert isinstance(plain, DictConfig)
+    return OmegaConf.masked_copy(plain, [str(k) for k in plain if k != "defaults"])
 
 
 def make_xp(folder, cfg):
