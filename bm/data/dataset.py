@@ -148,14 +148,14 @@ class Dataset:
         rank: int = 0,
         world: int = 1,
     ) -> Loader:
-        """Loader of a split; `batch_size` is over all processes."""
+        """Loader of a split; `batch_size` is of one process."""
         rows = self.rows(split)
         layouts = self.layout[self._columns["recording"][rows]]
         lengths = self._columns["length"][rows]
         pairs = list(zip(layouts.tolist(), lengths.tolist(), strict=True))
         numbers = {pair: i for i, pair in enumerate(sorted(set(pairs)))}
         groups = np.array([numbers[pair] for pair in pairs], dtype=int)
-        plan = Plan(rows, groups, max(1, batch_size // world), shuffle, seed, rank, world)
+        plan = Plan(rows, groups, batch_size, shuffle, seed, rank, world)
         return Loader(plan, self.gather, pin_wanted())
 
     def gather(self, rows: Sequence[int]) -> Batch:

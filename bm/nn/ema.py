@@ -1,89 +1,97 @@
-"""Exponential moving average of parameters."""
+"""Exponential moving average of parameters, as a module whose state is saved like any other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 
-class Decay(Protocol):
-    """Decay of the average at update n, counted from 1."""
-
-    def __call__(self, n: int) -> float: ...
-
-
-def warmup_decay(n: int, decay: float = 0.9999) -> float:
-    """min(decay, (1 + n) / (10 + n)) at update n >= 1 (latent-diffusion form)."""
-    return min(decay, (1 + n) / (10 + n))
+def ramp_decay(count: int, decay: float) -> float:
+    """min(decay, (1 + n) / (10 + n)) at update n, counted from 1 (eeg2speech)."""
+    return min(decay, (1 + count) / (10 + count))
 
 
-def power_decay(n: int, max_decay: float, inv_gamma: float = 1.0, power: float = 0.75) -> float:
-    """Decay of update n >= 1 in the form of diffusers: 1 - (1 + m / inv_gamma)^-power, m = n - 1.
-
-    The first update has decay 0: the average starts at the parameters.
-    """
-    m = max(0, n - 1)
-    return 0.0 if m <= 0 else min(max_decay, 1 - (1 + m / inv_gamma) ** -power)
+def power_decay(count: int, decay: float, inv_gamma: float = 1.0, power: float = 0.75) -> float:
+    """min(decay, 1 - (1 + k / inv_gamma)^-power), k = n - 1; 0 at the first update (eegdiff)."""
+    return max(0.0, min(decay, 1.0 - (1.0 + (count - 1) / inv_gamma) ** -power))
 
 
-def update(average: Iterable[Tensor], values: Iterable[Tensor], decay: float) -> None:
-    """average <- decay * average + (1 - decay) * value, in place, for each pair of tensors."""
-    averages, fresh = list(average), [value.detach() for value in values]
-    with torch.no_grad():
-        torch._foreach_lerp_(averages, fresh, 1 - decay)
-
-
-class Average:
-    """Running average of the parameters of a module; buffers are taken as they are.
+class EMA(nn.Module):
+    """Averages of the parameters of a model; buffers (statistics) stay the model's own.
 
     Args:
-        module: whose parameters are averaged.
-        decay: largest decay.
-        warmup: decay grows as `warmup_decay`; else it is constant.
+        model: parameters are copied as the first averages, unless `zero`.
+        decay: largest weight of the past.
+        mode: `constant`, `ramp` (see `ramp_decay`) or `power` (see `power_decay`).
+        inv_gamma, power: of mode `power`.
+        zero: averages start from zeros instead of the initial parameters.
     """
 
-    def __init__(self, module: nn.Module, decay: float, warmup: bool = True) -> None:
-        self.module = module
-        self.decay = decay
-        self.warmup = warmup
-        self.updates = 0
-        self.shadow = {name: p.detach().clone() for name, p in self._trained()}
+    def __init__(
+        self,
+        model: nn.Module,
+        decay: float,
+        mode: str = "ramp",
+        inv_gamma: float = 1.0,
+        power: float = 0.75,
+        zero: bool = False,
+    ) -> None:
+        super().__init__()
+        if mode not in ("constant", "ramp", "power"):
+            raise ValueError(f"EMA mode {mode!r}: one of constant, ramp, power")
+        self.decay, self.mode, self.inv_gamma, self.power = decay, mode, inv_gamma, power
+        self.count_value = 0
+        self.names = [n for n, p in model.named_parameters() if p.requires_grad]
+        self.shadow: dict[str, Tensor] = {}
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                value = parameter.detach().clone()
+                self.shadow[name] = value.zero_() if zero else value
 
-    def _trained(self) -> Iterator[tuple[str, nn.Parameter]]:
-        return ((name, p) for name, p in self.module.named_parameters() if p.requires_grad)
+    def decay_at(self, count: int) -> float:
+        """Weight of the past at update `count`, counted from 1."""
+        if self.mode == "ramp":
+            return ramp_decay(count, self.decay)
+        if self.mode == "power":
+            return power_decay(count, self.decay, self.inv_gamma, self.power)
+        return self.decay
 
-    def step(self) -> None:
-        """Take the parameters in after an optimiser step."""
-        self.updates += 1
-        decay = warmup_decay(self.updates, self.decay) if self.warmup else self.decay
-        values = dict(self._trained())
-        update(self.shadow.values(), (values[name] for name in self.shadow), decay)
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> float:
+        """Take the present parameters in; returns the decay used."""
+        self.count_value += 1
+        decay = self.decay_at(self.count_value)
+        parameters = dict(model.named_parameters())
+        shadow = [self.shadow[name] for name in self.names]
+        torch._foreach_lerp_(shadow, [parameters[name] for name in self.names], 1.0 - decay)
+        return decay
 
     @contextmanager
-    def swapped(self) -> Iterator[None]:
-        """The module computes with the average inside the block."""
-        kept = {name: p.detach().clone() for name, p in self._trained()}
-        self._load(self.shadow)
+    def applied(self, model: nn.Module) -> Iterator[None]:
+        """Inside, `model` computes with the averages; its own parameters return afterwards."""
+        parameters = dict(model.named_parameters())
+        kept = {name: parameters[name].data for name in self.names}
         try:
+            for name in self.names:
+                parameters[name].data = self.shadow[name]
             yield
         finally:
-            self._load(kept)
+            for name in self.names:
+                parameters[name].data = kept[name]
 
-    def _load(self, values: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self._trained():
-                parameter.copy_(values[name])
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, object]:  # type: ignore[override]
+        """Averages by parameter name, and the number of updates."""
+        return {"count": self.count_value, "shadow": dict(self.shadow)}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Number of updates and the averaged tensors."""
-        return {"updates": self.updates, "shadow": dict(self.shadow)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
-        self.updates = int(state["updates"])
-        for name, tensor in state["shadow"].items():
-            self.shadow[name].copy_(tensor)
+    def load_state_dict(self, state: Mapping[str, object], *a: object, **k: object) -> None:  # type: ignore[override]
+        """Inverse of `state_dict`; a missing or foreign name raises KeyError."""
+        saved = state["shadow"]
+        assert isinstance(saved, dict)
+        if saved.keys() != self.shadow.keys():
+            raise KeyError(f"averages of other parameters: {saved.keys() ^ self.shadow.keys()}")
+        for name, value in saved.items():
+            self.shadow[name].copy_(value)
+        self.count_value = int(state["count"])  # type: ignore[call-overload]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from torch import Tensor, nn
 
@@ -14,8 +12,8 @@ from ..metrics.evaluation import Evaluation
 from ..registry import check_known
 from ..xp import marker
 from . import SOLVERS
-from .base import Solver, write_evaluation
-from .logger import format_metrics, logger
+from .base import Solver
+from .show import write_evaluation
 from .supervised import class_evaluation, windows_of
 
 METHODS = ("lda", "chance")
@@ -55,33 +53,33 @@ class BaselineSolver(Solver):
         """Baselines take no steps."""
         raise NotImplementedError("a baseline is fitted, not stepped")
 
-    def setup(self) -> None:
+    def prepare(self) -> bool:
         """Data and guard; there is nothing to optimise."""
         check_known("baseline", self.cfg.solver.method, METHODS)
-        self.rank, self.world = 0, 1
+        self._open_log()
         self.data = self.build_data()
-        self.check_guard()
-        self.module = self.build_model(self.data.facts)
+        if self.cfg.show or self.cfg.download_only:
+            print(f"windows {self.data.table['split'].value_counts().to_dict()}")
+            return False
+        self._guard()
+        return True
 
-    def epoch_batches(self) -> int:
-        """None."""
-        return 0
+    def fit(self) -> None:
+        """Fit on the train split, judge on the others, write results and marker.
 
-    def restore(self) -> None:
-        """A baseline is fitted in one go: there is nothing to continue from."""
-
-    def train(self) -> None:
-        """Fit on the train split, judge on the others, write results and marker."""
-        entry: dict[str, Any] = {}
+        It is done in one go: a baseline that was killed begins again.
+        """
+        entry: dict[str, dict[str, float]] = {}
         splits = set(self.data.table["split"])
         for split in ("valid", "test"):
             if split in splits:
                 result = self.evaluate(split)
                 entry[split] = result.with_chance()
-                logger.info("%s | %s", split, format_metrics(entry[split]))
+        self.log.epoch(1, entry)
         write_evaluation(self.folder, result)
         self.xp.link.update_history([entry])
         marker.write(self.folder, {"epoch": 1, "metrics": result.metrics})
+        self.log.close()
 
     def evaluate(self, split: str) -> Evaluation:
         """Class probabilities of a split."""

@@ -1,48 +1,69 @@
-"""Which epoch is the best, and when to stop."""
+"""Which epoch was best so far, and when to stop waiting for a better one."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
+
+from ..errors import UserError, nearest
+from ..registry import check_known
 
 
 class Best:
-    """The best value of a metric so far, its epoch, and how long ago that was.
+    """Best value of one metric of stage valid.
 
     Args:
-        mode: `max` or `min`.
-        patience: epochs without improvement after which to stop; None = never.
-        min_delta: smallest change that counts for the patience.
+        metric: its name.
+        mode: `min` or `max`.
+        patience: validations without improvement after which to stop; None = never.
+        min_delta: smallest change that counts against patience.
     """
 
-    def __init__(self, mode: str, patience: int | None = None, min_delta: float = 0.0) -> None:
-        self.mode = mode
-        self.patience = patience
-        self.min_delta = min_delta
+    def __init__(
+        self, metric: str, mode: str, patience: int | None = None, min_delta: float = 0.0
+    ) -> None:
+        check_known("best.mode", mode, ("min", "max"))
+        self.metric, self.mode = metric, mode
+        self.patience, self.min_delta = patience, min_delta
         self.value: float | None = None
-        self.epoch = 0
-        self.stale = 0
+        self.reference: float | None = None
+        self.epoch: int | None = None
+        self.waited = 0
 
-    def update(self, value: float, epoch: int) -> bool:
-        """Take a value in; true when it is the best. A value that is not finite never is."""
-        sign = 1.0 if self.mode == "max" else -1.0
-        gain = math.inf if self.value is None else sign * (value - self.value)
-        better = math.isfinite(value) and gain > 0
-        self.stale = 0 if math.isfinite(value) and gain > self.min_delta else self.stale + 1
-        if better:
+    def update(self, metrics: Mapping[str, float], epoch: int) -> bool:
+        """Take the metrics of a validation in; true when they are the best so far."""
+        if self.metric not in metrics:
+            raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, metrics)}")
+        value = float(metrics[self.metric])
+        improved = self._better(value, self.value, 0.0)
+        if improved or self.epoch is None:
             self.value, self.epoch = value, epoch
-        return better
+            improved = True
+        if self._better(value, self.reference, self.min_delta):
+            self.reference, self.waited = value, 0
+        else:
+            self.waited += 1
+        return improved
+
+    def _better(self, value: float, other: float | None, delta: float) -> bool:
+        if math.isnan(value):
+            return False
+        if other is None or math.isnan(other):
+            return True
+        return value < other - delta if self.mode == "min" else value > other + delta
 
     @property
     def exhausted(self) -> bool:
-        """True when the patience is over."""
-        return self.patience is not None and self.stale >= self.patience
+        """True when patience is over."""
+        return self.patience is not None and self.waited > self.patience
 
     def state_dict(self) -> dict[str, Any]:
-        """Value, epoch and counter."""
-        return {"value": self.value, "epoch": self.epoch, "stale": self.stale}
+        """Counters as plain values."""
+        names = ("metric", "value", "reference", "epoch", "waited")
+        return {name: getattr(self, name) for name in names}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
-        self.value, self.epoch = state["value"], int(state["epoch"])
-        self.stale = int(state["stale"])
+        for name, value in state.items():
+            setattr(self, name, value)

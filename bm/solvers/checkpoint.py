@@ -1,11 +1,16 @@
-"""The checkpoint file: whole or absent, only tensors and plain values, the previous one kept."""
+"""Checkpoints on disk: complete or absent, never half.
+
+A checkpoint is written under a temporary name, fsynced, renamed over the latest one, and the
+folder is fsynced. The one before stays as `checkpoint.previous.pt` (a hard link: no second write).
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-import pickle
-from collections.abc import Iterable
+import re
+import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +19,11 @@ import torch
 from ..errors import UserError
 
 logger = logging.getLogger(__name__)
-NAME = "checkpoint.pt"
-PREVIOUS = "checkpoint.previous.pt"
+LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 
 
-def write(path: Path, state: dict[str, Any]) -> None:
-    """Write beside, flush to the disk, keep the old file as the previous one, rename.
-
-    The checksum of the archive is switched off: it costs more than the write itself, and a file
-    that was cut short is seen without it (the directory stands at its end).
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    checksum = torch.serialization.get_crc32_options()
-    torch.serialization.set_crc32_options(False)
-    try:
-        with open(temporary, "wb", buffering=0) as file:
-            torch.save(state, file)
-            os.fsync(file.fileno())
-    finally:
-        torch.serialization.set_crc32_options(checksum)
-    if path.exists():
-        os.replace(path, path.with_name(PREVIOUS))
-    os.replace(temporary, path)
-    flush_folder(path.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -48,33 +31,135 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read(folder: Path) -> dict[str, Any] | None:
-    """The newest whole checkpoint of an experiment on the CPU, None when there is none.
+def write(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` (tensors and plain values) to `path`, complete or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(aside, "wb", buffering=1 << 20) as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
-    Raises:
-        UserError: files are there but none can be read.
+
+def link(path: Path, other: Path) -> None:
+    """Give the file `path` the second name `other`, replacing what had that name."""
+    aside = other.with_name(f".{other.name}.{os.getpid()}.tmp")
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(path, aside)
+    except OSError:  # some network file systems know no hard links
+        shutil.copyfile(path, aside)
+    os.replace(aside, other)
+    aside.unlink(missing_ok=True)  # rename between two names of one file leaves both
+
+
+def read(path: Path) -> dict[str, Any]:
+    """State in `path`, on the CPU; raises `UserError` when the file is damaged."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path}: damaged checkpoint ({reason}); restore it or start afresh with --clear"
+        ) from error
+    if not isinstance(state, dict):
+        raise UserError(f"{path}: not a checkpoint; start afresh with --clear")
+    return state
+
+
+class Checkpoints:
+    """The checkpoints of one experiment.
+
+    Args:
+        folder: of the experiment.
+        keep: epochs (completed) whose checkpoints are never deleted.
     """
-    broken = []
-    for name in (NAME, PREVIOUS):
-        path = folder / name
-        if not path.exists():
-            continue
+
+    def __init__(self, folder: Path, keep: Collection[int] = ()) -> None:
+        self.folder, self.keep = folder, set(keep)
+
+    def save(self, state: dict[str, Any], epoch: int, epoch_end: bool) -> None:
+        """Make `state` the latest checkpoint; a kept epoch gets a name of its own as well."""
+        latest = self.folder / LATEST
+        if latest.exists():
+            link(latest, self.folder / PREVIOUS)
+        write(latest, state)
+        if epoch_end and epoch in self.keep:
+            link(latest, self.folder / f"checkpoint-epoch-{epoch:05d}.pt")
+
+    def load(self) -> dict[str, Any] | None:
+        """Latest readable state, None at a first run.
+
+        A damaged latest file falls back to the previous one with a warning; when that is missing
+        or damaged too, `UserError`.
+        """
+        for leftover in self.folder.glob(".checkpoint*.tmp"):
+            leftover.unlink(missing_ok=True)
+        latest, previous = self.folder / LATEST, self.folder / PREVIOUS
+        if not latest.exists():
+            return read(previous) if previous.exists() else None
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-            logger.warning("%s cannot be read (%s)", path, str(error).splitlines()[0])
-            broken.append(path)
-            continue
-        return dict(state)
-    if broken:
-        names = " and ".join(str(path) for path in broken)
-        raise UserError(f"{names} cannot be read; start afresh with --clear")
-    return None
+            return read(latest)
+        except UserError as error:
+            if not previous.exists():
+                raise
+            state = read(previous)
+            logger.warning("%s; continuing from %s", error, previous.name)
+            latest.unlink(
+                missing_ok=True
+            )  # otherwise the next save would keep the damaged one as previous
+            return state
 
 
-def keep(folder: Path, epoch: int, epochs: Iterable[int]) -> None:
-    """Keep the checkpoint of an epoch for ever when it is one of `epochs` (a hard link)."""
-    if epoch in set(epochs):
-        target = folder / f"checkpoint.epoch{epoch:04d}.pt"
-        target.unlink(missing_ok=True)
-        os.link(folder / NAME, target)
+class BestFolders:
+    """Best models as folders `best-EPOCH`; `best` links to the one a checkpoint names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.vouched: int | None = None
+
+    def path(self, epoch: int) -> Path:
+        """Folder of the best model found in `epoch`."""
+        return self.folder / f"best-{epoch:05d}"
+
+    def aside(self, epoch: int) -> Path:
+        """Empty folder to save into before `publish`."""
+        path = self.folder / f".best-{epoch:05d}.tmp"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
+
+    def publish(self, epoch: int) -> None:
+        """Fsync what was saved aside and give it its name."""
+        aside, path = self.folder / f".best-{epoch:05d}.tmp", self.path(epoch)
+        for file in aside.iterdir():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+        sync_folder(aside)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(aside, path)
+        sync_folder(self.folder)
+
+    def vouch(self, epoch: int | None) -> None:
+        """A checkpoint names `epoch`: point `best` at it, drop all but this and the one before."""
+        if epoch is None:
+            return
+        name, aside = self.path(epoch).name, self.folder / ".best.tmp"
+        aside.unlink(missing_ok=True)
+        os.symlink(name, aside, target_is_directory=True)
+        os.replace(aside, self.folder / "best")
+        for path in self.folder.glob("best-*"):
+            match = re.fullmatch(r"best-(\d+)", path.name)
+            if match and self._stale(int(match[1]), epoch):
+                shutil.rmtree(path, ignore_errors=True)
+        self.vouched = epoch
+
+    def _stale(self, other: int, epoch: int) -> bool:
+        """After a resume older folders stay once: the previous checkpoint may name one of them."""
+        if self.vouched is None:
+            return other > epoch
+        return other not in (epoch, self.vouched)

@@ -1,76 +1,114 @@
-"""Several processes: start, sums, agreement. Every function is right with one process too."""
+"""Several processes as one: start, averages and gradients over all of them.
+
+Gradients are summed once per optimiser step, weighted by the items of each process, so a step is
+exactly one big batch however the items are spread, and a family may call any part of its model.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+#: values per summed block of gradients (25 MiB of float32, the block size of torch's own DDP).
+BLOCK = 25 * 2**20 // 4
+
+
+def pick_device(name: str) -> torch.device:
+    """Device of the `device` key; `auto` takes this process's GPU when there is one."""
+    if name != "auto":
+        return torch.device(name)
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+
 
 def start(device: torch.device) -> None:
-    """Join the processes that Dora or SLURM started; nothing to do for one."""
+    """Join the other processes of this experiment, if there are any."""
     from dora import distrib
 
-    if distrib.get_distrib_spec().world_size > 1:
-        distrib.init("nccl" if device.type == "cuda" else "gloo")
-
-
-def active() -> bool:
-    """True when there are several processes."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    distrib.init(backend="nccl" if device.type == "cuda" else "gloo")
 
 
 def rank() -> int:
-    """Number of this process, 0 when alone."""
-    return dist.get_rank() if active() else 0
+    """Number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world() -> int:
-    """How many processes there are."""
-    return dist.get_world_size() if active() else 1
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def wrap(model: nn.Module, device: torch.device) -> nn.Module:
-    """The model with gradients averaged over processes."""
-    if not active() or not any(p.requires_grad for p in model.parameters()):
-        return model
-    ids = [device] if device.type == "cuda" else None
-    return nn.parallel.DistributedDataParallel(model, device_ids=ids)
+def broadcast_model(model: nn.Module) -> None:
+    """Give every process the parameters and buffers of the first."""
+    if world() > 1:
+        for tensor in (*model.parameters(), *model.buffers()):
+            dist.broadcast(tensor.data, 0)
 
 
-def sum_over_processes(tensor: Tensor) -> Tensor:
-    """Sum of the tensor over processes."""
-    if active():
-        tensor = tensor.clone()
-        dist.all_reduce(tensor)
-    return tensor
+def total(values: Tensor) -> Tensor:
+    """Sum over processes, in place."""
+    if world() > 1:
+        dist.all_reduce(values)
+    return values
 
 
-def anyone(flag: bool, device: torch.device) -> bool:
-    """True when the flag is set in any process; all of them get the same answer."""
-    if not active():
-        return flag
-    return bool(sum_over_processes(torch.tensor(float(flag), device=device)) > 0)
+def smallest(value: int, device: torch.device) -> int:
+    """Smallest of a number over processes."""
+    if world() == 1:
+        return value
+    tensor = torch.tensor(value, device=device)
+    dist.all_reduce(tensor, dist.ReduceOp.MIN)
+    return int(tensor)
 
 
-def gather(value: Any) -> list[Any]:
-    """The plain value of every process, in the order of their numbers."""
-    if not active():
+def any_of(flag: bool, device: torch.device) -> bool:
+    """True when it is true in any process."""
+    return not smallest(int(not flag), device) if world() > 1 else flag
+
+
+def same_objects(value: Any) -> list[Any]:
+    """The value of every process, by rank."""
+    if world() == 1:
         return [value]
-    found: list[Any] = [None] * world()
-    dist.all_gather_object(found, value)
-    return found
+    values: list[Any] = [None] * world()
+    dist.all_gather_object(values, value)
+    return values
 
 
-def barrier() -> None:
-    """Wait for all processes."""
-    if active():
-        dist.barrier()
+def average_gradients(model: nn.Module, items: int) -> None:
+    """Replace gradients by their mean over processes, weighted by `items` of each.
+
+    A parameter without gradient here counts as zero: another process may have one.
+    """
+    if world() == 1:
+        return
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    count = total(torch.tensor(float(items), device=gradients[0].device))
+    torch._foreach_mul_(gradients, float(items))
+    for block in _blocks(gradients):
+        flat = torch.cat([g.reshape(-1) for g in block])
+        dist.all_reduce(flat)
+        flat /= count
+        for gradient, part in zip(block, flat.split([g.numel() for g in block]), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
 
-def stop() -> None:
-    """Leave the group; without it a process that ends first may make another one fail."""
-    if active():
-        dist.destroy_process_group()
+def _blocks(tensors: list[Tensor]) -> list[list[Tensor]]:
+    blocks: list[list[Tensor]] = [[]]
+    size = 0
+    for tensor in tensors:
+        if blocks[-1] and size + tensor.numel() > BLOCK:
+            blocks.append([])
+            size = 0
+        blocks[-1].append(tensor)
+        size += tensor.numel()
+    return blocks

@@ -1,98 +1,86 @@
-"""Where metrics go besides the history: text lines, TensorBoard, Weights & Biases."""
+"""Where progress goes: text lines, TensorBoard and W&B, the last two only when asked for."""
 
 from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-logger = logging.getLogger("bm")
+from ..registry import check_known
+
+logger = logging.getLogger("bm.solver")
 
 
-def format_metrics(values: Mapping[str, float]) -> str:
-    """`loss 0.7312 | accuracy 0.512`: four significant digits each."""
-    return " | ".join(f"{name} {value:.4g}" for name, value in values.items())
+def show_metrics(metrics: Mapping[str, float]) -> str:
+    """`loss 0.693 | accuracy 0.5`, at most four digits."""
+    return " | ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-class Progress:
-    """Progress of one stage as log lines with speed, so that the log of a job stays readable.
-
-    Args:
-        name: `train 3/10`.
-        total: number of batches.
-        lines: at most so many lines per stage.
-    """
-
-    def __init__(self, name: str, total: int, lines: int) -> None:
-        self.name, self.total = name, total
-        self.every = max(1, math.ceil(total / lines)) if lines > 0 else 0
-        self.began, self.done = time.perf_counter(), 0
-
-    def due(self) -> bool:
-        """Count one batch; true when a line is due."""
-        self.done += 1
-        return bool(self.every) and self.done % self.every == 0
-
-    def line(self, index: int, values: Mapping[str, float]) -> None:
-        """Write a line: where, metrics, speed."""
-        speed = self.done / max(1e-9, time.perf_counter() - self.began)
-        logger.info(
-            "%s | %d/%d | %s | %.1f it/s",
-            self.name,
-            index,
-            self.total,
-            format_metrics(values),
-            speed,
-        )
-
-
-class Trackers:
-    """TensorBoard and W&B of one experiment; only the first process has any.
+class Logger:
+    """Progress of one experiment; silent in all but the first process.
 
     Args:
         folder: of the experiment.
-        config: plain resolved configuration.
-        sig: signature, the id of the W&B run, so that a restart continues it.
+        sig: its signature, the id of the W&B run.
+        config: whole configuration (`log` and `wandb` groups are read).
+        active: false in other processes.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], sig: str, active: bool) -> None:
-        self._board: Any = None
-        self._run: Any = None
-        if not active:
-            return
-        if config["log"]["tensorboard"]:
+    def __init__(self, folder: Path, sig: str, config: Mapping[str, Any], active: bool) -> None:
+        self.active = active
+        self.every = config["log"]["every"]
+        self.writer: Any = None
+        self.wandb: Any = None
+        mode = config["wandb"]["mode"]
+        check_known("wandb.mode", mode, ("disabled", "offline", "online"))
+        if active and config["log"]["tensorboard"]:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"))
-        if config["wandb"]["mode"] != "disabled":
+            self.writer = SummaryWriter(str(folder / "tensorboard"))
+        if active and mode != "disabled":
             import wandb
 
-            self._run = wandb.init(
-                mode=config["wandb"]["mode"],
-                project=config["wandb"]["project"],
-                group=config["wandb"]["group"],
-                dir=str(folder),
-                id=sig,
-                resume="allow",
-                config=dict(config),
-            )
+            group = config["wandb"]["group"]
+            names = {"project": config["wandb"]["project"], "group": group, "id": sig, "name": sig}
+            self.wandb = wandb.init(**names, mode=mode, dir=str(folder), resume="allow")
 
-    def write(self, epoch: int, entry: Mapping[str, Mapping[str, float]]) -> None:
-        """Send the metrics of an epoch."""
-        flat = {f"{stage}/{name}": v for stage, group in entry.items() for name, v in group.items()}
-        if self._board is not None:
+    def line(self, text: str, *arguments: Any) -> None:
+        """One line of text."""
+        if self.active:
+            logger.info(text, *arguments)
+
+    def due(self, index: int, total: int) -> bool:
+        """True after `index` batches of `total` when a progress line is to be printed."""
+        if not self.active or self.every <= 0:
+            return False
+        return index % max(1, math.ceil(total / self.every)) == 0
+
+    def progress(
+        self, head: str, index: int, total: int, speed: float, metrics: Mapping[str, float]
+    ) -> None:
+        """`train 3 | 10/50 | 12.3 it/sec | loss 0.5`; `speed` in batches per second."""
+        self.line("%s | %d/%d | %.1f it/sec | %s", head, index, total, speed, show_metrics(metrics))
+
+    def epoch(self, epoch: int, groups: Mapping[str, Mapping[str, float]]) -> None:
+        """Everything known of one epoch."""
+        if not self.active:
+            return
+        for stage, metrics in groups.items():
+            if stage != "perf":
+                self.line("%s summary | epoch %d | %s", stage, epoch, show_metrics(metrics))
+        flat = {f"{s}/{k}": v for s, m in groups.items() for k, v in m.items()}
+        if self.writer is not None:
             for name, value in flat.items():
-                self._board.add_scalar(name, value, epoch)
-            self._board.flush()
-        if self._run is not None:
-            self._run.log(flat, step=epoch)
+                self.writer.add_scalar(name, value, epoch)
+            self.writer.flush()
+        if self.wandb is not None:
+            self.wandb.log({**flat, "epoch": epoch})
 
     def close(self) -> None:
-        """Flush and close."""
-        if self._board is not None:
-            self._board.close()
-        if self._run is not None:
-            self._run.finish()
+        """Flush and release everything."""
+        if self.writer is not None:
+            self.writer.close()
+        if self.wandb is not None:
+            self.wandb.finish()

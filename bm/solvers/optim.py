@@ -1,35 +1,40 @@
-"""Optimisers by name."""
+"""Optimisers by name, with their parameter groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
+from ..errors import UserError
 from ..registry import check_known
 
-NAMES = ("adam", "adamw", "sgd")
+
+def parameter_groups(model: nn.Module, decay_all: bool) -> list[dict[str, Any]]:
+    """Trainable parameters; unless `decay_all`, 1-D ones (norms, biases) decay not at all."""
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    if not trainable:
+        raise UserError("the model has no trainable parameter; nothing to optimise")
+    if decay_all:
+        return [{"params": trainable}]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trainable if p.ndim > 1]},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
 
 
-def build_optimiser(
-    parameters: Iterable[Any], optim: Mapping[str, Any], device: torch.device
-) -> torch.optim.Optimizer:
-    """The optimiser that the `optim` section of the configuration describes.
-
-    Args:
-        parameters: parameters or groups of them.
-        optim: name, lr, weight_decay, and betas and eps or momentum.
-        device: the fused kernel is used on CUDA.
-
-    Raises:
-        UserError: unknown name.
-    """
-    check_known("optimiser", optim["name"], NAMES)
-    shared: dict[str, Any] = {"lr": optim["lr"], "weight_decay": optim["weight_decay"]}
-    if device.type == "cuda":
-        shared["fused"] = True
-    if optim["name"] == "sgd":
-        return torch.optim.SGD(parameters, momentum=optim["momentum"], **shared)
-    kind = torch.optim.Adam if optim["name"] == "adam" else torch.optim.AdamW
-    return kind(parameters, betas=tuple(optim["betas"]), eps=optim["eps"], **shared)
+def build_optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """Optimiser of the `optim` group; fused kernels when all parameters are on a GPU."""
+    check_known("optim.name", config["name"], ("adam", "adamw", "sgd"))
+    groups = parameter_groups(model, config.get("decay_norm_bias", True))
+    fused = all(p.is_cuda for g in groups for p in g["params"]) or None
+    lr, decay = config["lr"], config["weight_decay"]
+    if config["name"] == "sgd":
+        momentum = config["momentum"]
+        return torch.optim.SGD(groups, lr, momentum=momentum, weight_decay=decay, fused=fused)
+    kind = torch.optim.AdamW if config["name"] == "adamw" else torch.optim.Adam
+    betas = (float(config["betas"][0]), float(config["betas"][1]))
+    return kind(groups, lr, betas=betas, eps=config["eps"], weight_decay=decay, fused=fused)

@@ -1,87 +1,101 @@
-"""What an epoch cost: items per second, share of waiting for data, memory, FLOP/s, MFU."""
+"""How fast a training epoch was, and which share of the device it used."""
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 import time
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
-#: Dense bf16 peak in FLOP/s by part of the device's name (vendors' data sheets).
-PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "V100": 125e12}
-BACKWARD = 2  # a backward pass costs about two forward passes
+logger = logging.getLogger(__name__)
+
+#: dense peak, FLOP/s: (float32 without TF32, bfloat16/float16). NVIDIA data sheets (SXM modules).
+PEAKS = {
+    "H200": (67e12, 989e12),
+    "H100": (67e12, 989e12),
+    "A100": (19.5e12, 312e12),
+    "V100": (15.7e12, 125e12),
+    "T4": (8.1e12, 65e12),
+}
 
 
-def device_peak(device: torch.device) -> float | None:
-    """Peak FLOP/s of the device, None when unknown."""
+def device_peak(device: torch.device, precision: str) -> float | None:
+    """Peak FLOP/s of a known GPU at a precision, else None."""
     if device.type != "cuda":
         return None
     name = torch.cuda.get_device_name(device)
-    return next((peak for part, peak in PEAKS.items() if part in name), None)
+    for known, peaks in PEAKS.items():
+        if known in name:
+            return peaks[0 if precision == "fp32" else 1]
+    return None
 
 
-def forward_flops(run: Callable[[], object], model: nn.Module) -> float:
-    """FLOPs of one forward pass, counted by torch; changes neither model nor generators."""
+def forward_flops(forward: Callable[[], object]) -> float | None:
+    """FLOP of one forward pass, None when the counter cannot follow it."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    counter = FlopCounterMode(display=False)
-    training = model.training
-    model.eval()
-    with torch.random.fork_rng(), torch.no_grad(), counter:
-        run()
-    model.train(training)
+    try:
+        with FlopCounterMode(display=False) as counter:
+            forward()
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError) as error:
+        logger.debug("FLOP not counted: %s", error)
+        return None
     return float(counter.get_total_flops())
 
 
-def peak_memory_mb(device: torch.device) -> float:
-    """Largest memory so far: of the device on CUDA, of the process elsewhere."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
 class Perf:
-    """Clock of one training epoch."""
+    """Speed of one training epoch (of the part that this process ran, after a resume).
 
-    def __init__(self, device: torch.device) -> None:
+    Args:
+        device: of the model.
+        precision: its name, for the peak.
+    """
+
+    def __init__(self, device: torch.device, precision: str) -> None:
         self.device = device
-        self.item_flops: float | None = None  # forward and backward of one item
+        self.peak = device_peak(device, precision)
+        self.flops_per_item: float | None = None
         self.start()
 
     def start(self) -> None:
         """Begin an epoch."""
-        self.began = time.perf_counter()
         self.items = self.steps = 0
+        self.wait_s = 0.0
+        self.checkpoint_s = 0.0
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        self.begun = time.perf_counter()
 
-    def count(self, items: int) -> None:
-        """One batch was trained."""
+    def step(self, items: int) -> None:
+        """One optimiser step over `items` is done."""
         self.items += items
         self.steps += 1
 
-    def values(self, wait_s: float, world: int = 1) -> dict[str, float]:
-        """The `perf` group of the epoch.
-
-        Args:
-            wait_s: seconds that the loop waited for data.
-            world: processes, for the total of items.
-        """
+    def result(self, world: int = 1) -> dict[str, float]:
+        """items_per_s, step_ms, data_wait (share), memory_gb, and where known flops_per_s, mfu."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        elapsed = time.perf_counter() - self.began
-        found = {
-            "items_per_s": self.items * world / elapsed,
-            "step_ms": 1e3 * elapsed / max(1, self.steps),
-            "data_wait_share": min(1.0, wait_s / elapsed),
-            "peak_memory_mb": peak_memory_mb(self.device),
-            "epoch_s": elapsed,
+        seconds = max(1e-9, time.perf_counter() - self.begun - self.checkpoint_s)
+        speed = self.items / seconds
+        values = {
+            "items_per_s": speed * world,
+            "step_ms": 1e3 * seconds / max(1, self.steps),
+            "data_wait": min(1.0, self.wait_s / seconds),
+            "memory_gb": self._memory(),
+            "checkpoint_s": self.checkpoint_s,
         }
-        if self.item_flops:
-            found["gflops"] = self.items * self.item_flops / elapsed / 1e9
-            peak = device_peak(self.device)
-            if peak:
-                found["mfu"] = found["gflops"] * 1e9 / peak
-        return found
+        if self.flops_per_item:
+            # a training step costs three forward passes (Kaplan et al. 2020, section 2.1)
+            values["flops_per_s"] = 3 * self.flops_per_item * speed
+            if self.peak:
+                values["mfu"] = values["flops_per_s"] / self.peak
+        return values
+
+    def _memory(self) -> float:
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / 1e9
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

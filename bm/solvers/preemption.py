@@ -1,50 +1,66 @@
-"""Signals that ask a run to leave: the step is finished, the state saved, then the process goes."""
+"""Being asked to leave: finish the step, save, and go so that the work is queued again."""
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-#: Exit status of a run that saved its state and wants to be started again.
-REQUEUE_EXIT = 85
+logger = logging.getLogger(__name__)
+#: tells the local queue to start the experiment again (EX_TEMPFAIL is 75; 85 is free).
+EXIT_REQUEUE = 85
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
-class Preemption:
-    """Remembers that a signal came; `leave` is called at the next safe place.
+class PreemptedError(Exception):
+    """Raised between two steps once a signal has asked the run to leave."""
 
-    Under SLURM a handler of the scheduler's library is in place already: it is called after the
-    state was saved (it requeues the job, or ignores the signal).
+
+class Preemption:
+    """Turns signals into a request that the loop honours at its next safe point.
+
+    Under SLURM, submitit's own handler (which requeues and exits) is called after the state is
+    saved, instead of in the middle of a step.
     """
 
     def __init__(self) -> None:
-        self.received: int | None = None
-        self._before: dict[int, Any] = {}
+        self.signal: int | None = None
+        self.frame: FrameType | None = None
+        self.before: dict[int, Any] = {}
+        self.deferring = False
 
-    def __enter__(self) -> Preemption:
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                self._before[number] = signal.signal(number, self._note)
-        return self
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Handle the signals inside, restore the handlers afterwards."""
+        under_slurm = "SUBMITIT_EXECUTOR" in os.environ or "SLURM_JOB_ID" in os.environ
+        if under_slurm:
+            from dora.shep import register_preemption_callaback
 
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+            register_preemption_callaback(lambda: logger.info("preempted: queued again"))
+        for number in SIGNALS:
+            handler = signal.getsignal(number)
+            if under_slurm and getattr(handler, "__name__", "") == "bypass":
+                continue  # submitit ignores this one on purpose
+            self.before[number] = signal.signal(number, self._receive)
+        try:
+            yield
+        finally:
+            for number, handler in self.before.items():
+                signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.signal, self.frame = number, frame
+        if not self.deferring:
+            self.leave()
 
-    def leave(self, save: Callable[[], None]) -> None:
-        """Save, then hand over to the handler that was there before, or exit for a requeue."""
-        number = self.received or signal.SIGTERM
-        self.received = None
-        save()
-        before = self._before.get(number)
-        if callable(before) and before is not signal.default_int_handler:
-            before(number, None)
-            return
-        sys.exit(REQUEUE_EXIT)
+    def leave(self) -> None:
+        """Hand over to the handler that was there (submitit's), or exit for the local queue."""
+        handler = self.before.get(self.signal or 0)
+        if callable(handler):
+            handler(self.signal, self.frame)
+        sys.exit(EXIT_REQUEUE)

@@ -1,69 +1,85 @@
-"""Learning rate against the step: pure functions of the step number."""
+"""Learning rate of every optimiser step: pure functions of the step number, nothing to save."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from ..errors import UserError
+from ..registry import check_known
 
-NAMES = ("constant", "cosine", "linear", "step")
+WARMUPS = ("zero", "inclusive", "next")
 
 
-@dataclass(frozen=True)
+def warmup_factor(step: int, length: int, form: str) -> float:
+    """Factor in [0, 1] of step `step` (from 0) of a linear warm-up over `length` steps.
+
+    Forms: `zero` step / length (0 first, 1 just after the warm-up); `inclusive`
+    step / (length - 1) (0 first, 1 at its last step); `next` (step + 1) / length.
+    """
+    if form == "next":
+        return (step + 1) / length
+    return step / max(1, length - 1 if form == "inclusive" else length)
+
+
+def cosine(progress: float, peak: float, floor: float) -> float:
+    """Half a cosine from `peak` at progress 0 to `floor` at progress 1."""
+    return floor + 0.5 * (peak - floor) * (1.0 + math.cos(math.pi * progress))
+
+
+def linear(progress: float, peak: float, floor: float) -> float:
+    """Straight line from `peak` at progress 0 to `floor` at progress 1."""
+    return peak + (floor - peak) * progress
+
+
+def rate(
+    step: int, total: int, warmup: int, peak: float, floor: float, name: str, form: str = "zero"
+) -> float:
+    """Value at `step` (from 0) of `total`: linear warm-up, then constant, cosine or linear.
+
+    `step` may be an epoch number when everything is counted in epochs.
+    """
+    if step < warmup:
+        return peak * warmup_factor(step, warmup, form)
+    if name == "constant":
+        return peak
+    progress = min(1.0, (step - warmup) / max(1, total - warmup))
+    return (cosine if name == "cosine" else linear)(progress, peak, floor)
+
+
 class Schedule:
-    """Rate of every optimiser step, counted from 0.
+    """Learning rate by optimiser step, from the configuration.
 
-    Attributes:
-        name: constant, cosine (half a period to `min_lr`), linear (to `min_lr`), step.
-        lr: rate after the warm-up.
-        min_lr: rate at the end.
-        total_steps: steps of the whole run.
-        warmup_steps: steps of the linear rise; the rate of step n is lr * n / warmup_steps.
-        step_steps: steps between two drops of `step`.
-        gamma: factor of a drop.
+    Args:
+        config: the `schedule` group: name, warmup_epochs, warmup_steps, warmup_form, min_lr,
+            step_epochs, step_gamma, per_epoch.
+        peak: highest rate.
+        epochs: of the whole run.
+        steps_per_epoch: optimiser steps.
     """
 
-    name: str
-    lr: float
-    min_lr: float
-    total_steps: int
-    warmup_steps: int = 0
-    step_steps: int = 1
-    gamma: float = 0.1
+    def __init__(
+        self, config: Mapping[str, Any], peak: float, epochs: int, steps_per_epoch: int
+    ) -> None:
+        self.config, self.peak = config, peak
+        self.steps_per_epoch = max(1, steps_per_epoch)
+        self.epochs = epochs
+        self.form = config.get("warmup_form", "zero")
+        check_known("schedule", config["name"], ("constant", "cosine", "linear", "step"))
+        check_known("schedule.warmup_form", self.form, WARMUPS)
 
-    def __post_init__(self) -> None:
-        if self.name not in NAMES:
-            raise UserError(f"unknown schedule {self.name!r}; known: {', '.join(NAMES)}")
-
-    def __call__(self, step: int) -> float:
-        """Rate of optimiser step `step` >= 0."""
-        if step < self.warmup_steps:
-            return self.lr * step / self.warmup_steps
-        done = step - self.warmup_steps
-        share = min(1.0, done / max(1, self.total_steps - self.warmup_steps))
-        if self.name == "cosine":
-            return self.min_lr + (self.lr - self.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
-        if self.name == "linear":
-            return self.lr + (self.min_lr - self.lr) * share
-        if self.name == "step":
-            return max(self.min_lr, self.lr * self.gamma ** (done // self.step_steps))
-        return self.lr
-
-
-def cosine_with_inclusive_warmup(
-    base: float, final: float, total: int, warmup: int, start: float = 0.0
-) -> list[float]:
-    """All rates of LaBraM's per-step schedule (labram.md section 4; golden `labram/schedules`).
-
-    The warm-up includes both ends (its last step has the full rate already, and so has the first
-    step of the cosine).
-    """
-    rise = [
-        base if warmup == 1 else start + (base - start) * i / (warmup - 1) for i in range(warmup)
-    ]
-    if warmup == 1:
-        rise = [start]
-    rest = total - warmup
-    fall = [final + 0.5 * (base - final) * (1 + math.cos(math.pi * i / rest)) for i in range(rest)]
-    return rise + fall
+    def at(self, step: int) -> float:
+        """Rate used by optimiser step `step`, counted from 0 over the whole run."""
+        per_epoch = self.config.get("per_epoch", False)
+        unit = 1 if per_epoch else self.steps_per_epoch
+        index = step // self.steps_per_epoch if per_epoch else step
+        warmup_steps = self.config.get("warmup_steps")
+        warmup = round(self.config["warmup_epochs"] * unit)
+        if warmup_steps is not None:
+            warmup = warmup_steps // self.steps_per_epoch if per_epoch else warmup_steps
+        if self.config["name"] == "step" and index >= warmup:
+            drops = (step // self.steps_per_epoch) // self.config["step_epochs"]
+            return float(self.peak * self.config["step_gamma"] ** drops)
+        name = "constant" if self.config["name"] == "step" else self.config["name"]
+        floor = self.config["min_lr"]
+        return rate(index, self.epochs * unit, warmup, self.peak, floor, name, self.form)

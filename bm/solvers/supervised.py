@@ -108,7 +108,7 @@ class SupervisedSolver(Solver):
         if stage != "valid":
             return {}
         own = [(logits.cpu().tolist(), labels.tolist()) for logits, labels in self.seen]
-        parts = [pair for process in distribution.gather(own) for pair in process]
+        parts = [pair for process in distribution.same_objects(own) for pair in process]
         logits = np.array([row for rows, _ in parts for row in rows])
         labels = np.array([label for _, rows in parts for label in rows])
         return classification_metrics(probabilities(logits), labels)
@@ -116,12 +116,12 @@ class SupervisedSolver(Solver):
     def evaluate(self, split: str) -> Evaluation:
         """Class probabilities of every window of a split."""
         loader = self.data.loader(split, self.cfg.eval.batch_size or self.cfg.optim.batch_size)
-        self.module.eval()
+        self.model.eval()
         logits, rows = [], []
         for batch in loader:
             moved = batch.to(self.device)
-            with torch.no_grad(), self.autocast():
-                logits.append(self.module(moved.signal).float().cpu())
+            with torch.no_grad(), self.precision.autocast():
+                logits.append(self.model(moved.signal).float().cpu())
             rows.append(batch.segment)
         probs = probabilities(torch.cat(logits).numpy().astype(np.float64))
         return class_evaluation(self.data, split, torch.cat(rows).numpy(), probs)

@@ -1,0 +1,46 @@
+"""Numerical precision of a step: fp32, bf16, or fp16 with a scaled loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..registry import check_known
+
+
+class Precision:
+    """Autocast and gradient scaling; master weights stay float32."""
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        check_known("precision", name, ("fp32", "bf16", "fp16"))
+        self.name, self.device = name, device
+        self.dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name, torch.float32)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=name == "fp16")
+
+    def autocast(self) -> torch.autocast:
+        """Context of the forward pass."""
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.name != "fp32")
+
+    def backward(self, loss: Tensor) -> None:
+        """Back-propagate, scaled for fp16."""
+        self.scaler.scale(loss).backward()
+
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Bring gradients to their true size, before clipping."""
+        self.scaler.unscale_(optimizer)
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """One optimiser step; left out by the scaler when an fp16 gradient overflowed."""
+        self.scaler.step(optimizer)
+        self.scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the scaler; empty but for fp16."""
+        return self.scaler.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        if state:
+            self.scaler.load_state_dict(state)

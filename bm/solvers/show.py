@@ -1,0 +1,37 @@
+"""What a solver shows before a run and writes after it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..metrics.evaluation import Evaluation
+from .perf import Perf
+from .precision import Precision
+
+
+def show(solver: Any) -> None:
+    """Print the model, its parameters, the data facts and the cost of one item."""
+    count = sum(p.numel() for p in solver.model.parameters())
+    print(solver.model)
+    print(f"parameters {count:,} ({4 * count / 2**20:.1f} MiB in float32)")
+    for name, value in vars(solver.data.facts).items():
+        print(f"{name}: {str(value)[:160]}")
+    solver.precision = Precision(solver.cfg["precision"], solver.device)
+    solver.perf = Perf(solver.device, solver.cfg["precision"])
+    loader = solver.loaders["train"]
+    loader.set_epoch(0)
+    solver.count_flops(next(iter(loader)).to(solver.device))
+    print(f"forward pass {(solver.perf.flops_per_item or 0) / 1e6:.3f} MFLOP per item")
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """`evaluation.json`, and `items.parquet` when there are items."""
+    from ..xp.files import write_json
+
+    if evaluation.items is not None:
+        evaluation.items.to_parquet(folder / "items.parquet")
+    names = ("split", "metrics", "chance", "n_items", "simulated", "extra")
+    values = {name: getattr(evaluation, name) for name in names}
+    write_json(folder / "evaluation.json", json.loads(json.dumps(values)))
