@@ -12,15 +12,10 @@ from ..figures import curves
 from .experiments import Experiment
 from .observer import reference
 from .page import Section, render, write
+from .tables import format_value, variant_of
 
 #: CSS class of a state in the table of experiments.
 STATE_CLASSES = {"done": "done", "missing": "failed", "failed": "failed", "unfinished": "note"}
-
-
-def variant_of(experiment: Experiment) -> str:
-    """Name of an experiment without its seed: what a table row stands for."""
-    parts = [part for part in experiment.name.split(" ") if not part.startswith("seed=")]
-    return " ".join(parts) or "base"
 
 
 def last_values(experiment: Experiment, stage: str) -> dict[str, float]:
@@ -70,9 +65,9 @@ def _dataset_section(
     for experiment in experiments:
         value = last_values(experiment, "test").get(metric)
         if value is not None:
-            scores[variant_of(experiment)].append(value)
+            scores[variant_of(experiment.name)].append(value)
         if len(experiment.history) > 1:
-            histories[variant_of(experiment)].append(experiment.history)
+            histories[variant_of(experiment.name)].append(experiment.history)
     simulated = any(e.simulated for e in experiments)
     levels = _levels(experiments[0], metric, folder)
     drawn = []
@@ -105,10 +100,7 @@ def _score_rows(
 ) -> list[dict[str, str]]:
     rows = []
     for name, values in scores.items():
-        mean = sum(values) / len(values)
-        spread = math.sqrt(sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1))
-        text = f"{mean:.3f} ± {spread:.3f}" if len(values) > 1 else f"{mean:.3f}"
-        rows.append({"variant": name, "test": text, "seeds": str(len(values))})
+        rows.append({"variant": name, "test": format_value(values), "seeds": str(len(values))})
     rows += [{"variant": name, "test": f"{level:.3f}"} for name, level in levels.items()]
     return [{**row, "data": "simulated"} for row in rows] if simulated else rows
 

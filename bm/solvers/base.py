@@ -384,6 +384,19 @@ class Solver:
                     averages.add(self.step(batch, split), len(batch))
             return {**averages.result(), **self.epoch_metrics(split)}
 
+    def reevaluate(self, split: str) -> Evaluation:
+        """Evaluate a finished experiment afresh with its best weights; nothing is written."""
+        distribution.start(self.device)
+        seed_all(self.cfg["seed"])
+        self.data = self.build_data()
+        self.model = self.build_model(self.data.facts).to(self.device)
+        self.loaders = self._build_loaders()
+        self.precision = Precision(self.cfg["precision"], self.device)
+        self.averages = {s: Averages(self.device) for s in ("train", "valid", "test")}
+        self.load_model(self.folder / "best")
+        self.model.eval()
+        return self.evaluate(split)
+
     def count_items(self, split: str) -> int:
         """Rows of the segment table in a split."""
         return int((self.data.table["split"] == split).sum())

@@ -1,0 +1,49 @@
+"""`python -m scripts.make_tables grid=NAME [metric=...] [against=VARIANT]`: tables of a grid.
+
+Mean ± sd over seeds, 95 % interval, chance and reference rows, number of items, and with `against`
+a paired test over test items with Holm's correction. Markdown, CSV, LaTeX and HTML.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bm.errors import UserError
+
+from ._arguments import main_of
+
+
+def command(
+    grid: str | None = None, metric: str = "balanced_accuracy", against: str | None = None
+) -> int:
+    """Write the tables and print the Markdown."""
+    from bm.eval.experiments import of_grid
+    from bm.eval.observer import reference
+    from bm.eval.tables import add_tests, cells, collect, write_tables
+    from bm.train import main
+
+    if grid is None:
+        raise UserError("which grid? use: python -m scripts.make_tables grid=demo.main")
+    outputs = Path(main.dora.dir)
+    experiments = of_grid(grid)
+    rows = collect(experiments, outputs / "eval", metric)
+    if against is not None:
+        known = sorted({row.variant for row in rows})
+        if against not in known:
+            raise UserError(f"against={against}: no such row; rows: {', '.join(known)}")
+        add_tests(rows, against)
+    levels: dict[str, dict[str, float]] = {}
+    for experiment in experiments:
+        name = str(experiment.config.dset.name)
+        if name not in levels and "accuracy" in metric:
+            ideal = reference(experiment.config, outputs / "observer")
+            levels[name] = {} if ideal is None else {"ideal observer": ideal}
+    path = write_tables(grid, rows, cells(rows, metric, levels), outputs / "tables" / grid)
+    print(path.read_text())
+    print(f"written: {path.parent}/table.{{md,csv,tex,html}}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main_of(command))

@@ -1,0 +1,33 @@
+"""`python -m scripts.run_eval grid=NAME | sigs=[a,b] [again=false]`: evaluate finished experiments.
+
+Writes outputs/eval/<sig>/metrics.json and items.parquet. An experiment that failed or never ran is
+listed as such; exit code 1 when there is any.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bm.errors import UserError
+
+from ._arguments import main_of
+
+
+def command(grid: str | None = None, sigs: Sequence[str] | None = None, again: bool = False) -> int:
+    """Evaluate a grid or some signatures."""
+    from bm.eval.evaluate import evaluate_all
+    from bm.eval.experiments import of_grid, of_sigs
+    from bm.train import main
+
+    if (grid is None) == (sigs is None):
+        raise UserError("which experiments? use grid=demo.main or sigs=[ab12cd34]")
+    names = [sigs] if isinstance(sigs, str) else list(sigs or ())
+    found = of_grid(grid) if grid is not None else of_sigs(names)
+    outcomes = evaluate_all(found, Path(main.dora.dir) / "eval", again)
+    return 0 if all(o.state in ("evaluated", "kept") for o in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main_of(command))
