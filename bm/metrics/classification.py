@@ -55,9 +55,8 @@ def cohen_kappa(labels: np.ndarray, decided: np.ndarray) -> float:
 
 
 def auc_pr(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the precision-recall curve by the trapezoidal rule."""
-    precision, recall, _ = reference.precision_recall_curve(labels, scores)
-    return float(reference.auc(recall, precision))
+    """Area under the precision-recall curve as average precision (the published definition)."""
+    return float(reference.average_precision_score(labels, scores))
 
 
 def chance_levels(labels: np.ndarray, classes: int) -> dict[str, float]:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..data.batch import Batch
 from ..data.dataset import Dataset, build_dataset
 from ..data.facts import DataFacts
 from ..errors import UserError
+from ..losses.classification import cross_entropy
 from ..metrics.classification import (
     chance_levels,
     classification_metrics,
@@ -97,7 +97,7 @@ class SupervisedSolver(Solver):
         logits = self.model(batch.signal)
         assert batch.label is not None
         smoothing = self.cfg.solver.label_smoothing if stage == "train" else 0.0
-        loss = functional.cross_entropy(logits, batch.label, label_smoothing=smoothing)
+        loss = cross_entropy(logits, batch.label, smoothing)
         if stage == "valid":
             self.seen.append((logits.detach().float(), batch.label))
         accuracy = (logits.detach().argmax(1) == batch.label).float().mean()

@@ -1,0 +1,55 @@
+"""Distances between sets of generated and real items (eeg2speech.md, evaluation metrics)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two Gaussians fitted to (N, D) features.
+
+    The trace of the root comes from the eigenvalues of S1 S2, which are real and not negative in
+    exact arithmetic: no root of a nearly singular matrix is taken.
+    """
+    mean1, mean2 = first.mean(0, dtype=float), second.mean(0, dtype=float)
+    cov1, cov2 = (np.atleast_2d(np.cov(x.astype(float), rowvar=False)) for x in (first, second))
+    values = linalg.eigvals(cov1 @ cov2).real
+    root = np.sqrt(np.maximum(values, 0)).sum()
+    return float(np.square(mean1 - mean2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * root)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def paired_kl(
+    generated: np.ndarray, reference: np.ndarray, link: str, epsilon: float = 1e-6
+) -> float:
+    """Mean over pairs of KL(reference || generated) of class probabilities from (N, K) logits.
+
+    Args:
+        link: softmax, or sigmoid (each class by itself, not normalised, as published).
+        epsilon: added to both probabilities inside the logarithm.
+    """
+    if link == "softmax":
+        q, p = _softmax(generated.astype(float)), _softmax(reference.astype(float))
+    else:
+        q, p = (1 / (1 + np.exp(-x.astype(float))) for x in (generated, reference))
+    return float((p * (np.log(p + epsilon) - np.log(q + epsilon))).sum(1).mean())
+
+
+def inception_score(logits: np.ndarray, splits: int, seed: int) -> tuple[float, float]:
+    """exp of the mean KL from each item to the mean of its split: mean and sd over splits.
+
+    Args:
+        logits: (N, K), shuffled by `numpy.random.RandomState(seed)` before splitting.
+    """
+    probs = _softmax(logits.astype(float))[np.random.RandomState(seed).permutation(len(logits))]
+    scores = []
+    for index in range(splits):
+        part = probs[index * len(probs) // splits : (index + 1) * len(probs) // splits]
+        kl = (part * (np.log(part) - np.log(part.mean(0, keepdims=True)))).sum(1)
+        scores.append(float(np.exp(kl.mean())))
+    return float(np.mean(scores)), float(np.std(scores))

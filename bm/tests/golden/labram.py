@@ -1,0 +1,59 @@
+"""Adapters of LaBraM's golden cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from bm.losses.classification import binary_cross_entropy, cross_entropy
+from bm.metrics.classification import classification_metrics, probabilities
+from bm.solvers.schedule import Schedule
+
+from .running import Tensors, adapter
+
+
+@adapter("labram", "per-step cosine schedule with linear warm-up")
+def schedules(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    found: dict[str, Any] = {"expect": {}}
+    for number, one in enumerate(case["cases"]):
+        a = one["args"]
+        config = {
+            "name": "cosine",
+            "warmup_epochs": a["warmup_epochs"],
+            "warmup_steps": a["warmup_steps"] if a["warmup_steps"] > 0 else None,
+            "warmup_form": "inclusive",
+            "min_lr": a["final_value"],
+        }
+        ours = Schedule(config, a["base_value"], a["epochs"], a["niter_per_ep"])
+        found[f"values{number}"] = [ours.at(i) for i in range(len(one["values"]))]
+        found["expect"][f"values{number}"] = one["values"]
+    return found
+
+
+@adapter("labram", "evaluation metrics and fine-tuning losses")
+def metrics_losses(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    positive = 1 / (1 + np.exp(-data["binary_logits"].astype(float)))
+    binary = classification_metrics(np.stack([1 - positive, positive], 1), data["binary_targets"])
+    multi = classification_metrics(
+        probabilities(data["multi_logits"].astype(float)), data["multi_targets"]
+    )
+    logits, targets = (
+        torch.from_numpy(data["multi_logits"]),
+        torch.from_numpy(data["multi_targets"]),
+    )
+    two = torch.from_numpy(data["binary_logits"]), torch.from_numpy(data["binary_targets"])
+    return {
+        "binary.accuracy": binary["accuracy"],
+        "binary.balanced_accuracy": binary["balanced_accuracy"],
+        "binary.roc_auc": binary["auroc"],
+        "binary.pr_auc": binary["auc_pr"],
+        "multiclass.accuracy": multi["accuracy"],
+        "multiclass.balanced_accuracy": multi["balanced_accuracy"],
+        "multiclass.cohen_kappa": multi["kappa"],
+        "multiclass.f1_weighted": multi["f1_weighted"],
+        "losses.bce": binary_cross_entropy(*two).item(),
+        "losses.ce": cross_entropy(logits, targets).item(),
+        "losses.label_smoothing_01": cross_entropy(logits, targets, 0.1).item(),
+    }
