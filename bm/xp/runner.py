@@ -149,16 +149,20 @@ class Runner:
             found |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
         return found
 
+    def command(self, record: dict[str, Any], workers: int) -> list[str]:
+        """Command line of a job: `dora run`, with several processes when it holds several slots."""
+        found = [sys.executable, "-u", "-m", "dora", "-P", record["package"], "run"]
+        if workers > 1:
+            found += ["-d", "--ddp_workers", str(workers)]
+        return [*found, "--", *record["argv"]]
+
     def start(self, record: dict[str, Any], slots: tuple[int, ...]) -> None:
         """Start a job in a session of its own."""
-        command = [sys.executable, "-u", "-m", "dora", "-P", record["package"], "run"]
-        if len(slots) > 1:
-            command += ["-d", "--ddp_workers", str(len(slots))]
         log = Path(record["log"])
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "a") as output:
             child = subprocess.Popen(
-                [*command, "--", *record["argv"]],
+                self.command(record, len(slots)),
                 cwd=record["cwd"],
                 env=self.environment(slots),
                 stdin=subprocess.DEVNULL,

@@ -108,7 +108,8 @@ def config(*overrides):
 
 
 def make_xp(folder, cfg):
-    dora = DoraConfig(dir=Path(folder))
+    exclude = list(OmegaConf.load(CONF).dora.exclude)
+    dora = DoraConfig(dir=Path(folder), exclude=exclude)
     return XP(dora=dora, cfg=cfg, argv=[], delta=[], sig="toy")
 
 

@@ -1,0 +1,204 @@
+"""The local queue: order, slots, cancel, requeue, lost processes, upstream."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bm.xp import marker, process
+from bm.xp.queue import CANCELLED, COMPLETED, FAILED, NODE_FAIL, PENDING, RUNNING, LocalJob, Queue
+from bm.xp.runner import Runner, count_slots
+
+
+class PythonRunner(Runner):
+    """Runs the first argument of a job as a Python program, in place of `dora run`."""
+
+    def command(self, record, workers):
+        return [sys.executable, "-c", record["argv"][0]]
+
+
+def add(queue: Queue, sig: str, program: str = "pass", upstream=()) -> str:
+    folder = queue.folder.parent / "xps" / sig
+    folder.mkdir(parents=True, exist_ok=True)
+    with queue.lock():
+        return queue.add(
+            {
+                "sig": sig,
+                "argv": [program],
+                "package": "bm",
+                "cwd": str(queue.folder),
+                "folder": str(folder),
+                "log": str(folder / "JOB_0_log.out"),
+                "gpus": 1,
+                "upstream": list(upstream),
+            }
+        )
+
+
+def serve(queue: Queue, slots: int = 1, turns: int = 400) -> Runner:
+    runner = PythonRunner(queue, slots, 0)
+    with queue.lock():
+        runner.adopt()
+    for _ in range(turns):
+        if not runner.turn():
+            return runner
+        time.sleep(0.02)
+    raise AssertionError("the queue did not empty")
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Queue:
+    return Queue(tmp_path / "local")
+
+
+def test_jobs_run_in_order_and_their_exit_code_is_their_state(queue: Queue) -> None:
+    trace = queue.folder / "trace"
+    first = add(queue, "a" * 8, f"open({str(trace)!r}, 'a').write('1')")
+    second = add(queue, "b" * 8, f"open({str(trace)!r}, 'a').write('2'); raise SystemExit(1)")
+    third = add(queue, "c" * 8, f"print('hello'); open({str(trace)!r}, 'a').write('3')")
+    serve(queue)
+    assert trace.read_text() == "123"
+    assert [queue.state(job) for job in (first, second, third)] == [COMPLETED, FAILED, COMPLETED]
+    assert "hello" in Path(queue.read(third)["log"]).read_text()
+    assert not (queue.folder / "runner.json").exists()
+
+
+def test_slots_bound_what_runs_at_once_and_share_the_threads(queue, monkeypatch) -> None:
+    program = "import os, time; print(os.environ['BM_THREADS']); time.sleep(0.3)"
+    jobs = [add(queue, f"{n:08x}", program) for n in range(3)]
+    runner = PythonRunner(queue, 2, 0)
+    runner.turn()
+    assert [queue.read(job)["state"] for job in jobs] == [RUNNING, RUNNING, PENDING]
+    serve(queue, 2)
+    threads = Path(queue.read(jobs[0])["log"]).read_text().strip()
+    assert threads == str(max(1, (os.cpu_count() or 1) // 2))
+    monkeypatch.setenv("BM_SLOTS", "3")
+    assert count_slots(0) == 3
+    monkeypatch.delenv("BM_SLOTS")
+    assert (count_slots(0), count_slots(4)) == (1, 4)
+
+
+def test_each_slot_gets_its_gpu(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = Runner(queue, 4, 2)
+    assert [runner.environment((k,))["CUDA_VISIBLE_DEVICES"] for k in range(4)] == list("0101")
+    assert "RANK" not in runner.environment((0, 1)) or os.environ.get("RANK")
+    assert runner.command({"package": "bm", "argv": ["a=1"]}, 2)[-4:] == [
+        "--ddp_workers",
+        "2",
+        "--",
+        "a=1",
+    ]
+
+
+def test_cancel_ends_a_running_job_and_keeps_a_waiting_one_from_starting(queue: Queue) -> None:
+    running = add(queue, "a" * 8, "import time; time.sleep(60)")
+    waiting = add(queue, "b" * 8)
+    runner = PythonRunner(queue, 1, 0)
+    runner.turn()
+    pid, started = queue.read(running)["pid"], queue.read(running)["started"]
+    queue.cancel([running, waiting])
+    assert not process.alive(pid, started)
+    assert not runner.turn()
+    assert queue.state(running) == queue.state(waiting) == CANCELLED
+
+
+def test_a_job_that_asks_for_a_requeue_runs_again(queue: Queue) -> None:
+    flag = queue.folder / "flag"
+    program = (
+        f"import os, sys; p = {str(flag)!r}; "
+        "sys.exit(0) if os.path.exists(p) else (open(p, 'w').close(), sys.exit(85))"
+    )
+    job = add(queue, "a" * 8, program)
+    serve(queue)
+    assert queue.state(job) == COMPLETED and flag.exists()
+
+
+def test_a_lost_process_is_a_node_failure(queue: Queue) -> None:
+    job = add(queue, "a" * 8, "import time; time.sleep(60)")
+    runner = PythonRunner(queue, 1, 0)
+    runner.turn()
+    os.killpg(queue.read(job)["pid"], signal.SIGKILL)
+    runner.active[0].child.wait()
+    assert queue.state(job) == NODE_FAIL  # no runner is alive to judge it
+
+
+def test_a_new_runner_adopts_what_an_old_one_left(queue: Queue) -> None:
+    alive = add(queue, "a" * 8, "import time; time.sleep(1.0)")
+    gone = add(queue, "b" * 8, "import time; time.sleep(60)")
+    done = add(queue, "c" * 8, "import time; time.sleep(60)")
+    old = PythonRunner(queue, 3, 0)
+    old.turn()
+    for job in (gone, done):
+        os.killpg(queue.read(job)["pid"], signal.SIGKILL)
+    children = [item.child for item in old.active]
+    marker.write(Path(queue.read(done)["folder"]), {})
+    marker.write(Path(queue.read(alive)["folder"]), {})
+    children[1].wait(), children[2].wait()
+    runner = PythonRunner(queue, 3, 0)
+    with queue.lock():
+        runner.adopt()
+    runner.turn()
+    states = [queue.read(job)["state"] for job in (alive, gone, done)]
+    assert states == [RUNNING, NODE_FAIL, COMPLETED]
+    children[0].wait()
+    assert not runner.turn() and queue.state(alive) == COMPLETED
+
+
+def test_downstream_waits_runs_after_success_and_is_cancelled_after_failure(queue: Queue) -> None:
+    up, bad = "a" * 8, "b" * 8
+    xps = queue.folder.parent / "xps"
+    finish = f"open({str(xps / up / marker.NAME)!r}, 'w').write('{{}}')"
+    below = add(queue, "c" * 8, "pass", [up])  # named before its upstream
+    add(queue, up, finish)
+    add(queue, bad, "raise SystemExit(1)")
+    stuck = add(queue, "d" * 8, "pass", [bad])
+    orphan = add(queue, "e" * 8, "pass", ["f" * 8])
+    serve(queue)
+    assert queue.state(below) == COMPLETED
+    assert queue.state(stuck) == queue.state(orphan) == CANCELLED
+    assert (
+        "FAILED" in queue.read(stuck)["reason"] and "run it first" in queue.read(orphan)["reason"]
+    )
+    assert "not started" in Path(queue.read(orphan)["log"]).read_text()
+
+
+def test_an_upstream_finished_elsewhere_is_honoured(queue: Queue) -> None:
+    up = "a" * 8
+    folder = queue.folder.parent / "xps" / up
+    folder.mkdir(parents=True)
+    marker.write(folder, {})
+    job = add(queue, "b" * 8, "pass", [up])
+    serve(queue)
+    assert queue.state(job) == COMPLETED
+
+
+def test_numbers_are_never_used_twice(queue: Queue) -> None:
+    first = add(queue, "a" * 8)
+    queue.path(first).unlink()
+    assert add(queue, "b" * 8) != first
+
+
+def test_handle_survives_the_process_that_made_it(queue: Queue) -> None:
+    job = LocalJob(queue.folder, add(queue, "a" * 8))
+    copy = pickle.loads(pickle.dumps(job))
+    assert copy.watcher.get_state(copy.job_id) == PENDING and not copy.is_done(copy.job_id)
+    copy.cancel()
+    assert job.state == CANCELLED and job.is_done(job.job_id)
+    queue.path(job.job_id).unlink()
+    assert job.state == NODE_FAIL  # a wiped queue does not keep a table waiting for ever
+
+
+def test_a_reused_process_number_is_not_taken_for_the_job() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+    started = process.start_time(child.pid)
+    assert process.alive(child.pid, started) and not process.alive(child.pid, "another time")
+    child.kill()
+    child.wait()
+    assert not process.alive(child.pid, started)

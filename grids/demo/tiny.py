@@ -1,0 +1,16 @@
+"""The smallest grid: a network of two seeds and chance on a few simulated trials, one minute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import SupervisedExplorer
+
+
+@SupervisedExplorer
+def explorer(launcher: Any) -> None:
+    """Enough to see a grid run, not enough to learn."""
+    network = launcher.bind({"solver": "supervised/debug"})
+    for seed in (0, 1):
+        network(seed=seed)
+    launcher({"solver": "baseline/chance"})
