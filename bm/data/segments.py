@@ -79,7 +79,8 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
     if table["label"].isna().any():
         raise UserError(f"some events have no {column!r}; choose another segment.label")
     values = sorted(set(table["label"]))
-    if all(isinstance(v, int | np.integer) for v in values):
+    # A column shared with events without a label is float: 1.0 is class 1.
+    if all(isinstance(v, int | float | np.number) and float(v).is_integer() for v in values):
         names = {int(v): str(v) for v in values}
         for frame in events:
             if "class" in frame and column in frame:

@@ -89,9 +89,10 @@ class Queue:
     def ensure_runner(self) -> None:
         """Start a runner when there is work and none; it outlives this terminal."""
         with self.lock():
-            if self.runner_alive() or not any(
-                r["state"] in (PENDING, RUNNING) for r in self.records()
-            ):
+            if self.runner_alive():
+                return
+            self.settle()
+            if not any(record["state"] in (PENDING, RUNNING) for record in self.records()):
                 return
             with open(self.folder / "runner.log", "a") as log:
                 child = subprocess.Popen(
@@ -106,6 +107,17 @@ class Queue:
             write_json(
                 self.folder / RUNNER, {"pid": child.pid, "started": process.start_time(child.pid)}
             )
+
+    def settle(self) -> None:
+        """Judge the jobs that a dead runner left as running; take the lock first.
+
+        Their exit status is lost with it: the marker decides between finished and lost.
+        """
+        for record in self.records():
+            if record["state"] != RUNNING or process.alive(record["pid"], record["started"]):
+                continue
+            state = COMPLETED if marker.exists(Path(record["folder"])) else NODE_FAIL
+            self.change(record["job_id"], state=state, reason="its runner died", ended=time.time())
 
     def state(self, job_id: str) -> str:
         """State of a job; a running one whose process and runner are both gone is lost."""

@@ -83,6 +83,7 @@ class Runner:
 
     def adopt(self) -> None:
         """Take over the jobs of a runner that died: living ones are watched, the rest judged."""
+        self.jobs.settle()
         for record in self.jobs.records():
             if record["state"] == queue.RUNNING:
                 slots = tuple(record.get("slots", (0,)))

@@ -1,0 +1,141 @@
+"""Windows, splits and scaling: nothing dropped in silence, nothing leaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from bm.data import scale, segments, split
+from bm.data.recording import RecordingId
+from bm.errors import UserError
+
+SEGMENT = {"kind": "trial", "offset_s": 1.0, "duration_s": 2.0, "stride_s": None, "label": "label"}
+SPLIT = {
+    "key": "trial",
+    "seed": 0,
+    "ratios": {"train": 0.8, "valid": 0.2, "test": 0.0},
+    "fixed": {},
+}
+
+
+def trials(*starts: float) -> pd.DataFrame:
+    rows = [
+        {"kind": "trial", "start_s": s, "duration_s": 5.0, "label": i % 2, "class": "ab"[i % 2]}
+        for i, s in enumerate(starts)
+    ]
+    return pd.DataFrame([{"kind": "block", "start_s": 0.0, "duration_s": 60.0}, *rows])
+
+
+def table_of(n: int, recordings: int = 4) -> pd.DataFrame:
+    frame = pd.DataFrame({"recording": np.arange(n) % recordings, "event_row": np.arange(n)})
+    frame["start"], frame["length"] = 100 * np.arange(n), 50
+    ids = [RecordingId("st", f"s{r}", "0", str(r), group=f"g{r // 2}") for r in range(recordings)]
+    return segments.add_ids(frame, ids)
+
+
+def test_event_locked_windows(caplog: pytest.LogCaptureFixture) -> None:
+    table = segments.segments_of(3, trials(0.0, 10.0, 28.5), 3000, 100.0, SEGMENT)
+    assert table["start"].tolist() == [100, 1100]  # the third would end after 30 s
+    assert set(table["length"]) == {200} and set(table["recording"]) == {3}
+    assert "1 windows reach outside" in caplog.text
+
+
+def test_strided_windows_fill_the_event_and_no_more() -> None:
+    event = {"start_s": 2.0, "duration_s": 10.0}
+    strided = {**SEGMENT, "offset_s": 0.0, "stride_s": 2.0}
+    assert segments.starts_in(event, strided).tolist() == [2.0, 4.0, 6.0, 8.0, 10.0]
+    assert len(segments.starts_in({"start_s": 0.0, "duration_s": 1.9}, strided)) == 0
+
+
+def test_class_names_follow_their_numbers() -> None:
+    events = trials(0.0, 10.0)
+    table = segments.segments_of(0, events, 6000, 100.0, SEGMENT)
+    assert segments.number_labels(table, [events], "label") == ("a", "b")
+    table["label"] = ["yes", "no"]
+    assert segments.number_labels(table, [events], "other") == ("no", "yes")
+    assert table["label"].tolist() == [1, 0]
+    table["label"] = [None, "no"]
+    with pytest.raises(UserError, match="have no 'other'"):
+        segments.number_labels(table, [events], "other")
+
+
+def test_an_unknown_event_kind_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean 'trial'"):
+        segments.segments_of(0, trials(0.0), 100, 100.0, {**SEGMENT, "kind": "trail"})
+
+
+def test_split_is_stable_close_to_its_ratios_and_moves_with_the_seed() -> None:
+    table = table_of(2000)
+    first = split.assign(table, SPLIT)
+    assert 0.75 < (first == "train").mean() < 0.85 and set(first) == {"train", "valid"}
+    shuffled = table.sample(frac=1, random_state=1)
+    assert split.assign(shuffled, SPLIT).loc[first.index].equals(first)
+    assert not split.assign(table, {**SPLIT, "seed": 1}).equals(first)
+    assert split.uniform_hash("x") == split.uniform_hash("x") != split.uniform_hash("y")
+
+
+@pytest.mark.parametrize("key", ["recording", "subject", "group"])
+def test_what_stays_together_is_in_one_split(key: str) -> None:
+    table = table_of(400, recordings=40)
+    ratios = {"train": 0.5, "valid": 0.2, "test": 0.3}
+    result = split.assign(table, {**SPLIT, "key": key, "ratios": ratios})
+    assert (result.groupby(table[key]).nunique() == 1).all()
+
+
+def test_fixed_splits_win() -> None:
+    table = table_of(40)
+    result = split.assign(table, {**SPLIT, "fixed": {"test": {"subject": ["s1"]}}})
+    assert ((result == "test") == (table["subject"] == "s1")).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"key": "grup"}, "did you mean 'group'"),
+        ({"ratios": {"train": 0.5, "valid": 0.2}}, "sum to 1"),
+        ({"fixed": {"tset": {}}}, "did you mean 'test'"),
+        ({"fixed": {"test": {"subjet": ["a"]}}}, "no column 'subjet'"),
+        ({"ratios": {"test": 1.0}}, "no window to train on"),
+        ({"key": "sentence"}, "no 'sequence_uid'"),
+    ],
+)
+def test_mistakes_in_a_split(change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        split.assign(table_of(10), {**SPLIT, **change})
+
+
+def test_windows_of_two_splits_must_not_share_time() -> None:
+    table = pd.DataFrame(
+        {"recording": [0, 0], "start": [0, 40], "length": [50, 50], "split": ["train", "test"]}
+    )
+    with pytest.raises(UserError, match="overlap in time"):
+        split.check_no_overlap(table)
+    table["start"] = [0, 50]
+    split.check_no_overlap(table)
+
+
+def test_zscore_uses_training_windows_only() -> None:
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.randn(1000, 3, generator=generator) * torch.tensor([1.0, 10.0, 0.0]) + 5
+    signal[500:] += 1000  # the test half must not be seen
+    table = pd.DataFrame(
+        {"recording": 0, "start": [0, 250, 500], "length": 250, "split": ["train", "train", "test"]}
+    )
+    scaler = scale.Scaler("zscore", 20.0)
+    scaler.fit([signal], table, [0])
+    block = scaler.apply(signal[None, :500].clone(), torch.tensor([0]))
+    assert block.mean((0, 1)).abs().max() < 1e-4
+    assert block.std((0, 1))[:2] == pytest.approx(torch.ones(2), abs=0.01)
+    assert torch.isfinite(block).all()  # the flat channel is not divided by zero
+    assert scaler.apply(signal[None, 500:].clone(), torch.tensor([0])).max() == 20.0
+
+
+def test_robust_scaling_is_per_recording() -> None:
+    signals = [torch.randn(500, 2), 100 * torch.randn(500, 2) + 7]
+    scaler = scale.Scaler("robust", None)
+    scaler.fit(signals, pd.DataFrame(), [0, 0])
+    block = scaler.apply(torch.stack(signals), torch.tensor([0, 1]))
+    spread = torch.quantile(block, 0.75, dim=1) - torch.quantile(block, 0.25, dim=1)
+    assert spread == pytest.approx(torch.ones(2, 2), abs=0.01)

@@ -1,0 +1,81 @@
+"""Models: built from facts, saved as a folder, loaded without Hydra or Dora."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from bm.data.facts import DataFacts
+from bm.errors import UserError
+from bm.models import build_model, load, load_weights, save
+
+FACTS = DataFacts(
+    channels=("C3", "Cz", "C4"), rate_hz=125.0, window_samples=250, classes=("a", "b", "c", "d")
+)
+
+
+@pytest.mark.parametrize("name", ["eegnet", "shallow_fbcsp"])
+def test_shapes_gradient_and_round_trip(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = build_model({"name": name, "target": None}, FACTS)
+    x = torch.randn(5, 250, 3).transpose(1, 2)  # as the loader gives it: not contiguous
+    out = model(x)
+    assert out.shape == (5, 4)
+    out.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    model.eval()
+    save(model, tmp_path / "m", FACTS)
+    again = load(tmp_path / "m").eval()
+    torch.testing.assert_close(again(x), model(x), rtol=0, atol=0)
+    assert DataFacts.from_dict(json.loads((tmp_path / "m/facts.json").read_text())) == FACTS
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m"]
+
+
+def test_shallow_network_equals_its_two_filters_one_after_the_other() -> None:
+    model = build_model({"name": "shallow_fbcsp", "filters": 4}, FACTS).eval()
+    x = torch.randn(2, 3, 250)
+    first = torch.nn.functional.conv2d(x[:, None], model.temporal[:, None, None])  # (B, F, C, T')
+    two = torch.einsum("ofc,bfct->bot", model.spatial, first)
+    kernels = torch.einsum("ofc,fk->ock", model.spatial, model.temporal)
+    torch.testing.assert_close(torch.nn.functional.conv1d(x, kernels), two, atol=1e-4, rtol=1e-4)
+
+
+def test_spatial_filters_keep_their_norm() -> None:
+    model = build_model({"name": "eegnet"}, FACTS)
+    layer = model.spatial[0]
+    with torch.no_grad():
+        layer.weight.mul_(100)
+    x = torch.randn(1, 8, 3, 20)
+    unit = torch.renorm(layer.weight, 2, 0, 1.0)
+    expected = torch.nn.functional.conv2d(x, unit, groups=8)
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_a_class_of_another_library_plugs_in_by_its_path() -> None:
+    model = build_model({"name": None, "target": "torch.nn.Linear", "in_features": 2,
+                         "out_features": 3}, FACTS)  # fmt: skip
+    assert isinstance(model, torch.nn.Linear)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"name": "eegnt"}, "did you mean 'eegnet'"),
+        ({"name": "eegnet", "droput": 0.1}, "did you mean 'dropout'"),
+        ({"target": "torch.nn.Linnear"}, "use package.module.Class"),
+    ],
+)
+def test_mistakes(config: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build_model(config, FACTS)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    save(build_model({"name": "eegnet"}, FACTS), tmp_path / "m", FACTS)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_weights(build_model({"name": "eegnet", "f1": 4}, FACTS), tmp_path / "m")
+    with pytest.raises(UserError, match="no saved model"):
+        load(tmp_path / "none")
