@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -133,7 +134,8 @@ class Dataset:
         self._columns = {
             name: table[name].to_numpy() for name in ("recording", "start", "length", "label")
         }
-        self._subject_rows = table["subject"].map(self._subjects).to_numpy()
+        names = table["study"] + "/" + table["subject"]
+        self._subject_rows = names.map(self._subjects).to_numpy()
 
     def rows(self, name: str) -> np.ndarray:
         """Rows of a split."""
@@ -245,10 +247,11 @@ def build_dataset(
     text = json.dumps(
         [[r.fingerprint() for r in kept], described, table.drop(columns="start_s").to_csv()]
     )
-    dataset = Dataset(signals, table, _facts(signals, kept, table, classes, simulated), "")
-    dataset.hash = hashlib.sha256(text.encode()).hexdigest()
+    facts = _facts(signals, kept, table, classes, simulated)
+    dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
     dataset.scaler = build_scaler(dset["scale"])
     dataset.scaler.fit([s.data for s in signals], table, dataset.layout.tolist())
+    dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict())
     return dataset
 
 
@@ -260,14 +263,15 @@ def _facts(
     simulated: bool,
 ) -> DataFacts:
     first = signals[0]
-    positions = tuple(tuple(map(float, p)) for p in np.nan_to_num(first.positions))
+    known = bool(np.isfinite(first.positions).all())
+    positions = tuple(tuple(map(float, p)) for p in first.positions) if known else ()
     return DataFacts(
         channels=first.channels,
         rate_hz=first.rate_hz,
         window_samples=int(table["length"].iloc[0]),
         positions=positions,  # type: ignore[arg-type]
         kinds=tuple(recordings[0].id.kind for _ in first.channels),
-        subjects=tuple(sorted({recording.id.subject for recording in recordings})),
+        subjects=tuple(sorted({f"{r.id.study}/{r.id.subject}" for r in recordings})),
         classes=classes,
         simulated=simulated,
     )

@@ -64,6 +64,12 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:
                 raise UserError(f"dset.split.fixed: no column {column!r} in the segment table")
             chosen &= table[column].astype(str).isin([str(v) for v in values])
         result[chosen] = name
+    torn = result.groupby(keys).nunique()
+    if (torn > 1).any():
+        raise UserError(
+            f"dset.split.fixed tears {split['key']} {torn.idxmax()} apart; choose a finer "
+            "dset.split.key or fix whole keys"
+        )
     if not (result == "train").any():
         raise UserError("dset.split leaves no window to train on")
     return result

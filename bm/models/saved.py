@@ -86,8 +86,12 @@ def save(module: nn.Module, folder: Path, facts: Any) -> None:
     (temporary / FACTS).write_text(json.dumps(facts.to_dict(), indent=1))
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
     save_file(tensors, temporary / WEIGHTS)
-    shutil.rmtree(folder, ignore_errors=True)
+    aside = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():  # a folder cannot be renamed over another: the old one stays until the end
+        os.replace(folder, aside)
     os.replace(temporary, folder)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def load(folder: Path) -> nn.Module:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..data.batch import Batch
 from ..data.dataset import Dataset
 from ..data.facts import DataFacts
+from ..errors import UserError
 from ..metrics.evaluation import Evaluation
 from ..registry import check_known
 from ..xp import marker
@@ -43,7 +44,10 @@ class BaselineSolver(Solver):
 
     def build_data(self) -> Dataset:
         """Windows with class labels."""
-        return windows_of(self.cfg)
+        dataset = windows_of(self.cfg)
+        if len(set(dataset.layout.tolist())) > 1 and self.cfg.solver.method != "chance":
+            raise UserError("baseline: set dset.channels=common and dset.rate_hz")
+        return dataset
 
     def build_model(self, facts: DataFacts) -> nn.Module:
         """No network."""
@@ -104,7 +108,7 @@ class BaselineSolver(Solver):
         """Rows to fit on and places to predict: per subject when each has both, else pooled."""
         if not self.cfg.solver.per_subject:
             return [(train, np.arange(len(rows)))]
-        subjects = self.data.table["subject"].to_numpy()
+        subjects = (self.data.table["study"] + "/" + self.data.table["subject"]).to_numpy()
         parts = []
         for name in np.unique(subjects[rows]):
             own = train[subjects[train] == name]

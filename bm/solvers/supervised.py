@@ -72,6 +72,10 @@ class SupervisedSolver(Solver):
 
     def build_data(self) -> Dataset:
         """Windows with class labels."""
+        if self.cfg.solver.task != "classes":
+            raise UserError(
+                f"solver.task={self.cfg.solver.task}: only `classes` can be trained yet"
+            )
         dataset = windows_of(self.cfg)
         if len(dataset.facts.classes) < 2:
             raise UserError(

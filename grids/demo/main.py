@@ -11,11 +11,12 @@ SEEDS = (0, 1, 2)
 
 @SupervisedExplorer
 def explorer(launcher: Any) -> None:
-    """Motor imagery: EEGNet, LDA on band powers, chance."""
+    """Motor imagery: a band-power network, EEGNet, LDA, chance; background: LDA."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=60)
     network = launcher.bind({"solver": "supervised/motor"})
     for seed in SEEDS:
         network(seed=seed)
+        network({"model": "baselines/eegnet"}, seed=seed)
     launcher({"solver": "baseline/lda"})
     launcher({"solver": "baseline/chance"})
     launcher({"solver": "baseline/background"})

@@ -99,6 +99,7 @@ def test_fixed_splits_win() -> None:
         ({"fixed": {"test": {"subjet": ["a"]}}}, "no column 'subjet'"),
         ({"ratios": {"test": 1.0}}, "no window to train on"),
         ({"key": "sentence"}, "no 'sequence_uid'"),
+        ({"key": "recording", "fixed": {"test": {"event_row": ["3"]}}}, "tears recording"),
     ],
 )
 def test_mistakes_in_a_split(change: dict, message: str) -> None:
