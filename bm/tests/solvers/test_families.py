@@ -1,0 +1,104 @@
+"""The task families on simulated recordings: they learn, they write what tables need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bm.errors import UserError
+from bm.metrics.classification import chance_levels, classification_metrics, wilson_interval
+from bm.solvers.baseline import log_band_powers
+from bm.train import main
+
+
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *argv: str) -> Path:
+    """Run an experiment in this process and return its folder."""
+    from bm.solvers import build
+
+    monkeypatch.setattr(main.dora, "dir", tmp_path)
+    xp = main.get_xp(list(argv))
+    main.init_xp(xp)
+    with xp.enter():
+        build(xp.cfg).run()
+    return xp.folder
+
+
+@pytest.mark.story
+def test_supervised_leaves_everything(tmp_path, monkeypatch) -> None:
+    folder = run(tmp_path, monkeypatch, "solver=supervised/debug")
+    history = json.loads((folder / "history.json").read_text())
+    assert len(history) == 2 and {"train", "valid", "test", "perf"} <= set(history[-1])
+    stored = json.loads((folder / "evaluation.json").read_text())
+    items = pd.read_parquet(folder / "items.parquet")
+    assert stored["simulated"] and stored["n_items"] == len(items) == 32
+    accuracy = (items["label"] == items["prediction"]).mean()
+    assert accuracy == pytest.approx(stored["metrics"]["accuracy"])
+    probs = items[[c for c in items if c.startswith("prob_")]]
+    assert list(probs) == ["prob_left_hand", "prob_right_hand", "prob_feet", "prob_tongue"]
+    np.testing.assert_allclose(probs.sum(1), 1, atol=1e-6)
+    assert set(items["session"]) == {"1"}  # the split of the recipe
+    facts = json.loads((folder / "best/facts.json").read_text())
+    assert facts["simulated"] and len(facts["scaler"]["scale"]) == 22
+
+
+@pytest.mark.story
+def test_network_and_lda_lie_between_chance_and_the_observer(tmp_path, monkeypatch) -> None:
+    few = "optim.epochs=25"
+    net = run(tmp_path, monkeypatch, "solver=supervised/motor", few, "seed=1")
+    lda = run(tmp_path, monkeypatch, "solver=baseline/lda")
+    scores = [json.loads((f / "evaluation.json").read_text())["metrics"]["accuracy"]
+              for f in (net, lda)]  # fmt: skip
+    assert all(0.25 + 0.12 < score < 0.99 for score in scores)
+
+
+@pytest.mark.story
+def test_without_signal_both_are_at_chance(tmp_path, monkeypatch) -> None:
+    none = "dset.studies=[{study: simulated, mode: motor, preset: debug, snr: 0.0}]"
+    net = run(tmp_path, monkeypatch, "solver=supervised/motor", none, "optim.epochs=8")
+    lda = run(tmp_path, monkeypatch, "solver=baseline/lda", none)
+    for folder in (net, lda):
+        stored = json.loads((folder / "evaluation.json").read_text())
+        low, high = wilson_interval(0.25, stored["n_items"])
+        assert low - 0.03 < stored["metrics"]["accuracy"] < high + 0.03
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("solver.task=values", "only `classes`"),
+        ("dset.segment.kind=trail", "did you mean 'trial'"),
+        ("dset.studies=[{study: simulatd}]", "did you mean 'simulated'"),
+        ("dset.studies=[{study: simulated, mode: motor, preset: tiny, sede: 1}]", "sede"),
+        ("model.name=eegnt", "did you mean 'eegnet'"),
+    ],
+)
+def test_mistakes_are_one_line(argument, message, tmp_path, monkeypatch) -> None:
+    with pytest.raises(UserError, match=message):
+        run(tmp_path, monkeypatch, "solver=supervised/debug", argument)
+
+
+def test_band_powers_see_the_band_they_should() -> None:
+    time = np.arange(500) / 250
+    windows = np.stack([np.sin(2 * np.pi * 10 * time), np.sin(2 * np.pi * 20 * time)])[:, None]
+    powers = log_band_powers(windows, 250.0, [(8, 13), (14, 30)])
+    assert powers.shape == (2, 2)
+    assert powers[0, 0] > powers[0, 1] + 3 and powers[1, 1] > powers[1, 0] + 3
+
+
+def test_metrics_of_known_decisions() -> None:
+    labels = np.array([0, 0, 0, 1])
+    probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
+    found = classification_metrics(probs, labels)
+    assert found["accuracy"] == 0.75 and found["balanced_accuracy"] == pytest.approx(
+        (2 / 3 + 1) / 2
+    )
+    assert found["auroc"] == pytest.approx(2 / 3)
+    assert chance_levels(labels, 2) == {
+        "accuracy": 0.75, "balanced_accuracy": 0.5, "kappa": 0.0, "auroc": 0.5, "auc_pr": 0.25,
+    }  # fmt: skip
+    low, high = wilson_interval(0.5, 100)
+    assert (low, high) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))

@@ -1,0 +1,138 @@
+"""`python -m scripts.bench [NAME ...]`: speed as ratios to a limit measured in the same run.
+
+Writes outputs/bench/<date>.json and .md; exit code 1 when a bar is missed, 2 for an unknown name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bm.errors import UserError
+from bm.registry import check_known
+
+REPEATS = 5
+CHECKPOINT_MB = 128
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure against its bar: `value` must be at most `bar`."""
+
+    bench: str
+    what: str
+    value: float
+    unit: str
+    bar: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the bar is met."""
+        return self.value <= self.bar
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def bench_checkpoint() -> list[Measure]:
+    """Pause of a checkpoint against a raw write and fsync of the same bytes, in turn."""
+    import torch
+
+    from bm.solvers.checkpoint import write
+
+    state = {f"w{i}": torch.randn(2**20) for i in range(CHECKPOINT_MB // 4)}
+    payload = b"".join(tensor.numpy().tobytes() for tensor in state.values())
+
+    def raw(path: Path) -> None:
+        with open(path, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+
+    ratios = []
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        for index in range(REPEATS + 1):
+            limit = seconds(lambda: raw(Path(folder) / "raw"))
+            ours = seconds(lambda: write(Path(folder) / "checkpoint.pt", state))
+            if index:  # the first pair warms up
+                ratios.append(ours / limit)
+    what = f"{CHECKPOINT_MB} MB checkpoint / raw write + fsync, median of {REPEATS}"
+    return [Measure("checkpoint", what, statistics.median(ratios), "x", 1.5)]
+
+
+def bench_resolve() -> list[Measure]:
+    """Resolution of many experiments in one process, as a dry run of a grid does it."""
+    from bm.train import main
+
+    found = []
+    for count, bar in ((128, 2.0), (1000, 8.0)):
+        arguments = [
+            ["solver=supervised/motor", f"seed={i}", f"optim.lr={1e-3 * (i + 1)}"]
+            for i in range(count)
+        ]
+        took = seconds(lambda arguments=arguments: [main.get_xp(a).sig for a in arguments])
+        found.append(Measure("resolve", f"{count} experiments", took, "s", bar))
+    return found
+
+
+BENCHES = {"checkpoint": bench_checkpoint, "resolve": bench_resolve}
+
+
+def report(measures: list[Measure]) -> str:
+    """The figures as an aligned Markdown table, with machine, commit and date."""
+    from bm.eval.tables import to_markdown
+
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    head = (
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"commit {commit or 'unknown'}, {datetime.date.today()}\n\n"
+    )
+    rows = [
+        {
+            "bench": m.bench,
+            "what": m.what,
+            "value": f"{m.value:.2f} {m.unit}",
+            "bar": f"<= {m.bar:g} {m.unit}",
+            "": "ok" if m.met else "MISSED",
+        }
+        for m in measures
+    ]
+    return head + to_markdown(rows)
+
+
+def command(names: list[str]) -> int:
+    """Run the named benches, all when none is named."""
+    from bm.xp.files import write_json, write_text
+
+    for name in names:
+        check_known("bench", name, BENCHES)
+    measures = [m for name in names or BENCHES for m in BENCHES[name]()]
+    text = report(measures)
+    print(text)
+    stem = Path("outputs/bench") / datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    write_json(stem.with_suffix(".json"), {"measures": [asdict(m) for m in measures]})
+    write_text(stem.with_suffix(".md"), text)
+    return 0 if all(m.met for m in measures) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(command(sys.argv[1:]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
