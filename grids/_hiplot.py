@@ -8,18 +8,22 @@ from typing import Any
 from dora.hiplot import HiPlotExplorer
 
 STAGES = ("train", "valid", "test", "perf")
+#: Axes that crowd the page and tell no two experiments apart.
+LEFT_OUT = ("chance_", "f1_", "kappa", "checkpoint_", "flops_", "memory_", "step_")
 
 
 class MainHP(HiPlotExplorer):
-    """All finite metrics of all stages, one point per epoch."""
+    """Losses and main metrics of all stages, one point per epoch."""
 
     def process_metrics(self, xp: Any, metrics: dict[str, Any]) -> dict[str, Any]:
-        """Nested finite numbers of one epoch."""
+        """Nested finite numbers of one epoch, without the axes that crowd the page."""
         return {
             stage: {
                 name: float(value)
                 for name, value in (metrics.get(stage) or {}).items()
-                if isinstance(value, int | float) and math.isfinite(value)
+                if isinstance(value, int | float)
+                and math.isfinite(value)
+                and not name.startswith(LEFT_OUT)
             }
             for stage in STAGES
         }

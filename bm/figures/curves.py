@@ -48,7 +48,7 @@ def draw_learning_curves(
         chance: level of a model that knows nothing.
         simulated: writes the label of simulated data.
     """
-    with figure(DOUBLE_MM, 62.0, columns=2) as (drawing, axes):
+    with figure(DOUBLE_MM, 60.0 + 4.0 * (len(histories) + 2) / 2, columns=2) as (drawing, axes):
         for axis, name in zip(axes, ("loss", metric), strict=True):
             for index, (label, runs) in enumerate(histories.items()):
                 colour = PALETTE[index % len(PALETTE)]
@@ -66,7 +66,9 @@ def draw_learning_curves(
             draw_chance(axes[1], chance)
         axes[0].plot([], [], ":", color="#555555", label="train")
         axes[0].plot([], [], "-", color="#555555", label="valid")
-        axes[0].legend()
+        # Outside: inside it would hide the first epochs of some run.
+        handles = axes[0].get_legend_handles_labels()
+        drawing.legend(*handles, loc="outside upper center", ncols=2)
         label_simulated(drawing, simulated)
         return save(drawing, path)
 
