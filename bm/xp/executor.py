@@ -73,7 +73,11 @@ def install() -> None:
     def dispatch(name: str, local: Any) -> Any:
         @functools.wraps(original[name])
         def method(self: Any, *args: Any) -> Any:
-            return local(self, *args) if is_local() else original[name](self, *args)
+            if is_local():
+                return local(self, *args)
+            if self.main.dora.git_save is None:  # neither the configuration nor a flag says
+                self.main.dora.git_save = True
+            return original[name](self, *args)
 
         return method
 
