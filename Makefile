@@ -32,7 +32,7 @@ test-fast: $(STAMP)  ## unit tests only
 	$(PYTEST) -m "not endurance and not slurm and not story"
 
 endurance: $(STAMP)  ## the long stories: kill loops, chaos grids, notebooks (at most 60 minutes)
-	$(PYTEST) -m "endurance"
+	$(PYTEST) -m "endurance" || [ $$? = 5 ]  # 5: none is marked yet
 
 lint:  ## ruff and spelling
 	$(BIN)/ruff check .
@@ -50,7 +50,7 @@ bench: $(STAMP)  ## measure speed as ratios to a limit; writes outputs/bench
 	$(BIN)/python -m scripts.bench
 
 notebooks: $(STAMP)  ## execute the notebooks
-	$(PYTEST) -m notebooks
+	$(PYTEST) -m notebooks || [ $$? = 5 ]  # 5: there is none yet
 
 hiplot: $(STAMP)  ## HiPlot server on 127.0.0.1:15005; grid names go in the page's box
 	DORA_PACKAGE=bm $(BIN)/python -m hiplot dora.hiplot.load --port=15005

@@ -277,7 +277,17 @@ class Solver:
         due = (epoch + 1) % self.cfg["checkpoint"]["every"] == 0
         if due or last or epoch + 1 in self.cfg["checkpoint"]["keep"] or self.best.exhausted:
             self._save(epoch_end=True)
+        self._show_examples()
         self._leave_if_asked(every=1)
+
+    def _show_examples(self) -> None:
+        """Every `generate.every` epochs, with averaged weights; moves no generator."""
+        every = self.cfg["generate"]["every"]
+        if not every or self.progress.epoch % every or distribution.rank() != 0:
+            return
+        self.model.eval()
+        with isolated(self.cfg["seed"]), torch.no_grad(), self.averaged_weights():
+            self.generate()
 
     def _train(self, epoch: int) -> dict[str, float]:
         loader, progress = self.loaders["train"], self.progress
@@ -421,6 +431,10 @@ class Solver:
                 self.xp.link.update_history(history)
             if distribution.rank() == 0:
                 write_evaluation(self.folder, evaluation)
+                self.log.epoch(self.progress.epoch, {"test": evaluation.with_chance()})
+        if distribution.rank() == 0:
+            with torch.no_grad():
+                self.generate()
         if distribution.rank() == 0:
             values: dict[str, Any] = {"epoch": self.progress.epoch, "step": self.progress.step}
             values.update(best_epoch=self.best.epoch, best_value=self.best.value)

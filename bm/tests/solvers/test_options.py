@@ -41,3 +41,19 @@ def test_norms_and_biases_may_stay_undecayed():
         build_optimizer(model, {"name": "adammw"})
     with pytest.raises(UserError, match="no trainable"):
         parameter_groups(model.requires_grad_(False), True)
+
+
+def test_examples_are_made_in_time_and_move_nothing(tmp_path, monkeypatch):
+    made = []
+
+    def generate(solver):
+        made.append((solver.progress.epoch, torch.rand(3).tolist()))
+
+    toy.run(tmp_path / "without")
+    monkeypatch.setattr(toy.Toy, "generate", generate)
+    toy.run(tmp_path / "with", "generate.every=2")
+    epochs = [epoch for epoch, _ in made]
+    assert epochs[:-1] == [e for e in range(1, epochs[-1] + 1) if e % 2 == 0]
+    with_, without = toy.outcome(tmp_path / "with"), toy.outcome(tmp_path / "without")
+    losses = [[h["train"]["loss"] for h in o["history"]] for o in (with_, without)]
+    assert losses[0] == losses[1]
