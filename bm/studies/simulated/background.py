@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from scipy.stats import rankdata
 
 from . import positions
 from .forward import patch
@@ -247,8 +248,7 @@ def observe(severity: float, draws: int, rng: Generator) -> dict[str, Any]:
     low, high = ratio(normal), ratio(abnormal)
     ties = (np.isclose(low, 0, atol=1e-9).sum() + np.isclose(high, 0, atol=1e-9).sum()) / 2
     right = (low < -1e-9).sum() + (high > 1e-9).sum() + ties
-    order = np.argsort(np.concatenate([low, high]), kind="stable")
-    ranks = np.empty(2 * half)
-    ranks[order] = np.arange(1, 2 * half + 1)
+    # Rounded, so that scores equal but for the last bits tie: at severity 0 all do.
+    ranks = rankdata(np.round(np.concatenate([low, high]), 9))
     auc = (ranks[half:].sum() - half * (half + 1) / 2) / half**2
     return {"accuracy": float(right / (2 * half)), "auc": float(auc), "n": 2 * half}

@@ -9,7 +9,7 @@ from scipy.signal import welch
 from bm.errors import UserError
 from bm.studies import STUDIES, build_study
 from bm.studies.simulated import positions
-from bm.studies.simulated.background import pair_label
+from bm.studies.simulated.background import observe, pair_label
 from bm.studies.simulated.motor import CLASSES
 
 PATHS = {"studies": ".", "cache": "."}
@@ -136,6 +136,14 @@ def test_observer_of_motor_rises_with_snr_and_is_chance_at_none() -> None:
     found = [study(preset="debug").observer(snr, 400)[0] for snr in (0, 0.1, 0.3, 1)]
     assert found[0] == pytest.approx(0.25, abs=1e-9)  # all classes tie: no luck of the draw
     assert found == sorted(found) and found[3] == pytest.approx(0.961, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("severity", "expected"), [(0, 0.5), (0.5, 0.863), (1, 0.992), (1.5, 1.0), (2, 1.0)]
+)
+def test_area_under_the_curve_of_the_bound_of_background(severity: float, expected: float) -> None:
+    found = observe(severity, 200_000, np.random.default_rng(0))
+    assert found["auc"] == pytest.approx(expected, abs=0.004)
 
 
 @pytest.mark.parametrize(

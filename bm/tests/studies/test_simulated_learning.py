@@ -1,0 +1,118 @@
+"""What plain decoders learn from the simulated recordings: between chance and the observer.
+
+The expected values and tolerances are those of the simulation's own table of acceptance values
+(two seeds, linear discriminants with automatic shrinkage).
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+
+from bm.studies import STUDIES
+
+from . import decoders
+
+SEEDS = (0, 1)
+
+
+@functools.lru_cache(maxsize=16)
+def motor(snr: float) -> dict[str, float]:
+    """Mean accuracy over seeds and subjects of preset debug, session 0 trains, 1 tests."""
+    found: dict[str, list[float]] = {k: [] for k in ("lda", "csp", "pooled", "permuted", "read")}
+    for seed in SEEDS:
+        study = STUDIES.get("simulated")(mode="motor", preset="debug", seed=seed, snr=snr)
+        rng, parts = np.random.default_rng(seed), []
+        for subject in ("s000", "s001"):
+            recordings = [r for r in study.recordings() if r.id.subject == subject]
+            trials = decoders.motor_trials(recordings)
+            x, y, train = decoders.band_power(trials.windows), trials.labels, trials.train
+            found["lda"].append(decoders.score(x, y, train))
+            filtered = decoders.csp_features(trials.windows, y, train)
+            found["csp"].append(decoders.score(filtered, y, train))
+            found["permuted"] += [decoders.score(x, rng.permutation(y), train) for _ in range(5)]
+            scores = study.classify(recordings[-1], trials.windows[~train])
+            found["read"].append(float((scores.argmax(1) == y[~train]).mean()))
+            parts.append((x, y, train))
+        found["pooled"].append(
+            decoders.score(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+        )
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def observer(snr: float) -> float:
+    """Mean accuracy of the ideal observer over the seeds."""
+    studies = [STUDIES.get("simulated")(mode="motor", preset="debug", seed=s) for s in SEEDS]
+    return float(np.mean([study.observer(snr, 800)[0] for study in studies]))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "expected", "tolerance"),
+    [("lda", 0.60, 0.12), ("csp", 0.84, 0.10), ("pooled", 0.64, 0.12), ("permuted", 0.25, 0.05)],
+)
+def test_motor_at_snr_1(decoder: str, expected: float, tolerance: float) -> None:
+    assert motor(1.0)[decoder] == pytest.approx(expected, abs=tolerance)
+
+
+def test_motor_observer_on_windows_beats_the_decoders_and_stays_below_the_bound() -> None:
+    found = motor(1.0)
+    assert found["csp"] < found["read"] <= observer(1.0) == pytest.approx(0.961, abs=0.04)
+    assert found["read"] == pytest.approx(0.92, abs=0.05)
+
+
+def test_motor_without_signal_is_chance() -> None:
+    found = motor(0.0)
+    assert all(found[name] == pytest.approx(0.25, abs=0.06) for name in ("lda", "csp", "pooled"))
+
+
+@pytest.mark.endurance
+def test_motor_rises_with_snr_below_the_observer() -> None:
+    found = [motor(snr) for snr in (0.0, 0.1, 0.3, 1.0, 3.0)]
+    for name in ("lda", "csp"):
+        curve = [f[name] for f in found]
+        assert all(later > earlier - 0.03 for earlier, later in itertools.pairwise(curve))
+        assert curve[-1] > curve[0] + 0.5
+    for snr, values in zip((0.1, 0.3, 3.0), (found[1], found[2], found[4]), strict=True):
+        assert max(values["lda"], values["csp"]) < observer(snr)
+
+
+@functools.lru_cache(maxsize=4)
+def background(severity: float, seeds: tuple[int, ...], duration_s: float = 60.0) -> dict:
+    """Mean scores over seeds of preset demo, the first 24 pairs train and the last 12 test."""
+    found, permuted = [], []
+    for seed in seeds:
+        study = STUDIES.get("simulated")(
+            mode="background", preset="demo", seed=seed, severity=severity, duration_s=duration_s
+        )
+        windows = decoders.background_windows(study.recordings())
+        found.append(decoders.background_scores(windows, windows.labels, 24))
+        rng = np.random.default_rng(seed)
+        for _ in range(10):  # a coin for each subject
+            labels = rng.integers(2, size=72)[windows.recording // 2]
+            permuted.append(decoders.background_scores(windows, labels, 24)["recording"])
+    means = {name: float(np.mean([f[name] for f in found])) for name in found[0]}
+    return {**means, "permuted": float(np.mean(permuted))}
+
+
+@pytest.mark.endurance
+def test_background_at_severity_1() -> None:
+    found = background(1.0, SEEDS)
+    assert found["window"] == pytest.approx(0.77, abs=0.10)
+    assert found["recording"] == pytest.approx(0.78, abs=0.12)
+    assert found["auc"] == pytest.approx(0.87, abs=0.10)
+    assert found["recording"] < 0.957  # the bound on the latent
+    assert found["permuted"] == pytest.approx(0.5, abs=0.08)
+
+
+@pytest.mark.endurance
+def test_background_follows_severity() -> None:
+    assert background(0.0, SEEDS)["recording"] == pytest.approx(0.52, abs=0.10)
+    assert background(1.5, SEEDS)["recording"] == pytest.approx(0.83, abs=0.10)
+
+
+def test_background_is_learned_from_short_recordings() -> None:
+    found = background(1.5, (0,), 20.0)
+    assert 0.65 < found["recording"] <= 1.0 and 0.3 < found["permuted"] < 0.7
