@@ -40,7 +40,7 @@ def retrieve(train: Sequence[Heard], test: Sequence[Heard], shift: int = 0) -> d
     """Correlation with the envelopes and retrieval of 3 s windows at words among all of them.
 
     Args:
-        shift: pairs each training story's signal with the envelopes of another, which tells nothing.
+        shift: pairs training signals with the envelopes of other stories, which tell nothing.
     """
     others = [train[(k + shift) % len(train)] for k in range(len(train))]
     counts = [min(len(a.signal), len(b.signal)) for a, b in zip(train, others, strict=True)]
@@ -51,7 +51,12 @@ def retrieve(train: Sequence[Heard], test: Sequence[Heard], shift: int = 0) -> d
     weights = np.linalg.solve(z.T @ z + 0.1 * len(z) * np.eye(z.shape[1]), z.T @ (y - y_mean))
     guesses = [((s.signal - x_mean) / x_sd) @ weights for s in test]
     pairs = zip(guesses, test, strict=True)
-    r = np.mean([[np.corrcoef(g, e)[0, 1] for g, e in zip(a.T, s.envelope.T, strict=True)] for a, s in pairs])
+    r = np.mean(
+        [
+            [np.corrcoef(g, e)[0, 1] for g, e in zip(a.T, s.envelope.T, strict=True)]
+            for a, s in pairs
+        ]
+    )
     made = [g[w : w + 75] for g, s in zip(guesses, test, strict=True) for w in s.words]
     true = [s.envelope[w : w + 75] for s in test for w in s.words]
 
