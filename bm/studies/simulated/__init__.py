@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...data.recording import RecordingId
-from ...errors import UserError, nearest
+from ...errors import UserError
 from .. import STUDIES
 from ..base import Study
 from . import background, listening, motor
 from .nuisance import Nuisance
+from .options import check_channels, check_names, check_values
 from .presets import preset as preset_defaults
 from .simulation import SimulatedRecording
 from .streams import Place
@@ -72,15 +73,14 @@ class Simulated(Study):
     ) -> None:
         super().__init__(root, cache)
         sizes = preset_defaults(mode, preset)
-        for key in own:
-            if key not in OWN[mode]:
-                raise UserError(f"unknown option {key!r} of mode {mode}{nearest(key, OWN[mode])}")
-        if own.get("kind", "eeg") not in ("eeg", "meg"):
-            raise UserError(f"simulated: kind={own['kind']!r}; use eeg or meg")
-        if snr < 0:
-            raise UserError(f"simulated: snr={snr} is negative")
+        check_names(mode, own, OWN[mode], type(self).__init__)
         given = {"n_subjects": n_subjects, "n_sessions": n_sessions, "n_runs": n_runs, **own}
         options = {**OWN[mode], **sizes, **{k: v for k, v in given.items() if v is not None}}
+        nuisance = {"line_hz": line_hz, "line_uv": line_uv, "drift_uv": drift_uv}
+        bads = {"flat_channels": flat_channels, "noisy_channels": noisy_channels}
+        check_values({"seed": seed, "snr": snr, **options, **nuisance, **bads})
+        smallest = len(options.get("channels") or background.SETS["clinical19"][1])
+        check_channels(smallest, flat_channels, noisy_channels)
         self.mode, self.seed, self.snr = mode, seed, snr
         self.options = options
         self.nuisance = Nuisance(
