@@ -6,6 +6,14 @@ from typing import Any
 
 from ...registry import check_known
 
+
+def _stories(
+    n_subjects: int, n_stories: int, n_sentences: int, n_words: int, rate_hz: float
+) -> dict[str, Any]:
+    sizes = {"n_subjects": n_subjects, "n_sessions": 1, "n_runs": n_stories}
+    return {**sizes, "n_sentences": n_sentences, "n_words": n_words, "rate_hz": rate_hz}
+
+
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "motor": {
         "tiny": {"n_subjects": 2, "n_sessions": 2, "n_runs": 1, "n_trials": 16},
@@ -18,6 +26,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "debug": {"n_subjects": 48, "n_sessions": 1, "n_runs": 1, "duration_s": 60.0},
         "demo": {"n_subjects": 72, "n_sessions": 1, "n_runs": 2, "duration_s": 60.0},
         "full": {"n_subjects": 300, "n_sessions": 1, "n_runs": 2, "duration_s": 600.0},
+    },
+    "listening": {
+        "tiny": _stories(2, 3, 3, 12, 250.0),
+        "debug": _stories(2, 10, 8, 40, 125.0),
+        "demo": _stories(4, 12, 10, 60, 250.0),
+        "full": _stories(20, 30, 10, 200, 250.0),
     },
 }
 

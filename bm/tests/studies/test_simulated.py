@@ -126,7 +126,7 @@ def test_signal_statistics() -> None:
         alphas.append(poz[(f > 8) & (f < 12.5)].max() / floor)
         lines.append(p[:, f == 50].mean() / p[:, (f > 44) & (f < 48)].mean())
     assert np.mean(exponents) == pytest.approx(1.3, abs=0.3)
-    assert 3 < np.mean(alphas) < 20 and np.mean(lines) > 3
+    assert 5 < np.mean(alphas) < 20 and np.mean(lines) > 3
     background = study(mode="background", preset="tiny").recordings()
     rms = [np.median(r.signal_uv().std(1)) for r in background]
     assert np.median(rms) == pytest.approx(17, rel=0.25)
@@ -173,6 +173,16 @@ def test_observer_reads_real_windows() -> None:
         ({"preset": "demmo"}, "did you mean 'demo'"),
         ({"n_trails": 3}, "did you mean 'n_trials'"),
         ({"snr": -1.0}, "negative"),
+        ({"snr": float("nan")}, "snr=nan"),
+        ({"artifacts": False}, "did you mean 'artefacts'"),
+        ({"seed": -1}, "whole number from 0"),
+        ({"n_subjects": -1}, "whole number from 1"),
+        ({"n_subjects": "two"}, "n_subjects='two'"),
+        ({"n_trials": 0}, "n_trials=0"),
+        ({"flat_channels": 20, "noisy_channels": 3}, "of 22 channels"),
+        ({"mode": "background", "duration_s": -3.0}, "above 0"),
+        ({"mode": "background", "severity": -1.0}, "severity=-1"),
+        ({"mode": "listening", "n_words": 3}, "from 10"),
         ({"channels": ["C3", "Czz"]}, "unknown electrode 'Czz'"),
     ],
 )

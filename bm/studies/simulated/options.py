@@ -1,0 +1,74 @@
+"""Checks of the study's options: a mistake is one line, before anything is drawn."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ...errors import UserError, nearest
+
+#: Smallest value of options that count things.
+LEAST = {
+    "seed": 0,
+    "n_subjects": 1,
+    "n_sessions": 1,
+    "n_runs": 1,
+    "n_trials": 1,
+    "n_sentences": 1,
+    "n_words": 10,  # a sentence has up to seven different words
+    "flat_channels": 0,
+    "noisy_channels": 0,
+}
+#: Options that are measures, and whether zero is allowed.
+MEASURES = {
+    "snr": True,
+    "severity": True,
+    "line_hz": False,
+    "line_uv": True,
+    "drift_uv": True,
+    "duration_s": False,
+    "rate_hz": False,
+}
+
+
+def check_names(
+    mode: str, given: Iterable[str], own: Iterable[str], init: Callable[..., Any]
+) -> None:
+    """Raise `UserError` on an option that neither the mode nor the study has."""
+    shared = [p for p in inspect.signature(init).parameters if p not in ("self", "own")]
+    for name in given:
+        if name not in own:
+            hint = nearest(name, [*own, *shared])
+            raise UserError(f"unknown option {name!r} of mode {mode}{hint}")
+
+
+def check_values(options: Mapping[str, Any]) -> None:
+    """Raise `UserError` on a value of the wrong type or out of range; None stands for a default."""
+    for name, value in options.items():
+        if value is None:
+            continue
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if name in LEAST and not (isinstance(value, int) and number and value >= LEAST[name]):
+            raise UserError(
+                f"simulated: {name}={value!r}; use a whole number from {LEAST[name]} on"
+            )
+        if name in MEASURES:
+            fine = (
+                number and math.isfinite(value) and (value > 0 or (MEASURES[name] and value == 0))
+            )
+            if not fine:
+                least = "not negative" if MEASURES[name] else "above 0"
+                raise UserError(f"simulated: {name}={value!r}; use a number that is {least}")
+        if name == "kind" and value not in ("eeg", "meg"):
+            raise UserError(f"simulated: kind={value!r}; use eeg or meg")
+
+
+def check_channels(count: int, flat: int, noisy: int) -> None:
+    """Raise `UserError` when more channels shall be bad than there are."""
+    if flat + noisy > count:
+        raise UserError(
+            f"simulated: flat_channels={flat} and noisy_channels={noisy} of {count} channels; "
+            "use fewer"
+        )
