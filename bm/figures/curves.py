@@ -61,6 +61,7 @@ def draw_learning_curves(
                         label if stage == "valid" else None,
                     )
             axis.set_xlabel("epoch")
+            axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_ylabel(name.replace("_", " "))
         if chance is not None:
             draw_chance(axes[1], chance)

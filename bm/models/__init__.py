@@ -38,3 +38,10 @@ def load_weights(module: Any, folder: Any) -> None:
     from .saved import load_weights as read
 
     read(module, folder)
+
+
+def init_weights(module: Any, folder: Any, partial: bool = False) -> Any:
+    """Start a model from saved weights with a report; see `bm.models.saved.init_weights`."""
+    from .saved import init_weights as start
+
+    return start(module, folder, partial)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,61 @@ def load_weights(module: nn.Module, folder: Path) -> None:
     from safetensors.torch import load_file
 
     module.load_state_dict(load_file(Path(folder) / WEIGHTS), strict=True)
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a set of saved tensors gave to a model: names by outcome."""
+
+    source: str
+    matched: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    wrong_shape: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """True when every tensor of both sides found its other."""
+        return not (self.missing or self.unexpected or self.wrong_shape)
+
+    def __str__(self) -> str:
+        parts = [f"{self.source}: {len(self.matched)} tensors loaded"]
+        for name in ("missing", "unexpected", "wrong_shape"):
+            names = getattr(self, name)
+            if names:
+                some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+                parts.append(f"{len(names)} {name.replace('_', ' ')} ({some})")
+        return "; ".join(parts)
+
+
+def init_weights(module: nn.Module, folder: Path, partial: bool = False) -> LoadReport:
+    """Start a model from the weights of a saved one, which may be another model.
+
+    Args:
+        module: changed in place.
+        folder: in `save_pretrained` form.
+        partial: load what fits in name and shape, instead of raising.
+
+    Raises:
+        UserError: no weights in the folder, nothing fits, or not everything fits and not `partial`.
+    """
+    from safetensors.torch import load_file
+
+    path = Path(folder) / WEIGHTS
+    if not path.exists():
+        raise UserError(f"no weights in {folder} ({WEIGHTS} is missing)")
+    given, own = load_file(path), module.state_dict()
+    fitting = {n: t for n, t in given.items() if n in own and own[n].shape == t.shape}
+    report = LoadReport(
+        source=str(folder),
+        matched=tuple(fitting),
+        missing=tuple(n for n in own if n not in given),
+        unexpected=tuple(n for n in given if n not in own),
+        wrong_shape=tuple(n for n in own if n in given and n not in fitting),
+    )
+    if not fitting or (not report.complete and not partial):
+        raise UserError(
+            f"init_from: {report}; set init_partial=true to leave out what does not fit"
+        )
+    module.load_state_dict(fitting, strict=False)
+    return report

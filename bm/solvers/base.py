@@ -14,20 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from ..metrics.evaluation import Evaluation
-from ..nn.ema import EMA
 from . import distribution
 from .averages import Averages
-from .best import Best
+from .best import build_best
 from .checkpoint import BestFolders, Checkpoints
 from .finite import FiniteCheck
 from .logger import Logger
-from .optim import build_optimizer
+from .optim import build_average, build_optimizer
 from .perf import Perf, forward_flops
 from .precision import Precision
 from .preemption import PreemptedError, Preemption
 from .schedule import Schedule
-from .show import show, write_evaluation
-from .state import Progress, RandomState, State, isolated, seed_all
+from .show import draw_history, show, write_evaluation
+from .state import PerProcess, Progress, RandomState, State, isolated, seed_all, seed_ranks
 
 EVALUATION_SEED = {"train": 1, "valid": 2, "test": 3}
 PREEMPTION_STEPS = 10  # with several processes: steps between two agreements on leaving
@@ -97,6 +96,16 @@ class Solver:
     def generate(self) -> None:
         """Make what the family has to show."""
 
+    def init_model(self, folder: Path) -> None:
+        """Start from the weights that `init_from` names; says what matched."""
+        from ..models import init_weights
+
+        self.log.line("%s", init_weights(self.model, folder, self.cfg["init_partial"]))
+
+    def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
+        """Draw figures of the finished run into `folder`; the base draws the learning curves."""
+        draw_history(self, folder)
+
     def save_model(self, folder: Path) -> None:
         """Write the present weights in `save_pretrained` form."""
         from ..models import save  # type: ignore[attr-defined,unused-ignore]
@@ -149,11 +158,20 @@ class Solver:
         if self.cfg["show"]:
             show(self)
             return False
+        if self.cfg["init_from"] and saved is None:
+            self.init_model(self.folder_of(self.cfg["init_from"]))
         distribution.broadcast_model(self.model)
+        seed_ranks(self.cfg["seed"])
         self._build_training()
         self._register()
         self._restore(saved)
         return True
+
+    def folder_of(self, address: str) -> Path:
+        """Folder in `save_pretrained` form that an address (`//sig/...`) of the config names."""
+        from ..xp.address import resolve
+
+        return resolve(address, self.folder.parent)
 
     def fit(self) -> None:
         """All epochs, then the test split with the best weights."""
@@ -214,23 +232,16 @@ class Solver:
         self.accumulate = cfg["optim"]["accumulate"]
         steps = -(-self.batches // self.accumulate)
         self.schedule = Schedule(cfg["schedule"], cfg["optim"]["lr"], cfg["optim"]["epochs"], steps)
-        ema = {k: v for k, v in cfg["ema"].items() if k not in ("warmup", "mode")}
-        mode = cfg["ema"].get("mode") or ("ramp" if cfg["ema"]["warmup"] else "constant")
-        self.ema = EMA(self.model, mode=mode, **ema) if ema["decay"] is not None else None
-        metric, direction = self.main_metric
-        stop = cfg["early_stop"]
-        self.best = Best(
-            cfg["best"]["metric"] or metric, cfg["best"]["mode"] or direction,
-            stop["patience"], stop["min_delta"],
-        )  # fmt: skip
+        self.ema = build_average(self.model, cfg["ema"])
+        self.best = build_best(cfg, self.main_metric)
         self.finite = FiniteCheck(self.folder)
         self.perf = Perf(self.device, cfg["precision"])
 
     def _register(self) -> None:
         parts = {
             "progress": self.progress, "model": self.model, "optimizer": self.optimizer,
-            "precision": self.precision, "averages": self.averages["train"], "best": self.best,
-            "random": RandomState(),
+            "precision": self.precision, "averages": PerProcess(self.averages["train"]),
+            "best": self.best, "random": PerProcess(RandomState()),
         }  # fmt: skip
         if self.ema is not None:
             parts["ema"] = self.ema
@@ -424,6 +435,7 @@ class Solver:
         if distribution.world() > 1:
             torch.distributed.barrier()
         self.load_model(self.folder / "best")
+        evaluation = None
         if len(self.loaders["test"]):
             evaluation = self.evaluate("test")
             if history:
@@ -435,7 +447,8 @@ class Solver:
         if distribution.rank() == 0:
             with torch.no_grad():
                 self.generate()
-        if distribution.rank() == 0:
+            if self.cfg["log"]["figures"]:
+                self.draw(self.folder / "figures", evaluation)
             values: dict[str, Any] = {"epoch": self.progress.epoch, "step": self.progress.step}
             values.update(best_epoch=self.best.epoch, best_value=self.best.value)
             marker.write(self.folder, values)
@@ -445,9 +458,9 @@ class Solver:
     def _save(self, epoch_end: bool) -> None:
         """Checkpoint, then let `best` follow it; never before the open losses are known finite."""
         self.finite.flush()
+        begun = time.perf_counter()
+        state = {"state": self.state.state_dict(), "history": list(self.xp.link.history)}
         if distribution.rank() == 0:
-            begun = time.perf_counter()
-            state = {"state": self.state.state_dict(), "history": list(self.xp.link.history)}
             self.checkpoints.save(state, self.progress.epoch, epoch_end)
             self.best_folders.vouch(self.best.epoch)
             self.perf.checkpoint_s += time.perf_counter() - begun

@@ -67,3 +67,20 @@ class Best:
         """Inverse of `state_dict`."""
         for name, value in state.items():
             setattr(self, name, value)
+
+
+def build_best(cfg: Mapping[str, Any], main_metric: tuple[str, str]) -> Best:
+    """What `best` and `early_stop` of a configuration ask for.
+
+    Args:
+        cfg: whole configuration.
+        main_metric: name and direction that the solver calls its own.
+    """
+    metric, mode = main_metric
+    stop = cfg["early_stop"]
+    return Best(
+        cfg["best"]["metric"] or metric,
+        cfg["best"]["mode"] or mode,
+        stop["patience"],
+        stop["min_delta"],
+    )

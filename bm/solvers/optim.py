@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..errors import UserError
+from ..nn.ema import EMA
 from ..registry import check_known
 
 
@@ -38,3 +39,12 @@ def build_optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.
     kind = torch.optim.AdamW if config["name"] == "adamw" else torch.optim.Adam
     betas = (float(config["betas"][0]), float(config["betas"][1]))
     return kind(groups, lr, betas=betas, eps=config["eps"], weight_decay=decay, fused=fused)
+
+
+def build_average(model: nn.Module, ema: Mapping[str, Any]) -> EMA | None:
+    """Average of the weights that the `ema` group asks for, None without `ema.decay`."""
+    if ema["decay"] is None:
+        return None
+    options = {k: v for k, v in ema.items() if k not in ("warmup", "mode")}
+    mode = ema.get("mode") or ("ramp" if ema["warmup"] else "constant")
+    return EMA(model, mode=mode, **options)

@@ -35,3 +35,14 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     names = ("split", "metrics", "chance", "n_items", "simulated", "extra")
     values = {name: getattr(evaluation, name) for name in names}
     write_json(folder / "evaluation.json", json.loads(json.dumps(values)))
+
+
+def draw_history(solver: Any, folder: Path, chance: float | None = None) -> None:
+    """`curves.svg`: loss and main metric of every epoch, `chance` drawn with the metric."""
+    from ..figures.curves import draw_learning_curves
+
+    history = list(solver.xp.link.history)
+    simulated = bool(getattr(solver.data.facts, "simulated", False))
+    metric = solver.best.metric
+    path = folder / "curves.svg"
+    draw_learning_curves({solver.xp.sig: [history]}, metric, path, chance, simulated)

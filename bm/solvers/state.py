@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import UserError
+from . import distribution
 
 
 class Stateful(Protocol):
@@ -71,6 +72,29 @@ class RandomState:
         random.setstate((version, tuple(internal), gauss))
 
 
+class PerProcess:
+    """A part that differs between processes (generators, running means): every state by rank.
+
+    Its `state_dict` must be called in all processes at once. When a run goes on with another
+    number of processes, the new ones keep their fresh state.
+
+    Args:
+        item: this process's own.
+    """
+
+    def __init__(self, item: Stateful) -> None:
+        self.item = item
+
+    def state_dict(self) -> dict[str, Any]:
+        """States by rank."""
+        return {"ranks": distribution.same_objects(self.item.state_dict())}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with the state of this rank."""
+        if distribution.rank() < len(state["ranks"]):
+            self.item.load_state_dict(state["ranks"][distribution.rank()])
+
+
 class Progress:
     """Where the run is: epochs completed, steps taken, batches consumed of the epoch begun."""
 
@@ -84,6 +108,12 @@ class Progress:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Inverse of `state_dict`."""
         vars(self).update(state)
+
+
+def seed_ranks(seed: int) -> None:
+    """Give every process but the first generators of its own; models are built before it."""
+    if distribution.rank() > 0:
+        seed_all(seed + 1_000_003 * distribution.rank())
 
 
 def seed_all(seed: int) -> None:

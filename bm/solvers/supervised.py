@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..studies import recordings_of
 from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
+from .show import draw_history
 
 
 def windows_of(cfg: Any) -> Dataset:
@@ -129,3 +131,13 @@ class SupervisedSolver(Solver):
             rows.append(batch.segment)
         probs = probabilities(torch.cat(logits).numpy().astype(np.float64))
         return class_evaluation(self.data, split, torch.cat(rows).numpy(), probs)
+
+    def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
+        """Learning curves with the chance level, and the confusion matrix of the test split."""
+        from ..figures.confusion import draw_confusion
+
+        draw_history(self, folder, 1 / len(self.data.facts.classes))
+        if evaluation is not None and evaluation.items is not None:
+            labels, decided = (evaluation.items[c].to_numpy() for c in ("label", "prediction"))
+            path, facts = folder / "confusion.svg", self.data.facts
+            draw_confusion(labels, decided, facts.classes, path, facts.simulated)

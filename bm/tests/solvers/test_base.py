@@ -179,19 +179,55 @@ def test_kept_epochs_and_early_stop(tmp_path):
     assert len(toy.outcome(tmp_path)["history"]) == 2  # one without improvement is too many
 
 
-def test_two_processes_give_the_metrics_of_one(tmp_path, monkeypatch):
-    options = ("optim.name=sgd", "optim.lr=0.1")
-    toy.run(tmp_path / "one", *options, dropout=0.0)
+def two_processes(folder, *options, kill=False, **attributes):
+    """Run a toy in two processes; `kill`: both die once a second checkpoint is there."""
     port = random.randint(20000, 60000)
 
     def worker(rank):
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WORLD_SIZE="2",
                           RANK=str(rank), LOCAL_RANK=str(rank))  # fmt: skip
-        toy.run(tmp_path / "two", *options, dropout=0.0)
+        toy.run(folder, *options, **attributes)
 
     pids = [toy.forked(lambda rank=rank: worker(rank)) for rank in range(2)]
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
+    if kill:
+        limit = time.time() + 60
+        while not (folder / "xps/toy/checkpoint.previous.pt").exists():
+            assert time.time() < limit
+            time.sleep(0.005)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    codes = [os.waitpid(pid, 0)[1] for pid in pids]
+    assert codes == ([signal.SIGKILL] * 2 if kill else [0, 0])
+
+
+def test_two_processes_give_the_metrics_of_one(tmp_path):
+    options = ("optim.name=sgd", "optim.lr=0.1")
+    toy.run(tmp_path / "one", *options, dropout=0.0)
+    two_processes(tmp_path / "two", *options, dropout=0.0)
     one, two = toy.outcome(tmp_path / "one"), toy.outcome(tmp_path / "two")
     for a, b in zip(one["history"], two["history"], strict=True):
         for stage, metrics in a.items():
             assert b[stage] == pytest.approx(metrics, rel=1e-4)
+
+
+class Drawing(Slow):
+    """Notes what every process draws in its first step."""
+
+    def step(self, batch, stage):
+        if stage == "train" and self.progress.step == 0:
+            state = torch.get_rng_state()
+            path = self.folder / f"drawn-{os.environ.get('RANK', '0')}.txt"
+            path.write_text(str(torch.rand(()).item()))
+            torch.set_rng_state(state)
+        return super().step(batch, stage)
+
+
+def test_each_process_draws_its_own_and_resumes_it(tmp_path):
+    options = ("checkpoint.every_steps=1",)
+    two_processes(tmp_path / "whole", *options, kind=Drawing)
+    drawn = {(tmp_path / f"whole/xps/toy/drawn-{r}.txt").read_text() for r in (0, 1)}
+    assert len(drawn) == 2
+    folder = tmp_path / "killed"
+    two_processes(folder, *options, kind=Drawing, kill=True)
+    two_processes(folder, *options, kind=Drawing)
+    assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(folder))

@@ -57,3 +57,59 @@ def test_examples_are_made_in_time_and_move_nothing(tmp_path, monkeypatch):
     with_, without = toy.outcome(tmp_path / "with"), toy.outcome(tmp_path / "without")
     losses = [[h["train"]["loss"] for h in o["history"]] for o in (with_, without)]
     assert losses[0] == losses[1]
+
+
+def test_figures_are_drawn_at_the_end(tmp_path):
+    toy.run(tmp_path / "without")
+    assert not (tmp_path / "without/xps/toy/figures").exists()
+    toy.run(tmp_path / "with", "log.figures=true")
+    text = (tmp_path / "with/xps/toy/figures/curves.svg").read_text()
+    assert "epoch" in text and "simulated data" in text
+
+
+class Pretrained(toy.Toy):
+    """Saves and starts in the form of real models."""
+
+    def build_model(self, facts):
+        model = super().build_model(facts)
+        model.bm_arguments = {"name": None, "target": None, "arguments": {}}
+        return model
+
+    def save_model(self, folder):
+        from safetensors.torch import save_file
+
+        save_file(self.model.state_dict(), folder / "model.safetensors")
+        (folder / "config.json").write_text("{}")
+
+    def load_model(self, folder):
+        from safetensors.torch import load_file
+
+        self.model.load_state_dict(load_file(folder / "model.safetensors"))
+
+
+class Wider(Pretrained):
+    """The same trunk with another head."""
+
+    def build_model(self, facts):
+        model = super().build_model(facts)
+        model[3] = nn.Linear(8, 3)
+        return model
+
+
+def test_init_from_starts_at_the_upstream_weights(tmp_path):
+    up = toy.run(tmp_path / "up", kind=Pretrained)
+    address = f"init_from=//file/{tmp_path}/up/xps/toy/best"
+    down = toy.run(tmp_path / "down", address, "optim.lr=0", "optim.epochs=1", kind=Pretrained)
+    assert toy.same(dict(up.model.state_dict()), dict(down.model.state_dict()))
+    with pytest.raises(UserError, match="2 wrong shape"):
+        toy.run(tmp_path / "strict", address, kind=Wider)
+    wide = toy.run(
+        tmp_path / "wide", address, "init_partial=true", "optim.lr=0", "optim.epochs=1", kind=Wider
+    )
+    assert torch.equal(wide.model[1].weight, up.model[1].weight)
+    assert wide.model[3].weight.shape == (3, 8)
+    # a continued run takes the checkpoint's weights: the upstream may be gone by then
+    (tmp_path / "wide/xps/toy/finished.json").unlink()
+    (tmp_path / "up/xps/toy/best/model.safetensors").unlink()
+    again = ("init_partial=true", "optim.lr=0", "optim.epochs=1")
+    assert not toy.run(tmp_path / "wide", address, *again, kind=Wider).progress.position

@@ -97,7 +97,7 @@ class Toy(Solver):
         self.model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
 
 
-BASE = ["threads=1", "device=cpu", "optim.epochs=4", "optim.batch_size=8"]
+BASE = ["threads=1", "device=cpu", "optim.epochs=4", "optim.batch_size=8", "log.figures=false"]
 
 
 def config(*overrides):
