@@ -8,6 +8,15 @@ from typing import Any
 import treetable as tt
 from dora import Explorer
 
+#: Short titles: a long name would be cut to the width of its numbers.
+TITLES = {
+    "balanced_accuracy": "bal.acc",
+    "chance_balanced_accuracy": "chance",
+    "items_per_s": "items/s",
+    "data_wait": "wait",
+}
+FORMATS = {"items_per_s": ".0f", "data_wait": ".0%"}
+
 
 class BaseExplorer(Explorer):
     """Table with groups of stages.
@@ -19,19 +28,20 @@ class BaseExplorer(Explorer):
     columns: dict[str, tuple[str, ...]] = {"train": ("loss",), "valid": ("loss",)}
 
     def get_grid_metrics(self) -> list[Any]:
-        """One group per stage and one leaf per metric, with four decimals."""
-        groups = [tt.group("train", [tt.leaf("epoch")], align=">")]
-        for stage, names in self.columns.items():
-            leaves = [tt.leaf(name, ".4f") for name in names]
-            if stage == "train":
-                leaves.insert(0, tt.leaf("epoch"))
-                groups = []
-            groups.append(tt.group(stage, leaves, align=">"))
+        """One group per stage and one leaf per metric; the train group begins with the epoch."""
+        groups = []
+        for stage in self._stages():
+            leaves = [tt.leaf("epoch")] if stage == "train" else []
+            leaves += [
+                tt.leaf(name, FORMATS.get(name, ".4f"), display=TITLES.get(name, name))
+                for name in self.columns.get(stage, ())
+            ]
+            groups.append(tt.group(stage, leaves, align=">", shorten=False))
         return groups
 
     def process_history(self, history: list[dict[str, Any]]) -> dict[str, Any]:
         """The last finite value of each shown metric."""
-        found: dict[str, Any] = {stage: {} for stage in self.columns}
+        found: dict[str, Any] = {stage: {} for stage in self._stages()}
         for entry in history:
             for stage, names in self.columns.items():
                 values = entry.get(stage) or {}
@@ -39,8 +49,11 @@ class BaseExplorer(Explorer):
                     value = values.get(name)
                     if isinstance(value, int | float) and math.isfinite(value):
                         found[stage][name] = value
-        found.setdefault("train", {})["epoch"] = len(history)
+        found["train"]["epoch"] = len(history)
         return found
+
+    def _stages(self) -> list[str]:
+        return list(dict.fromkeys(("train", *self.columns)))
 
 
 class SupervisedExplorer(BaseExplorer):
@@ -50,5 +63,5 @@ class SupervisedExplorer(BaseExplorer):
         "train": ("loss",),
         "valid": ("loss", "balanced_accuracy"),
         "test": ("balanced_accuracy", "chance_balanced_accuracy"),
-        "perf": ("items_per_s", "data_wait_share"),
+        "perf": ("items_per_s", "data_wait"),
     }

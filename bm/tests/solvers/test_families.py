@@ -13,6 +13,7 @@ from bm.errors import UserError
 from bm.metrics.classification import chance_levels, classification_metrics, wilson_interval
 from bm.solvers.baseline import log_band_powers
 from bm.train import main
+from grids._explorers import SupervisedExplorer
 
 
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *argv: str) -> Path:
@@ -32,6 +33,9 @@ def test_supervised_leaves_everything(tmp_path, monkeypatch) -> None:
     folder = run(tmp_path, monkeypatch, "solver=supervised/debug")
     history = json.loads((folder / "history.json").read_text())
     assert len(history) == 2 and {"train", "valid", "test", "perf"} <= set(history[-1])
+    for stage, names in SupervisedExplorer.columns.items():  # no column of the table stays empty
+        assert set(names) <= set(history[-1][stage])
+    assert {p.name for p in (folder / "figures").iterdir()} == {"curves.svg", "confusion.svg"}
     stored = json.loads((folder / "evaluation.json").read_text())
     items = pd.read_parquet(folder / "items.parquet")
     assert stored["simulated"] and stored["n_items"] == len(items) == 32
