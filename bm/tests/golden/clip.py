@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
 from bm.metrics.retrieval import topk_accuracy
+from bm.metrics.words import word_error_rates, words_at
 
 from .running import Tensors, adapter
 
@@ -16,4 +18,37 @@ def retrieval_accuracy(case: dict, data: Tensors, weights: Tensors) -> dict[str,
     return {
         **{f"acc_top{k}": topk_accuracy(*inputs, k) for k in topk},
         "expect": {f"acc_top{k}": data[f"acc_top{k}"] for k in topk},
+    }
+
+
+@adapter("clip", "word retrieval error during training (wer, wer_vocab)")
+def word_errors(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    words = words_at(data["word_hash_track"][:, 0], int(-c["tmin"] * c["sample_rate"]))
+    rates = word_error_rates(
+        data["estimates"], data["outputs"], words, c["topx"], c["negatives"], as_published=True
+    )
+    wanted = {name: data[name] for name in ("wer", "wer_vocab", "word_hash")}
+    return {"wer": rates[0], "wer_vocab": rates[1], "word_hash": words, "expect": wanted}
+
+
+@adapter("clip", "OnlineCorrelation, L2Reg, ClassificationAcc")
+def online_metrics(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    correlation, error, accuracy = OnlineCorrelation(), OnlineSquaredError(), OnlineAccuracy()
+    size = case["config"]["chunk"]
+    for start in range(0, len(data["left"]), size):
+        left, right, mask, labels = (
+            data[k][start : start + size] for k in ("left", "right", "mask", "labels")
+        )
+        correlation.update(left, right, mask)
+        error.update(left, right, mask)
+        accuracy.update(left, labels, mask)
+    names = ("correlation", "l2", "l2_reduced", "accuracy", "accuracy_reduced")
+    return {
+        "correlation": correlation.result(),
+        "l2": error.result(),
+        "l2_reduced": error.reduced(),
+        "accuracy": accuracy.result(),
+        "accuracy_reduced": accuracy.reduced(),
+        "expect": {name: data[name] for name in names},
     }

@@ -10,6 +10,8 @@ from torch import nn
 
 from bm.metrics.distribution import frechet_distance, inception_score, paired_kl
 from bm.nn.ema import EMA
+from bm.nn.noise import NoiseSchedule
+from bm.nn.sampling import steps_of
 
 from .running import Tensors, adapter
 
@@ -50,3 +52,44 @@ def metrics(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
             data["frame_embeddings1"], data["frame_embeddings2"]
         ),
     }
+
+
+@adapter("eeg2speech", "noise schedule")
+def noise_schedule(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    # the published name "linear" means evenly spaced square roots
+    schedule = NoiseSchedule("scaled_linear", c["timesteps"], c["linear_start"], c["linear_end"])
+    target = {"eps": "noise", "v": "velocity", "x0": "x0"}[c["parameterization"]]
+    x0, noise, t = (torch.from_numpy(data[k]) for k in ("x0", "noise", "t"))
+    xt, v = schedule.add_noise(x0, noise, t), schedule.velocity(x0, noise, t)
+    mean, log_variance = schedule.posterior(x0, xt, t)
+    found = {
+        **dict(schedule.named_buffers()),
+        "lvlb_weights": schedule.bound_weights(target),
+        "q_sample": xt,
+        "v_target": v,
+        "x0_from_eps": schedule.x0_from_noise(xt, noise, t),
+        "x0_from_v": schedule.x0_from_velocity(xt, v, t),
+        "eps_from_v": schedule.noise_from_velocity(xt, v, t),
+        "posterior_mean": mean,
+        "posterior_log_variance": log_variance,
+    }
+    wanted = {name: data[name] for name in data if name not in ("x0", "noise", "t")}
+    return {**found, "expect": wanted}
+
+
+@adapter("eeg2speech", "DDIM tables")
+def ddim_tables(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    schedule = NoiseSchedule("scaled_linear", c["timesteps"], c["linear_start"], c["linear_end"])
+    found: dict[str, Any] = {"expect": data}
+    for combo in c["combos"]:
+        steps, key = steps_of(schedule, combo["steps"], offset=1), combo["key"]
+        found |= {
+            f"{key}.timesteps": steps.t,
+            f"{key}.ddim_sigmas": steps.sigmas(combo["eta"]),
+            f"{key}.ddim_alphas": steps.abar,
+            f"{key}.ddim_alphas_prev": steps.before,
+            f"{key}.ddim_sqrt_one_minus_alphas": (1 - steps.abar).sqrt(),
+        }
+    return found
