@@ -1,0 +1,78 @@
+"""The motor imagery study on its real files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bm.errors import UserError
+from bm.studies import build_study
+
+from .files import DATA, needs
+
+PATHS = {"studies": DATA, "cache": "."}
+pytestmark = [pytest.mark.shared, needs("eegmmidb")]
+
+
+def study(tmp_path: Path, **options):
+    entry = {"study": "eegmmidb", **options}
+    return build_study(entry, {"studies": DATA, "cache": tmp_path})
+
+
+def labels(recordings) -> Counter:
+    return Counter(c for r in recordings for c in r.events()["class"])
+
+
+def test_imagined_trials_are_counted_as_published(tmp_path: Path) -> None:
+    recordings = study(tmp_path).recordings()
+    assert [r.id.run for r in recordings] == ["04", "06", "08", "10"]
+    assert labels(recordings) == {"left": 16, "right": 14, "both_fists": 14, "both_feet": 16}
+    events = recordings[1].events()
+    assert set(events["label"]) == {2, 3} and events["imagined"].all()
+    assert events["duration_s"].between(4.0, 4.3).all()
+
+
+def test_executed_rest_and_baselines_are_chosen(tmp_path: Path) -> None:
+    executed = study(tmp_path, movement="executed").recordings()
+    assert [r.id.run for r in executed] == ["03", "05", "07", "09"]
+    assert not executed[0].events()["imagined"].any()
+    rest = study(tmp_path, rest=True, runs=[4]).recordings()
+    assert labels(rest)["rest"] == 15
+    base = study(tmp_path, baselines=True, runs=[1, 2]).recordings()
+    assert labels(base) == {"eyes_open": 1, "eyes_closed": 1}
+    assert set(base[0].events()["kind"]) == {"block"}
+    # The real and the imagined trials of a run differ in what follows from the option only.
+    assert rest[0].fingerprint() != study(tmp_path, runs=[4]).recordings()[0].fingerprint()
+
+
+def test_signal_has_64_placed_channels_in_volts(tmp_path: Path) -> None:
+    raw = study(tmp_path).recordings()[0].load_raw()
+    assert raw.info["sfreq"] == 160 and raw.n_times == 20000 and len(raw.ch_names) == 64
+    assert raw.ch_names[:3] == ["FC5", "FC3", "FC1"] and raw.ch_names[-1] == "Iz"
+    places = np.array([c["loc"][:3] for c in raw.info["chs"]])
+    assert np.isfinite(places).all() and 0.05 < np.linalg.norm(places, axis=1).mean() < 0.15
+    c3, c4 = (places[raw.ch_names.index(name)] for name in ("C3", "C4"))
+    assert c3[0] < 0 < c4[0]
+    assert 1e-6 < np.median(raw.get_data().std(1)) < 1e-3
+
+
+def test_fingerprint_needs_no_second_read(tmp_path: Path) -> None:
+    first = study(tmp_path).recordings()[0].fingerprint()
+    assert len(list((tmp_path / "checksums").iterdir())) == 1
+    assert study(tmp_path).recordings()[0].fingerprint() == first
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"movement": "imagine"}, "imagined"),
+        ({"runs": [3]}, "run 3 is not imagined"),
+        ({"subjects": [77]}, "no such recording"),
+    ],
+)
+def test_wrong_options_are_answered(tmp_path: Path, options: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        study(tmp_path, **options).recordings()
