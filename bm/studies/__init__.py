@@ -10,6 +10,7 @@ from ..registry import Registry
 STUDIES: Registry[Any] = Registry(
     "study",
     {
+        "eegmat": "bm.studies.eegmat",
         "eegmmidb": "bm.studies.eegmmidb",
         "simulated": "bm.studies.simulated",
     },
