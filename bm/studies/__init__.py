@@ -12,6 +12,7 @@ STUDIES: Registry[Any] = Registry(
     {
         "eegmat": "bm.studies.eegmat",
         "eegmmidb": "bm.studies.eegmmidb",
+        "feis": "bm.studies.feis",
         "simulated": "bm.studies.simulated",
     },
 )

@@ -37,11 +37,11 @@ class Header:
     start: int
     record_bytes: int
 
-    def rates(self) -> dict[str, float]:
-        """Rate in Hz of every channel that is not text or trigger."""
+    def rates(self) -> list[tuple[str, float]]:
+        """Name and rate in Hz of every channel that is not text or trigger."""
         pairs = zip(self.names, self.samples, strict=True)
         length = self.record_s or 1.0
-        return {name: n / length for name, n in pairs if name.upper() not in EXTRA}
+        return [(name, n / length) for name, n in pairs if name.upper() not in EXTRA]
 
 
 def read_header(path: Path) -> Header:

@@ -121,10 +121,11 @@ def _open_bti(path: Path) -> mne.io.BaseRaw:
 def _check_rates(path: Path, reading: Reading) -> None:
     """MNE brings all channels to the highest rate without a word; we want one rate."""
     rates = edf.read_header(path).rates()
-    kept = {name: rate for name, rate in rates.items() if not matches(name, reading.exclude)}
-    if len(set(kept.values())) > 1:
-        most = max(kept.values(), key=list(kept.values()).count)
-        other = [f"{name} {rate:g} Hz" for name, rate in kept.items() if rate != most]
+    kept = [(name, rate) for name, rate in rates if not matches(name, reading.exclude)]
+    values = [rate for _, rate in kept]
+    if len(set(values)) > 1:
+        most = max(values, key=values.count)
+        other = [f"{name} {rate:g} Hz" for name, rate in kept if rate != most]
         raise RecordingError(
             path,
             f"channels of different rates: {most:g} Hz, but {', '.join(other[:5])}",
