@@ -10,6 +10,7 @@ from ..registry import Registry
 STUDIES: Registry[Any] = Registry(
     "study",
     {
+        "bci_iv_2a": "bm.studies.bci_iv_2a",
         "eegmat": "bm.studies.eegmat",
         "eegmmidb": "bm.studies.eegmmidb",
         "feis": "bm.studies.feis",
