@@ -14,6 +14,7 @@ STUDIES: Registry[Any] = Registry(
         "eegmat": "bm.studies.eegmat",
         "eegmmidb": "bm.studies.eegmmidb",
         "feis": "bm.studies.feis",
+        "folder": "bm.studies.folder",
         "simulated": "bm.studies.simulated",
     },
 )
