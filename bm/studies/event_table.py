@@ -70,11 +70,11 @@ def check_events(events: pd.DataFrame, duration_s: float, path: str | Path) -> p
     if not np.isfinite(starts).all():
         row = int(np.flatnonzero(~np.isfinite(starts))[0])
         value = events["start_s"].iloc[row]
-        raise RecordingError(path, f"event {row} begins at {value!r}", "give seconds")
+        raise RecordingError(path, f"event {row} begins at {value}", "give seconds")
     if not (lengths >= 0).all():
         row = int(np.flatnonzero(~(lengths >= 0))[0])
         value = events["duration_s"].iloc[row]
-        raise RecordingError(path, f"event {row} has the duration {value!r}", "give seconds")
+        raise RecordingError(path, f"event {row} has the duration {value}", "give seconds")
     events["start_s"], events["duration_s"] = starts.astype(float), lengths.astype(float)
     _check_order(events, path)
     outside = ((events["start_s"] < 0) | (events["start_s"] >= duration_s + ROUNDING_S)).to_numpy()

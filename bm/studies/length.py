@@ -12,6 +12,8 @@ from .edf import FETCH
 #: Bytes of a sample in a BrainVision file.
 BRAINVISION_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 
+#: Bytes that may follow the last sample.
+PADDING = 4096
 #: Entry of a KIT directory with the acquisition condition; it begins with the kind of file.
 KIT_CONDITION, KIT_CONTINUOUS = 8, struct.pack("<i", 1)
 
@@ -37,10 +39,9 @@ def _check_edf(path: Path) -> None:
         raise RecordingError(path, "the header gives no length: recording was cut off", FETCH)
     promised = header.start + header.records * header.record_bytes
     if path.suffix.lower() == ".gdf":
-        _compare(path, promised, slack=None)
-        _compare(path, promised + _gdf_events(path, promised), slack=255)
-    else:
-        _compare(path, promised, slack=header.record_bytes - 1)
+        _at_least(path, promised)
+        promised += _gdf_events(path, promised)
+    _exactly(path, promised)
 
 
 def _gdf_events(path: Path, start: int) -> int:
@@ -59,19 +60,26 @@ def _gdf_events(path: Path, start: int) -> int:
     return 8 + count * (12 if head[0] == 3 else 6)
 
 
-def _compare(path: Path, promised: int, slack: int | None) -> None:
-    """`slack`: bytes that may follow (padding); None = any number."""
+def _at_least(path: Path, promised: int) -> None:
     size = path.stat().st_size
     if size < promised:
         share = size / promised
         raise RecordingError(
             path, f"truncated: {size} of {promised} promised bytes ({share:.1%})", FETCH
         )
-    if slack is not None and size > promised + slack:
+
+
+def _exactly(path: Path, promised: int) -> None:
+    """Only padding (one repeated byte, or a last line ending) may follow."""
+    _at_least(path, promised)
+    with path.open("rb") as file:
+        file.seek(promised)
+        rest = file.read(PADDING + 1)
+    if len(rest) > PADDING or (len(set(rest)) > 1 and rest != b"\r\n"):
         raise RecordingError(
             path,
-            f"{size} bytes where the header promises {promised}; a transfer in text mode changes "
-            "line endings, and with them the samples",
+            f"{path.stat().st_size} bytes where the header promises {promised}; a transfer in text "
+            "mode changes line endings, and with them the samples",
             FETCH,
         )
 
@@ -149,6 +157,19 @@ def _check_brainvision(path: Path) -> None:
         )
     if "DataPoints" in fields and int(fields["DataPoints"]) * frame != size:
         raise RecordingError(data, f"{size // frame} of {fields['DataPoints']} samples", FETCH)
+    _check_markers(data, path.with_name(fields.get("MarkerFile", "")), size // frame)
+
+
+def _check_markers(data: Path, markers: Path, samples: int) -> None:
+    """The header gives no length; a marker behind the last sample tells of a cut file."""
+    if not markers.is_file():
+        return
+    for line in markers.read_text("latin-1").splitlines():
+        parts = line.split(",")
+        if line.startswith("Mk") and len(parts) > 2 and parts[2].isdigit():
+            if int(parts[2]) > samples:
+                reason = f"truncated: {samples} samples, but a marker at sample {parts[2]}"
+                raise RecordingError(data, reason, FETCH)
 
 
 CHECKS = {

@@ -80,6 +80,10 @@ def pick_kind(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> m
         raise RecordingError(path, f"no {kind} channel (it has {counts})", "set the study's `kind`")
     raw = raw.pick(rows, verbose="error")
     rename(raw, reading, kind)
+    left_out = [name for name in raw.ch_names if matches(name, reading.exclude)]
+    if len(left_out) == len(raw.ch_names):
+        raise RecordingError(path, "`exclude` leaves no channel", "change it")
+    raw.drop_channels(left_out)
     if reading.channels is not None:
         known = {name.upper(): name for name in raw.ch_names}
         wanted = [clean_name(name).upper() for name in reading.channels]
@@ -96,7 +100,8 @@ def rename(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     if kind == "eeg":
         places = standard_places()
         cleaned = {name: places.get(new.upper(), new) for name, new in cleaned.items()}
-    cleaned |= {name: new for name, new in reading.rename.items() if name in cleaned}
+    own = {old: reading.rename.get(old, reading.rename.get(new)) for old, new in cleaned.items()}
+    cleaned |= {old: new for old, new in own.items() if new is not None}
     values = list(cleaned.values())
     unique = {old: new if values.count(new) == 1 else old for old, new in cleaned.items()}
     raw.rename_channels(unique, verbose="error")

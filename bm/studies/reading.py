@@ -32,8 +32,8 @@ class Reading:
     Attributes:
         types: pattern of channel names -> MNE type (eog, ecg, emg, stim, misc, eeg, seeg, ...).
         channels: names to keep, as written in the file or cleaned; None = all of the kind.
-        exclude: patterns of names that are not read at all.
-        rename: name in the file -> name.
+        exclude: patterns of names, as written in the file or cleaned, that are left out.
+        rename: name, as written in the file or cleaned -> name.
         montage: MNE's name; auto = the file's own positions, else `standard_1005` where at least
             half of the names are in it; None = the file's own only.
         unit: of the samples, where the file is wrong about it or says nothing; None = as it says.
