@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..errors import RecordingError, UserError
-from .preprocess import apply_steps
+from .chunks import STRETCH, apply_in_chunks, is_long
+from .preprocess import apply_steps, shift_of, standard_name
 from .recording import Recording
 
 if TYPE_CHECKING:
@@ -20,14 +22,6 @@ if TYPE_CHECKING:
 
 #: SI units to those of signals: microvolt, for MEG femtotesla.
 UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
-#: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
-RENAMED = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
-
-
-def standard_name(name: str) -> str:
-    """Today's name in one spelling: `FP1` and `Fp1` are the same place, `T3` is `T7`."""
-    upper = name.strip().upper()
-    return RENAMED.get(upper, upper)
 
 
 @dataclass(frozen=True)
@@ -95,12 +89,15 @@ def pick_kind(raw: mne.io.BaseRaw, kind: str) -> mne.io.BaseRaw:
     return raw.pick(picks)
 
 
-def make_signal(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
-    """Load a recording and preprocess it, in memory.
+def make_signal(
+    recording: Recording, recipe: Mapping[str, Any], folder: Path | None = None
+) -> Signal:
+    """Load a recording and preprocess it: in memory, a long one through a scratch file.
 
     Args:
         recording: of a study.
         recipe: `preprocess` (steps) and `rate_hz` (None = as recorded).
+        folder: for the scratch file.
 
     Raises:
         RecordingError: the file is bad, empty, or holds values that are not finite.
@@ -111,28 +108,55 @@ def make_signal(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
         raw = pick_kind(raw, recording.id.kind)
     except ValueError as error:
         raise RecordingError(name, str(error), "check the kinds of its channels") from None
-    raw = apply_steps(raw, recipe.get("preprocess") or [])
-    rate = recipe.get("rate_hz")
-    if rate is not None and float(rate) != float(raw.info["sfreq"]):
-        raw = raw.load_data(verbose="error").resample(float(rate), verbose="error")
+    steps = list(recipe.get("preprocess") or [])
+    if recipe.get("rate_hz") is not None:
+        steps.append({"step": "resample", "rate_hz": float(recipe["rate_hz"])})
     unit, factor = UNITS[recording.id.kind]
-    data = torch.from_numpy(np.ascontiguousarray((raw.get_data().T * factor).astype(np.float32)))
+    array, info = _preprocessed(raw, steps, factor, folder)
+    data = torch.from_numpy(array)
     if data.numel() == 0:
         raise RecordingError(name, "no sample", "restore the file, or skip it")
-    if not torch.isfinite(data).all():
-        bad = raw.ch_names[int((~torch.isfinite(data)).any(0).nonzero()[0])]
-        raise RecordingError(name, f"channel {bad} holds NaN or inf", "drop it in dset.preprocess")
+    bad = _not_finite(data)
+    if bad is not None:
+        channel = info["ch_names"][bad]
+        raise RecordingError(
+            name, f"channel {channel} holds NaN or inf", "drop it in dset.preprocess"
+        )
     events = recording.events()
+    if shift_of(steps):
+        events = events.assign(start_s=events["start_s"] - shift_of(steps))
     return Signal(
         data=data,
-        channels=tuple(raw.ch_names),
-        kinds=(recording.id.kind,) * len(raw.ch_names),
-        positions=np.array([c["loc"][:3] for c in raw.info["chs"]], dtype=np.float32),
-        rate_hz=float(raw.info["sfreq"]),
+        channels=tuple(info["ch_names"]),
+        kinds=(recording.id.kind,) * len(info["ch_names"]),
+        positions=np.array([c["loc"][:3] for c in info["chs"]], dtype=np.float32),
+        rate_hz=float(info["sfreq"]),
         unit=unit,
         events=events,
         identity=recording.fingerprint(),
     )
+
+
+def _preprocessed(
+    raw: mne.io.BaseRaw, steps: list[dict[str, Any]], factor: float, folder: Path | None
+) -> tuple[np.ndarray, mne.Info]:
+    """(T, C) float32 in the unit of signals, and the channels' info."""
+    if not is_long(raw):
+        raw = apply_steps(raw, steps)
+        return np.ascontiguousarray((raw.get_data().T * factor).astype(np.float32)), raw.info
+    data, info = apply_in_chunks(raw, steps, folder)
+    for start in range(0, len(data), STRETCH):
+        data[start : start + STRETCH] *= np.float32(factor)
+    return data, info
+
+
+def _not_finite(data: Tensor) -> int | None:
+    """First channel of (T, C) with a value that is not finite, None when all are."""
+    for part in data.split(STRETCH):
+        bad = ~torch.isfinite(part).all(0)
+        if bad.any():
+            return int(bad.nonzero()[0])
+    return None
 
 
 def select_named(signal: Signal, wanted: Sequence[str], name: str) -> Signal:

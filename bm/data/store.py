@@ -119,7 +119,7 @@ class Store:
 
     def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
         sources = read_sources(recording.source)
-        signal = make_signal(recording, recipe)
+        signal = make_signal(recording, recipe, path.parent)
         if not untouched(sources, recording.source):
             where = recording.source[0]
             raise RecordingError(where, "the file changed while it was read", "run it again")
