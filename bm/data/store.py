@@ -80,22 +80,22 @@ class Store:
             UserError: the cache cannot be written.
         """
         path = self.path(recording, recipe)
-        if self.fresh(recording, path):
+        if self.fresh(recording, path) is not None:
             return self._read(path)
         with self._locked(path):
-            if not self.fresh(recording, path):
+            if self.fresh(recording, path) is None:
                 self._build(recording, recipe, path)
         return self._read(path)
 
-    def fresh(self, recording: Recording, path: Path) -> bool:
-        """True when the file is there, whole, and made from the source files as they are."""
+    def fresh(self, recording: Recording, path: Path) -> dict[str, Any] | None:
+        """Header of a file that is whole and made from the source files as they are, else None."""
         header = read_header(path)
         if header is None:
-            return False
+            return None
         known = [Source(**one) for one in header["sources"]]
         if not self.verify and untouched(known, recording.source):
-            return True
-        return same_content(known, recording.source)
+            return header
+        return header if same_content(known, recording.source) else None
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
@@ -134,6 +134,7 @@ class Store:
             "kinds": signal.kinds,
             "rate_hz": signal.rate_hz,
             "unit": signal.unit,
+            "samples": signal.samples,
         }
         aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
         try:
