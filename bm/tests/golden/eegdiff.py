@@ -20,11 +20,12 @@ from bm.metrics.covariance import log_euclidean_mean
 from bm.metrics.distribution import class_diversity
 from bm.metrics.spectra import relative_band_powers
 from bm.metrics.temporal import hjorth, largest_correlations
+from bm.models.eegdiff.model import build_network
 from bm.nn.ema import EMA, power_decay
 from bm.nn.mel import Mel
 from bm.nn.noise import NoiseSchedule, slerp
 from bm.nn.published import byte_range, from_byte_range, training_image
-from bm.nn.sampling import steps_of
+from bm.nn.sampling import SAMPLERS, Noise, Path, invert, last, steps_of
 from bm.nn.stft import STFT, griffin_lim
 from bm.solvers.schedule import Schedule
 
@@ -219,3 +220,86 @@ def freqmaps(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
             image = torch.from_numpy(maps[..., :words].copy())
             found[name] = training_image(image, absolute=False)
     return found
+
+
+NETWORKS = {"UNet2DModel": "unet2d", "UNet2DConditionModel": "unet2d_text"}
+
+
+def _network(case: dict) -> nn.Module:
+    """The denoiser of a case: everything it names is given, so no default of ours counts."""
+    c = dict(case["config"])
+    shape = (c.pop("in_channels"), *c["sample_size"][1:])
+    assert c.pop("out_channels") == shape[0]
+    return build_network(NETWORKS[case["class"]], shape, False, c)
+
+
+@adapter("eegdiff", "keys")
+def keys(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    with torch.device("meta"):
+        state = _network(case).state_dict()
+    ours = {name: list(tensor.shape) for name, tensor in state.items()}
+    theirs = {name: list(shape) for name, shape in case["keys"]}
+    differing = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+    assert not differing, f"{len(differing)} tensors differ, first {differing[0]}"
+    found = {"total_params": sum(t.numel() for t in state.values()), "tensors": len(ours)}
+    return {**found, "expect": {"total_params": case["total_params"], "tensors": len(theirs)}}
+
+
+def _sampled(case: dict, data: Tensors, denoise: Any) -> dict[str, Any]:
+    """Every run of the case's samplers."""
+    s, start = case["sampler"], _given(data, "sampler_init")
+    kinds = {"prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 0}
+    assert all(s[key] == value for key, value in kinds.items()), s
+    schedule = NoiseSchedule(
+        s["beta_schedule"], s["num_train_timesteps"], s["beta_start"], s["beta_end"]
+    )
+    steps = steps_of(schedule, s["inference_steps"])
+    found: dict[str, Any] = {f"{k}_timesteps": steps.t.flip(0) for k in ("ddim", "ddpm")}
+    for name, run in s["runs"].items():
+        if run["kind"] == "ddim_inversion":
+            found[name] = last(invert(denoise, _given(data, run["start"]), Path(steps)))
+            continue
+        clip = s["clip_sample_range"] if run.get("clip_sample", s["clip_sample"]) else None
+        noise = Noise(given=iter(_given(data, "step_noise")))
+        path = Path(steps, noise, run.get("eta", 0.0), clip)
+        moves = SAMPLERS[run["kind"]](denoise, start, path)
+        found[name] = next(moves) if run.get("only_first_step") else last(moves)
+    return found
+
+
+def _denoiser(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    """Prediction, gradients, one clipped step of the optimiser, and all samplers."""
+    net = _network(case)
+    net.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()}, strict=True)
+    net.eval()
+    text = _given(data, "encoding") if "encoding" in data else None
+    s, step = case["sampler"], case["train_step"]
+
+    def denoise(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return net.denoise(x, t, None, text, None)  # type: ignore[operator]
+
+    schedule = NoiseSchedule(
+        s["beta_schedule"], s["num_train_timesteps"], s["beta_start"], s["beta_end"]
+    )
+    x0, noise, t = (_given(data, k) for k in ("x0", "noise", "timesteps"))
+    found = _sampled(case, data, denoise)
+    found["x_t"] = schedule.add_noise(x0, noise, t)
+    pred = denoise(found["x_t"], t)
+    loss = (pred - noise).square().mean()
+    loss.backward()
+    found |= {"pred": pred.detach().clone(), "loss": loss.item()}
+    parameters = dict(net.named_parameters())
+    for name in case["outputs"]:
+        if name.startswith("grad."):
+            found[name] = parameters[name.removeprefix("grad.")].grad.clone()  # type: ignore[union-attr]
+    found["grad_norm"] = nn.utils.clip_grad_norm_(net.parameters(), step["max_grad_norm"])
+    options = {k: step[k] for k in ("lr", "betas", "weight_decay", "eps")}
+    torch.optim.AdamW(net.parameters(), **options).step()
+    for name in case["outputs"]:
+        if name.startswith("after_step."):
+            found[name] = parameters[name.removeprefix("after_step.")].detach()
+    return found
+
+
+adapter("eegdiff", "unet_uncond")(_denoiser)
+adapter("eegdiff", "unet_cond")(_denoiser)
