@@ -6,6 +6,8 @@ live in the checkpoint, `forward` and `inverse` run on the device of the model (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -49,8 +51,8 @@ class Representation(nn.Module):
         """Set the statistics of the kind."""
         raise NotImplementedError
 
-    def inverse(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """(B, *shape) -> (B, C, n_times); `generator` (CPU) draws phases where none are known."""
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """(B, *shape) -> (B, C, n_times); `seeds`, one per item, draw unknown phases."""
         raise NotImplementedError
 
 
@@ -95,7 +97,7 @@ class WaveImage(Representation):
         """(B, C, T) -> (B, C, n_times)."""
         return (waves[..., : self.n_times] - self.mean) / self.sd
 
-    def inverse(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
         """(B, C, n_times) -> the same in the unit of the data."""
         return image * self.sd + self.mean
 
@@ -167,7 +169,7 @@ class StftComplexImage(_Map):
         spectrum = self.spectrum(waves) / self.scale
         return self.widen(torch.cat([spectrum.real, spectrum.imag], 1), 0.0)
 
-    def inverse(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
         """(B, 2 C, frames, width) -> (B, C, n_times), exact."""
         real, imaginary = image[..., : self.bins].float().chunk(2, 1)
         spectrum = torch.complex(real, imaginary) * self.scale
@@ -220,12 +222,12 @@ class StftMagnitudeImage(_Map):
         span = (self.high - self.low).clamp_min(1e-3)
         return self.widen((2 * (decibel - self.low) / span - 1).clamp(-1, 1), -1.0)
 
-    def inverse(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
         """(B, C, frames, width) -> (B, C, n_times) of about this magnitude."""
         image = image[..., : self.bins].float().clamp(-1, 1)
         decibel = (image + 1) / 2 * (self.high - self.low) + self.low
         magnitude = (10 ** (decibel / 20) - self.epsilon).clamp_min(0)
-        phase = random_phase(magnitude, generator)
+        phase = random_phase(magnitude, seeds)
         return griffin_lim(self.stft, magnitude, phase, self.iterations)[..., : self.n_times]
 
 
@@ -273,13 +275,13 @@ class MelImage(_Map):
         attenuation = self.mel.attenuation(self.mel.power(self.pad(waves)))
         return self.widen(1 - 2 * attenuation / self.mel.top_db, -1.0)
 
-    def inverse(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
         """(B, C, frames, width) -> (B, C, n_times) of about this spectrum."""
         image = image[..., : self.bins].float().clamp(-1, 1)
         loudest = (10**self.log_loudest).expand(image.shape[:2])
         power = self.mel.restored((1 - image) * self.mel.top_db / 2, loudest)
         magnitude = self.mel.magnitude(power)
-        phase = random_phase(magnitude, generator)
+        phase = random_phase(magnitude, seeds)
         return griffin_lim(self.stft, magnitude, phase, self.iterations)[..., : self.n_times]
 
 

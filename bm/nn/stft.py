@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -79,10 +81,19 @@ class STFT(nn.Module):
         return folded[:, 0, 0]
 
 
-def random_phase(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Phases uniform in [0, 2 pi) of the shape of `like`; `generator` lives on the CPU."""
-    drawn = torch.rand(like.shape, generator=generator, dtype=torch.float64)
-    return (2 * torch.pi * drawn).to(like)
+def random_phase(like: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+    """Phases uniform in [0, 2 pi) of the shape of `like` (B, ...).
+
+    Args:
+        seeds: one per item, so that an item's phases do not depend on its batch; None = the
+            global generator.
+    """
+    if seeds is None:
+        return 2 * torch.pi * torch.rand_like(like)
+    drawn = [
+        torch.rand(like.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds
+    ]
+    return (2 * torch.pi * torch.stack(drawn)).to(like)
 
 
 def griffin_lim(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,18 @@ class Condition:
     subjects: Tensor | None = None
     text: Tensor | None = None
     text_mask: Tensor | None = None
+
+    def rows(self, start: int, stop: int) -> Condition:
+        """The condition of items start..stop."""
+        return self._each(lambda values: values[start:stop])
+
+    def to(self, device: torch.device | str) -> Condition:
+        """The same on another device."""
+        return self._each(lambda values: values.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        values = (self.labels, self.subjects, self.text, self.text_mask)
+        return Condition(*(None if v is None else change(v) for v in values))
 
 
 class Conditioning(nn.Module):

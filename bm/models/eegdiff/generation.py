@@ -24,6 +24,7 @@ class Sampling:
         eta: noise of ddim; 0 none, 1 as ddpm.
         guidance: see `EEGDiffusion.denoiser`.
         clip: keep predictions within the range of the training images.
+        batch_size: items at a time; changes memory and speed only.
     """
 
     sampler: str = "ddim"
@@ -31,6 +32,7 @@ class Sampling:
     eta: float = 0.0
     guidance: float = 1.0
     clip: bool = True
+    batch_size: int = 64
 
     def path(self, model: EEGDiffusion, noise: Noise) -> Path:
         """Levels, noise and clipping of this way of sampling `model`.
@@ -65,23 +67,22 @@ def generate_images(
 def generate_waves(
     model: EEGDiffusion, seeds: list[int], sampling: Sampling, condition: Condition | None = None
 ) -> Tensor:
-    """Waves (len(seeds), C, T) in the unit of the training data.
+    """Waves (len(seeds), C, T) in the unit of the training data, on the device of the model.
 
-    The model is put in evaluation mode for the time. Memory grows with the number of seeds: split
-    long lists; the result stays the same to rounding.
+    The model is put in evaluation mode for the time.
     """
-    training = model.training
+    condition, training = condition or Condition(), model.training
     model.eval()
+    found = []
     try:
-        images = generate_images(model, seeds, sampling, condition)
+        for start in range(0, len(seeds), sampling.batch_size):
+            stop = min(len(seeds), start + sampling.batch_size)
+            part = condition.rows(start, stop).to(_device(model))
+            images = generate_images(model, seeds[start:stop], sampling, part)
+            found.append(model.representation.inverse(images, seeds[start:stop]))
     finally:
         model.train(training)
-    return torch.cat(
-        [
-            model.representation.inverse(image[None], torch.Generator().manual_seed(seed))
-            for image, seed in zip(images, seeds, strict=True)
-        ]
-    )
+    return torch.cat(found)
 
 
 def _device(model: EEGDiffusion) -> torch.device:

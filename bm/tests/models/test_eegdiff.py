@@ -84,6 +84,11 @@ def test_an_item_does_not_depend_on_its_batch() -> None:
     alone = generate_images(model, [6], sampling, Condition(labels[1:2]))
     torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(together[1], together[2])
+    waves, split = (
+        generate_waves(model, [5, 6, 7], Sampling("ddpm", 4, batch_size=size), Condition(labels))
+        for size in (3, 2)
+    )
+    torch.testing.assert_close(waves, split, atol=1e-4, rtol=1e-4)
 
 
 def test_guidance_moves_from_unknown_through_the_condition() -> None:

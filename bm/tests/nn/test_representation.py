@@ -20,7 +20,7 @@ SHAPES = {"wave": (3, 300), "stft_complex": (6, 32, 16), "stft_magnitude": (3, 3
 
 
 def build(name: str) -> Representation:
-    return REPRESENTATIONS[name](n_channels=3, n_times=TIMES, **CASES[name])
+    return REPRESENTATIONS[name](n_channels=3, n_times=TIMES, **CASES[name])  # type: ignore[call-arg]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_shape_range_and_statistics(name: str, waves: torch.Tensor) -> None:
 def test_spectrum_and_amplitude_survive_the_round_trip(name: str, waves: torch.Tensor) -> None:
     one = build(name)
     one.fit(waves)
-    back = one.inverse(one(waves), torch.Generator().manual_seed(1))
+    back = one.inverse(one(waves), range(40))
     assert back.shape == (40, 3, one.n_times)
     if name in ("wave", "stft_complex"):
         torch.testing.assert_close(back, waves[..., : one.n_times], atol=1e-3, rtol=1e-4)
@@ -64,13 +64,13 @@ def test_spectrum_and_amplitude_survive_the_round_trip(name: str, waves: torch.T
     assert abs(after / before - 1).max() < 0.25
 
 
-def test_phases_follow_the_generator(waves: torch.Tensor) -> None:
+def test_phases_follow_the_seed_of_the_item(waves: torch.Tensor) -> None:
     one = build("mel")
     one.fit(waves)
-    first, again, other = (
-        one.inverse(one(waves[:1]), torch.Generator().manual_seed(s)) for s in (1, 1, 2)
-    )
+    first, again, other = (one.inverse(one(waves[:1]), [seed]) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.allclose(first, other)
+    both = one.inverse(one(waves[[0, 0]]), [2, 1])
+    torch.testing.assert_close(both, torch.cat([other, first]), atol=1e-2, rtol=1e-3)
 
 
 def test_a_scale_per_bin_evens_out_a_falling_spectrum() -> None:
