@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +48,8 @@ class Sampling:
         except ValueError as error:
             raise UserError(f"generate.steps: {error}") from None
         limit = float(model.representation.limit) if self.clip else None
+        if limit is not None and not math.isfinite(limit):
+            raise RuntimeError("the representation has no statistics: call representation.fit")
         return Path(steps, noise, self.eta, limit)
 
 
@@ -79,7 +82,7 @@ def generate_waves(
             stop = min(len(seeds), start + sampling.batch_size)
             part = condition.rows(start, stop).to(_device(model))
             images = generate_images(model, seeds[start:stop], sampling, part)
-            found.append(model.representation.inverse(images, seeds[start:stop]))
+            found.append(model.waves(images, seeds[start:stop]))
     finally:
         model.train(training)
     return torch.cat(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -155,12 +155,41 @@ class EEGDiffusion(nn.Module):
         found: Tensor = self.network.denoise(x, t, vector, text, mask)  # type: ignore[operator]
         return found
 
+    @torch.no_grad()
+    def images(self, waves: Tensor) -> Tensor:
+        """Waves (B, C, T) -> images (B, *shape), in full precision whatever autocast says."""
+        with torch.autocast(waves.device.type, enabled=False):
+            found: Tensor = self.representation(waves.float())
+        return found
+
+    @torch.no_grad()
+    def waves(self, images: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """Images (B, *shape) -> waves (B, C, n_times); `seeds` (B,) draw unknown phases."""
+        with torch.autocast(images.device.type, enabled=False):
+            return self.representation.inverse(images.float(), seeds)
+
     def errors(
-        self, x0: Tensor, noise: Tensor, t: Tensor, condition: Condition | None = None
+        self,
+        x0: Tensor,
+        noise: Tensor,
+        t: Tensor,
+        condition: Condition | None = None,
+        forward: Callable[..., Tensor] | None = None,
     ) -> Tensor:
-        """(B,) mean squared error of the prediction for images x0 (B, *shape) at levels t (B,)."""
+        """Mean squared error of the prediction for each of B images.
+
+        Args:
+            x0: (B, *shape) images.
+            noise: likewise, unit normal.
+            t: (B,) int64 noise levels.
+            condition: of the items.
+            forward: this model in the wrapper that averages gradients over processes.
+
+        Returns:
+            (B,).
+        """
         target = noise if self.prediction == "noise" else self.noise.velocity(x0, noise, t)
-        found = self(self.noise.add_noise(x0, noise, t), t, condition)
+        found = (forward or self)(self.noise.add_noise(x0, noise, t), t, condition)
         return (found.float() - target).square().flatten(1).mean(1)
 
     def denoiser(self, condition: Condition | None = None, guidance: float = 1.0) -> Denoise:

@@ -44,7 +44,7 @@ def test_loss_gradient_and_round_trip(name: str, tmp_path: Path) -> None:
     model = small(name, conditions=["class", "subject"])
     waves = torch.randn(4, 250, 3).transpose(1, 2)
     condition = Condition(torch.tensor([0, 1, UNKNOWN, 1]), torch.tensor([0, 1, 1, UNKNOWN]))
-    x0 = model.representation(waves)
+    x0 = model.images(waves)
     errors = model.errors(x0, torch.randn_like(x0), torch.tensor([0, 10, 500, 999]), condition)
     assert errors.shape == (4,) and bool((errors > 0.2).all())
     errors.mean().backward()
@@ -209,6 +209,25 @@ def test_unknown_samplers_and_too_many_steps_are_refused() -> None:
     for sampling, message in ((Sampling("ddom"), "ddom"), (Sampling("ddpm", 2000), "1000 levels")):
         with pytest.raises(UserError, match=message):
             generate_waves(model, [1], sampling)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_low_precision_leaves_images_and_waves_alone(name: str) -> None:
+    model = small(name)
+    waves = torch.randn(2, 3, 250)
+    with torch.autocast("cpu", torch.bfloat16):
+        images = model.images(waves)
+        back = model.waves(images, [1, 2])
+        found = model.errors(images, torch.randn_like(images), torch.tensor([5, 500]))
+    assert images.dtype == back.dtype == found.dtype == torch.float32
+    torch.testing.assert_close(images, model.representation(waves))
+    assert found.isfinite().all()
+
+
+def test_sampling_without_statistics_is_an_error() -> None:
+    model = build_model(config("small_raw"), FACTS)
+    with pytest.raises(RuntimeError, match="fit"):
+        generate_waves(model, [1], Sampling("ddim", 2))
 
 
 def test_a_class_condition_needs_classes() -> None:
