@@ -76,12 +76,12 @@ class Mel(nn.Module):
         """Mel power (..., frames, n_mels) from an attenuation and the loudest power (...,)."""
         return loudest[..., None, None] * 10 ** (-attenuation / 10)
 
-    def magnitude(self, power: Tensor, iterations: int = 400) -> Tensor:
+    def magnitude(self, power: Tensor, iterations: int = 60) -> Tensor:
         """Mel power (..., frames, n_mels) -> Fourier magnitude (..., frames, bins)."""
         return nonnegative_solution(self.bank.to(power), power, iterations).sqrt()
 
 
-def nonnegative_solution(matrix: Tensor, values: Tensor, iterations: int = 400) -> Tensor:
+def nonnegative_solution(matrix: Tensor, values: Tensor, iterations: int = 60) -> Tensor:
     """x >= 0 with the least |matrix x - value| for every row of `values`.
 
     Accelerated projected gradient with restarts (Beck and Teboulle 2009; O'Donoghue and Candes
