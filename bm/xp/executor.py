@@ -1,6 +1,6 @@
 """Who runs the experiments of a grid: SLURM where one answers, else the local queue.
 
-Dora builds SLURM jobs by name; five methods of its Shepherd are replaced in place, so that `grid`,
+Dora builds SLURM jobs by name; six methods of its Shepherd are replaced in place, so that `grid`,
 `launch` and `info` keep every flag and the table with either.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
-from . import queue, runner, stage
+from . import marker, queue, runner, stage
 from .queue import LocalJob, Queue
 
 NAMES = ("slurm", "local")
@@ -66,7 +66,7 @@ def install() -> None:
     """Replace the methods of Dora's Shepherd; a second call does nothing."""
     if getattr(Shepherd, "_bm_original", None) is not None:
         return
-    names = ("_submit", "_cancel", "update", "_check_orphans")
+    names = ("_submit", "_cancel", "update", "_check_orphans", "_get_submitit_executor")
     original = {name: getattr(Shepherd, name) for name in names}
     Shepherd._bm_original = original  # type: ignore[attr-defined]
 
@@ -77,9 +77,21 @@ def install() -> None:
                 return local(self, *args)
             if self.main.dora.git_save is None:  # neither the configuration nor a flag says
                 self.main.dora.git_save = True
+            if name == "_submit":
+                self._bm_waits = waits_for(self, args[0])
             return original[name](self, *args)
 
         return method
+
+    def submitit_executor(self: Any, *args: Any) -> Any:
+        """Dora's executor, with the jobs that must end well before this one starts."""
+        made = original["_get_submitit_executor"](self, *args)
+        waits = getattr(self, "_bm_waits", [])
+        if waits:
+            own = {"dependency": "afterok:" + ":".join(waits), "kill-on-invalid-dep": "yes"}
+            known = made.parameters.get("additional_parameters") or {}
+            made.update_parameters(additional_parameters={**known, **own})
+        return made
 
     def check_orphans(self: Any) -> None:
         """Ask for a scheduler only when something is there to clean up."""
@@ -90,6 +102,7 @@ def install() -> None:
     Shepherd._cancel = dispatch("_cancel", cancel)  # type: ignore[method-assign]
     Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
     Shepherd._check_orphans = check_orphans  # type: ignore[method-assign]
+    setattr(Shepherd, "_get_submitit_executor", submitit_executor)  # noqa: B010 - other signature
 
 
 def submit(shepherd: Any, job_array: Any) -> None:
@@ -103,6 +116,31 @@ def submit(shepherd: Any, job_array: Any) -> None:
         slots = runner.count_slots(runner.count_gpus())
         print(f"local queue, {slots} at once (BM_SLOTS), no SLURM used", file=sys.stderr)
     jobs.ensure_runner()
+
+
+def waits_for(shepherd: Any, job_array: Any) -> list[str]:
+    """Job numbers of the unfinished experiments that those of an array name, each once.
+
+    Single elements of an upstream array are named; a finished experiment needs no job, however
+    it was run.
+
+    Raises:
+        UserError: an experiment is named that has neither finished nor a job.
+    """
+    found: dict[str, None] = {}
+    for sheep in job_array.sheeps:
+        for sig in stage.upstream(list(sheep.xp.argv)):
+            folder = Path(shepherd.main.dora.dir) / shepherd.main.dora.xps / sig
+            if marker.exists(folder):
+                continue
+            above = shepherd.get_sheep_from_sig(sig) if folder.exists() else None
+            if above is None or above.job is None:
+                raise UserError(
+                    f"{sheep.xp.sig} starts from {sig}, which has neither finished nor a job; "
+                    "schedule it in the grid with stage(...) or run it first"
+                )
+            found[str(above.job.job_id)] = None
+    return list(found)
 
 
 def _queue_one(shepherd: Any, jobs: Queue, sheep: Any, slurm: Any) -> None:

@@ -154,11 +154,18 @@ class Resolver:
         overrides = [parse(argument) for argument in rest]
         if any(o.package is not None or o.key_or_group in self.groups for o in overrides):
             # `+model@second=...`: composition, which only Hydra does.
-            return Resolution(base, overrides, self.compose(list(argv)))
+            return Resolution(base, overrides, self._compose_whole(list(argv)))
         # Hydra's own node is no part of an experiment; Hydra applies it when it runs.
         overrides = [o for o in overrides if not o.is_hydra_override()]
         check(overrides, base)
         return Resolution(base, overrides)
+
+    def _compose_whole(self, argv: list[str]) -> DictConfig:
+        try:
+            return self.compose(argv)
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            # Hydra raises ValueError for a group option that reads as a number.
+            raise UserError(" ".join(str(error).split())[:300]) from None
 
 
 class Resolution:

@@ -113,3 +113,25 @@ def test_init_from_starts_at_the_upstream_weights(tmp_path):
     (tmp_path / "up/xps/toy/best/model.safetensors").unlink()
     again = ("init_partial=true", "optim.lr=0", "optim.epochs=1")
     assert not toy.run(tmp_path / "wide", address, *again, kind=Wider).progress.position
+
+
+def test_tensorboard_holds_every_epoch(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    toy.run(tmp_path, "log.tensorboard=true")
+    events = EventAccumulator(str(tmp_path / "xps/toy/tensorboard")).Reload()
+    losses = [event.value for event in events.Scalars("valid/loss")]
+    expected = [entry["valid"]["loss"] for entry in toy.outcome(tmp_path)["history"]]
+    assert losses == pytest.approx(expected) and "perf/items_per_s" in events.Tags()["scalars"]
+
+
+def test_wandb_offline_needs_no_network_and_keeps_the_name(tmp_path, monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing answers there
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    toy.run(tmp_path, "wandb.mode=offline", "optim.epochs=2")
+    (run,) = (tmp_path / "xps/toy/wandb").glob("offline-run-*-toy")
+    written = next(run.glob("*.wandb")).read_bytes()
+    assert b"valid/loss" in written and b"perf/items_per_s" in written
+    with pytest.raises(UserError, match="did you mean 'offline'"):
+        toy.run(tmp_path / "typo", "wandb.mode=ofline")
