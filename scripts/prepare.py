@@ -1,4 +1,4 @@
-"""`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [verify=true] [key=value ...]`.
+"""`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [verify=true] [key=value]`.
 
 Preprocesses the recordings of a configuration into the cache, in N processes. What is there is
 kept (`verify=true` hashes the source files again), so an interrupted preparation goes on when it
