@@ -1,4 +1,4 @@
-"""Dataset: recordings as arrays in memory, their segment table, facts and loaders."""
+"""Dataset: the signals of several recordings, their segment table, facts and loaders."""
 
 from __future__ import annotations
 
@@ -6,107 +6,26 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from ..errors import RecordingError, UserError
 from . import segments, split
 from .batch import Batch
 from .facts import DataFacts
 from .loader import Loader, Plan, pin_wanted
-from .preprocess import apply_steps
 from .recording import Recording
 from .scale import Scaler, build_scaler
-
-if TYPE_CHECKING:
-    import mne
+from .signal import Signal, select_common, select_named
+from .store import Store, in_memory, recipe_of
 
 logger = logging.getLogger(__name__)
-#: Volts to the unit of signals: microvolt.
-MICROVOLT = 1e6
-#: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
-RENAMED = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
-
-
-def standard_name(name: str) -> str:
-    """Today's name in one spelling: `FP1` and `Fp1` are the same place, `T3` is `T7`."""
-    upper = name.strip().upper()
-    return RENAMED.get(upper, upper)
-
-
-@dataclass
-class Signal:
-    """One recording as it is served.
-
-    Attributes:
-        data: (T, C) float32 microvolt.
-        channels: C names.
-        positions: (C, 3) metres, NaN where unknown.
-        rate_hz: sampling rate.
-        events: its event table.
-    """
-
-    data: Tensor
-    channels: tuple[str, ...]
-    positions: np.ndarray
-    rate_hz: float
-    events: pd.DataFrame
-
-
-def read_signal(recording: Recording, dset: Mapping[str, Any]) -> Signal:
-    """Load one recording, at the rate and with the channels that `dset` asks for."""
-    raw = recording.load_raw()
-    raw = raw.pick("data", exclude=()) if len(raw.ch_names) else raw
-    raw = apply_steps(raw, dset.get("preprocess") or [])
-    rate = dset.get("rate_hz")
-    if rate is not None and float(rate) != float(raw.info["sfreq"]):
-        raw = raw.load_data(verbose="error").resample(float(rate), verbose="error")
-    wanted = dset.get("channels")
-    if wanted is not None and wanted != "common":
-        raw = _pick(raw, list(wanted), recording)
-    data = torch.from_numpy((raw.get_data().T * MICROVOLT).astype(np.float32))
-    positions = np.array([channel["loc"][:3] for channel in raw.info["chs"]], dtype=np.float32)
-    return Signal(
-        data, tuple(raw.ch_names), positions, float(raw.info["sfreq"]), recording.events()
-    )
-
-
-def _pick(raw: mne.io.BaseRaw, wanted: list[str], recording: Recording) -> mne.io.BaseRaw:
-    names = {standard_name(name): name for name in raw.ch_names}
-    missing = [name for name in wanted if standard_name(name) not in names]
-    if missing:
-        raise RecordingError(
-            recording.id.name, f"no channel {missing[0]}", "change dset.channels, or skip it"
-        )
-    return raw.pick([names[standard_name(name)] for name in wanted])
-
-
-def take_common(signals: list[Signal]) -> list[Signal]:
-    """Every recording with the channels that all of them have, in the order of the first."""
-    shared = set.intersection(*({standard_name(n) for n in s.channels} for s in signals))
-    order = [standard_name(n) for n in signals[0].channels if standard_name(n) in shared]
-    if not order:
-        raise UserError("dset.channels=common: the recordings share no channel")
-    taken = []
-    for signal in signals:
-        rows = {standard_name(n): i for i, n in enumerate(signal.channels)}
-        index = [rows[name] for name in order]
-        taken.append(
-            Signal(
-                signal.data[:, index].contiguous(),
-                tuple(order),
-                signal.positions[index],
-                signal.rate_hz,
-                signal.events,
-            )
-        )
-    return taken
 
 
 class Dataset:
@@ -166,11 +85,11 @@ class Dataset:
         recordings = self._columns["recording"][index]
         starts, length = self._columns["start"][index], int(self._columns["length"][index[0]])
         first = self.signals[recordings[0]]
-        block = torch.empty(len(index), length, first.data.shape[1])
+        channels = len(first.channels)
+        block = torch.empty(len(index), length, channels)
         for place, (recording, start) in enumerate(zip(recordings, starts, strict=True)):
-            block[place] = self.signals[recording].data[start : start + length]
+            block[place] = self.signals[recording].rows(start, length)
         which = torch.from_numpy(recordings.astype(np.int64))
-        channels = first.data.shape[1]
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = self._columns["label"][index]
         return Batch(
@@ -185,22 +104,46 @@ class Dataset:
         )
 
 
-def read_all(recordings: Sequence[Recording], dset: Mapping[str, Any]) -> tuple[list, list]:
-    """Signals and their recordings; bad ones are skipped and listed unless `strict`."""
+def read_all(
+    recordings: Sequence[Recording], dset: Mapping[str, Any], store: Store | None
+) -> tuple[list[Signal], list[Recording]]:
+    """Signals and their recordings; bad ones are skipped and listed unless `strict`.
+
+    Without a store they are made in memory.
+    """
     signals, kept, bad = [], [], []
+    recipe, wanted = recipe_of(dset), dset.get("channels")
     for recording in recordings:
         try:
-            signals.append(read_signal(recording, dset))
+            signal = store.get(recording, recipe) if store else in_memory(recording, recipe)
+            if wanted is not None and wanted != "common":
+                signal = select_named(signal, wanted, recording.id.name)
+            signals.append(signal)
             kept.append(recording)
         except RecordingError as error:
             if dset.get("strict"):
                 raise
-            bad.append(str(error))
-    for line in bad:
-        logger.warning("skipped %s", line)
+            bad.append(error)
+    report_skipped(bad, store.folder if store else None)
     if not signals:
         raise UserError(f"no recording could be read: {bad[0] if bad else 'the studies are empty'}")
-    return signals, kept
+    return (select_common(signals) if wanted == "common" else signals), kept
+
+
+def report_skipped(bad: Sequence[RecordingError], folder: Path | None) -> None:
+    """Name every skipped recording in the log, and in `skipped.tsv` beside the store."""
+    for error in bad:
+        logger.warning("skipped %s", error)
+    if folder is None or not bad:
+        return
+    path = folder.parent / "skipped.tsv"
+    known = path.read_text().splitlines()[1:] if path.exists() else []
+    lines = {line.split("\t")[0]: line for line in known}
+    lines |= {e.path: "\t".join((e.path, e.reason, e.remedy)) for e in bad}
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    aside.write_text("\n".join(["path\treason\twhat to do", *lines.values()]) + "\n")
+    os.replace(aside, path)
+    logger.warning("%d recordings were skipped; see %s", len(bad), path)
 
 
 def build_table(
@@ -208,7 +151,7 @@ def build_table(
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The segment table with split, and the names of the classes."""
     parts = [
-        segments.segments_of(i, s.events, len(s.data), s.rate_hz, dset["segment"])
+        segments.segments_of(i, s.events, s.samples, s.rate_hz, dset["segment"])
         for i, s in enumerate(signals)
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
@@ -227,7 +170,10 @@ def build_table(
 
 
 def build_dataset(
-    recordings: Sequence[Recording], dset: Mapping[str, Any], simulated: bool = False
+    recordings: Sequence[Recording],
+    dset: Mapping[str, Any],
+    simulated: bool = False,
+    store: Store | None = None,
 ) -> Dataset:
     """Read recordings, cut windows, assign splits, fit the scaling.
 
@@ -235,22 +181,21 @@ def build_dataset(
         recordings: of all studies, in a fixed order.
         dset: plain `dset` section of the configuration.
         simulated: whether any study is made from equations.
+        store: where preprocessed recordings are kept; None = in memory only.
 
     Raises:
         UserError: nothing to read, no window, empty or overlapping splits.
     """
-    signals, kept = read_all(recordings, dset)
-    if dset.get("channels") == "common":
-        signals = take_common(signals)
+    signals, kept = read_all(recordings, dset, store)
     table, classes = build_table(signals, kept, dset)
     described = {k: v for k, v in dset.items() if k not in ("name", "studies", "strict")}
     text = json.dumps(
-        [[r.fingerprint() for r in kept], described, table.drop(columns="start_s").to_csv()]
+        [[s.identity for s in signals], described, table.drop(columns="start_s").to_csv()]
     )
     facts = _facts(signals, kept, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
     dataset.scaler = build_scaler(dset["scale"])
-    dataset.scaler.fit([s.data for s in signals], table, dataset.layout.tolist())
+    dataset.scaler.fit(signals, table, dataset.layout.tolist())
     dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict())
     return dataset
 
@@ -270,7 +215,7 @@ def _facts(
         rate_hz=first.rate_hz,
         window_samples=int(table["length"].iloc[0]),
         positions=positions,  # type: ignore[arg-type]
-        kinds=tuple(recordings[0].id.kind for _ in first.channels),
+        kinds=first.kinds,
         subjects=tuple(sorted({f"{r.id.study}/{r.id.subject}" for r in recordings})),
         classes=classes,
         simulated=simulated,

@@ -1,10 +1,18 @@
-"""Preprocessing steps, applied in the order of the configuration."""
+"""Preprocessing steps, applied in the order of the configuration.
+
+Every step says its method and order in the configuration, so that both are part of the signature.
+Steps are of two kinds: `TIME_STEPS` treat each channel by itself, `CHANNEL_STEPS` choose, name or
+mix channels sample by sample. Long recordings rely on this (see `chunks`).
+"""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import UserError, nearest
 from ..registry import check_known
@@ -13,49 +21,287 @@ if TYPE_CHECKING:
     import mne
 
 Step = Callable[..., "mne.io.BaseRaw"]
+#: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
+RENAMED = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
+CONTACT = re.compile(r"^(?P<shaft>\D.*?'?)(?P<number>\d+)$")
+
+
+def standard_name(name: str) -> str:
+    """Today's name in one spelling: `FP1` and `Fp1` are the same place, `T3` is `T7`."""
+    upper = name.strip().upper()
+    return RENAMED.get(upper, upper)
+
+
+def cut_name(name: str) -> str:
+    """What follows the last blank and precedes the first hyphen: `EEG Fp1-REF` is `Fp1`."""
+    last = name.strip(" .").split(" ")[-1]
+    return last.split("-")[0] or name
+
+
+# each channel by itself -----------------------------------------------------------------------
+
+
+def crop(raw: mne.io.BaseRaw, start_s: float = 0.0, stop_s: float | None = None) -> mne.io.BaseRaw:
+    """Samples from `start_s` to before `stop_s`; a negative stop counts from the end.
+
+    `shift_of` tells by how much the events have to follow.
+    """
+    end = raw.n_times / raw.info["sfreq"]
+    stop = end if stop_s is None else stop_s if stop_s > 0 else end + stop_s
+    if not 0 <= start_s < stop <= end:
+        raise UserError(f"crop: {start_s:g} to {stop:g} s does not fit a recording of {end:.1f} s")
+    last = (round(stop * raw.info["sfreq"]) - 1) / raw.info["sfreq"]
+    return raw.crop(start_s, last, verbose="error")
+
+
+def shift_of(steps: Sequence[Mapping[str, Any]]) -> float:
+    """Seconds that the crops of some steps take off the front of a recording."""
+    return sum(float(s.get("start_s", 0.0)) for s in steps if s.get("step") == "crop")
 
 
 def bandpass(
-    raw: mne.io.BaseRaw, low_hz: float | None = None, high_hz: float | None = None
+    raw: mne.io.BaseRaw,
+    low_hz: float | None = None,
+    high_hz: float | None = None,
+    method: str = "fir",
+    order: int = 4,
+    zeros: float = 8.0,
 ) -> mne.io.BaseRaw:
-    """Zero-phase FIR band-pass of MNE; a missing edge makes it a low- or high-pass."""
+    """Band-pass without phase shift; a missing edge makes it a low- or high-pass.
+
+    Args:
+        raw: loaded.
+        low_hz, high_hz: edges.
+        method: `fir` (MNE's default design), `butterworth` (forward and backward), or `sinc`
+            (spec clip 2.4; the high-pass is the signal minus its low-pass).
+        order: of the Butterworth filter.
+        zeros: zero crossings of the sinc.
+    """
+    check_known("bandpass method", method, ("fir", "butterworth", "sinc"))
     nyquist = raw.info["sfreq"] / 2
     if high_hz is not None and high_hz >= nyquist:
         raise UserError(f"bandpass: high_hz={high_hz} is not below half the rate, {nyquist:g} Hz")
+    if method == "sinc":
+        return _per_channel(raw, lambda x: _bandpass_sinc(x, low_hz, high_hz, 2 * nyquist, zeros))
+    if method == "butterworth":
+        design = {"order": order, "ftype": "butter", "output": "sos"}
+        return raw.filter(low_hz, high_hz, method="iir", iir_params=design, verbose="error")
     return raw.filter(low_hz, high_hz, verbose="error")
 
 
-def notch(raw: mne.io.BaseRaw, freqs_hz: Sequence[float] = (50.0,)) -> mne.io.BaseRaw:
-    """Notches at the power line and its harmonics, those below half the rate."""
-    below = [f for f in freqs_hz if f < raw.info["sfreq"] / 2]
-    return raw.notch_filter(below, verbose="error") if below else raw
+def notch(
+    raw: mne.io.BaseRaw,
+    freqs_hz: Sequence[float] = (50.0,),
+    method: str = "fir",
+    quality: float = 30.0,
+) -> mne.io.BaseRaw:
+    """Notches at the power line and its harmonics, those below half the rate.
+
+    Args:
+        raw: loaded.
+        freqs_hz: centres.
+        method: `fir` (MNE's default), or `iir`, second order, forward and backward.
+        quality: centre over width of the `iir` notch.
+    """
+    check_known("notch method", method, ("fir", "iir"))
+    rate = raw.info["sfreq"]
+    below = [float(f) for f in freqs_hz if f < rate / 2]
+    if not below:
+        return raw
+    if method == "fir":
+        return raw.notch_filter(below, verbose="error")
+    from scipy.signal import filtfilt, iirnotch
+
+    def filtered(x: np.ndarray) -> np.ndarray:
+        for freq in below:
+            x = filtfilt(*iirnotch(freq, quality, rate), x, axis=-1)
+        return x
+
+    return _per_channel(raw, filtered)
 
 
-def resample(raw: mne.io.BaseRaw, rate_hz: float) -> mne.io.BaseRaw:
-    """Another rate, with MNE's anti-aliasing."""
-    return raw.resample(float(rate_hz), verbose="error")
+def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io.BaseRaw:
+    """Another rate, with anti-aliasing.
+
+    Args:
+        raw: loaded.
+        rate_hz: new rate.
+        method: `fft` (MNE's default), `polyphase`, or `sinc` (spec clip 2.4; never upwards).
+    """
+    check_known("resample method", method, ("fft", "polyphase", "sinc"))
+    old = raw.info["sfreq"]
+    if float(rate_hz) == float(old):
+        return raw
+    if method != "sinc":
+        return raw.resample(float(rate_hz), method=method, verbose="error")
+    if rate_hz > old:
+        raise UserError(f"resample: rate_hz={rate_hz:g} is above the recording's {old:g} Hz")
+    import mne
+    import torch
+
+    from ..nn.sinc import resample_sinc
+
+    data = resample_sinc(torch.from_numpy(raw.get_data()), round(old), round(rate_hz)).numpy()
+    info = mne.create_info(raw.ch_names, float(rate_hz), raw.get_channel_types())
+    with info._unlock():
+        info["chs"], info["dev_head_t"] = raw.info["chs"], raw.info["dev_head_t"]
+    return mne.io.RawArray(data, info, verbose="error")
+
+
+def unit(raw: mne.io.BaseRaw, factor: float) -> mne.io.BaseRaw:
+    """Multiply by `factor`: for files that state a wrong unit (1e-6 when microvolts say volts)."""
+    return _per_channel(raw, lambda x: x * float(factor))
+
+
+def _per_channel(
+    raw: mne.io.BaseRaw, function: Callable[[np.ndarray], np.ndarray]
+) -> mne.io.BaseRaw:
+    return raw.apply_function(function, picks="all", channel_wise=False, verbose="error")
+
+
+def _bandpass_sinc(
+    x: np.ndarray, low_hz: float | None, high_hz: float | None, rate: float, zeros: float
+) -> np.ndarray:
+    import torch
+
+    from ..nn.sinc import lowpass_sinc
+
+    found = torch.from_numpy(np.ascontiguousarray(x))
+    if high_hz is not None:
+        found = lowpass_sinc(found, high_hz / rate, zeros)
+    if low_hz is not None:
+        found = found - lowpass_sinc(found, low_hz / rate, zeros)
+    return found.numpy()
+
+
+# channels against each other ------------------------------------------------------------------
+
+
+def pick(raw: mne.io.BaseRaw, channels: Sequence[str]) -> mne.io.BaseRaw:
+    """Channels by name, in this order; a spelling of the 10-20 system finds its other ones."""
+    return raw.pick(_find(raw, channels, "pick"))
+
+
+def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False) -> mne.io.BaseRaw:
+    """Leave channels out; unknown names are an error unless `missing_ok`."""
+    present = {standard_name(n) for n in raw.ch_names}
+    wanted = [c for c in channels if not missing_ok or standard_name(c) in present]
+    return raw.drop_channels(_find(raw, wanted, "drop"))
+
+
+def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> mne.io.BaseRaw:
+    """`standard`: 10-20 names in today's spelling (`EEG Fp1-REF` -> `FP1`), or a mapping."""
+    if isinstance(names, str):
+        check_known("rename", names, ("standard",))
+        mapping = {n: standard_name(cut_name(n)) for n in raw.ch_names}
+    else:
+        mapping = dict(zip(_find(raw, list(names), "rename"), names.values(), strict=True))
+    taken: dict[str, str] = {}
+    for old, new in mapping.items():
+        if new in taken:
+            raise UserError(f"rename: {taken[new]!r} and {old!r} would both be {new!r}; drop one")
+        taken[new] = old
+    return raw.rename_channels(mapping, verbose="error")
 
 
 def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") -> mne.io.BaseRaw:
-    """Average reference, or named channels."""
-    found, _ = mne_reference(raw, channels)
+    """`average`, `bipolar` (neighbours inside an electrode: A1 - A2, named A1), or named channels.
+
+    Raises:
+        UserError: an unknown channel, or no two neighbouring contacts.
+    """
+    import mne
+
+    if channels == "bipolar":
+        return _bipolar(raw)
+    kinds: Any = list(dict.fromkeys(raw.get_channel_types()))
+    if channels == "average":
+        names: str | list[str] = "average"
+    else:
+        given = [channels] if isinstance(channels, str) else list(channels)
+        names = _find(raw, given, "reference")
+    found, _ = mne.set_eeg_reference(raw, names, ch_type=kinds, copy=False, verbose="error")
     return found
 
 
-def mne_reference(raw: mne.io.BaseRaw, channels: str | Sequence[str]) -> tuple[Any, Any]:
-    """MNE's re-referencing with its message silenced: (raw, reference signal)."""
+def neighbours(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of contacts with consecutive numbers on one shaft, by shaft and number."""
+    contacts: dict[tuple[str, int], str] = {}
+    for name in names:
+        found = CONTACT.match(name)
+        if found:
+            contacts[found["shaft"], int(found["number"])] = name
+    return [
+        (name, contacts[shaft, number + 1])
+        for (shaft, number), name in sorted(contacts.items())
+        if (shaft, number + 1) in contacts
+    ]
+
+
+def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     import mne
 
-    names = channels if isinstance(channels, str) else list(channels)
-    return mne.set_eeg_reference(raw, names, copy=False, verbose="error")
+    pairs = neighbours(raw.ch_names)
+    if not pairs:
+        raise UserError("reference: bipolar: no two contacts with consecutive numbers, as A1 A2")
+    rows = {name: i for i, name in enumerate(raw.ch_names)}
+    first, second = ([rows[pair[k]] for pair in pairs] for k in (0, 1))
+    data = raw.get_data()
+    kinds = raw.get_channel_types()
+    info = mne.create_info([a for a, _ in pairs], raw.info["sfreq"], [kinds[i] for i in first])
+    for channel, a, b in zip(info["chs"], first, second, strict=True):
+        places = raw.info["chs"][a]["loc"][:3], raw.info["chs"][b]["loc"][:3]
+        channel["loc"][:3] = (places[0] + places[1]) / 2
+        channel["coord_frame"] = raw.info["chs"][a]["coord_frame"]
+    return mne.io.RawArray(data[first] - data[second], info, verbose="error")
 
 
-STEPS: dict[str, Step] = {
+def _find(raw: mne.io.BaseRaw, wanted: Sequence[str], step: str) -> list[str]:
+    """Names as the recording spells them."""
+    exact = set(raw.ch_names)
+    others = {standard_name(n): n for n in raw.ch_names}
+    found = []
+    for name in wanted:
+        if name in exact:
+            found.append(name)
+        elif standard_name(name) in others:
+            found.append(others[standard_name(name)])
+        else:
+            hint = nearest(name, raw.ch_names)
+            raise UserError(f"preprocessing step {step}: no channel {name!r}{hint}")
+    return found
+
+
+TIME_STEPS: dict[str, Step] = {
+    "crop": crop,
     "bandpass": bandpass,
     "notch": notch,
     "resample": resample,
+    "unit": unit,
+}
+CHANNEL_STEPS: dict[str, Step] = {
+    "pick": pick,
+    "drop": drop,
+    "rename": rename,
     "reference": reference,
 }
+STEPS = TIME_STEPS | CHANNEL_STEPS
+
+
+def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `UserError` for an unknown step or option, before anything is read."""
+    for entry in steps:
+        check_known("preprocessing step", str(entry.get("step")), STEPS)
+        known = [n for n in inspect.signature(STEPS[entry["step"]]).parameters if n != "raw"]
+        for name in entry:
+            if name != "step" and name not in known:
+                hint = nearest(name, known)
+                raise UserError(f"preprocessing step {entry['step']}: no option {name!r}{hint}")
+
+
+def apply_step(raw: mne.io.BaseRaw, entry: Mapping[str, Any]) -> mne.io.BaseRaw:
+    """The recording after one checked step."""
+    return STEPS[entry["step"]](raw, **{k: v for k, v in entry.items() if k != "step"})
 
 
 def apply_steps(raw: mne.io.BaseRaw, steps: Sequence[Mapping[str, Any]]) -> mne.io.BaseRaw:
@@ -68,17 +314,9 @@ def apply_steps(raw: mne.io.BaseRaw, steps: Sequence[Mapping[str, Any]]) -> mne.
     Raises:
         UserError: unknown step or option, with the nearest valid name.
     """
-    if not steps:
-        return raw
-    raw = raw.load_data(verbose="error")
+    check_steps(steps)
+    if steps:
+        raw = raw.load_data(verbose="error")
     for entry in steps:
-        options = {k: v for k, v in entry.items() if k != "step"}
-        check_known("preprocessing step", str(entry.get("step")), STEPS)
-        function = STEPS[entry["step"]]
-        known = [name for name in inspect.signature(function).parameters if name != "raw"]
-        for name in options:
-            if name not in known:
-                hint = nearest(name, known)
-                raise UserError(f"preprocessing step {entry['step']}: no option {name!r}{hint}")
-        raw = function(raw, **options)
+        raw = apply_step(raw, entry)
     return raw

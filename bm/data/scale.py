@@ -11,18 +11,19 @@ import torch
 from torch import Tensor
 
 from ..registry import check_known
+from .signal import Signal
 
 KINDS = ("none", "zscore", "robust")
 EPSILON = 1e-8
 
 
 def channel_statistics(
-    signals: Sequence[Tensor], table: pd.DataFrame
+    signals: Sequence[Signal], table: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation per channel over the training windows.
 
     Args:
-        signals: (T, C) float32 per recording, all with the same channels.
+        signals: all with the same channels.
         table: segment table with `split`.
 
     Returns:
@@ -30,7 +31,7 @@ def channel_statistics(
     """
     total, squares, count = 0.0, 0.0, 0
     for row in table[table["split"] == "train"].itertuples():
-        block = signals[row.recording][row.start : row.start + row.length].double().numpy()
+        block = signals[row.recording].rows(row.start, row.length).double().numpy()
         total, squares = total + block.sum(0), squares + np.square(block).sum(0)
         count += len(block)
     mean = np.asarray(total) / count
@@ -38,9 +39,9 @@ def channel_statistics(
     return mean, np.sqrt(np.maximum(variance, 0.0))
 
 
-def recording_statistics(signal: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def recording_statistics(signal: Signal) -> tuple[np.ndarray, np.ndarray]:
     """Median and interquartile range per channel of one recording: (C,) each."""
-    low, middle, high = np.percentile(signal.numpy(), [25, 50, 75], axis=0)
+    low, middle, high = np.percentile(signal.rows(0, signal.samples).numpy(), [25, 50, 75], axis=0)
     return middle, high - low
 
 
@@ -58,18 +59,18 @@ class Scaler:
         self.centres: list[Tensor] = []
         self.scales: list[Tensor] = []
 
-    def fit(self, signals: Sequence[Tensor], table: pd.DataFrame, groups: Sequence[int]) -> None:
+    def fit(self, signals: Sequence[Signal], table: pd.DataFrame, groups: Sequence[int]) -> None:
         """Statistics of every recording.
 
         Args:
-            signals: (T, C) per recording.
+            signals: of every recording.
             table: segment table with `split`.
             groups: channel set of each recording; z-scores are shared within one.
         """
         found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for index, signal in enumerate(signals):
             if self.kind == "none":
-                pair = np.zeros(signal.shape[1]), np.ones(signal.shape[1])
+                pair = np.zeros(len(signal.channels)), np.ones(len(signal.channels))
             elif self.kind == "robust":
                 pair = recording_statistics(signal)
             else:

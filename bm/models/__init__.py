@@ -8,7 +8,12 @@ from ..registry import Registry
 
 #: name -> module that registers it.
 MODELS: Registry[Any] = Registry(
-    "model", {"eegnet": "bm.models.eegnet", "shallow_fbcsp": "bm.models.shallow"}
+    "model",
+    {
+        "eegdiff": "bm.models.eegdiff.model",
+        "eegnet": "bm.models.eegnet",
+        "shallow_fbcsp": "bm.models.shallow",
+    },
 )
 
 

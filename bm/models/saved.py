@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,20 @@ def known_from_facts(facts: Any) -> dict[str, Any]:
         "n_chans": facts.n_channels,
         "n_times": facts.window_samples,
         "n_outputs": outputs,
+        "n_classes": len(facts.classes),
+        "n_subjects": len(facts.subjects),
         "rate_hz": facts.rate_hz,
         "sfreq": facts.rate_hz,
     }
+
+
+def plain(value: Any) -> Any:
+    """Groups and lists of a configuration as dict and list, so that arguments can be saved."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(v) for v in value]
+    return value
 
 
 def build(model: Mapping[str, Any], facts: Any) -> nn.Module:
@@ -61,7 +72,7 @@ def build(model: Mapping[str, Any], facts: Any) -> nn.Module:
     """
     kind = find_class(model.get("name"), model.get("target"))
     parameters = inspect.signature(kind).parameters
-    given = {k: v for k, v in model.items() if k not in RESERVED}
+    given = {k: plain(v) for k, v in model.items() if k not in RESERVED}
     for key in given:
         if key not in parameters:
             raise UserError(f"model {kind.__name__}: no argument {key!r}{nearest(key, parameters)}")

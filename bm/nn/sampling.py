@@ -103,14 +103,6 @@ class Noise:
         return torch.stack([torch.randn(x.shape[1:], generator=g) for g in self.generators]).to(x)
 
 
-def _clip(x0: Tensor, clip: float | None) -> Tensor:
-    return x0 if clip is None else x0.clamp(-clip, clip)
-
-
-def _levels(x: Tensor, t: int) -> Tensor:
-    return torch.full((len(x),), t, dtype=torch.long, device=x.device)
-
-
 @dataclass
 class Path:
     """How a sampler moves.

@@ -15,7 +15,8 @@ from ..xp import marker
 from . import SOLVERS
 from .base import Solver
 from .show import write_evaluation
-from .supervised import class_evaluation, windows_of
+from .supervised import class_evaluation
+from .windows import windows_of
 
 METHODS = ("lda", "chance")
 PSD_S = 1.0  # length of a Welch segment
@@ -118,7 +119,7 @@ class BaselineSolver(Solver):
     def _features(self, rows: np.ndarray) -> np.ndarray:
         """Features of windows in microvolt: (N, features)."""
         columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
-        windows = np.stack([self.data.signals[r].data[a : a + n].numpy().T for r, a, n in columns])
+        windows = np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
         bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
         return log_band_powers(windows, self.data.facts.rate_hz, bands)
 

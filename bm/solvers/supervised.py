@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..data.batch import Batch
-from ..data.dataset import Dataset, build_dataset
+from ..data.dataset import Dataset
 from ..data.facts import DataFacts
 from ..errors import UserError
 from ..losses.classification import cross_entropy
@@ -22,17 +21,11 @@ from ..metrics.classification import (
 )
 from ..metrics.evaluation import Evaluation
 from ..models import build_model
-from ..studies import recordings_of
 from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
 from .show import draw_history
-
-
-def windows_of(cfg: Any) -> Dataset:
-    """The dataset that `dset` and `paths` describe."""
-    recordings, simulated = recordings_of(to_plain(cfg.dset.studies), cfg.paths)
-    return build_dataset(recordings, to_plain(cfg.dset), simulated)
+from .windows import windows_of
 
 
 def class_evaluation(

@@ -102,7 +102,7 @@ def install() -> None:
     Shepherd._cancel = dispatch("_cancel", cancel)  # type: ignore[method-assign]
     Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
     Shepherd._check_orphans = check_orphans  # type: ignore[method-assign]
-    Shepherd._get_submitit_executor = submitit_executor  # type: ignore[method-assign]
+    setattr(Shepherd, "_get_submitit_executor", submitit_executor)  # noqa: B010 - other signature
 
 
 def submit(shepherd: Any, job_array: Any) -> None:

@@ -1,4 +1,4 @@
-"""Two stages in one grid: the second starts from the weights of the first when that has finished."""
+"""Two stages in one grid: the second starts from the weights of the first when it has finished."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import torch
 
 from bm.data import scale, segments, split
 from bm.data.recording import RecordingId
+from bm.data.signal import Signal
 from bm.errors import UserError
 
 SEGMENT = {"kind": "trial", "offset_s": 1.0, "duration_s": 2.0, "stride_s": None, "label": "label"}
@@ -117,6 +118,12 @@ def test_windows_of_two_splits_must_not_share_time() -> None:
     split.check_no_overlap(table)
 
 
+def served(data: torch.Tensor) -> Signal:
+    names = tuple(f"c{i}" for i in range(data.shape[1]))
+    kinds, events = ("eeg",) * len(names), pd.DataFrame()
+    return Signal(data, names, kinds, np.zeros((len(names), 3)), 100.0, "uV", events, "")
+
+
 def test_zscore_uses_training_windows_only() -> None:
     generator = torch.Generator().manual_seed(0)
     signal = torch.randn(1000, 3, generator=generator) * torch.tensor([1.0, 10.0, 0.0]) + 5
@@ -125,7 +132,7 @@ def test_zscore_uses_training_windows_only() -> None:
         {"recording": 0, "start": [0, 250, 500], "length": 250, "split": ["train", "train", "test"]}
     )
     scaler = scale.Scaler("zscore", 20.0)
-    scaler.fit([signal], table, [0])
+    scaler.fit([served(signal)], table, [0])
     block = scaler.apply(signal[None, :500].clone(), torch.tensor([0]))
     assert block.mean((0, 1)).abs().max() < 1e-4
     assert block.std((0, 1))[:2] == pytest.approx(torch.ones(2), abs=0.01)
@@ -136,7 +143,7 @@ def test_zscore_uses_training_windows_only() -> None:
 def test_robust_scaling_is_per_recording() -> None:
     signals = [torch.randn(500, 2), 100 * torch.randn(500, 2) + 7]
     scaler = scale.Scaler("robust", None)
-    scaler.fit(signals, pd.DataFrame(), [0, 0])
+    scaler.fit([served(s) for s in signals], pd.DataFrame(), [0, 0])
     block = scaler.apply(torch.stack(signals), torch.tensor([0, 1]))
     spread = torch.quantile(block, 0.75, dim=1) - torch.quantile(block, 0.25, dim=1)
     assert spread == pytest.approx(torch.ones(2, 2), abs=0.01)

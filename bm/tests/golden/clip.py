@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
 from bm.metrics.retrieval import topk_accuracy
 from bm.metrics.words import word_error_rates, words_at
+from bm.nn.sinc import lowpass_sinc, resample_sinc
 
 from .running import Tensors, adapter
 
@@ -52,3 +55,17 @@ def online_metrics(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
         "accuracy_reduced": accuracy.reduced(),
         "expect": {name: data[name] for name in names},
     }
+
+
+@adapter("clip", "preprocessing: fractional resampling then high-pass")
+def resample_highpass(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    x, rate = torch.from_numpy(data["input"]).double(), c["new_sr"]
+    slow = resample_sinc(x, c["old_sr"], rate, c["zeros"], c["rolloff"])
+    low = lowpass_sinc(slow, c["highpass_hz"] / rate, c["lowpass_zeros"])
+    found = {
+        "resampled": slow,
+        "highpassed": slow - low,
+        "lowpass_task": lowpass_sinc(slow, c["task_lowpass_hz"] / rate, c["task_lowpass_zeros"]),
+    }
+    return {**found, "expect": {name: data[name] for name in found}}

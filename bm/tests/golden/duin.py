@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
+from bm.data.trials import crop_trials, resample_trials, shift_in_time, standardise_trials
 from bm.solvers.schedule import Schedule
 
 from .running import Tensors, adapter
@@ -24,3 +27,18 @@ def lr_schedule(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         found[one["name"]] = [ours.at(3 * epoch) for epoch in range(one["n_epochs"])]
         found["expect"][one["name"]] = data[one["name"]]
     return found
+
+
+@adapter("duin", "word_preproc")
+def word_preproc(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    trials = resample_trials(data["X"], c["source_rate"], c["resample_rate"])
+    cut = crop_trials(trials, c["resample_rate"], c["epoch_start"], tuple(c["window"]))
+    scaled = standardise_trials(cut)[0]
+    found: dict[str, Any] = {"resampled_cropped": cut, "normalised": scaled}
+    channels_first = torch.from_numpy(scaled).transpose(1, 2)
+    for name in data:
+        if name.startswith("shift_"):
+            steps = torch.full((len(scaled),), int(name.removeprefix("shift_")))
+            found[name] = shift_in_time(channels_first, steps).transpose(1, 2)
+    return {**found, "expect": {name: data[name] for name in found}}

@@ -8,14 +8,25 @@ import numpy as np
 import torch
 from torch import nn
 
+from bm.data.sentences import (
+    band_images,
+    normalised_sentence,
+    trial_windows,
+    word_image,
+    word_matrix,
+)
 from bm.metrics import generation
 from bm.metrics.covariance import log_euclidean_mean
 from bm.metrics.distribution import class_diversity
 from bm.metrics.spectra import relative_band_powers
 from bm.metrics.temporal import hjorth, largest_correlations
+from bm.models.eegdiff.model import build_network
 from bm.nn.ema import EMA, power_decay
+from bm.nn.mel import Mel
 from bm.nn.noise import NoiseSchedule, slerp
-from bm.nn.sampling import steps_of
+from bm.nn.published import byte_range, from_byte_range, training_image
+from bm.nn.sampling import SAMPLERS, Noise, Path, invert, last, steps_of
+from bm.nn.stft import STFT, griffin_lim
 from bm.solvers.schedule import Schedule
 
 from .running import Tensors, adapter
@@ -93,3 +104,202 @@ def metrics(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
             f"mean_cov_{name}": log_euclidean_mean(one.logs),
         }
     return found
+
+
+def _given(data: Tensors, name: str) -> torch.Tensor:
+    return torch.from_numpy(data[name])
+
+
+def _scaled(case: dict, data: Tensors) -> torch.Tensor:
+    scaling = case["config"]["pre_scaling"]
+    wave = _given(data, "wave_in")
+    if scaling["type"] == "range":
+        return byte_range(wave, scaling["n"], scaling["depth"])
+    if scaling == {"type": "zscore_all", "ddof": 1}:
+        return torch.from_numpy(normalised_sentence(wave.numpy().T, wave.shape[-1]))
+    raise ValueError(f"pre_scaling {scaling}")
+
+
+@adapter("eegdiff", "mel")
+def mel(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    scaled, padded = _scaled(case, data), _given(data, "wave_padded")
+    mels = [
+        Mel(c["sample_rate"], c["n_fft"], c["hop_length"], c["n_mels"], db).double()
+        for db in c["top_db"]
+    ]
+    power = mels[0].power(padded)
+    found: dict[str, Any] = {
+        "wave_scaled": scaled,
+        "wave_padded": nn.functional.pad(scaled, (0, padded.shape[-1] - scaled.shape[-1])),
+        "mel_basis": mels[0].bank,
+        "mel_power": power,
+        "ref_power": mels[0].loudest(power),
+        "train_input": training_image(
+            _given(data, "latent_db_top80").float(), c["max_freq"], c["resized_frames"]
+        ),
+    }
+    for one, db in zip(mels, c["top_db"], strict=True):
+        found[f"latent_db_top{db}"] = one.attenuation(power)
+    stored, phase = (
+        _given(data, k).transpose(-1, -2) for k in ("stft_mag_from_mel", "gl_init_phase")
+    )
+    repeat = c["griffinlim"]
+    found["wave_from_griffinlim"] = griffin_lim(
+        mels[0].stft, stored, phase, repeat["n_iter"], repeat["momentum"]
+    )
+    wanted = mels[0].restored(_given(data, "latent_db_top80"), _given(data, "ref_power"))
+    magnitude = mels[0].magnitude(wanted)
+    residual = (magnitude.square() @ mels[0].bank.T - wanted).norm() / wanted.norm()
+    # the case compares this one by its residual: many solutions are equally good
+    wanted_residual = {"stft_mag_from_mel": case["nnls_relative_residual"]}
+    return {**found, "stft_mag_from_mel": residual, "expect": wanted_residual}
+
+
+@adapter("eegdiff", "stft")
+def stft(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    wave = _given(data, "wave_scaled").double()
+    transform = STFT(c["nperseg"], c["nperseg"] - c["noverlap"])
+    spectrum = transform(wave)
+    back = transform.inverse(torch.complex(_given(data, "stft_real"), _given(data, "stft_imag")))
+    error = (back[..., : wave.shape[-1]] - wave).abs().max()
+    assert error <= 1e-9 * wave.abs().max(), f"round trip {error:.2g}"
+    stored = _given(data, "magnitude")
+    image = training_image(stored.float(), c["max_freq"], c["resized_frames"])
+    return {
+        "wave_scaled": _scaled(case, data),
+        "stft_real": spectrum.real,
+        "stft_imag": spectrum.imag,
+        "magnitude": spectrum.abs(),
+        "train_input_trilinear": image,
+        "train_input_bilinear": image,
+        "wave_roundtrip": back,
+        "wave_zero_phase": transform.inverse(torch.complex(stored, torch.zeros_like(stored))),
+    }
+
+
+@adapter("eegdiff", "sentence_norm_pad")
+def sentence_norm_pad(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c, wave = case["config"], data["raw_time_first"]
+    return {
+        "padded": normalised_sentence(wave, c["pad_to"]),
+        "truncated": normalised_sentence(wave, c["truncate_to"]),
+    }
+
+
+@adapter("eegdiff", "mi_trials")
+def mi_trials(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c, trials = case["config"], _given(data, "trials")
+    scaled = byte_range(trials, c["n"], c["depth"])
+    return {
+        "scaled": scaled,
+        "windows": trial_windows(data["trials"], c["window"], c["step"]),
+        "inverse_published": from_byte_range(scaled, c["n"], c["depth"], as_published=True),
+        "inverse_correct": from_byte_range(scaled, c["n"], c["depth"]),
+    }
+
+
+@adapter("eegdiff", "freqmaps")
+def freqmaps(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c = case["config"]
+    matrix = word_matrix(data["word_features"], c["max_words"])
+    maps = band_images(matrix, len(c["bands"]))
+    words = c["train_words"]
+    found: dict[str, Any] = {
+        "feature_matrix": matrix,
+        "map_8x105_published_layout": band_images(matrix, len(c["bands"]), as_published=True),
+        "map_8x105_correct_layout": maps,
+    }
+    for name in case["outputs"]:
+        if name.startswith("train_1x"):
+            first, width = (int(part.lstrip("minax")) for part in name.split("_")[2:])
+            image = torch.from_numpy(word_image(matrix, first, width, words))
+            found[name] = training_image(image)
+        elif name.startswith("train_") and name.endswith("_correct"):
+            image = torch.from_numpy(maps[..., :words].copy())
+            found[name] = training_image(image, absolute=False)
+    return found
+
+
+NETWORKS = {"UNet2DModel": "unet2d", "UNet2DConditionModel": "unet2d_text"}
+
+
+def _network(case: dict) -> nn.Module:
+    """The denoiser of a case: everything it names is given, so no default of ours counts."""
+    c = dict(case["config"])
+    shape = (c.pop("in_channels"), *c["sample_size"][1:])
+    assert c.pop("out_channels") == shape[0]
+    return build_network(NETWORKS[case["class"]], shape, False, c)
+
+
+@adapter("eegdiff", "keys")
+def keys(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    with torch.device("meta"):
+        state = _network(case).state_dict()
+    ours = {name: list(tensor.shape) for name, tensor in state.items()}
+    theirs = {name: list(shape) for name, shape in case["keys"]}
+    differing = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+    assert not differing, f"{len(differing)} tensors differ, first {differing[0]}"
+    found = {"total_params": sum(t.numel() for t in state.values()), "tensors": len(ours)}
+    return {**found, "expect": {"total_params": case["total_params"], "tensors": len(theirs)}}
+
+
+def _sampled(case: dict, data: Tensors, denoise: Any) -> dict[str, Any]:
+    """Every run of the case's samplers."""
+    s, start = case["sampler"], _given(data, "sampler_init")
+    kinds = {"prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 0}
+    assert all(s[key] == value for key, value in kinds.items()), s
+    schedule = NoiseSchedule(
+        s["beta_schedule"], s["num_train_timesteps"], s["beta_start"], s["beta_end"]
+    )
+    steps = steps_of(schedule, s["inference_steps"])
+    found: dict[str, Any] = {f"{k}_timesteps": steps.t.flip(0) for k in ("ddim", "ddpm")}
+    for name, run in s["runs"].items():
+        if run["kind"] == "ddim_inversion":
+            found[name] = last(invert(denoise, _given(data, run["start"]), Path(steps)))
+            continue
+        clip = s["clip_sample_range"] if run.get("clip_sample", s["clip_sample"]) else None
+        noise = Noise(given=iter(_given(data, "step_noise")))
+        path = Path(steps, noise, run.get("eta", 0.0), clip)
+        moves = SAMPLERS[run["kind"]](denoise, start, path)
+        found[name] = next(moves) if run.get("only_first_step") else last(moves)
+    return found
+
+
+def _denoiser(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    """Prediction, gradients, one clipped step of the optimiser, and all samplers."""
+    net = _network(case)
+    net.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()}, strict=True)
+    net.eval()
+    text = _given(data, "encoding") if "encoding" in data else None
+    s, step = case["sampler"], case["train_step"]
+
+    def denoise(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return net.denoise(x, t, None, text, None)  # type: ignore[operator]
+
+    schedule = NoiseSchedule(
+        s["beta_schedule"], s["num_train_timesteps"], s["beta_start"], s["beta_end"]
+    )
+    x0, noise, t = (_given(data, k) for k in ("x0", "noise", "timesteps"))
+    found = _sampled(case, data, denoise)
+    found["x_t"] = schedule.add_noise(x0, noise, t)
+    pred = denoise(found["x_t"], t)
+    loss = (pred - noise).square().mean()
+    loss.backward()
+    found |= {"pred": pred.detach().clone(), "loss": loss.item()}
+    parameters = dict(net.named_parameters())
+    for name in case["outputs"]:
+        if name.startswith("grad."):
+            found[name] = parameters[name.removeprefix("grad.")].grad.clone()  # type: ignore[union-attr]
+    found["grad_norm"] = nn.utils.clip_grad_norm_(net.parameters(), step["max_grad_norm"])
+    options = {k: step[k] for k in ("lr", "betas", "weight_decay", "eps")}
+    torch.optim.AdamW(net.parameters(), **options).step()
+    for name in case["outputs"]:
+        if name.startswith("after_step."):
+            found[name] = parameters[name.removeprefix("after_step.")].detach()
+    return found
+
+
+adapter("eegdiff", "unet_uncond")(_denoiser)
+adapter("eegdiff", "unet_cond")(_denoiser)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bm.data.preprocess import apply_steps
 from bm.losses.classification import binary_cross_entropy, cross_entropy
 from bm.metrics.classification import classification_metrics, probabilities
 from bm.solvers.schedule import Schedule
@@ -57,3 +58,25 @@ def metrics_losses(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
         "losses.ce": cross_entropy(logits, targets).item(),
         "losses.label_smoothing_01": cross_entropy(logits, targets, 0.1).item(),
     }
+
+
+@adapter(
+    "labram",
+    "signal preprocessing: band-pass 0.1-75 Hz, notch 50 Hz, resample 200 Hz, microvolts",
+)
+def preprocess(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    import mne
+
+    c = case["config"]
+    raw = mne.io.RawArray(
+        data["raw_volts"].astype(float),
+        mne.create_info(len(data["raw_volts"]), c["input_sfreq"], "eeg"),
+        verbose="error",
+    )
+    steps = {
+        "band-pass": {"step": "bandpass", "low_hz": c["l_freq"], "high_hz": c["h_freq"]},
+        "notch": {"step": "notch", "freqs_hz": [c["notch"]]},
+        "resample": {"step": "resample", "rate_hz": c["output_sfreq"]},
+    }
+    raw = apply_steps(raw, [steps[name] for name in c["order"]])
+    return {"out_uv": 1e6 * raw.get_data(), "expect": {"out_uv": data["out_uv"]}}

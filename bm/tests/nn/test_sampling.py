@@ -88,3 +88,31 @@ def test_slerp_keeps_the_length_and_ends() -> None:
     torch.testing.assert_close(slerp(a, b, 0.0), a)
     torch.testing.assert_close(slerp(a, b, 0.5), torch.full((2,), 0.5**0.5))
     torch.testing.assert_close(slerp(a, 2 * a, 0.5), 1.5 * a)
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpm"])
+def test_samplers_equal_those_of_the_library(name: str) -> None:
+    """The same levels, the same curved (so not exactly solvable) denoiser."""
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+
+    schedule = NoiseSchedule()
+    steps = steps_of(schedule, 20)
+    if name == "ddim":
+        theirs = DDIMScheduler(beta_start=1e-4, beta_end=0.02, timestep_spacing="leading")
+        theirs.set_timesteps(20)
+    else:
+        theirs = DPMSolverMultistepScheduler(beta_start=1e-4, beta_end=0.02)
+        theirs.set_timesteps(timesteps=steps.t.flip(0).tolist())
+    assert theirs.timesteps.tolist() == steps.t.flip(0).tolist()
+
+    def denoise(x, t):
+        return torch.tanh(x + 0.001 * t[:, None])
+
+    start = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    expected = start
+    for t in theirs.timesteps:
+        predicted = denoise(expected, t.expand(5))
+        expected = theirs.step(predicted, t, expected).prev_sample
+    clip = 1.0 if name == "ddim" else None
+    ours = last(SAMPLERS[name](denoise, start, Path(steps, clip=clip)))
+    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""A grid on a bad day: everything is killed at random until it is through; the bits are the same."""
+"""A grid on a bad day: killed at random until it is through, it leaves the same bits."""
 
 from __future__ import annotations
 

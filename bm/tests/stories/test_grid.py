@@ -66,6 +66,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_state_of_a_finished_grid(undisturbed: Path) -> None:
     text = call(undisturbed, "scripts.grid_state", GRID)
     assert text.count("COMPLETED") == 3
+    call(undisturbed, "scripts.grid_state", "demo.staged", code=3)  # nothing of it has run
     assert "unknown grid" in call(undisturbed, "scripts.grid_state", "demo.tinny", code=2)
 
 

@@ -22,7 +22,7 @@ PREFIXES = ("", "", "", "", "+", "++", "~", "-", "hydra.", "dora.", "slurm.")
 
 def flat(config: DictConfig, prefix: str = "") -> list[str]:
     found = []
-    for key in config:
+    for key in map(str, config):
         name = f"{prefix}{key}"
         node = config._get_node(key)
         found += flat(node, f"{name}.") if isinstance(node, DictConfig) else [name]

@@ -1,0 +1,141 @@
+"""Preprocessing of recordings too long for memory: a few channels at a time.
+
+Time steps run on groups of channels. Channel steps are linear and act sample by sample, so that
+their matrix is what they make of the identity; it is applied to a stretch of time after another.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .preprocess import CHANNEL_STEPS, apply_step, check_steps
+
+if TYPE_CHECKING:
+    import mne
+
+#: Bytes of float64 above which a recording is treated in groups of channels, and bytes of a group.
+WHOLE, GROUP = 1 << 29, 1 << 28
+STRETCH = 1 << 20  # samples mixed at once
+
+
+def is_long(raw: mne.io.BaseRaw) -> bool:
+    """True when a recording is better not loaded at once."""
+    return raw.n_times * len(raw.ch_names) * 8 > WHOLE
+
+
+def scratch(shape: tuple[int, int], folder: Path | None) -> np.ndarray:
+    """(T, C) float32 in a file without a name: nothing is left when the process dies."""
+    with tempfile.TemporaryFile(dir=folder) as file:  # the map outlives the descriptor
+        file.truncate(max(4, 4 * shape[0] * shape[1]))
+        return np.memmap(file, np.float32, "r+", shape=shape)
+
+
+def apply_in_chunks(
+    raw: mne.io.BaseRaw, steps: Sequence[Mapping[str, Any]], folder: Path | None = None
+) -> tuple[np.ndarray, mne.Info]:
+    """What `apply_steps` gives, within bounded memory.
+
+    Args:
+        raw: not loaded.
+        steps: preprocessing steps.
+        folder: where the scratch file lies; None = the system's folder for such files.
+
+    Returns:
+        data: (T, C) float32 in the raw's unit, in a scratch file that vanishes with the array.
+        info: of the channels, with the final rate.
+    """
+    check_steps(steps)
+    data: np.ndarray | None = None
+    info = raw.info
+    for channelwise, group in runs(steps):
+        if not channelwise:
+            read = reader_of(raw) if data is None else reader_of(data, info)
+            data, info = _along_time(read, info, group, folder)
+        elif data is None and all(s["step"] in ("pick", "drop", "rename") for s in group):
+            for step in group:  # nothing is read by these
+                raw = apply_step(raw, step)
+            info = raw.info
+        else:
+            if data is None:
+                data, info = _along_time(reader_of(raw), info, [], folder)
+            data, info = _across_channels(data, info, group, folder)
+    if data is None:
+        data, info = _along_time(reader_of(raw), info, [], folder)
+    return data, info
+
+
+def runs(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[bool, list[Mapping[str, Any]]]]:
+    """Consecutive steps of one kind: (are they channel steps, steps)."""
+    group: list[Mapping[str, Any]] = []
+    for step in steps:
+        if group and (step["step"] in CHANNEL_STEPS) != (group[0]["step"] in CHANNEL_STEPS):
+            yield group[0]["step"] in CHANNEL_STEPS, group
+            group = []
+        group.append(step)
+    if group:
+        yield group[0]["step"] in CHANNEL_STEPS, group
+
+
+def reader_of(source: Any, info: mne.Info | None = None) -> Any:
+    """Function: channel numbers -> a loaded Raw of these channels."""
+    import mne
+
+    def from_raw(channels: list[int]) -> mne.io.BaseRaw:
+        part = mne.pick_info(source.info, channels)
+        return mne.io.RawArray(source.get_data(picks=channels), part, verbose="error")
+
+    def from_array(channels: list[int]) -> mne.io.BaseRaw:
+        part = mne.pick_info(info, channels)
+        block = np.ascontiguousarray(source[:, channels].T, dtype=np.float64)
+        return mne.io.RawArray(block, part, copy="info", verbose="error")
+
+    return from_raw if info is None else from_array
+
+
+def _along_time(
+    read: Any, info: mne.Info, steps: Sequence[Mapping[str, Any]], folder: Path | None
+) -> tuple[np.ndarray, mne.Info]:
+    """Time steps on groups of channels."""
+    count = len(info["ch_names"])
+    data: np.ndarray | None = None
+    rate, size, first = info["sfreq"], 1, 0
+    while first < count:
+        channels = list(range(first, min(count, first + size)))
+        part = read(channels)
+        for step in steps:
+            part = apply_step(part, step)
+        block = part.get_data()
+        rate = part.info["sfreq"]
+        if data is None:
+            data = scratch((block.shape[1], count), folder)
+        data[:, channels] = block.T
+        first += len(channels)
+        size = max(1, GROUP // (8 * block.shape[1]))  # the first channel tells how long they are
+        del part, block
+    assert data is not None
+    changed = info.copy()
+    with changed._unlock():
+        changed["sfreq"] = rate
+        changed["lowpass"] = min(changed["lowpass"] or rate / 2, rate / 2)
+    return data, changed
+
+
+def _across_channels(
+    data: np.ndarray, info: mne.Info, steps: Sequence[Mapping[str, Any]], folder: Path | None
+) -> tuple[np.ndarray, mne.Info]:
+    """Channel steps as one matrix, on stretches of time."""
+    import mne
+
+    identity = mne.io.RawArray(np.eye(data.shape[1]), info.copy(), verbose="error")
+    for step in steps:
+        identity = apply_step(identity, step)
+    matrix = identity.get_data().astype(np.float64)
+    mixed = scratch((len(data), len(matrix)), folder)
+    for start in range(0, len(data), STRETCH):
+        mixed[start : start + STRETCH] = data[start : start + STRETCH].astype(np.float64) @ matrix.T
+    return mixed, identity.info

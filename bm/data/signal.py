@@ -1,0 +1,188 @@
+"""Signal: one preprocessed recording as it is served, and how it is made from its raw file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..errors import RecordingError, UserError
+from .chunks import STRETCH, apply_in_chunks, is_long
+from .preprocess import apply_steps, shift_of, standard_name
+from .recording import Recording
+
+if TYPE_CHECKING:
+    import mne
+
+#: SI units to those of signals: microvolt, for MEG femtotesla.
+UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One recording as it is served.
+
+    Attributes:
+        data: (T, C') float32, memory-mapped when it comes from the store.
+        channels: C names, in the order of `rows`.
+        kinds: C channel kinds (eeg, meg, seeg, ecog).
+        positions: (C, 3) float32 metres, NaN where unknown.
+        rate_hz: sampling rate.
+        unit: uV or fT.
+        events: its event table.
+        identity: changes whenever data or events would.
+        columns: (C,) columns of `data` that are served; None = all, C = C'.
+    """
+
+    data: Tensor
+    channels: tuple[str, ...]
+    kinds: tuple[str, ...]
+    positions: np.ndarray
+    rate_hz: float
+    unit: str
+    events: pd.DataFrame
+    identity: str
+    columns: Tensor | None = None
+
+    @property
+    def samples(self) -> int:
+        """T."""
+        return len(self.data)
+
+    def rows(self, start: int, length: int) -> Tensor:
+        """(length, C) samples from `start` on; a view unless columns are selected."""
+        part = self.data[start : start + length]
+        return part if self.columns is None else part.index_select(1, self.columns)
+
+    def select(self, index: Sequence[int], names: Sequence[str]) -> Signal:
+        """The channels `index`, called `names`; nothing is copied."""
+        chosen = torch.as_tensor(list(index), dtype=torch.long)
+        columns = chosen if self.columns is None else self.columns[chosen]
+        return replace(
+            self,
+            channels=tuple(names),
+            kinds=tuple(self.kinds[i] for i in index),
+            positions=self.positions[list(index)],
+            columns=columns,
+        )
+
+
+def pick_kind(raw: mne.io.BaseRaw, kind: str) -> mne.io.BaseRaw:
+    """Channels of one kind, bad ones included, reference sensors not.
+
+    Raises:
+        ValueError: there is none.
+    """
+    import mne
+
+    wanted = {name: name == kind for name in ("eeg", "seeg", "ecog", "meg")}
+    picks = mne.pick_types(raw.info, **wanted, ref_meg=False, exclude=())
+    if len(picks) == 0:
+        present = ", ".join(sorted(set(raw.get_channel_types()))) or "nothing"
+        raise ValueError(f"no {kind} channel (it holds {present})")
+    return raw.pick(picks)
+
+
+def make_signal(
+    recording: Recording, recipe: Mapping[str, Any], folder: Path | None = None
+) -> Signal:
+    """Load a recording and preprocess it: in memory, a long one through a scratch file.
+
+    Args:
+        recording: of a study.
+        recipe: `preprocess` (steps) and `rate_hz` (None = as recorded).
+        folder: for the scratch file.
+
+    Raises:
+        RecordingError: the file is bad, empty, or holds values that are not finite.
+    """
+    name = recording.source[0] if recording.source else recording.id.name
+    raw = recording.load_raw()
+    try:
+        raw = pick_kind(raw, recording.id.kind)
+    except ValueError as error:
+        raise RecordingError(name, str(error), "check the kinds of its channels") from None
+    steps = list(recipe.get("preprocess") or [])
+    if recipe.get("rate_hz") is not None:
+        steps.append({"step": "resample", "rate_hz": float(recipe["rate_hz"])})
+    unit, factor = UNITS[recording.id.kind]
+    array, info = _preprocessed(raw, steps, factor, folder)
+    data = torch.from_numpy(array)
+    if data.numel() == 0:
+        raise RecordingError(name, "no sample", "restore the file, or skip it")
+    bad = _not_finite(data)
+    if bad is not None:
+        channel = info["ch_names"][bad]
+        raise RecordingError(
+            name, f"channel {channel} holds NaN or inf", "drop it in dset.preprocess"
+        )
+    events = recording.events()
+    if shift_of(steps):
+        events = events.assign(start_s=events["start_s"] - shift_of(steps))
+    return Signal(
+        data=data,
+        channels=tuple(info["ch_names"]),
+        kinds=(recording.id.kind,) * len(info["ch_names"]),
+        positions=np.array([c["loc"][:3] for c in info["chs"]], dtype=np.float32),
+        rate_hz=float(info["sfreq"]),
+        unit=unit,
+        events=events,
+        identity=recording.fingerprint(),
+    )
+
+
+def _preprocessed(
+    raw: mne.io.BaseRaw, steps: list[dict[str, Any]], factor: float, folder: Path | None
+) -> tuple[np.ndarray, mne.Info]:
+    """(T, C) float32 in the unit of signals, and the channels' info."""
+    if not is_long(raw):
+        raw = apply_steps(raw, steps)
+        return np.ascontiguousarray((raw.get_data().T * factor).astype(np.float32)), raw.info
+    data, info = apply_in_chunks(raw, steps, folder)
+    for start in range(0, len(data), STRETCH):
+        data[start : start + STRETCH] *= np.float32(factor)
+    return data, info
+
+
+def _not_finite(data: Tensor) -> int | None:
+    """First channel of (T, C) with a value that is not finite, None when all are."""
+    for part in data.split(STRETCH):
+        bad = ~torch.isfinite(part).all(0)
+        if bad.any():
+            return int(bad.nonzero()[0])
+    return None
+
+
+def select_named(signal: Signal, wanted: Sequence[str], name: str) -> Signal:
+    """The recording `name` with the channels `wanted`, in their order.
+
+    Raises:
+        RecordingError: one of them is missing.
+    """
+    rows = {standard_name(n): i for i, n in enumerate(signal.channels)}
+    missing = [n for n in wanted if standard_name(n) not in rows]
+    if missing:
+        raise RecordingError(name, f"no channel {missing[0]}", "change dset.channels, or skip it")
+    order = [standard_name(n) for n in wanted]
+    if order == [standard_name(n) for n in signal.channels]:
+        return replace(signal, channels=tuple(wanted))
+    return signal.select([rows[n] for n in order], wanted)
+
+
+def select_common(signals: Sequence[Signal]) -> list[Signal]:
+    """Every recording with the channels that all of them have, in the order of the first.
+
+    Raises:
+        UserError: they share none.
+    """
+    shared = set.intersection(*({standard_name(n) for n in s.channels} for s in signals))
+    order = [standard_name(n) for n in signals[0].channels if standard_name(n) in shared]
+    if not order:
+        raise UserError("dset.channels=common: the recordings share no channel")
+    return [select_named(signal, order, "") for signal in signals]

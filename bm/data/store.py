@@ -1,0 +1,215 @@
+"""Store: preprocessed recordings as memory maps, each written once.
+
+One HDF5 file per recording and recipe: `signal` (time, channels) float32, contiguous,
+uncompressed and page-aligned, `positions`, `events` and `header` (JSON). A file is written under
+another name, fsynced and renamed while a lock is held, so that any number of processes may ask
+for the same recording: one builds it, the others wait and read.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from .. import __version__
+from ..errors import RecordingError, UserError
+from .recording import Recording
+from .signal import Signal, make_signal
+from .sources import Source, read_sources, same_content, untouched
+
+logger = logging.getLogger(__name__)
+#: Raised when files of an older layout cannot be read any more.
+FORMAT = 1
+PAGE = 4096
+
+
+def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of `dset` that decides how a recording is preprocessed."""
+    return {"preprocess": dset.get("preprocess") or [], "rate_hz": dset.get("rate_hz")}
+
+
+def map_floats(path: Path, offset: int, shape: tuple[int, int]) -> Tensor:
+    """(T, C) float32 at a byte offset of a file, mapped privately; no descriptor is held."""
+    count = offset // 4 + shape[0] * shape[1]
+    whole = torch.from_file(str(path), shared=False, size=count, dtype=torch.float32)
+    return whole[offset // 4 :].view(shape)
+
+
+def events_to_json(events: pd.DataFrame) -> str:
+    """A table as JSON that gives every number back exactly."""
+    return json.dumps({name: events[name].tolist() for name in events})
+
+
+class Store:
+    """Folder of preprocessed recordings.
+
+    Args:
+        folder: where they lie (`paths.cache`).
+        verify: hash the source files again, instead of trusting size and time.
+    """
+
+    def __init__(self, folder: Path, verify: bool = False) -> None:
+        self.folder, self.verify = Path(folder) / "signals", verify
+
+    def path(self, recording: Recording, recipe: Mapping[str, Any]) -> Path:
+        """File of a recording and a recipe, whether it is there or not."""
+        files = [os.path.abspath(path) for path in recording.source]
+        text = json.dumps([FORMAT, recording.fingerprint(), files, recipe], sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in recording.id.name)
+        return self.folder / recording.id.study / f"{name[:100]}-{key}.h5"
+
+    def get(self, recording: Recording, recipe: Mapping[str, Any]) -> Signal:
+        """The preprocessed recording, built now when nobody has.
+
+        Raises:
+            RecordingError: the recording is bad.
+            UserError: the cache cannot be written.
+        """
+        path = self.path(recording, recipe)
+        if self.fresh(recording, path) is not None:
+            return self._read(path)
+        with self._locked(path):
+            if self.fresh(recording, path) is None:
+                self._build(recording, recipe, path)
+        return self._read(path)
+
+    def fresh(self, recording: Recording, path: Path) -> dict[str, Any] | None:
+        """Header of a file that is whole and made from the source files as they are, else None."""
+        header = read_header(path)
+        if header is None:
+            return None
+        known = [Source(**one) for one in header["sources"]]
+        if not self.verify and untouched(known, recording.source):
+            return header
+        return header if same_content(known, recording.source) else None
+
+    @contextmanager
+    def _locked(self, path: Path) -> Iterator[None]:
+        from filelock import FileLock
+
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path.with_suffix(".lock"))
+            lock.acquire()
+        except OSError as error:
+            raise UserError(
+                f"paths.cache: cannot write below {self.folder} ({error.strerror or error}); "
+                "choose another folder with paths.cache=... or BM_CACHE"
+            ) from None
+        try:
+            for leftover in path.parent.glob(f".{path.stem}.*.tmp"):
+                leftover.unlink(missing_ok=True)  # of a process that was killed
+            yield
+        finally:
+            lock.release()
+
+    def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
+        sources = read_sources(recording.source)
+        signal = make_signal(recording, recipe, path.parent)
+        if not untouched(sources, recording.source):
+            where = recording.source[0]
+            raise RecordingError(where, "the file changed while it was read", "run it again")
+        header = {
+            "format": FORMAT,
+            "version": __version__,
+            "recording": vars(recording.id),
+            "fingerprint": recording.fingerprint(),
+            "recipe": recipe,
+            "sources": [one.to_dict() for one in sources],
+            "channels": signal.channels,
+            "kinds": signal.kinds,
+            "rate_hz": signal.rate_hz,
+            "unit": signal.unit,
+            "samples": signal.samples,
+        }
+        aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
+        try:
+            _write(aside, signal, json.dumps(header))
+            os.replace(aside, path)
+        except OSError as error:
+            if error.errno == errno.ENOSPC or "No space left" in str(error):
+                size = signal.data.numel() * 4 / 1e9
+                raise UserError(
+                    f"paths.cache: no space left in {self.folder} for {recording.id.name} "
+                    f"({size:.2f} GB); free some or choose another folder with BM_CACHE"
+                ) from None
+            raise
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def _read(self, path: Path) -> Signal:
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            header = json.loads(file["header"][()])
+            signal = file["signal"]
+            offset, shape = signal.id.get_offset(), signal.shape
+            positions = file["positions"][()]
+            events = pd.DataFrame(json.loads(file["events"][()]))
+        content = [one["sha256"] for one in header["sources"]]
+        text = json.dumps([FORMAT, header["fingerprint"], content, header["recipe"]])
+        return Signal(
+            data=map_floats(path, offset, shape),
+            channels=tuple(header["channels"]),
+            kinds=tuple(header["kinds"]),
+            positions=positions,
+            rate_hz=header["rate_hz"],
+            unit=header["unit"],
+            events=events,
+            identity=hashlib.sha256(text.encode()).hexdigest(),
+        )
+
+
+def read_header(path: Path) -> dict[str, Any] | None:
+    """What a stored file says of itself; None when it is not there or cannot be read."""
+    import h5py
+
+    try:  # the low-level calls are twice as fast, and every recording is asked at every start
+        file = h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY)
+        header: dict[str, Any] = json.loads(h5py.Dataset(h5py.h5d.open(file, b"header"))[()])
+    except FileNotFoundError:
+        return None
+    except (OSError, KeyError, ValueError) as error:
+        logger.warning("%s: damaged (%s); built again", path, str(error).splitlines()[0])
+        return None
+    return header if header.get("format") == FORMAT else None
+
+
+def _write(path: Path, signal: Signal, header: str) -> None:
+    """Write a file and make sure that it is on the disk."""
+    import h5py
+
+    with h5py.File(
+        path, "w", libver="latest", alignment_threshold=PAGE, alignment_interval=PAGE
+    ) as file:
+        data = file.create_dataset("signal", data=signal.data.numpy().astype("<f4", copy=False))
+        data.attrs["unit"] = signal.unit
+        data.attrs["rate_hz"] = signal.rate_hz
+        file["channels"] = list(signal.channels)
+        file["positions"] = signal.positions.astype(np.float32)
+        file["events"] = events_to_json(signal.events)
+        file["header"] = header
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
+    """The same signal without a store, for tests and for studies made from equations."""
+    signal = make_signal(recording, recipe)
+    content = [one.sha256 for one in read_sources(recording.source)]
+    text = json.dumps([FORMAT, recording.fingerprint(), content, recipe])
+    return replace(signal, identity=hashlib.sha256(text.encode()).hexdigest())

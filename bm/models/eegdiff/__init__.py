@@ -1,0 +1,1 @@
+"""Brain-Diffusion: denoisers of EEG waves and maps, their conditions, and sampling."""

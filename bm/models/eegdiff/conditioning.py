@@ -1,0 +1,100 @@
+"""What a generated sample should be like: class, subject, text; and the condition "nothing"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+#: number of a class or subject that is not known, or dropped for guidance.
+UNKNOWN = -1
+
+
+@dataclass
+class Condition:
+    """Conditions of B items; what is None is unknown for all of them.
+
+    Attributes:
+        labels: (B,) class numbers, `UNKNOWN` where there is none.
+        subjects: (B,) subject numbers, likewise.
+        text: (B, L, D) states of a text encoder.
+        text_mask: (B, L) true at the tokens that count.
+    """
+
+    labels: Tensor | None = None
+    subjects: Tensor | None = None
+    text: Tensor | None = None
+    text_mask: Tensor | None = None
+
+    def rows(self, start: int, stop: int) -> Condition:
+        """The condition of items start..stop."""
+        return self._each(lambda values: values[start:stop])
+
+    def to(self, device: torch.device | str) -> Condition:
+        """The same on another device."""
+        return self._each(lambda values: values.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        values = (self.labels, self.subjects, self.text, self.text_mask)
+        return Condition(*(None if v is None else change(v) for v in values))
+
+
+class Conditioning(nn.Module):
+    """Class and subject as one vector added to the time embedding; the last row of each table is
+    the learned "unknown" (classifier-free guidance, Ho and Salimans 2022).
+
+    Args:
+        n_classes: 0 = no class condition.
+        n_subjects: 0 = no subject condition.
+        width: of the time embedding.
+        text_shape: (L, D) of the text states; None = no text.
+    """
+
+    null_text: Tensor
+
+    def __init__(
+        self,
+        n_classes: int,
+        n_subjects: int,
+        width: int,
+        text_shape: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.width = width
+        sizes = {"labels": n_classes, "subjects": n_subjects}
+        self.tables = nn.ModuleDict()
+        for name, size in sizes.items():
+            if size:
+                table = nn.Embedding(size + 1, width)
+                nn.init.normal_(table.weight, std=0.02)  # small beside the time embedding
+                self.tables[name] = table
+        if text_shape is not None:
+            self.register_buffer("null_text", torch.zeros(text_shape))  # states of an empty text
+
+    def forward(self, condition: Condition, items: int, device: torch.device) -> Tensor | None:
+        """The sum of the embeddings, (B, width); None when the model knows no such condition."""
+        found: Tensor | None = None
+        for name, table in self.tables.items():
+            assert isinstance(table, nn.Embedding)
+            last = table.num_embeddings - 1
+            given = getattr(condition, name)
+            if given is None:
+                given = torch.full((items,), UNKNOWN, device=device)
+            rows = table(torch.where(given == UNKNOWN, last, given))
+            found = rows if found is None else found + rows
+        return found
+
+    def dropped(self, condition: Condition, mask: Tensor) -> Condition:
+        """The condition without anything for the items where `mask` (B,) is true."""
+
+        def unknown(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values.masked_fill(mask, UNKNOWN)
+
+        text, text_mask = condition.text, condition.text_mask
+        if text is not None:
+            text = torch.where(mask[:, None, None], self.null_text.to(text), text)
+        if text_mask is not None:
+            text_mask = text_mask | mask[:, None]
+        return Condition(unknown(condition.labels), unknown(condition.subjects), text, text_mask)

@@ -1,0 +1,199 @@
+"""Denoiser of waves: a U-Net over time with the building blocks of the published map denoiser."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def _norm(width: int, groups: int) -> nn.GroupNorm:
+    return nn.GroupNorm(math.gcd(groups, width), width, eps=1e-5)
+
+
+class TimeEmbedding(nn.Module):
+    """[cos(t w), sin(t w)], w from 1 to 1/10000, through two linear layers (spec eegdiff 3.1)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.pairs = width // 2
+        self.linear_1, self.linear_2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, 4 * width)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(B,) -> (B, 4 * width)."""
+        index = torch.arange(self.pairs, device=t.device, dtype=torch.float32)
+        angle = t.float()[:, None] * torch.exp(-math.log(10000.0) * index / self.pairs)
+        waves = torch.cat([angle.cos(), angle.sin()], 1).to(self.linear_1.weight.dtype)
+        return self.linear_2(functional.silu(self.linear_1(waves)))
+
+
+class Residual(nn.Module):
+    """Norm, SiLU, 3-tap convolution, twice, the time vector in between (spec eegdiff 3.2)."""
+
+    def __init__(self, inner: int, outer: int, vector: int, groups: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = _norm(inner, groups), nn.Conv1d(inner, outer, 3, padding=1)
+        self.time = nn.Linear(vector, outer)
+        self.norm2, self.conv2 = _norm(outer, groups), nn.Conv1d(outer, outer, 3, padding=1)
+        self.dropout = nn.Dropout(dropout)
+        self.shortcut = nn.Conv1d(inner, outer, 1) if inner != outer else nn.Identity()
+
+    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
+        """(B, inner, T), (B, vector) -> (B, outer, T)."""
+        h = self.conv1(functional.silu(self.norm1(x)))
+        h = h + self.time(functional.silu(vector))[..., None]
+        return self.conv2(self.dropout(functional.silu(self.norm2(h)))) + self.shortcut(x)
+
+
+class Attention(nn.Module):
+    """Attention over time to itself, or to text states, added to the input.
+
+    Args:
+        width: of the wave's features.
+        head: size of a head.
+        groups: of the norm.
+        text: size of the text states; None = to itself.
+    """
+
+    def __init__(self, width: int, head: int, groups: int, text: int | None = None) -> None:
+        super().__init__()
+        self.heads = max(1, width // head)
+        self.norm = _norm(width, groups)
+        self.query = nn.Linear(width, width)
+        self.key, self.value = (nn.Linear(text or width, width) for _ in range(2))
+        self.out = nn.Linear(width, width)
+        self.to_text = text is not None
+
+    def forward(self, x: Tensor, text: Tensor | None, mask: Tensor | None) -> Tensor:
+        """(B, width, T), text (B, L, D), mask (B, L) -> (B, width, T)."""
+        own = self.norm(x).transpose(1, 2)
+        source = text if self.to_text else own
+        if source is None:
+            raise ValueError("this network attends to text: Condition.text is missing")
+        q, k, v = (
+            f(s).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for f, s in ((self.query, own), (self.key, source), (self.value, source))
+        )
+        allowed = mask[:, None, None].bool() if self.to_text and mask is not None else None
+        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        return x + self.out(found.transpose(1, 2).flatten(2)).transpose(1, 2)
+
+
+class Level(nn.Module):
+    """Residual blocks of one scale, each followed by its attentions."""
+
+    def __init__(self, blocks: list[Residual], attentions: list[list[Attention]]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.attentions = nn.ModuleList(nn.ModuleList(a) for a in attentions)
+
+    def step(
+        self, index: int, x: Tensor, vector: Tensor, text: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        """One residual block and its attentions."""
+        x = self.blocks[index](x, vector)
+        for attention in self.attentions[index]:  # type: ignore[attr-defined,union-attr]
+            x = attention(x, text, mask)
+        return x
+
+
+class UNet1d(nn.Module):
+    """U-Net over time; waves of any length (upsampling goes to the length of the skip).
+
+    Args:
+        channels: EEG channels.
+        block_out_channels: width of each scale; each but the last halves the length.
+        layers_per_block: residual blocks per scale.
+        attention_levels: lowest scales with attention.
+        head: size of an attention head.
+        groups: of the norms.
+        dropout: in the residual blocks.
+        cross_attention_dim: size of text states; None = no text.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        block_out_channels: tuple[int, ...] = (128, 128, 256, 256, 512),
+        layers_per_block: int = 2,
+        attention_levels: int = 2,
+        head: int = 32,
+        groups: int = 32,
+        dropout: float = 0.0,
+        cross_attention_dim: int | None = None,
+    ) -> None:
+        super().__init__()
+        widths, layers = tuple(block_out_channels), layers_per_block
+        vector = 4 * widths[0]
+        self.layers = layers
+
+        def level(pairs: list[tuple[int, int]], attended: bool) -> Level:
+            blocks = [Residual(a, b, vector, groups, dropout) for a, b in pairs]
+            kinds = [None, cross_attention_dim] if cross_attention_dim else [None]
+            made = [
+                [Attention(b, head, groups, k) for k in kinds] if attended else [] for _, b in pairs
+            ]
+            return Level(blocks, made)
+
+        lowest = [index >= len(widths) - attention_levels for index in range(len(widths))]
+        inner = (widths[0], *widths[:-1])
+        self.time_embedding = TimeEmbedding(widths[0])
+        self.conv_in = nn.Conv1d(channels, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            level([(a, b)] + [(b, b)] * (layers - 1), low)
+            for a, b, low in zip(inner, widths, lowest, strict=True)
+        )
+        self.shrink = nn.ModuleList(nn.Conv1d(w, w, 3, 2, padding=1) for w in widths[:-1])
+        self.mid = level([(widths[-1], widths[-1])] * 2, True)
+        self.up = nn.ModuleList(
+            level(up_pairs(widths, index, layers), lowest[index])
+            for index in reversed(range(len(widths)))
+        )
+        self.grow = nn.ModuleList(nn.Conv1d(w, w, 3, padding=1) for w in reversed(widths[1:]))
+        self.norm_out = _norm(widths[0], groups)
+        self.conv_out = nn.Conv1d(widths[0], channels, 3, padding=1)
+
+    def denoise(
+        self, x: Tensor, t: Tensor, vector: Tensor | None, text: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        """(B, C, T) at steps t (B,), condition vector (B, 4 * width) -> the prediction."""
+        time = self.time_embedding(t)
+        if vector is not None:
+            time = time + vector
+        x = self.conv_in(x)
+        skips = [x]
+        for index, level in enumerate(self.down):
+            for layer in range(self.layers):
+                x = level.step(layer, x, time, text, mask)  # type: ignore[operator]
+                skips.append(x)
+            if index < len(self.shrink):
+                x = self.shrink[index](x)
+                skips.append(x)
+        for layer in range(2):
+            x = self.mid.step(layer, x, time, text, mask)
+        for index, level in enumerate(self.up):
+            for layer in range(self.layers + 1):
+                x = torch.cat([x, skips.pop()], 1)
+                x = level.step(layer, x, time, text, mask)  # type: ignore[operator]
+            if index < len(self.grow):
+                x = self.grow[index](functional.interpolate(x, skips[-1].shape[-1]))
+        return self.conv_out(functional.silu(self.norm_out(x)))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """(B, C, T) at steps t (B,) -> the prediction without any condition."""
+        return self.denoise(x, t, None, None, None)
+
+
+def up_pairs(widths: tuple[int, ...], index: int, layers: int) -> list[tuple[int, int]]:
+    """Input and output widths of the residual blocks on the way up at scale `index`.
+
+    The inputs are those of the way down in reverse: the blocks of the scale, then what came in
+    (the downsampled wave of the scale above, or the first convolution).
+    """
+    width, above = widths[index], widths[max(0, index - 1)]
+    below = widths[min(len(widths) - 1, index + 1)]
+    skips = [width] * layers + [above]
+    before = [below] + [width] * layers
+    return [(a + b, width) for a, b in zip(before, skips, strict=True)]

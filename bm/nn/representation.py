@@ -1,0 +1,294 @@
+"""What a diffusion model of EEG diffuses: waves, STFT or mel maps, with their statistics.
+
+Every representation is a module: `fit` reads training waves once, the statistics are buffers and
+live in the checkpoint, `forward` and `inverse` run on the device of the model (spec eegdiff 2.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .mel import SMALLEST, Mel
+from .stft import STFT, griffin_lim, random_phase
+
+LARGEST_QUANTILE = 2**24  # elements that torch.quantile takes
+
+
+class Representation(nn.Module):
+    """Waves (B, C, T) to images (B, *shape) about -1..1 and back.
+
+    Statistics are NaN until `fit` or the loading of weights sets them.
+
+    Attributes:
+        shape: of one image, channels first.
+        n_times: samples of the waves that `inverse` gives.
+        limit: () largest |value| of a training image: samplers clip there.
+    """
+
+    shape: tuple[int, ...]
+    limit: Tensor
+
+    def __init__(self, n_times: int) -> None:
+        super().__init__()
+        self.n_times = n_times
+        self.register_buffer("limit", torch.tensor(float("nan")))
+
+    def statistic(self, name: str, *shape: int) -> None:
+        """Register a statistic that training will set."""
+        self.register_buffer(name, torch.full(shape, float("nan")))
+
+    @torch.no_grad()
+    def fit(self, waves: Tensor) -> None:
+        """Set the statistics from training waves (N, C, T); a few hundred windows do."""
+        self.measure(waves)
+        self.limit.copy_(self(waves).abs().amax())
+
+    def measure(self, waves: Tensor) -> None:
+        """Set the statistics of the kind."""
+        raise NotImplementedError
+
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """(B, *shape) -> (B, C, n_times); `seeds`, one per item, draw unknown phases."""
+        raise NotImplementedError
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """(K, N) -> (K,): quantile of each row, of evenly spaced values where there are too many."""
+    stride = -(-values.shape[1] // LARGEST_QUANTILE)
+    return torch.stack([torch.quantile(row[::stride], share) for row in values])
+
+
+def _rows(values: Tensor) -> Tensor:
+    """(N, C, ...) -> (C, all)."""
+    return values.transpose(0, 1).reshape(values.shape[1], -1)
+
+
+class WaveImage(Representation):
+    """The waves themselves, z-scored per channel, cropped to a whole number of `multiple`.
+
+    Args:
+        n_channels: C.
+        n_times: samples per window.
+        multiple: of the length; 1 = no cropping.
+    """
+
+    mean: Tensor
+    sd: Tensor
+
+    def __init__(self, n_channels: int, n_times: int, multiple: int = 64) -> None:
+        if n_times < multiple:
+            raise ValueError(f"windows of {n_times} samples; at least {multiple} are needed")
+        super().__init__(n_times // multiple * multiple)
+        self.shape = (n_channels, self.n_times)
+        self.statistic("mean", n_channels, 1)
+        self.statistic("sd", n_channels, 1)
+
+    def measure(self, waves: Tensor) -> None:
+        """Mean and standard deviation of each channel."""
+        rows = _rows(waves)
+        self.mean.copy_(rows.mean(1, keepdim=True))
+        self.sd.copy_(rows.std(1, keepdim=True).clamp_min(SMALLEST))
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, n_times)."""
+        return (waves[..., : self.n_times] - self.mean) / self.sd
+
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """(B, C, n_times) -> the same in the unit of the data."""
+        return image * self.sd + self.mean
+
+
+class _Map(Representation):
+    """Shared by maps: waves padded to whole frames, bins padded to a multiple."""
+
+    def __init__(self, n_times: int, stft: STFT, bins: int, multiple: int) -> None:
+        super().__init__(n_times)
+        self.stft, self.bins = stft, bins
+        frames = stft.frames(n_times)
+        self.frames = -(-frames // multiple) * multiple
+        self.width = -(-bins // multiple) * multiple
+        self.padded = max(n_times, stft.samples(self.frames))
+
+    def spectrum(self, waves: Tensor) -> Tensor:
+        """(B, C, T) -> complex (B, C, frames, F), zeros after the end of the wave."""
+        return self.stft(self.pad(waves))
+
+    def pad(self, waves: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, padded)."""
+        return functional.pad(waves, (0, self.padded - waves.shape[-1]))
+
+    def widen(self, image: Tensor, value: float) -> Tensor:
+        """(B, K, frames, bins) -> (B, K, frames, width), `value` in the bins that no map has."""
+        return functional.pad(image, (0, self.width - self.bins), value=value)
+
+
+class StftComplexImage(_Map):
+    """Real and imaginary part of the STFT: 2 C channels, lossless.
+
+    Args:
+        n_channels: C.
+        n_times: samples per window.
+        nperseg, noverlap: window and overlap in samples (scipy's names).
+        per_bin: one scale per channel and bin instead of one per channel: with a 1/f spectrum
+            the upper bins are else far below the noise that the network learns to remove.
+        multiple: frames and bins are padded to a multiple of it.
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_times: int,
+        nperseg: int = 127,
+        noverlap: int = 93,
+        per_bin: bool = False,
+        multiple: int = 32,
+    ) -> None:
+        stft = STFT(nperseg, nperseg - noverlap)
+        super().__init__(n_times, stft, stft.bins, multiple)
+        self.shape = (2 * n_channels, self.frames, self.width)
+        self.per_bin = per_bin
+        self.statistic("scale", n_channels, 1, self.bins if per_bin else 1)
+
+    def measure(self, waves: Tensor) -> None:
+        """99.5 percentile of the magnitude per channel (and bin)."""
+        own = self.stft(waves).abs()
+        if self.per_bin:
+            found = torch.stack([_quantile(_rows(b), 0.995) for b in own.unbind(-1)], -1)
+        else:
+            found = _quantile(_rows(own), 0.995)[:, None]
+        self.scale.copy_(found[:, None].clamp_min(SMALLEST))
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """(B, C, T) -> (B, 2 C, frames, width): C real parts, then C imaginary parts."""
+        spectrum = self.spectrum(waves) / self.scale
+        return self.widen(torch.cat([spectrum.real, spectrum.imag], 1), 0.0)
+
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """(B, 2 C, frames, width) -> (B, C, n_times), exact."""
+        real, imaginary = image[..., : self.bins].float().chunk(2, 1)
+        spectrum = torch.complex(real, imaginary) * self.scale
+        return self.stft.inverse(spectrum)[..., : self.n_times]
+
+
+class StftMagnitudeImage(_Map):
+    """STFT magnitude in dB, -1..1 between two percentiles; the inverse invents a phase.
+
+    Args:
+        n_channels: C.
+        n_times: samples per window.
+        nperseg, noverlap: window and overlap in samples (scipy's names).
+        iterations: of Griffin-Lim.
+        multiple: frames and bins are padded to a multiple of it.
+    """
+
+    epsilon: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_times: int,
+        nperseg: int = 127,
+        noverlap: int = 93,
+        iterations: int = 32,
+        multiple: int = 32,
+    ) -> None:
+        stft = STFT(nperseg, nperseg - noverlap)
+        super().__init__(n_times, stft, stft.bins, multiple)
+        self.shape = (n_channels, self.frames, self.width)
+        self.iterations = iterations
+        for name in ("epsilon", "low", "high"):
+            self.statistic(name, n_channels, 1, 1)
+
+    def measure(self, waves: Tensor) -> None:
+        """A thousandth of the median magnitude; 0.5 and 99.5 percentiles of the dB values."""
+        magnitude = self.stft(waves).abs()
+        median = _quantile(_rows(magnitude), 0.5)[:, None, None]
+        self.epsilon.copy_((1e-3 * median).clamp_min(SMALLEST))
+        decibel = _rows(20 * torch.log10(magnitude + self.epsilon))
+        self.low.copy_(_quantile(decibel, 0.005)[:, None, None])
+        self.high.copy_(_quantile(decibel, 0.995)[:, None, None])
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, frames, width) in -1..1."""
+        decibel = 20 * torch.log10(self.spectrum(waves).abs() + self.epsilon)
+        span = (self.high - self.low).clamp_min(1e-3)
+        return self.widen((2 * (decibel - self.low) / span - 1).clamp(-1, 1), -1.0)
+
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """(B, C, frames, width) -> (B, C, n_times) of about this magnitude."""
+        image = image[..., : self.bins].float().clamp(-1, 1)
+        decibel = (image + 1) / 2 * (self.high - self.low) + self.low
+        magnitude = (10 ** (decibel / 20) - self.epsilon).clamp_min(0)
+        phase = random_phase(magnitude, seeds)
+        return griffin_lim(self.stft, magnitude, phase, self.iterations)[..., : self.n_times]
+
+
+class MelImage(_Map):
+    """Mel attenuation, 1 at the loudest value of a channel, -1 at `top_db` below it.
+
+    The loudest power is lost in the image; the inverse takes the training median of each channel.
+
+    Args:
+        n_channels: C.
+        n_times: samples per window.
+        rate_hz: sampling rate.
+        n_fft, hop, n_mels, top_db: see `Mel`.
+        iterations: of Griffin-Lim.
+        multiple: frames and bins are padded to a multiple of it.
+    """
+
+    log_loudest: Tensor
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_times: int,
+        rate_hz: float,
+        n_fft: int = 100,
+        hop: int = 25,
+        n_mels: int = 64,
+        top_db: float = 80,
+        iterations: int = 32,
+        multiple: int = 32,
+    ) -> None:
+        mel = Mel(rate_hz, n_fft, hop, n_mels, top_db)
+        super().__init__(n_times, mel.stft, n_mels, multiple)
+        self.mel, self.iterations = mel, iterations
+        self.shape = (n_channels, self.frames, self.width)
+        self.statistic("log_loudest", n_channels)
+
+    def measure(self, waves: Tensor) -> None:
+        """Median over windows of log10 of the loudest mel power of each channel."""
+        loudest = self.mel.loudest(self.mel.power(self.pad(waves)))
+        self.log_loudest.copy_(loudest.clamp_min(SMALLEST).log10().median(0).values)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, frames, width) in -1..1."""
+        attenuation = self.mel.attenuation(self.mel.power(self.pad(waves)))
+        return self.widen(1 - 2 * attenuation / self.mel.top_db, -1.0)
+
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """(B, C, frames, width) -> (B, C, n_times) of about this spectrum."""
+        image = image[..., : self.bins].float().clamp(-1, 1)
+        loudest = (10**self.log_loudest).expand(image.shape[:2])
+        power = self.mel.restored((1 - image) * self.mel.top_db / 2, loudest)
+        magnitude = self.mel.magnitude(power)
+        phase = random_phase(magnitude, seeds)
+        return griffin_lim(self.stft, magnitude, phase, self.iterations)[..., : self.n_times]
+
+
+#: name -> class; all take n_channels and n_times, `mel` the rate too.
+REPRESENTATIONS: dict[str, type[Representation]] = {
+    "wave": WaveImage,
+    "stft_complex": StftComplexImage,
+    "stft_magnitude": StftMagnitudeImage,
+    "mel": MelImage,
+}

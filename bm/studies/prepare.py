@@ -1,0 +1,170 @@
+"""Preparing the recordings of some studies: in parallel, resumable, with a summary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ..data.store import Store, read_header
+from ..errors import RecordingError, UserError
+
+REPORT_S = 5.0  # seconds between two lines of progress
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to find its recordings again.
+
+    Attributes:
+        entries: `dset.studies`, plain.
+        paths: `paths`, absolute.
+        recipe: how recordings are preprocessed.
+        verify: hash source files again.
+    """
+
+    entries: list[dict[str, Any]]
+    paths: dict[str, Path]
+    recipe: dict[str, Any]
+    verify: bool = False
+
+
+@dataclass
+class Summary:
+    """What is in the store after a preparation."""
+
+    recordings: int = 0
+    built: int = 0
+    hours: float = 0.0
+    bytes: int = 0
+    channels: set[int] = field(default_factory=set)
+    rates: set[float] = field(default_factory=set)
+    bad: list[RecordingError] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, path: Path, header: dict[str, Any] | None) -> None:
+        """Count a stored recording."""
+        if header is None:
+            raise RuntimeError(f"{path} vanished while it was prepared")
+        self.recordings += 1
+        self.hours += header["samples"] / header["rate_hz"] / 3600
+        self.bytes += path.stat().st_size
+        self.channels.add(len(header["channels"]))
+        self.rates.add(header["rate_hz"])
+
+    def __str__(self) -> str:
+        low, high = min(self.channels, default=0), max(self.channels, default=0)
+        channels = str(low) if low == high else f"{low}-{high}"
+        rates = ", ".join(f"{rate:g}" for rate in sorted(self.rates))
+        lines = [
+            f"recordings  {self.recordings} ({self.built} built now, in {self.seconds:.1f} s)",
+            f"hours       {self.hours:.2f}",
+            f"channels    {channels}",
+            f"rates       {rates} Hz",
+            f"size        {self.bytes / 1e9:.2f} GB",
+            f"skipped     {len(self.bad)}",
+        ]
+        return "\n".join(lines + [f"  {error}" for error in self.bad])
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(job: Job) -> None:
+    import torch
+
+    from . import recordings_of
+
+    torch.set_num_threads(1)
+    recordings, _ = recordings_of(job.entries, job.paths)
+    _worker.update(recordings=recordings, store=Store(job.paths["cache"], job.verify), job=job)
+
+
+def _prepare_one(index: int) -> tuple[int, tuple[str, str, str] | None]:
+    try:
+        _worker["store"].get(_worker["recordings"][index], _worker["job"].recipe)
+    except RecordingError as error:
+        return index, (error.path, error.reason, error.remedy)
+    return index, None
+
+
+def prepare(
+    job: Job, jobs: int = 1, say: Callable[[str], None] = print, strict: bool = False
+) -> Summary:
+    """Build what is missing in the store.
+
+    Args:
+        job: studies, paths and recipe.
+        jobs: processes.
+        say: takes lines of progress.
+        strict: stop at the first bad recording.
+
+    Raises:
+        RecordingError: a bad recording, when `strict`.
+        UserError: no recording, or a cache that cannot be written.
+    """
+    from . import recordings_of
+
+    begun, summary = time.perf_counter(), Summary()
+    recordings, _ = recordings_of(job.entries, job.paths)
+    if not recordings:
+        raise UserError("the studies have no recording; see dset.studies and paths.studies")
+    store = Store(job.paths["cache"], job.verify)
+    missing = []
+    for index, recording in enumerate(recordings):
+        path = store.path(recording, job.recipe)
+        try:
+            header = store.fresh(recording, path)
+            if header is None:
+                missing.append(index)
+            else:
+                summary.add(path, header)
+        except RecordingError as error:
+            _note(summary, error, strict)
+    for index, problem in _results(job, missing, jobs):
+        if problem is None:
+            summary.built += 1
+            path = store.path(recordings[index], job.recipe)
+            summary.add(path, read_header(path))
+        else:
+            _note(summary, RecordingError(*problem), strict)
+        _report(summary, len(missing), begun, say)
+    summary.seconds = time.perf_counter() - begun
+    return summary
+
+
+def _note(summary: Summary, error: RecordingError, strict: bool) -> None:
+    if strict:
+        raise error
+    summary.bad.append(error)
+
+
+def _results(job: Job, missing: Sequence[int], jobs: int) -> Iterator[tuple[int, Any]]:
+    """Outcomes as they come; in this process when one is enough."""
+    if jobs <= 1 or len(missing) <= 1:
+        _start_worker(job) if missing else None
+        yield from map(_prepare_one, missing)
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(missing)), context, _start_worker, (job,)) as pool:
+        waiting = {pool.submit(_prepare_one, index) for index in missing}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:  # Ctrl-C, a full disk: what is built stays, the rest is not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _report(summary: Summary, total: int, begun: float, say: Callable[[str], None]) -> None:
+    done = summary.built + len(summary.bad)
+    seconds = time.perf_counter() - begun
+    due = seconds // REPORT_S > (seconds - seconds / max(1, done)) // REPORT_S
+    if due or done == total:
+        say(f"prepare | {done}/{total} | {done / max(1e-9, seconds):.1f} recordings/s")

@@ -1,0 +1,87 @@
+"""`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [verify=true] [key=value]`.
+
+Preprocesses the recordings of a configuration into the cache, in N processes. What is there is
+kept (`verify=true` hashes the source files again), so an interrupted preparation goes on when it
+is called again. Other `key=value` words change the configuration, as in `dora run`. Bad
+recordings are listed at the end; `strict=true` stops at the first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bm.errors import UserError
+
+from ._arguments import main_of, parse
+
+OWN = ("study", "jobs", "verify", "strict")
+
+
+def command(
+    study: str | None = None, jobs: int = 1, verify: bool = False, strict: bool = False
+) -> int:
+    """Prepare what the words of the command line describe."""
+    return run(study, jobs, verify, strict, [])
+
+
+def run(study: str | None, jobs: int, verify: bool, strict: bool, overrides: Sequence[str]) -> int:
+    """Prepare, print a summary; exit code 1 when a recording was skipped."""
+    from bm.data.dataset import report_skipped
+    from bm.data.store import recipe_of
+    from bm.solvers.windows import absolute_paths
+    from bm.studies import STUDIES
+    from bm.studies.prepare import Job, prepare
+    from bm.train import main
+    from bm.xp.resolve import to_plain
+
+    words = list(overrides)
+    if study is not None:
+        STUDIES.get(study)
+        known = main.resolver.options("dset")
+        words += [f"dset={study}"] if study in known else [f"dset.studies=[{{study: {study}}}]"]
+    elif not words:
+        raise UserError("which recordings? use study=eegmat, dset=NAME or solver=FAMILY/RECIPE")
+    config = main.resolve(words).cfg
+    dset = {**to_plain(config.dset), **_own_recipe(words, Path(main.config_path))}
+    paths = absolute_paths(config.paths)
+    job = Job(dset["studies"], paths, recipe_of(dset), verify)
+    summary = prepare(job, jobs, strict=strict or bool(dset["strict"]))
+    report_skipped(summary.bad, Path(paths["cache"]) / "signals")
+    print(summary)
+    return 1 if summary.bad else 0
+
+
+def _own_recipe(words: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Without `solver=` the recipe is the data set's own, not that of the default solver."""
+    from omegaconf import OmegaConf
+
+    from bm.xp.resolve import to_plain
+
+    given = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+    if "solver" in given or "dset" not in given:
+        return {}
+    own = to_plain(OmegaConf.load(folder / "dset" / f"{given['dset']}.yaml"))
+    keys = [k for k in ("preprocess", "rate_hz") if f"dset.{k}" not in given]
+    return {key: own.get(key) for key in keys}
+
+
+def _words() -> tuple[list[str], list[str]]:
+    own = [w for w in sys.argv[1:] if "=" not in w or w.partition("=")[0] in OWN]
+    return own, [w for w in sys.argv[1:] if w not in own]
+
+
+if __name__ == "__main__":
+    mine, others = _words()
+
+    def with_overrides(
+        study: str | None = None, jobs: int = 1, verify: bool = False, strict: bool = False
+    ) -> int:
+        """As `command`, with changes of the configuration."""
+        return run(study, jobs, verify, strict, others)
+
+    with_overrides.__module__ = "__main__"
+    parse(with_overrides, []) if not mine else None
+    sys.exit(main_of(with_overrides, mine))
