@@ -254,7 +254,7 @@ class BciIv2a(Study):
         labels = next((p for p in truth if p.exists() and p != path), None)
         beside = (labels,) if labels is not None else ()
         reading = Reading(montage="standard_1005")
-        recording = ImageryRecording(identity, path, reading, beside, self.cache)
+        recording = ImageryRecording(identity, path, reading, beside)
         recording.labels, recording.drop_artefacts = labels, self.drop_artefacts
         return recording
 

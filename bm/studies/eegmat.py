@@ -95,9 +95,7 @@ class EegMat(Study):
         if subject not in people:
             raise RecordingError(path.parent / INFO, f"no line for {subject}", "add it")
         identity = RecordingId(self.name, subject, "0", number)
-        recording = ArithmeticRecording(
-            identity, path, READING, (path.parent / INFO,), cache=self.cache
-        )
+        recording = ArithmeticRecording(identity, path, READING, (path.parent / INFO,))
         recording.person = people[subject]
         return recording
 

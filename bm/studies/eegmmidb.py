@@ -119,9 +119,7 @@ class EegMmidb(Study):
             if self.subjects is not None and int(match[1][1:]) not in self.subjects:
                 continue
             identity = RecordingId(self.name, match[1], "0", match[2])
-            recording = MovementRecording(
-                identity, path, Reading(montage="standard_1005"), cache=self.cache
-            )
+            recording = MovementRecording(identity, path, Reading(montage="standard_1005"))
             recording.rest = self.rest
             found.append(recording)
         if not found:

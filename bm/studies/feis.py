@@ -6,8 +6,9 @@ import io
 import zipfile
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -71,39 +72,37 @@ class PhonemeRecording(FileRecording):
             raise RecordingError(self.path, f"no column {missing[0]!r}", FETCH)
         return found
 
-    def epochs(self) -> pd.DataFrame:
-        """First row, number of samples and label of each epoch.
+    def open(self) -> mne.io.BaseRaw:
+        """The epochs as one signal in V, each annotated with its word.
 
         Raises:
             RecordingError: an epoch with two labels or an unknown one, or of less than a second.
         """
-        import pandas as pd
-
-        return pd.DataFrame(_epochs(self.table(), self.path))
-
-    def open(self) -> mne.io.BaseRaw:
-        """The epochs as one signal in V."""
         import mne
 
         table = self.table()
         data = table[list(CHANNELS)].to_numpy(float).T * 1e-6
-        starts = [epoch["row"] for epoch in _epochs(table, self.path)]
-        for start, stop in zip(starts, [*starts[1:], data.shape[1]], strict=True):
-            data[:, start:stop] -= data[:, start:stop].mean(1, keepdims=True)
-        raw = mne.io.RawArray(
-            data, mne.create_info(list(CHANNELS), RATE_HZ, "eeg"), verbose="error"
-        )
-        onsets = np.array(starts[1:]) / RATE_HZ
-        return raw.set_annotations(mne.Annotations(onsets, 0.0, "EDGE boundary"))
+        found = epochs_of(table, self.path)
+        starts = [epoch.start for epoch in found]
+        lengths = [epoch.samples / RATE_HZ for epoch in found]
+        for epoch in found:
+            part = data[:, epoch.start : epoch.start + epoch.samples]
+            part -= part.mean(1, keepdims=True)
+        info = mne.create_info(list(CHANNELS), RATE_HZ, "eeg")
+        raw = mne.io.RawArray(data, info, verbose="error")
+        onsets = np.array(starts) / RATE_HZ
+        words = mne.Annotations(onsets, lengths, [epoch.label for epoch in found])
+        return raw.set_annotations(words + mne.Annotations(onsets[1:], 0.0, "EDGE boundary"))
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
         """Columns label and phoneme (the word), epoch, audio (`NN.zip/<word>.wav`)."""
-        rows = []
-        for number, epoch in enumerate(self.epochs().to_dict("records")):
-            word = epoch["label"]
-            row = {"kind": "phoneme", "start_s": epoch["row"] / RATE_HZ}
-            row |= {"duration_s": epoch["samples"] / RATE_HZ, "label": word, "phoneme": word}
-            rows.append({**row, "epoch": number, "audio": f"{self.voice.name}/{word}.wav"})
+        notes = raw.annotations
+        rows: list[dict] = []
+        for onset, length, word in zip(notes.onset, notes.duration, notes.description, strict=True):
+            if word in PHONEMES:
+                row = {"kind": "phoneme", "start_s": float(onset), "duration_s": float(length)}
+                row |= {"label": str(word), "phoneme": str(word), "epoch": len(rows)}
+                rows.append({**row, "audio": f"{self.voice.name}/{word}.wav"})
         return frame(rows)
 
     def audio(self, phoneme: str) -> np.ndarray:
@@ -132,19 +131,27 @@ class PhonemeRecording(FileRecording):
         return np.asarray(samples)
 
 
-def _epochs(table: pd.DataFrame, path: Path) -> list[dict]:
-    numbers = table["Epoch"].to_numpy()
-    firsts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist()]
+class Epoch(NamedTuple):
+    """First row and number of samples of a second of the table, and its word."""
+
+    start: int
+    samples: int
+    label: str
+
+
+def epochs_of(table: pd.DataFrame, path: Path) -> list[Epoch]:
+    """The epochs of a table, in their order; see `PhonemeRecording.open` for errors."""
+    firsts = [0, *(np.flatnonzero(np.diff(table["Epoch"].to_numpy())) + 1).tolist(), len(table)]
     labels = table["Label"].astype(str).to_numpy()
     found = []
-    for first, last in zip(firsts, [*firsts[1:], len(table)], strict=True):
+    for first, last in pairwise(firsts):
         words = set(labels[first:last])
         if len(words) != 1 or not words <= set(PHONEMES):
             raise RecordingError(path, f"epoch at row {first} is labelled {sorted(words)}", FETCH)
         if last - first < RATE_HZ:
             reason = f"truncated: epoch at row {first} has {last - first} of {RATE_HZ} samples"
             raise RecordingError(path, reason, FETCH)
-        found.append({"row": first, "samples": last - first, "label": words.pop()})
+        found.append(Epoch(first, last - first, words.pop()))
     return found
 
 
@@ -191,7 +198,7 @@ class Feis(Study):
             voice = VOICE.get(person, person)
             identity = RecordingId(self.name, person, "0", self.stage, group=f"voice{voice}")
             reading = Reading(montage="standard_1005")
-            recording = PhonemeRecording(identity, path, reading, cache=self.cache)
+            recording = PhonemeRecording(identity, path, reading)
             recording.voice = folder / "wav" / f"{voice}.zip"
             found.append(recording)
         if not found:

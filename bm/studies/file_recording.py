@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
 from abc import abstractmethod
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.recording import Recording, RecordingId
-from ..errors import RecordingError
 from . import montage
 from .event_table import check_events
 from .preflight import mark, preflight
@@ -33,7 +28,6 @@ class FileRecording(Recording):
         path: the file.
         reading: how it is read.
         beside: further files that decide what is read (tables, other halves of the format).
-        cache: folder that remembers checksums of files; None = only this process does.
     """
 
     def __init__(
@@ -42,10 +36,9 @@ class FileRecording(Recording):
         path: Path,
         reading: Reading,
         beside: tuple[Path, ...] = (),
-        cache: Path | None = None,
     ) -> None:
-        self.id, self.path, self.reading, self.cache = identity, path, reading, cache
-        self.source = tuple(str(p) for p in (path, *beside))
+        self.id, self.path, self.reading = identity, path, reading
+        self.source = tuple(name for p in (path, *beside) for name in files_of(p))
 
     def open(self) -> mne.io.BaseRaw:
         """The whole file as MNE sees it."""
@@ -90,43 +83,12 @@ class FileRecording(Recording):
         return {}
 
     def fingerprint(self) -> str:
-        """Checksums of all files, how they are read, and who it is: the same on every machine."""
-        missing = [name for name in self.source if not Path(name).exists()]
-        if missing:
-            raise RecordingError(missing[0], "no such file", "check the path")
-        sums = [[Path(n).name, file_checksum(Path(n), self.cache)] for n in self.source]
-        return json.dumps([vars(self.id), sums, vars(self.reading), self.options()], default=list)
+        """How the files are read and who it is; their content is the store's concern."""
+        return json.dumps([vars(self.id), vars(self.reading), self.options()], default=list)
 
 
-def file_checksum(path: Path, cache: Path | None) -> str:
-    """SHA-256 of a file, computed again only when its size or time changed."""
-    if path.is_dir():
-        parts = [file_checksum(p, cache) for p in sorted(path.rglob("*")) if p.is_file()]
-        return hashlib.sha256("".join(parts).encode()).hexdigest()
-    found = path.stat()
-    return _checksum(path.resolve(), found.st_size, found.st_mtime_ns, cache)
-
-
-@lru_cache(maxsize=100_000)
-def _checksum(path: Path, size: int, time_ns: int, cache: Path | None) -> str:
-    note = None
-    if cache is not None:
-        key = hashlib.sha256(str(path).encode()).hexdigest()[:24]
-        note = cache / "checksums" / f"{key}.json"
-        try:
-            known = json.loads(note.read_text())
-            if known[:2] == [size, time_ns]:
-                return str(known[2])
-        except (OSError, ValueError, TypeError, IndexError):
-            pass  # absent or torn: computed again
-    state = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            state.update(block)
-    digest = state.hexdigest()
-    if note is not None:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False) as new:
-            json.dump([size, time_ns, digest], new)
-        os.replace(new.name, note)
-    return digest
+def files_of(path: Path) -> tuple[str, ...]:
+    """A file, or all files of a recording that is a folder (CTF `.ds`, EGI `.mff`)."""
+    if not path.is_dir():
+        return (str(path),)
+    return tuple(str(p) for p in sorted(path.rglob("*")) if p.is_file())

@@ -328,9 +328,7 @@ class Folder(Study):
             self.label, ids["subject"], ids["session"], ids["run"], self._kind(path), ids["group"]
         )
         halves = other_halves(path)
-        recording = UserRecording(
-            identity, path, self.reading, (*halves, *beside.paths()), self.cache
-        )
+        recording = UserRecording(identity, path, self.reading, (*halves, *beside.paths()))
         recording.rules, recording.sidecars, recording.extra = self.rules, beside, extra
         return recording
 

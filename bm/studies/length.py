@@ -166,10 +166,10 @@ def _check_markers(data: Path, markers: Path, samples: int) -> None:
         return
     for line in markers.read_text("latin-1").splitlines():
         parts = line.split(",")
-        if line.startswith("Mk") and len(parts) > 2 and parts[2].isdigit():
-            if int(parts[2]) > samples:
-                reason = f"truncated: {samples} samples, but a marker at sample {parts[2]}"
-                raise RecordingError(data, reason, FETCH)
+        marker = line.startswith("Mk") and len(parts) > 2 and parts[2].isdigit()
+        if marker and int(parts[2]) > samples:
+            reason = f"truncated: {samples} samples, but a marker at sample {parts[2]}"
+            raise RecordingError(data, reason, FETCH)
 
 
 CHECKS = {

@@ -66,7 +66,8 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     changed = {name: t for name, t in found.items() if t != types[name]}
     if changed:
         raw.set_channel_types(changed, on_unit_change="ignore", verbose="error")
-    aside = [name for name, t in changed.items() if t not in TYPES_OF[kind]]
+    guessed = [name for name in changed if matches(name, reading.types) is None]
+    aside = [name for name in guessed if changed[name] not in TYPES_OF[kind]]
     if aside:
         logger.info("not taken as %s by their names: %s", kind, ", ".join(aside))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bm.data.store import Store
 from bm.errors import UserError
 from bm.studies import build_study
 
@@ -59,10 +60,12 @@ def test_signal_has_64_placed_channels_in_volts(tmp_path: Path) -> None:
     assert 1e-6 < np.median(raw.get_data().std(1)) < 1e-3
 
 
-def test_fingerprint_needs_no_second_read(tmp_path: Path) -> None:
-    first = study(tmp_path).recordings()[0].fingerprint()
-    assert len(list((tmp_path / "checksums").iterdir())) == 1
-    assert study(tmp_path).recordings()[0].fingerprint() == first
+def test_the_store_keeps_a_run_once(tmp_path: Path) -> None:
+    store, recipe = Store(tmp_path), {"preprocess": [], "rate_hz": 80.0}
+    first = store.get(study(tmp_path).recordings()[0], recipe)
+    again = study(tmp_path).recordings()[0]
+    assert store.fresh(again, store.path(again, recipe)) is not None
+    assert first.samples == 10000 and len(first.events) == 15 and first.unit == "uV"
 
 
 @pytest.mark.parametrize(

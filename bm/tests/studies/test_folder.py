@@ -72,7 +72,6 @@ def test_every_format_gives_its_data_channels_in_si_units(case: tuple, tmp_path:
     assert (1e-14 < middle < 1e-11) if kind == "meg" else (1e-6 < middle < 5e-4)
     table = recording.events()
     assert (table["kind"] == "trial").sum() == events and (table["kind"] == "block").sum() == 1
-    assert recording.fingerprint() == recording.fingerprint()
 
 
 @pytest.mark.shared
@@ -179,9 +178,7 @@ def test_sidecars_rule_types_bads_and_places(bids_folder: Path, tmp_path: Path) 
     places = {c["ch_name"]: c["loc"][:3] for c in raw.info["chs"]}
     np.testing.assert_allclose(places["Cz"], [0, 0, 0.085])
     assert np.isnan(places["FC3"]).all() and np.isnan(places["Oz"]).all()
-    before = recording.fingerprint()
-    channels.write_text("\n".join(lines).replace("bad", "good"))
-    assert study(bids_folder, tmp_path).recordings()[0].fingerprint() != before
+    assert {str(channels), str(electrodes)} <= set(recording.source)
     description = Path(f"{stem}_eeg.json")
     description.write_text(description.read_text().replace("160", "200"))
     with pytest.raises(RecordingError, match="200 Hz, but the recording has 160 Hz"):
