@@ -28,6 +28,7 @@ class Header:
         records: number of data records; -1 when the writer did not know.
         start: bytes before the first data record.
         record_bytes: bytes of a data record.
+        variant: EDF+C, EDF+D (with gaps between records), BDF+C, ...; empty for others.
     """
 
     names: tuple[str, ...]
@@ -36,6 +37,7 @@ class Header:
     records: int
     start: int
     record_bytes: int
+    variant: str = ""
 
     def rates(self) -> list[tuple[str, float]]:
         """Name and rate in Hz of every channel that is not text or trigger."""
@@ -73,6 +75,7 @@ def read_header(path: Path) -> Header:
         int(_number(path, fixed[236:244], "number of records")),
         int(_number(path, fixed[184:192], "header length")),
         MAGIC[fixed[:8]] * sum(samples),
+        _text(fixed[192:236]),
     )
 
 

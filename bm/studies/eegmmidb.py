@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.recording import RecordingId
-from ..errors import UserError
+from ..errors import RecordingError, UserError
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
@@ -62,7 +62,9 @@ class MovementRecording(FileRecording):
                 row = {"kind": "trial", "start_s": float(onset), "duration_s": float(duration)}
                 row |= {"label": CLASSES.index(name), "class": name, "imagined": run in IMAGINED}
                 rows.append(row)
-        return frame(rows, ("label", "class", "imagined"))
+        if not rows:
+            raise RecordingError(self.path, "no annotation T1 or T2", "fetch the file again")
+        return frame(rows)
 
 
 @STUDIES.register("eegmmidb")
@@ -73,6 +75,8 @@ class EegMmidb(Study):
     (https://physionet.org/content/eegmmidb/1.0.0/). Trials are events of kind `trial` with the
     classes left, right, both_fists, both_feet (0 to 3), of about 4.1 s. People 88, 92 and 100 were
     recorded at 128 Hz with other trial lengths: leave them out by `subjects`, or resample.
+    Left and right share their runs, fists and feet theirs: with trials of a run in train and test,
+    what differs between runs helps to tell the pairs apart. `split.key=recording` keeps it out.
 
     Args:
         movement: imagined, executed or both.

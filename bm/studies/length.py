@@ -37,6 +37,9 @@ def _check_edf(path: Path) -> None:
     header = edf.read_header(path)
     if header.records < 0 or header.record_bytes == 0:
         raise RecordingError(path, "the header gives no length: recording was cut off", FETCH)
+    if header.variant[3:5] == "+D":
+        reason = f"{header.variant}: its records have gaps, which MNE closes without a word"
+        raise RecordingError(path, reason, "export each stretch as a file of its own")
     promised = header.start + header.records * header.record_bytes
     if path.suffix.lower() == ".gdf":
         _at_least(path, promised)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from bm.data.store import Store
-from bm.errors import UserError
+from bm.errors import RecordingError, UserError
 from bm.studies import build_study
 
 from .files import DATA, needs
@@ -66,6 +67,16 @@ def test_the_store_keeps_a_run_once(tmp_path: Path) -> None:
     again = study(tmp_path).recordings()[0]
     assert store.fresh(again, store.path(again, recipe)) is not None
     assert first.samples == 10000 and len(first.events) == 15 and first.unit == "uV"
+
+
+def test_a_run_without_its_annotations_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "eegmmidb" / "S001"
+    folder.mkdir(parents=True)
+    # Run 1 has no task: under the name of run 4 its one annotation is T0.
+    shutil.copyfile(DATA / "eegmmidb" / "S001" / "S001R01.edf", folder / "S001R04.edf")
+    paths = {"studies": tmp_path, "cache": tmp_path}
+    with pytest.raises(RecordingError, match="no annotation T1 or T2"):
+        build_study({"study": "eegmmidb"}, paths).recordings()[0].events()
 
 
 @pytest.mark.parametrize(
