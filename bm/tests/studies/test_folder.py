@@ -205,7 +205,7 @@ def test_two_formats_a_table_and_participants_make_a_dataset(tmp_path: Path) -> 
     assert [(r.id.subject, r.id.run, r.id.group) for r in found] == [
         *(("anna", "day1.edf", "A"), ("ben", "S001R04_twofile.set", "B")),
     ]
-    dset = {
+    dset: dict = {
         "segment": {"kind": "trial", "offset_s": 0, "duration_s": 1.0, "stride_s": None}
         | {"label": "label"},
         "split": {"key": "trial", "seed": 0, "ratios": {"train": 1.0}, "fixed": {}},
