@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,34 @@ KEYS: dict[str, tuple[str, ...]] = {
     "subject": ("study", "subject"),
     "group": ("study", "group"),
     "sentence": ("study", "sequence_uid"),
+    "block_uid": ("block_uid",),
 }
+#: Ways to draw the split of a key, and the order of the splits along [0, 1) in each.
+ORDERS = {"hash": SPLITS, "published": ("test", "valid", "train")}
+#: Seed of the published split of blocks (clip spec 2.3).
+BLOCK_SEED = 12
 
 
 def uniform_hash(text: str) -> float:
     """A number in [0, 1) that depends on the text alone, the same on every machine."""
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def block_score(uid: str, seed: int = BLOCK_SEED) -> float:
+    """Published score in [0, 1) of a block: first draw of a Mersenne twister (clip spec 2.3)."""
+    number = int(hashlib.sha256(uid.encode()).hexdigest(), 16)
+    return random.Random(number + seed).random()
+
+
+def split_of_score(score: float, ratios: Mapping[str, float], order: Sequence[str]) -> str:
+    """The first split of `order` whose cumulative ratio exceeds the score, else the last."""
+    edge = 0.0
+    for name in order[:-1]:
+        edge += float(ratios.get(name, 0.0))
+        if score < edge:
+            return name
+    return order[-1]
 
 
 def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import torch
+
+from bm.data import blocks, split
+from bm.data.batch_scaler import BatchScaler, FeatureKind, kept_windows
 from bm.metrics.retrieval import topk_accuracy
 
 from .running import Tensors, adapter
@@ -17,3 +23,97 @@ def retrieval_accuracy(case: dict, data: Tensors, weights: Tensors) -> dict[str,
         **{f"acc_top{k}": topk_accuracy(*inputs, k) for k in topk},
         "expect": {f"acc_top{k}": data[f"acc_top{k}"] for k in topk},
     }
+
+
+def _finite(values: Any) -> list[float]:
+    """Numbers with null and infinity as -1, so that they can be compared."""
+    numbers = np.array([np.inf if v is None else v for v in values], float)
+    return np.where(np.isfinite(numbers), numbers, -1.0).tolist()
+
+
+def _renamed(rows: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame(rows).rename(columns={"start": "start_s", "duration": "duration_s"})
+
+
+@adapter("clip", "block split assignment and merging")
+def split_assignment(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    config, known = case["config"], case["blocks"]
+    ratios = dict(zip(("test", "valid"), config["ratios"], strict=True))
+    order = split.ORDERS["published"]
+    scores = [split.block_score(block["uid"], config["seed"]) for block in known]
+    given = pd.DataFrame(case["merge"]["input"], columns=["uid", "start_s", "duration_s"])
+    given["duration_s"] = given["duration_s"].fillna(np.inf)
+    merged = blocks.merge_blocks(given, config["min_block_duration"])
+    wanted = case["merge"]["output"]
+    assert list(merged["uid"]) == [row[0] for row in wanted]
+    return {
+        "score": scores,
+        "split": [order.index(split.split_of_score(s, ratios, order)) for s in scores],
+        "start": merged["start_s"],
+        "duration": _finite(merged["duration_s"]),
+        "expect": {
+            "score": [block["score"] for block in known],
+            "split": [block["split"] for block in known],
+            "start": [row[1] for row in wanted],
+            "duration": _finite([row[2] for row in wanted]),
+        },
+    }
+
+
+@adapter(
+    "clip", "word sequence info, block creation by sentence, sound splitting at block boundaries"
+)
+def event_blocks(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    events = blocks.add_sequence_info(_renamed(case["input_events"]))
+    made = blocks.create_blocks(events, case["config"]["groupby"])
+    bounds = pd.DataFrame(case["split_with_blocks"], columns=["start_s", "stop"])
+    bounds["duration_s"] = bounds["stop"] - bounds["start_s"]
+    sounds = events[events["kind"] == "sound"]
+    pieces = blocks.split_sounds(sounds, bounds, case["margin"])
+    sequences = [None if pd.isna(v) else v for v in events["word_sequence"]]
+    assert sequences == case["word_sequence"]
+    assert list(made["uid"]) == [block["uid"] for block in case["blocks"]]
+    wanted = _renamed(case["blocks"]), _renamed(case["sounds"])
+    indices = [None if pd.isna(v) else v for v in events["word_index"]]
+    return {
+        "word_index": _finite(indices),
+        "blocks": [*made["start_s"], *_finite(made["duration_s"])],
+        "sounds": pieces[["start_s", "duration_s", "offset"]].to_numpy(float),
+        "expect": {
+            "word_index": _finite(case["word_index"]),
+            "blocks": [*wanted[0]["start_s"], *_finite(wanted[0]["duration_s"].fillna(np.inf))],
+            "sounds": wanted[1][["start_s", "duration_s", "offset"]].to_numpy(float),
+        },
+    }
+
+
+@adapter("clip", "BatchScaler + ScaleReject")
+def batch_scaler(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    config = case["config"]
+    given = {name: torch.from_numpy(value) for name, value in data.items()}
+    kinds = [
+        FeatureKind(
+            f["name"], f["dimension"], f.get("kind") == "normalizable", f.get("cardinality", 0)
+        )
+        for f in config["features"]
+    ]
+    scaler = BatchScaler(kinds, config["per_channel"])
+    recordings = [
+        zip(*parts, strict=True)
+        for parts in zip(*(given[f"fit_{n}"] for n in ("meg", "features", "mask")), strict=True)
+    ]
+    scaler.fit(recordings, config["n_samples_per_recording"], config["n_samples_features"])
+    scaled = scaler.transform_signal(given["meg"], torch.arange(len(given["meg"])))
+    normal = next(k.name for k in kinds if k.normalizable)
+    found = {
+        "scaled_meg": scaled,
+        "clipped_meg": scaled.clamp(-config["clip_limit"], config["clip_limit"]),
+        "keep_reject": kept_windows(scaled, config["reject_limit"]),
+        "scaled_features": scaler.transform_features(given["features"]),
+        "class_weights": scaler.class_weights(next(k.name for k in kinds if k.cardinality)),
+        "meg_center": torch.stack([centre for centre, _ in scaler.signal]),
+        "meg_scale": torch.stack([scale for _, scale in scaler.signal]),
+        "feature_center": scaler.feature[normal][0],
+        "feature_scale": scaler.feature[normal][1],
+    }
+    return {**found, "expect": {name: data[name] for name in found}}
