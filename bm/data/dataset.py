@@ -19,6 +19,7 @@ from ..errors import RecordingError, UserError
 from . import segments, split
 from .batch import Batch
 from .facts import DataFacts
+from .gather import gather_windows
 from .loader import Loader, Plan, pin_wanted
 from .preprocess import apply_steps
 from .recording import Recording
@@ -124,6 +125,7 @@ class Dataset:
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
         self.scaler: Scaler = Scaler("none", None)
+        self._data = [signal.data for signal in signals]
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
         self.layout = np.array([kinds[layout] for layout in layouts])
@@ -166,15 +168,14 @@ class Dataset:
         recordings = self._columns["recording"][index]
         starts, length = self._columns["start"][index], int(self._columns["length"][index[0]])
         first = self.signals[recordings[0]]
-        block = torch.empty(len(index), length, first.data.shape[1])
-        for place, (recording, start) in enumerate(zip(recordings, starts, strict=True)):
-            block[place] = self.signals[recording].data[start : start + length]
+        finish = None if self.scaler.kind == "none" else self.scaler.finish
+        block = gather_windows(self._data, recordings, starts, length, finish)
         which = torch.from_numpy(recordings.astype(np.int64))
         channels = first.data.shape[1]
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = self._columns["label"][index]
         return Batch(
-            signal=self.scaler.apply(block, which).transpose(1, 2),
+            signal=block.transpose(1, 2),
             positions=torch.from_numpy(np.stack([self.signals[r].positions for r in recordings])),
             channel_mask=torch.ones(len(index), channels, dtype=torch.bool),
             channel_ids=ids.expand(len(index), channels),
@@ -216,6 +217,7 @@ def build_table(
         raise UserError(f"no window: no event of kind {dset['segment']['kind']!r} fits")
     events = [signal.events for signal in signals]
     classes = segments.number_labels(table, events, dset["segment"]["label"])
+    table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
     table = segments.add_ids(table, [recording.id for recording in recordings])
     table["start_s"] = [
         start / signals[r].rate_hz

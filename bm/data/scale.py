@@ -14,6 +14,8 @@ from ..registry import check_known
 
 KINDS = ("none", "zscore", "robust")
 EPSILON = 1e-8
+#: Samples that the quartiles of a recording are taken from.
+QUANTILE_SAMPLES = 1_000_000
 
 
 def channel_statistics(
@@ -39,9 +41,38 @@ def channel_statistics(
 
 
 def recording_statistics(signal: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Median and interquartile range per channel of one recording: (C,) each."""
-    low, middle, high = np.percentile(signal.numpy(), [25, 50, 75], axis=0)
+    """Median and interquartile range per channel of one recording: (C,) each.
+
+    Of a recording longer than `QUANTILE_SAMPLES` every k-th sample is used, so that no whole copy
+    of it is made and sorted.
+    """
+    stride = -(-len(signal) // QUANTILE_SAMPLES)
+    samples = np.ascontiguousarray(signal[::stride].numpy().T)
+    low, middle, high = np.percentile(samples, [25, 50, 75], axis=1, overwrite_input=True)
     return middle, high - low
+
+
+class AmplitudeMap:
+    """y = (x + limit) / (2 limit) * depth: published range of Brain-Diffusion (eegdiff spec 2.1).
+
+    Args:
+        limit: microvolts that map to the ends; nothing is clipped.
+        depth: largest value, 255.
+        as_published: invert with y / depth * 120, which is wrong by shift and factor.
+    """
+
+    def __init__(self, limit: float = 30.0, depth: float = 255.0, as_published: bool = False):
+        self.limit, self.depth, self.as_published = limit, depth, as_published
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Microvolts to 0..depth."""
+        return (signal + self.limit) / (2 * self.limit) * self.depth
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """0..depth to microvolts."""
+        if self.as_published:
+            return values / self.depth * 120
+        return values / self.depth * 2 * self.limit - self.limit
 
 
 class Scaler:
@@ -85,14 +116,18 @@ class Scaler:
             self.centres.append(centre)
             self.scales.append(torch.where(scale > EPSILON, scale, torch.ones_like(scale)))
 
+    def finish(self, window: Tensor, recording: int) -> Tensor:
+        """Scale one window (T, C) in place by the statistics of its recording."""
+        if self.kind == "none":
+            return window
+        window.sub_(self.centres[recording]).div_(self.scales[recording])
+        return window if self.clamp is None else window.clamp_(-self.clamp, self.clamp)
+
     def apply(self, block: Tensor, recordings: Tensor) -> Tensor:
         """Scale (B, T, C) in place, window b by the statistics of recording `recordings[b]`."""
         if self.kind != "none":
-            rows = recordings.tolist()
-            block -= torch.stack([self.centres[r] for r in rows])[:, None]
-            block /= torch.stack([self.scales[r] for r in rows])[:, None]
-        if self.clamp is not None and self.kind != "none":
-            block.clamp_(-self.clamp, self.clamp)
+            for window, recording in zip(block.unbind(), recordings.tolist(), strict=True):
+                self.finish(window, recording)
         return block
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 
 from bm.data import scale, segments, split
 from bm.data.recording import RecordingId
+from bm.data.windows import WindowRule
 from bm.errors import UserError
 
 SEGMENT = {"kind": "trial", "offset_s": 1.0, "duration_s": 2.0, "stride_s": None, "label": "label"}
@@ -39,14 +40,16 @@ def test_event_locked_windows(caplog: pytest.LogCaptureFixture) -> None:
     table = segments.segments_of(3, trials(0.0, 10.0, 28.5), 3000, 100.0, SEGMENT)
     assert table["start"].tolist() == [100, 1100]  # the third would end after 30 s
     assert set(table["length"]) == {200} and set(table["recording"]) == {3}
-    assert "1 windows reach outside" in caplog.text
+    assert "1 windows reach outside" in caplog.text and table.attrs["left_out"] == 1
 
 
 def test_strided_windows_fill_the_event_and_no_more() -> None:
     event = {"start_s": 2.0, "duration_s": 10.0}
-    strided = {**SEGMENT, "offset_s": 0.0, "stride_s": 2.0}
-    assert segments.starts_in(event, strided).tolist() == [2.0, 4.0, 6.0, 8.0, 10.0]
-    assert len(segments.starts_in({"start_s": 0.0, "duration_s": 1.9}, strided)) == 0
+    rule = WindowRule("trial", duration_s=2.0, stride_s=2.0)
+    assert rule.anchors(event).tolist() == [2.0, 4.0, 6.0, 8.0, 10.0]
+    assert len(rule.anchors({"start_s": 0.0, "duration_s": 1.9})) == 0
+    strict = WindowRule("trial", duration_s=2.0, stride_s=2.0, strict=True)
+    assert strict.anchors(event).tolist() == [2.0, 4.0, 6.0, 8.0]
 
 
 def test_class_names_follow_their_numbers() -> None:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from bm.data import blocks, split
+from bm.data import blocks, segments, split
 from bm.data.batch_scaler import BatchScaler, FeatureKind, kept_windows
+from bm.data.gather import gather_windows, pad_channels, subtract_baseline
+from bm.data.windows import WindowRule
 from bm.metrics.retrieval import topk_accuracy
 
 from .running import Tensors, adapter
@@ -117,3 +119,52 @@ def batch_scaler(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         "feature_scale": scaler.feature[normal][1],
     }
     return {**found, "expect": {name: data[name] for name in found}}
+
+
+def _segment(options: dict) -> dict[str, Any]:
+    """`dset.segment` of a published option set."""
+    condition = options["condition"]
+    segment = {
+        "offset_s": options["tmin"],
+        "duration_s": options["tmax"] - options["tmin"],
+        "within": "block",
+        "inclusive": True,
+        "rounding": "event",
+        "ignore_start": options.get("ignore_start_in_block", False),
+        "ignore_end": options.get("ignore_end_in_block", False),
+        "baseline": options["baseline"] is not None,
+    }
+    if isinstance(condition, float):
+        return {**segment, "kind": "recording", "stride_s": condition}
+    query = condition if "=" in condition else None
+    return {**segment, "kind": "word" if query else condition, "query": query}
+
+
+@adapter("clip", "segment extraction")
+def segment_dataset(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    """Chosen samples, bounds and signals; `features_*` and `mask_*` are the feature builder's."""
+    rate, signal = case["config"]["sample_rate"], torch.from_numpy(data["raw"].T.copy())
+    held = pd.DataFrame(case["blocks"], columns=["start_s", "stop_s"]).astype(float)
+    held["duration_s"] = held["stop_s"].fillna(np.inf) - held["start_s"]
+    held = held.assign(kind="block", uid=[f"block{i}" for i in held.index])
+    events = blocks.with_blocks(_renamed(case["events"]), held)
+    found: dict[str, Any] = {"expect": {}}
+    for name, variant in case["variants"].items():
+        segment = _segment(variant["options"])
+        rule = WindowRule.of(segment)
+        table = segments.segments_of(0, events, len(signal), rate, segment)
+        starts = table["start"].to_numpy()
+        chosen, length = starts[variant["items"]], rule.length(rate)
+        block = gather_windows([signal], np.zeros(len(chosen), int), chosen, length)
+        if rule.baseline:
+            block = subtract_baseline(block, rule.baseline_samples(rate))
+        block = pad_channels(block, variant["options"].get("meg_dimension", block.shape[2]))
+        values = {
+            f"samples_{name}": starts - round(rule.offset_s * rate),
+            f"meg_{name}": block.transpose(1, 2),
+            f"bounds_{name}": np.stack([chosen, chosen + length], 1) / rate,
+        }
+        known = {**data, f"bounds_{name}": variant["bounds"]}
+        found |= values
+        found["expect"] |= {key: known[key] for key in values}
+    return found

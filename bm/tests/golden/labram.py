@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
+from bm.data import segments
+from bm.data.gather import gather_windows
 from bm.losses.classification import binary_cross_entropy, cross_entropy
 from bm.metrics.classification import classification_metrics, probabilities
 from bm.solvers.schedule import Schedule
@@ -56,4 +59,27 @@ def metrics_losses(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
         "losses.bce": binary_cross_entropy(*two).item(),
         "losses.ce": cross_entropy(logits, targets).item(),
         "losses.label_smoothing_01": cross_entropy(logits, targets, 0.1).item(),
+    }
+
+
+@adapter("labram", "TUEV event windows")
+def tuev_events(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    config, rows = case["config"], data["events"]
+    events = pd.DataFrame(
+        {"kind": "trial", "start_s": rows[:, 1], "duration_s": rows[:, 2] - rows[:, 1],
+         "label": rows[:, 3], "channel": rows[:, 0]}
+    )  # fmt: skip
+    segment = {"kind": "trial", "offset_s": -config["before_s"], "label": "label",
+               "duration_s": config["before_s"] + 1 + config["after_s"],
+               "rounding": "up", "edge": "wrap"}  # fmt: skip
+    signal = torch.from_numpy(data["signals"].T.copy())
+    table = segments.segments_of(0, events, len(signal), config["sfreq"], segment)
+    windows = gather_windows(
+        [signal], table["recording"].to_numpy(), table["start"].to_numpy(), table["length"][0]
+    )
+    return {
+        "windows": windows.transpose(1, 2),
+        "labels": table["label"],
+        "offending_channel": events["channel"].iloc[table["event_row"]],
+        "expect": {name: data[name] for name in ("windows", "labels", "offending_channel")},
     }
