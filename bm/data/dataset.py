@@ -24,6 +24,7 @@ from .loader import Loader, Plan, pin_wanted
 from .preprocess import apply_steps
 from .recording import Recording
 from .scale import Scaler, build_scaler
+from .windows import WindowRule
 
 if TYPE_CHECKING:
     import mne
@@ -132,6 +133,7 @@ class Dataset:
         self._vocabulary = {
             name: i for i, name in enumerate(sorted({n for s in signals for n in s.channels}))
         }
+        self._positions = [torch.from_numpy(signal.positions) for signal in signals]
         self._subjects = {name: i for i, name in enumerate(facts.subjects)}
         self._columns = {
             name: table[name].to_numpy() for name in ("recording", "start", "length", "label")
@@ -168,7 +170,7 @@ class Dataset:
         recordings = self._columns["recording"][index]
         starts, length = self._columns["start"][index], int(self._columns["length"][index[0]])
         first = self.signals[recordings[0]]
-        finish = None if self.scaler.kind == "none" else self.scaler.finish
+        finish = self.scaler.finish if self.scaler.changes else None
         block = gather_windows(self._data, recordings, starts, length, finish)
         which = torch.from_numpy(recordings.astype(np.int64))
         channels = first.data.shape[1]
@@ -176,7 +178,7 @@ class Dataset:
         labels = self._columns["label"][index]
         return Batch(
             signal=block.transpose(1, 2),
-            positions=torch.from_numpy(np.stack([self.signals[r].positions for r in recordings])),
+            positions=torch.stack([self._positions[r] for r in recordings]),
             channel_mask=torch.ones(len(index), channels, dtype=torch.bool),
             channel_ids=ids.expand(len(index), channels),
             subject=torch.from_numpy(self._subject_rows[index].astype(np.int64)),
@@ -224,7 +226,8 @@ def build_table(
         for start, r in zip(table["start"], table["recording"], strict=True)
     ]
     table["split"] = split.assign(table, dset["split"])
-    split.check_no_overlap(table)
+    shared = WindowRule.of(dset["segment"]).shared_samples
+    split.check_no_overlap(table, shared)
     return table, classes
 
 
@@ -252,6 +255,9 @@ def build_dataset(
     facts = _facts(signals, kept, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
     dataset.scaler = build_scaler(dset["scale"])
+    rule = WindowRule.of(dset["segment"])
+    if rule.baseline:
+        dataset.scaler.baselines = [rule.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit([s.data for s in signals], table, dataset.layout.tolist())
     dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict())
     return dataset

@@ -11,8 +11,12 @@ import torch
 from torch import Tensor
 
 from ..registry import check_known
+from .batch_scaler import robust_statistics
+from .gather import subtract_baseline
 
-KINDS = ("none", "zscore", "robust")
+KINDS = ("none", "zscore", "robust", "robust_windows")
+#: Training windows of a recording that the published robust scaling looks at (clip spec 2.10).
+ROBUST_WINDOWS = 200
 EPSILON = 1e-8
 #: Samples that the quartiles of a recording are taken from.
 QUANTILE_SAMPLES = 1_000_000
@@ -79,13 +83,20 @@ class Scaler:
     """x -> clamp((x - centre) / scale) with one centre and scale per channel and recording.
 
     Args:
-        kind: none, zscore (training data of the channel set) or robust (per recording).
+        kind: none, zscore (training data of the channel set), robust (per recording, from the whole
+            of it) or robust_windows (per recording, from up to 200 of its training windows after
+            baseline correction, as published: clip spec 2.10).
         clamp: largest absolute value, in units of the scale; None = none.
+
+    Attributes:
+        baselines: samples at the start of a window, by recording, whose mean is subtracted before
+            anything else; empty = no baseline correction.
     """
 
     def __init__(self, kind: str, clamp: float | None) -> None:
         check_known("scaling", kind, KINDS)
         self.kind, self.clamp = kind, clamp
+        self.baselines: list[int] = []
         self.centres: list[Tensor] = []
         self.scales: list[Tensor] = []
 
@@ -103,6 +114,8 @@ class Scaler:
                 pair = np.zeros(signal.shape[1]), np.ones(signal.shape[1])
             elif self.kind == "robust":
                 pair = recording_statistics(signal)
+            elif self.kind == "robust_windows":
+                pair = self._window_statistics(signal, index, table)
             else:
                 group = groups[index]
                 if group not in found:
@@ -116,8 +129,33 @@ class Scaler:
             self.centres.append(centre)
             self.scales.append(torch.where(scale > EPSILON, scale, torch.ones_like(scale)))
 
+    def _window_statistics(self, signal: Tensor, index: int, table: pd.DataFrame) -> tuple:
+        own = table[table["recording"] == index]
+        train = own[own["split"] == "train"]
+        chosen = own if train.empty else train  # a recording that never trains
+        if chosen.empty:
+            return np.zeros(signal.shape[1]), np.ones(signal.shape[1])
+        generator = np.random.Generator(np.random.Philox(key=[ROBUST_WINDOWS, index]))
+        chosen = chosen.iloc[generator.permutation(len(chosen))[:ROBUST_WINDOWS]]
+        windows = [
+            self._correct(signal[start : start + length].clone(), index)
+            for start, length in zip(chosen["start"], chosen["length"], strict=True)
+        ]
+        return robust_statistics(torch.cat(windows))
+
+    def _correct(self, window: Tensor, recording: int) -> Tensor:
+        if self.baselines:
+            subtract_baseline(window[None], self.baselines[recording])
+        return window
+
+    @property
+    def changes(self) -> bool:
+        """Whether `finish` does anything."""
+        return self.kind != "none" or bool(self.baselines)
+
     def finish(self, window: Tensor, recording: int) -> Tensor:
-        """Scale one window (T, C) in place by the statistics of its recording."""
+        """Correct and scale one window (T, C) in place by the statistics of its recording."""
+        self._correct(window, recording)
         if self.kind == "none":
             return window
         window.sub_(self.centres[recording]).div_(self.scales[recording])
@@ -125,7 +163,7 @@ class Scaler:
 
     def apply(self, block: Tensor, recordings: Tensor) -> Tensor:
         """Scale (B, T, C) in place, window b by the statistics of recording `recordings[b]`."""
-        if self.kind != "none":
+        if self.changes:
             for window, recording in zip(block.unbind(), recordings.tolist(), strict=True):
                 self.finish(window, recording)
         return block

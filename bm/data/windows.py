@@ -75,6 +75,15 @@ class WindowRule:
             return round(end * rate_hz) - round(self.offset_s * rate_hz) + 1
         return round(self.duration_s * rate_hz)
 
+    @property
+    def shared_samples(self) -> int:
+        """Samples that windows of neighbouring blocks may share.
+
+        Published windows are rounded at both ends and hold the sample at their end (clip spec 2.5):
+        two of them can both hold the samples at a block's edge.
+        """
+        return 2 if self.inclusive and self.within else 0
+
     def baseline_samples(self, rate_hz: float) -> int:
         """Samples from the window's start to the event's start, inclusive; 0 = no correction."""
         return 1 - round(self.offset_s * rate_hz) if self.baseline else 0

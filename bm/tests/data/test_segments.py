@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,6 +120,76 @@ def test_windows_of_two_splits_must_not_share_time() -> None:
         split.check_no_overlap(table)
     table["start"] = [0, 50]
     split.check_no_overlap(table)
+
+
+@pytest.mark.parametrize("pair", split.PAIRS)
+def test_no_two_splits_may_share_time(pair: tuple[str, str]) -> None:
+    table = pd.DataFrame({"recording": 0, "start": [0, 49], "length": 50, "split": list(pair)})
+    with pytest.raises(UserError, match=f"1 of {pair[1]} with {pair[0]}"):
+        split.check_no_overlap(table)
+    split.check_no_overlap(table, tolerance=1)
+
+
+def test_a_long_window_hidden_behind_short_ones_is_seen() -> None:
+    table = pd.DataFrame(
+        {"recording": 0, "start": [0, 10, 90], "length": [100, 5, 5],
+         "split": ["train", "train", "test"]}
+    )  # fmt: skip
+    assert len(split.overlapping(table, ("train", "test"))) == 1
+
+
+def test_saved_splits_hold_every_window_and_what_was_left_out(tmp_path) -> None:
+    table = table_of(20)
+    table["split"] = split.assign(table, SPLIT)
+    table.attrs["left_out"] = 3
+    stored = pd.read_csv(split.write_splits(table, tmp_path / "xp"), dtype={"subject": str})
+    assert stored["split"].tolist() == table["split"].tolist()
+    assert stored["start"].tolist() == table["start"].tolist()
+    summary = json.loads((tmp_path / "xp/splits.json").read_text())
+    assert summary["left_out"] == 3 and sum(summary["windows"].values()) == 20
+    assert len(list((tmp_path / "xp").iterdir())) == 2  # nothing aside stays
+
+
+def test_published_splits_follow_the_uid_alone() -> None:
+    table = table_of(30)
+    table["block_uid"] = [f"sentence {i % 15}" for i in range(30)]
+    ratios = {"train": 0.7, "valid": 0.1, "test": 0.2}
+    options = {**SPLIT, "key": "block_uid", "seed": 12, "ratios": ratios, "method": "published"}
+    result = split.assign(table, options)
+    assert result[:15].tolist() == result[15:].tolist()
+    for uid, name in zip(table["block_uid"], result, strict=True):
+        score = split.block_score(uid)
+        assert name == ("test" if score < 0.2 else "valid" if score < 0.3 else "train")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"strid_s": 1.0}, "did you mean 'stride_s'"),
+        ({"rounding": "down"}, "unknown segment.rounding"),
+        ({"within": "sentence"}, "use block or null"),
+        ({"query": "labl == 1"}, "segment.query"),
+        ({"within": "block"}, "no blocks with a uid"),
+    ],
+)
+def test_mistakes_in_a_segment(change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        segments.segments_of(0, trials(0.0), 6000, 100.0, {**SEGMENT, **change})
+
+
+def test_published_robust_scaling_sees_training_windows_after_baseline() -> None:
+    signal = torch.randn(1000, 2) + 50
+    signal[500:] *= 100  # the test half must not be seen
+    table = pd.DataFrame(
+        {"recording": 0, "start": [0, 250, 500], "length": 250, "split": ["train", "train", "test"]}
+    )
+    scaler = scale.Scaler("robust_windows", 20.0)
+    scaler.baselines = [50]
+    scaler.fit([signal], table, [0])
+    assert scaler.centres[0].abs().max() < 0.5 and scaler.scales[0].max() < 2
+    window = scaler.finish(signal[:250].clone(), 0)
+    expected = (signal[:250] - signal[:50].mean(0) - scaler.centres[0]) / scaler.scales[0]
+    assert torch.allclose(window, expected, atol=1e-4)
 
 
 def test_zscore_uses_training_windows_only() -> None:
