@@ -19,7 +19,7 @@ from ..errors import RecordingError, UserError
 from . import segments, split
 from .batch import Batch
 from .facts import DataFacts
-from .gather import gather_windows
+from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, pin_wanted
 from .preprocess import apply_steps
 from .recording import Recording
@@ -126,6 +126,7 @@ class Dataset:
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
         self.scaler: Scaler = Scaler("none", None)
+        self._pool = BlockPool()
         self._data = [signal.data for signal in signals]
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
@@ -171,7 +172,7 @@ class Dataset:
         starts, length = self._columns["start"][index], int(self._columns["length"][index[0]])
         first = self.signals[recordings[0]]
         finish = self.scaler.finish if self.scaler.changes else None
-        block = gather_windows(self._data, recordings, starts, length, finish)
+        block = gather_windows(self._data, recordings, starts, length, finish, self._pool)
         which = torch.from_numpy(recordings.astype(np.int64))
         channels = first.data.shape[1]
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
