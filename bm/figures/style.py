@@ -79,9 +79,8 @@ def side_colour(name: str, index: int) -> str:
 
 
 def unit_text(unit: str) -> str:
-    """A unit as printed: `uV` -> `µV`, `uV^2/Hz` -> `µV²/Hz`."""
-    text = f"µ{unit[1:]}" if unit.startswith("uV") else unit
-    return text.replace("^2", "²")
+    """A unit as printed: `uV^2/Hz` -> `µV²/Hz`."""
+    return unit.replace("uV", "µV").replace("^2", "²")
 
 
 def label_simulated(drawing: Figure, simulated: bool) -> None:
