@@ -13,7 +13,7 @@ from .spectrogram import draw_spectrograms
 from .topography import FEWEST, draw_topographies
 from .waves import draw_waves
 
-MOST_SAMPLES = 256  # of a set in a picture; more change no line by a visible amount
+MOST_SAMPLES = 256  # of a set in a picture: bounds time and memory whatever the size of the set
 FRAME_S, HOP_S = 0.5, 0.03125  # of the spectrogram: two cycles of 4 Hz, sixteen steps a frame
 SMALLEST = 1e-12  # uV^2: a silent channel stands at -120 dB, far below the noise of amplifiers
 CENTRE = "Cz"  # channel of the spectrogram when there is one
@@ -51,21 +51,22 @@ def draw_generation(
     sets = {"real": np.asarray(real), "generated": np.asarray(generated)}
     for name, samples in sets.items():
         _check(name, samples, len(channels), sets["real"].shape[-1])
-    sets = {name: _thinned(samples) for name, samples in sets.items()}
+    sets = {name: thinned(samples) for name, samples in sets.items()}
     typical = {name: typical_sample(samples) for name, samples in sets.items()}
     found = {name: psd(samples, rate_hz) for name, samples in sets.items()}
     freqs = found["real"][0]
     densities = {name: density for name, (_, density) in found.items()}
+    heads = []
+    if positions is not None and len(channels) >= FEWEST:  # first: refuses what is missing
+        levels, path = levels_by_band(freqs, densities), folder / "topography.svg"
+        heads = [draw_topographies(levels, np.asarray(positions), path, simulated=simulated)]
     path = folder / "spectra.svg"
-    paths = [
+    return [
         draw_waves(typical, rate_hz, channels, folder / "waves.svg", simulated=simulated),
         draw_spectra(freqs, densities, path, channels, simulated=simulated),
         _draw_channel(typical, rate_hz, channels, folder / "spectrogram.svg", simulated),
+        *heads,
     ]
-    if positions is not None and len(channels) >= FEWEST:
-        levels, path = levels_by_band(freqs, densities), folder / "topography.svg"
-        paths.append(draw_topographies(levels, np.asarray(positions), path, simulated=simulated))
-    return paths
 
 
 def _check(name: str, samples: np.ndarray, n_channels: int, n_times: int) -> None:
@@ -77,7 +78,7 @@ def _check(name: str, samples: np.ndarray, n_channels: int, n_times: int) -> Non
         raise ValueError(f"{name} samples hold values that are not finite")
 
 
-def _thinned(samples: np.ndarray) -> np.ndarray:
+def thinned(samples: np.ndarray) -> np.ndarray:
     """At most `MOST_SAMPLES`, evenly over the set."""
     count = min(MOST_SAMPLES, len(samples))
     return samples[np.linspace(0, len(samples) - 1, count).round().astype(int)]

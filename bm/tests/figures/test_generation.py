@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bm.figures.generation import draw_generation, levels_by_band, typical_sample
+from bm.figures.generation import draw_generation, levels_by_band, thinned, typical_sample
 from bm.metrics.spectra import psd
 
 RATE_HZ, CHANNELS = 128.0, ("Fz", "C3", "Cz", "C4", "Pz")
@@ -69,10 +69,12 @@ def test_levels_are_band_powers_in_db_and_end_with_the_rate() -> None:
     np.testing.assert_allclose(levels["alpha"]["silent"], -120)
 
 
-def test_more_samples_than_a_picture_needs_are_thinned(tmp_path: Path) -> None:
-    many = np.repeat(samples(1, 0, 1), 300, axis=0)
-    paths = draw_generation(many, many[:3], RATE_HZ, ["Cz"], None, tmp_path)
-    assert "real (256 samples)" in paths[1].read_text()
+def test_more_samples_than_a_picture_needs_are_thinned_evenly() -> None:
+    many = np.arange(1000.0).reshape(1000, 1, 1)
+    kept = thinned(many).ravel()
+    assert len(kept) == 256 and (kept[0], kept[-1]) == (0, 999)
+    assert set(np.diff(kept)) <= {3, 4, 5}
+    np.testing.assert_array_equal(thinned(many[:7]), many[:7])
 
 
 @pytest.mark.parametrize(
@@ -96,3 +98,4 @@ def test_positions_missing_in_part_are_refused(tmp_path: Path) -> None:
     places[2] = np.nan
     with pytest.raises(ValueError, match="1 of 5 are missing"):
         draw_generation(samples(2, 1), samples(2, 0), RATE_HZ, CHANNELS, places, tmp_path)
+    assert not list(tmp_path.iterdir())
