@@ -414,6 +414,7 @@ class Solver:
         self.loaders = self._build_loaders()
         self.precision = Precision(self.cfg["precision"], self.device)
         self.averages = {s: Averages(self.device) for s in ("train", "valid", "test")}
+        self.perf = Perf(self.device, self.cfg["precision"])
         self.load_model(self.folder / "best")
         self.model.eval()
         return self.evaluate(split)
@@ -438,9 +439,10 @@ class Solver:
         evaluation = None
         if len(self.loaders["test"]):
             evaluation = self.evaluate("test")
-            if history:
-                history[-1] = {**history[-1], "test": evaluation.with_chance()}
-                self.xp.link.update_history(history)
+            last = history.pop() if history else {}
+            perf = {**last.get("perf", {}), **self.perf.more}
+            history.append({**last, "perf": perf, "test": evaluation.with_chance()})
+            self.xp.link.update_history(history)
             if distribution.rank() == 0:
                 write_evaluation(self.folder, evaluation)
                 self.log.epoch(self.progress.epoch, {"test": evaluation.with_chance()})
