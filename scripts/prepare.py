@@ -63,8 +63,9 @@ def _own_recipe(words: Sequence[str], folder: Path) -> dict[str, Any]:
     given = {word.partition("=")[0]: word.partition("=")[2] for word in words}
     if "solver" in given or "dset" not in given:
         return {}
-    own = to_plain(OmegaConf.load(folder / "dset" / f"{given['dset']}.yaml"))
-    keys = [k for k in ("preprocess", "rate_hz") if f"dset.{k}" not in given]
+    saved = to_plain(OmegaConf.load(folder / "dset" / f"{given['dset']}.yaml"))
+    own = {"positions": "head", **saved}
+    keys = [k for k in ("preprocess", "rate_hz", "positions") if f"dset.{k}" not in given]
     return {key: own.get(key) for key in keys}
 
 

@@ -7,14 +7,36 @@ from pathlib import Path
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
 
 from bm.data.layout import INVALID, find_layout, place, sensor_layout
+from bm.data.preprocess import apply_steps
+from bm.data.recording import Recording, RecordingId
 from bm.data.signal import pick_kind
+from bm.data.store import Store, in_memory, recipe_of
+from bm.errors import RecordingError, UserError
 
 SHARED = Path(os.environ.get("BM_SHARED", Path(__file__).resolve().parents[4] / "shared"))
 FORMATS = SHARED / "data" / "formats" / "mne"
 NAMES = ["Fz", "Cz", "Pz", "C3", "C4"]
+
+
+class Made(Recording):
+    """Noise at electrodes with places."""
+
+    def __init__(self, info: mne.Info) -> None:
+        self.id, self.info = RecordingId("made", "s0", "0", "0"), info
+
+    def load_raw(self):
+        data = np.random.default_rng(0).standard_normal((len(self.info["chs"]), 500)) * 1e-6
+        return mne.io.RawArray(data, self.info, verbose="error")
+
+    def events(self):
+        return pd.DataFrame([("block", 0.0, 5.0)], columns=["kind", "start_s", "duration_s"])
+
+    def fingerprint(self):
+        return "made"
 
 
 def eeg(names: list[str]) -> mne.Info:
@@ -59,6 +81,41 @@ def test_no_place_and_two_electrodes_at_one_place_are_named() -> None:
     info["chs"][1]["loc"][:3] = info["chs"][0]["loc"][:3]
     with pytest.raises(ValueError, match="Fz, Cz"):
         find_layout(info)
+
+
+def test_the_sinc_keeps_what_the_layout_needs() -> None:
+    info = eeg([*NAMES, "Oz"])
+    info["bads"] = ["Oz"]
+    step = {"step": "resample", "rate_hz": 50, "method": "sinc"}
+    slow = apply_steps(Made(info).load_raw(), [step])
+    np.testing.assert_allclose(sensor_layout(slow.info), sensor_layout(info), atol=1e-6)
+
+
+def test_a_signal_takes_its_positions_from_the_layout_when_asked(tmp_path: Path) -> None:
+    recording = Made(eeg([*NAMES, "X1"]))
+    recipe = recipe_of({"rate_hz": 50.0, "positions": "layout"})
+    stored, made = Store(tmp_path).get(recording, recipe), in_memory(recording, recipe)
+    wanted = np.pad(sensor_layout(recording.info), ((0, 0), (0, 1)))
+    for signal in (stored, made, stored.select([*range(6)], [*NAMES, "X1"])):
+        assert signal.positions.dtype == np.float32
+        np.testing.assert_allclose(signal.positions, wanted, atol=1e-6)
+    np.testing.assert_array_equal(wanted[5], np.float32([INVALID, INVALID, 0]))
+    head = Store(tmp_path).get(recording, recipe_of({"rate_hz": 50.0}))
+    np.testing.assert_array_equal(
+        head.positions[1], recording.info["chs"][1]["loc"][:3].astype("f")
+    )
+    assert head.identity != stored.identity == made.identity
+
+
+def test_the_default_leaves_recipes_as_they_were() -> None:
+    assert recipe_of({"positions": "head"}) == {"preprocess": [], "rate_hz": None}
+
+
+def test_mistakes_are_one_line() -> None:
+    with pytest.raises(UserError, match=r"dset\.positions 'layut'; did you mean 'layout'"):
+        recipe_of({"positions": "layut"})
+    with pytest.raises(RecordingError, match=r"made_s0_0_0: no channel .*dset\.positions=head"):
+        in_memory(Made(mne.create_info(3, 100.0, "eeg")), recipe_of({"positions": "layout"}))
 
 
 @pytest.mark.shared
