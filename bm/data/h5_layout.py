@@ -120,26 +120,33 @@ def write_file(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, A
         recipe: how they were preprocessed.
 
     Raises:
-        UserError: other channels, another rate or another unit than the first; no space.
+        UserError: other channels, another rate or another unit than the first; no space, or the
+            folder cannot be written.
     """
-    import h5py
-
     path = Path(path)
     _check_alike(path, signals)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _write_aside(path, signals, recipe)
+    except OSError as error:
+        if error.errno == errno.ENOSPC or "No space left" in str(error):
+            size = sum(8 * s.samples * len(s.channels) for s in signals.values()) / 1e9
+            raise UserError(f"{path}: no space left for {size:.2f} GB; free some") from None
+        reason = error.strerror or str(error)
+        raise UserError(f"{path}: cannot be written ({reason}); choose another folder") from None
+
+
+def _write_aside(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, Any]) -> None:
+    import h5py
+
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
         with h5py.File(aside, "w") as file:
             for name, signal in signals.items():
                 _write_group(file.create_group(name), signal, recipe)
         with open(aside, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(aside, path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC or "No space left" in str(error):
-            size = sum(8 * s.samples * len(s.channels) for s in signals.values()) / 1e9
-            raise UserError(f"{path}: no space left for {size:.2f} GB; free some") from None
-        raise
     finally:
         aside.unlink(missing_ok=True)
 

@@ -162,6 +162,12 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert names_of(path) == ["old"] and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_folder(tmp_path / "file", [("s", "r", signal_of(noise(30), list("ABC")))], RECIPE)
+
+
 def damage(path: Path, how: str) -> None:
     with h5py.File(path, "r+") as file:
         data = file["r"]["eeg"]
