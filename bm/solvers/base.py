@@ -106,6 +106,12 @@ class Solver:
         """Draw figures of the finished run into `folder`; the base draws the learning curves."""
         draw_history(self, folder)
 
+    def save_splits(self) -> None:
+        """Keep which window is in which split beside the results."""
+        from ..data.split import write_splits
+
+        write_splits(self.data.table, self.folder)
+
     def save_model(self, folder: Path) -> None:
         """Write the present weights in `save_pretrained` form."""
         from ..models import save  # type: ignore[attr-defined,unused-ignore]
@@ -208,6 +214,7 @@ class Solver:
         if distribution.rank() == 0:
             config = guard.significant(self.cfg, list(self.xp.dora.exclude))
             guard.check(self.folder, config, self.data.hash, self.cfg["allow_change"])
+            self.save_splits()
 
     def _build_loaders(self) -> dict[str, Any]:
         train, seed = self.cfg["optim"]["batch_size"], self.cfg["seed"]

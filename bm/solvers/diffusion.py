@@ -19,6 +19,7 @@ from ..metrics.evaluation import Evaluation
 from ..models import build_model
 from ..models.eegdiff.conditioning import Condition
 from ..models.eegdiff.generation import Sampling, generate_waves
+from ..models.eegdiff.model import EEGDiffusion
 from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
@@ -38,6 +39,7 @@ class DiffusionSolver(Solver):
     """
 
     main_metric = ("loss", "min")
+    model: EEGDiffusion
 
     def build_data(self) -> Dataset:
         """Windows in the unit of the signal; the model scales them itself."""
@@ -69,7 +71,7 @@ class DiffusionSolver(Solver):
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         """Mean squared error of the predicted noise."""
-        model: Any = self.model
+        model = self.model
         x0 = model.images(batch.signal)
         condition = self.condition_of(batch.label, batch.subject)
         if stage == "train":
