@@ -73,9 +73,9 @@ class Project:
     def write(self, name: str, body: str) -> None:
         (self.folder / "toygrids" / f"{name}.py").write_text(HEAD + body)
 
-    def start(self, *words: str, answer: str = "", slots: int = 2) -> Command:
+    def start(self, *words: str, answer: str = "") -> Command:
         """`dora grid WORDS`, not waited for."""
-        own = environment() | {"BM_EXECUTOR": "local", "BM_SLOTS": str(slots)}
+        own = environment() | {"BM_EXECUTOR": "local", "BM_SLOTS": "2"}
         return Command(self.folder, "grid", *words, environment=own, answer=answer)
 
     def grid(self, *words: str, answer: str = "") -> str:
@@ -112,7 +112,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, str, l
     project.write("three", THREE)
     project.write("array", ARRAY)
     started = [project.start(name, *WATCH) for name in ("three", "array")]
-    three, array = (succeeded(grid.wait()) for grid in started)
+    try:
+        three, array = (succeeded(grid.wait()) for grid in started)
+    finally:
+        for grid in started:
+            grid.end()
     return project, three, array, project.queue.records()
 
 
