@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bm.xp.executor import slurm_answers
+from bm.xp import cluster
 
 from .test_grid import GRID, ROOT, environment, results
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.skipif(not slurm_answers(), reason="no SLURM answers here"),
+    pytest.mark.skipif(not cluster.answers(), reason="no SLURM answers here"),
 ]
 
 
