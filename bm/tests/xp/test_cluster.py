@@ -44,7 +44,7 @@ def test_a_missing_client_is_named(clients: Path) -> None:
 
 def test_a_controller_that_is_down_is_told(clients: Path) -> None:
     say(clients, "scontrol", "Slurmctld(primary) at vm is DOWN")
-    with pytest.raises(UserError, match="does not answer .*is DOWN"):
+    with pytest.raises(UserError, match=r"does not answer .*is DOWN"):
         cluster.require()
 
 
@@ -58,7 +58,7 @@ def test_a_silent_controller_counts_as_none(clients: Path, monkeypatch) -> None:
 
 def test_slurm_without_accounts_is_refused(clients: Path) -> None:
     say(clients, "sacct", "Slurm accounting storage is disabled", 1)
-    with pytest.raises(UserError, match="keeps no accounts .*disabled.* slurmdbd"):
+    with pytest.raises(UserError, match=r"keeps no accounts .*disabled.* slurmdbd"):
         cluster.require()
 
 
@@ -78,7 +78,7 @@ def test_a_refusal_is_one_line_with_advice(clients: Path, said: str, advice: str
 
 def test_an_array_that_is_refused_is_the_user_s_mistake(clients: Path, tmp_path: Path) -> None:
     (clients / "sbatch").write_text("#!/bin/sh\necho 'invalid partition specified' >&2\nexit 1\n")
-    with pytest.raises(UserError, match="refused the job: .*invalid partition"):
+    with pytest.raises(UserError, match=r"refused the job: .*invalid partition"):
         list(cluster.map_array(len, ["ab"], tmp_path / "jobs", SlurmConfig(), "count"))
 
 
