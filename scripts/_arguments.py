@@ -43,15 +43,25 @@ def _value(key: str, text: str, default: Any) -> Any:
     return text
 
 
-def main_of(command: Callable[..., int], argv: Sequence[str] | None = None) -> int:
-    """Run a script's command on the arguments of the process; returns the exit code."""
+def main_of(
+    command: Callable[..., int],
+    argv: Sequence[str] | None = None,
+    known: Callable[..., Any] | None = None,
+) -> int:
+    """Run a script's command on the arguments of the process; returns the exit code.
+
+    Args:
+        command: takes the arguments by name.
+        argv: words; None = those of the process.
+        known: record whose fields are the arguments, for commands with many; None = `command`.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in ("-h", "--help", "help"):
         module = sys.modules[command.__module__]
         print(inspect.cleandoc(module.__doc__ or ""))
         return 0
     try:
-        return command(**parse(command, words))
+        return command(**parse(known or command, words))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

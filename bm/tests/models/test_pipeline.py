@@ -165,7 +165,7 @@ def test_denoising_by_a_network_that_knows_removes_noise(waves) -> None:
         abar = pipe.model.noise.alphas_cumprod[t][:, None, None]
         return (x - abar.sqrt() * images) / (1 - abar).sqrt()
 
-    pipe.model.network.denoise = answer
+    pipe.model.network.denoise = answer  # type: ignore[assignment]
     noisy = given() + 20e-6 * np.random.default_rng(1).standard_normal((3, 3, 250))
     found = pipe.from_waves(noisy, 4, steps=10, clip=False).get_data(copy=False)
     assert np.abs(found - given()).max() < 1e-6 < np.abs(noisy - given()).max()

@@ -1,0 +1,112 @@
+"""Generated waves on disk: FIF epochs for MNE-Python and one HDF5 file for everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..models.eegdiff.epochs import Generated, epochs_of
+from ..models.eegdiff.facts import WaveFacts
+
+FIF, HDF5 = "generated-epo.fif", "generated.h5"
+SPLIT_SIZE = "2GB"  # what the format allows in one file
+
+
+@dataclass(frozen=True)
+class WaveFiles:
+    """Where generated waves were written."""
+
+    fif: Path
+    hdf5: Path
+
+
+def write_waves(
+    folder: Path, generated: Generated, facts: Any, signature: str | None = None
+) -> WaveFiles:
+    """Write generated waves as FIF epochs and as HDF5; each file is whole, or the old one stays.
+
+    The HDF5 file holds `signal` (N, C, T) float32 in the `units` of the channels, `channels`,
+    `kinds`, `positions` (C, 3; metres) where known, `labels` and `subjects` (N,; -1 = unknown)
+    with `classes` and `subject_names`, `seeds` (N,), and the attributes `rate_hz`, `unit`
+    ("mixed" where channels differ), `sampling` (JSON), `signature` ("" without one),
+    `generated` (always true), `simulated` (the training data were) and `version`.
+
+    Args:
+        folder: made when absent.
+        generated: the waves.
+        facts: of the training data (`DataFacts`, `WaveFacts` or their entries).
+        signature: of the experiment that trained the model.
+    """
+    known = facts if isinstance(facts, WaveFacts) else WaveFacts.of(facts)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = WaveFiles(folder / FIF, folder / HDF5)
+    with tempfile.TemporaryDirectory(prefix=".generated.", dir=folder) as aside:
+        _write_hdf5(Path(aside) / HDF5, generated, known, signature or "")
+        epochs = epochs_of(generated, known)
+        epochs.save(Path(aside) / FIF, split_size=SPLIT_SIZE, verbose="error")
+        _put(Path(aside), folder)
+    return files
+
+
+def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: str) -> None:
+    import h5py
+
+    units = [unit.name for unit in facts.units]
+    arrays: dict[str, Any] = {
+        "signal": generated.signal.astype("<f4"),
+        "labels": generated.labels.astype("<i8"),
+        "subjects": generated.subjects.astype("<i8"),
+        "seeds": generated.seeds.astype("<u8"),
+    }
+    if facts.positions:
+        arrays["positions"] = facts.positions
+    names = {
+        "channels": facts.channels,
+        "kinds": facts.kinds or ("eeg",) * len(facts.channels),
+        "units": units,
+        "classes": facts.classes,
+        "subject_names": facts.subjects,
+    }
+    attributes = {
+        "rate_hz": float(facts.rate_hz),
+        "unit": units[0] if len(set(units)) == 1 else "mixed",
+        "sampling": json.dumps(dict(generated.settings), sort_keys=True),
+        "signature": signature,
+        "generated": True,
+        "simulated": bool(facts.simulated),
+        "version": __version__,
+    }
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values)
+        for name, texts in names.items():
+            file.create_dataset(
+                name, data=list(texts), shape=(len(texts),), dtype=h5py.string_dtype()
+            )
+        file.attrs.update(attributes)
+
+
+def _put(aside: Path, folder: Path) -> None:
+    """Move complete files into the folder.
+
+    Epochs above `SPLIT_SIZE` are several files; the first, which names the others, comes last.
+    """
+    parts = sorted(aside.iterdir(), key=lambda file: file.name == FIF)
+    names = [part.name for part in parts]
+    for part in parts:
+        _flush(part)
+    for part in parts:
+        os.replace(part, folder / part.name)
+    for old in folder.glob(f"{Path(FIF).stem}-[0-9]*.fif"):
+        if old.name not in names:
+            old.unlink()  # of a longer run before
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
