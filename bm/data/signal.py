@@ -60,6 +60,16 @@ class Signal:
         part = self.data[start : start + length]
         return part if self.columns is None else part.index_select(1, self.columns)
 
+    def at(self, samples: Tensor) -> Tensor:
+        """(n, C) copies of the samples numbered `samples`."""
+        part = self.data.index_select(0, samples)
+        return part if self.columns is None else part.index_select(1, self.columns)
+
+    def every(self, stride: int) -> Tensor:
+        """(ceil(T / stride), C): every `stride`-th sample."""
+        part = self.data[::stride]
+        return part if self.columns is None else part.index_select(1, self.columns)
+
     def select(self, index: Sequence[int], names: Sequence[str]) -> Signal:
         """The channels `index`, called `names`; nothing is copied."""
         chosen = torch.as_tensor(list(index), dtype=torch.long)
@@ -71,6 +81,21 @@ class Signal:
             positions=self.positions[list(index)],
             columns=columns,
         )
+
+
+def bare(data: Tensor, rate_hz: float = 1.0) -> Signal:
+    """An array (T, C) as a signal: numbered EEG channels, no positions, no events."""
+    count = data.shape[1]
+    return Signal(
+        data=data,
+        channels=tuple(str(i) for i in range(count)),
+        kinds=("eeg",) * count,
+        positions=np.full((count, 3), np.nan, np.float32),
+        rate_hz=rate_hz,
+        unit="uV",
+        events=pd.DataFrame(),
+        identity="",
+    )
 
 
 def pick_kind(raw: mne.io.BaseRaw, kind: str) -> mne.io.BaseRaw:

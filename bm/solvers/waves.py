@@ -40,25 +40,25 @@ def write_waves(
         folder: made when absent.
         generated: the waves.
         facts: of the training data (`DataFacts`, `WaveFacts` or their entries).
-        signature: of the experiment that trained the model.
+        signature: of the experiment that trained the model; None = `signature` of `made`, if any.
     """
     known = facts if isinstance(facts, WaveFacts) else WaveFacts.of(facts)
     folder.mkdir(parents=True, exist_ok=True)
     files = WaveFiles(folder / FIF, folder / HDF5)
     with tempfile.TemporaryDirectory(prefix=".generated.", dir=folder) as aside:
-        _write_hdf5(Path(aside) / HDF5, generated, known, signature or "")
+        _write_hdf5(Path(aside) / HDF5, generated, known, signature)
         epochs = epochs_of(generated, known)
         epochs.save(Path(aside) / FIF, split_size=SPLIT_SIZE, verbose="error")
         _put(Path(aside), folder)
     return files
 
 
-def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: str) -> None:
+def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: str | None) -> None:
     import h5py
 
     units = [unit.name for unit in facts.units]
     arrays: dict[str, Any] = {
-        "signal": generated.signal.astype("<f4"),
+        "signal": generated.waves.astype("<f4"),
         "labels": generated.labels.astype("<i8"),
         "subjects": generated.subjects.astype("<i8"),
         "seeds": generated.seeds.astype("<u8"),
@@ -75,8 +75,8 @@ def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: s
     attributes = {
         "rate_hz": float(facts.rate_hz),
         "unit": units[0] if len(set(units)) == 1 else "mixed",
-        "sampling": json.dumps(dict(generated.settings), sort_keys=True),
-        "signature": signature,
+        "sampling": json.dumps(dict(generated.made), sort_keys=True),
+        "signature": signature or str(generated.made.get("signature", "")),
         "generated": True,
         "simulated": bool(facts.simulated),
         "version": __version__,

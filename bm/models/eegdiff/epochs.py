@@ -25,18 +25,18 @@ class Generated:
     """N generated waves.
 
     Attributes:
-        signal: (N, C, T) float32 in the units of the channels (µV; fT for MEG).
+        waves: (N, C, T) float32 in the units of the channels (µV; fT for MEG).
+        seeds: (N,) seed of each wave.
         labels: (N,) class numbers, -1 = unknown.
         subjects: (N,) subject numbers, -1 = unknown.
-        seeds: (N,) seed of each wave.
-        settings: of the sampling, plain values.
+        made: how they were sampled, and by which model; plain values.
     """
 
-    signal: np.ndarray
+    waves: np.ndarray
+    seeds: np.ndarray
     labels: np.ndarray
     subjects: np.ndarray
-    seeds: np.ndarray
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
 
 
 def info_of(facts: WaveFacts) -> mne.Info:
@@ -69,7 +69,7 @@ def epochs_of(generated: Generated, facts: WaveFacts) -> mne.EpochsArray:
     import mne
     import pandas as pd
 
-    n, _, samples = generated.signal.shape
+    n, _, samples = generated.waves.shape
     names = [*facts.classes, NAMELESS]  # the last is where UNKNOWN = -1 points
     numbers = np.where(generated.labels == UNKNOWN, len(facts.classes), generated.labels)
     events = np.stack([np.arange(n) * samples, np.zeros(n), numbers + 1], 1).astype(int)
@@ -82,7 +82,7 @@ def epochs_of(generated: Generated, facts: WaveFacts) -> mne.EpochsArray:
         }
     )
     return mne.EpochsArray(
-        generated.signal * facts.si,
+        generated.waves * facts.si,
         info_of(facts),
         events,
         event_id={names[k]: int(k) + 1 for k in np.unique(numbers)},

@@ -72,10 +72,10 @@ class Sampling:
             steps = rule(model.noise, self.steps)
         except ValueError as error:
             raise UserError(f"generate.steps: {error}") from None
-        limit = float(model.representation.limit) if self.clip else None
-        if limit is not None and not math.isfinite(limit):
+        limit = float(model.representation.limit)
+        if not math.isfinite(limit):
             raise RuntimeError("the representation has no statistics: call representation.fit")
-        return Path(steps, noise, self.eta, limit)
+        return Path(steps, noise, self.eta, limit if self.clip else None)
 
 
 @dataclass(frozen=True)

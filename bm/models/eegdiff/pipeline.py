@@ -233,12 +233,12 @@ class EEGDiffusionPipeline(DiffusionPipeline):
         seeds = item_seeds(seed, len(labels))
         condition = Condition(torch.tensor(labels), torch.tensor(people))
         waves = generate_waves(self.model, seeds, sampling, condition, start, tick)
-        settings: dict[str, Any] = {"seed": seed, **dataclasses.asdict(sampling)}
+        made: dict[str, Any] = {"seed": seed, **dataclasses.asdict(sampling)}
         if start is not None:
-            settings |= {"start_step": start.skipped}
-            settings |= {"kept_samples": 0 if start.kept is None else int(start.kept.sum())}
-        signal = self.facts.unscaled(waves.float().cpu()).numpy()
-        return Generated(signal, np.array(labels), np.array(people), np.array(seeds), settings)
+            made |= {"start_step": start.skipped}
+            made |= {"kept_samples": 0 if start.kept is None else int(start.kept.sum())}
+        found = self.facts.unscaled(waves.float().cpu()).numpy()
+        return Generated(found, np.array(seeds), np.array(labels), np.array(people), made)
 
 
 def kept_samples(keep_s: tuple[float, float], samples: int, rate_hz: float) -> torch.Tensor:

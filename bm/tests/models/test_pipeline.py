@@ -79,7 +79,7 @@ def test_round_trip_gives_equal_samples(waves, tmp_path: Path) -> None:
     plain = load(tmp_path / "p")  # the folder is also that of a model
     assert plain.bm_arguments == waves.model.bm_arguments
     copy = EEGDiffusionPipeline(**waves.components)
-    one, three = copy.generate(1, 4, steps=3).signal, waves.generate(3, 4, steps=3).signal
+    one, three = copy.generate(1, 4, steps=3).waves, waves.generate(3, 4, steps=3).waves
     np.testing.assert_allclose(one[0], three[0], atol=1e-3)
 
 
@@ -95,8 +95,8 @@ def test_epochs_are_what_the_facts_say(waves) -> None:
     assert list(epochs.metadata["seed"]) == item_seeds(1, 5)
     assert "simulated" in epochs.info["description"]
     generated = waves.generate(5, 1, steps=2, sampler="ddpm")
-    np.testing.assert_allclose(epochs.get_data(copy=False), generated.signal * 1e-6, rtol=1e-6)
-    assert generated.signal.dtype == np.float32 and 1 < generated.signal.std() < 1000
+    np.testing.assert_allclose(epochs.get_data(copy=False), generated.waves * 1e-6, rtol=1e-6)
+    assert generated.waves.dtype == np.float32 and 1 < generated.waves.std() < 1000
 
 
 def test_other_kinds_scaling_and_waves_without_class() -> None:
@@ -105,24 +105,24 @@ def test_other_kinds_scaling_and_waves_without_class() -> None:
     assert epochs.get_channel_types() == ["mag", "seeg", "ecog"]
     np.testing.assert_allclose(epochs.info["chs"][0]["loc"][:3], FACTS.positions[0])
     assert epochs.event_id == {"generated": 1}
-    plain = meg.generate(2, steps=2).signal
+    plain = meg.generate(2, steps=2).waves
     np.testing.assert_allclose(epochs.get_data(copy=False)[:, 0], plain[:, 0] * 1e-15, rtol=1e-6)
     scaler = {"centre": [1.0, 2.0, 3.0], "scale": [2.0, 3.0, 4.0]}
     scaled = pipeline(conditions=(), kinds=("meg", "seeg", "ecog"), classes=(), scaler=scaler)
     expected = plain * np.array([[2.0], [3.0], [4.0]]) + np.array([[1.0], [2.0], [3.0]])
-    np.testing.assert_allclose(scaled.generate(2, steps=2).signal, expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(scaled.generate(2, steps=2).waves, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_conditions_by_name_and_number_and_items_without_the_others(waves) -> None:
     names = waves.generate(4, 2, ["right_hand", "left_hand"], "ben", steps=3)
     numbers = waves.generate(4, 2, [1, 0], 1, steps=3, batch_size=3)
-    np.testing.assert_allclose(names.signal, numbers.signal, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(names.waves, numbers.waves, rtol=1e-3, atol=1e-3)
     assert names.labels.tolist() == [1, 0, 1, 0] and names.subjects.tolist() == [1] * 4
     alone = waves.generate(1, 2, "right_hand", "ben", steps=3)
-    np.testing.assert_allclose(alone.signal[0], names.signal[0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(alone.waves[0], names.waves[0], rtol=1e-3, atol=1e-3)
     unknown = waves.generate(1, 2, -1, "ben", steps=3)
     assert unknown.labels.tolist() == [UNKNOWN]
-    assert not np.allclose(unknown.signal, alone.signal, atol=1e-2)
+    assert not np.allclose(unknown.waves, alone.waves, atol=1e-2)
     assert not set(item_seeds(0, 100)) & set(item_seeds(1, 100))
 
 

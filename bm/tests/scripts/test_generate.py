@@ -48,7 +48,7 @@ def test_files_of_a_signature(outputs: Path, capsys: pytest.CaptureFixture[str])
     pipe = EEGDiffusionPipeline.from_pretrained(outputs / "xps/12e45678/best")
     expected = pipe.generate(3, 5, ["right_hand", "left_hand"], steps=4)
     with h5py.File(folder / "generated.h5") as file:
-        np.testing.assert_allclose(file["signal"][()], expected.signal, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(file["signal"][()], expected.waves, rtol=1e-3, atol=1e-3)
         assert file["labels"][()].tolist() == [1, 0, 1]
         assert file.attrs["signature"] == "12e45678" and file.attrs["simulated"]
     epochs = mne.read_epochs(folder / "generated-epo.fif", verbose="error")

@@ -30,11 +30,11 @@ FACTS = DataFacts(
 def generated(n: int = 4) -> Generated:
     draw = np.random.default_rng(0)
     return Generated(
-        signal=draw.normal(0, 20, (n, 3, 250)).astype(np.float32),
+        waves=draw.normal(0, 20, (n, 3, 250)).astype(np.float32),
         labels=np.arange(n) % 3 - 1,
         subjects=np.arange(n) % 2,
         seeds=np.arange(n) + 2**32 - 1 - n,
-        settings={"sampler": "ddim", "steps": 50, "seed": 7},
+        made={"sampler": "ddim", "steps": 50, "seed": 7},
     )
 
 
@@ -42,7 +42,7 @@ def test_both_files_hold_what_was_generated(tmp_path: Path) -> None:
     given = generated()
     files = write_waves(tmp_path / "new/folder", given, FACTS, "ab12cd34")
     with h5py.File(files.hdf5) as file:
-        np.testing.assert_array_equal(file["signal"][()], given.signal)
+        np.testing.assert_array_equal(file["signal"][()], given.waves)
         assert file["signal"].dtype == np.float32 and file.attrs["unit"] == "uV"
         assert list(file["channels"].asstr()) == list(FACTS.channels)
         assert list(file["classes"].asstr()) == list(FACTS.classes)
@@ -53,9 +53,9 @@ def test_both_files_hold_what_was_generated(tmp_path: Path) -> None:
             np.testing.assert_array_equal(file[name][()], getattr(given, name))
         assert file.attrs["rate_hz"] == 125 and file.attrs["signature"] == "ab12cd34"
         assert file.attrs["simulated"] and file.attrs["generated"]
-        assert json.loads(file.attrs["sampling"]) == given.settings
+        assert json.loads(file.attrs["sampling"]) == given.made
     epochs = mne.read_epochs(files.fif, verbose="error")
-    np.testing.assert_allclose(epochs.get_data(copy=False), given.signal * 1e-6, rtol=1e-6)
+    np.testing.assert_allclose(epochs.get_data(copy=False), given.waves * 1e-6, rtol=1e-6)
     assert epochs.event_id == {"left_hand": 1, "right_hand": 2, "generated": 3}
     assert list(epochs.events[:, 2]) == [3, 1, 2, 3]
     assert list(epochs.metadata["seed"]) == given.seeds.tolist()
@@ -63,6 +63,13 @@ def test_both_files_hold_what_was_generated(tmp_path: Path) -> None:
     assert "simulated" in epochs.info["description"]
     found = [channel["loc"][:3] for channel in epochs.info["chs"]]
     np.testing.assert_allclose(found, FACTS.positions, atol=1e-6)
+
+
+def test_the_signature_of_the_solver_is_found(tmp_path: Path) -> None:
+    given = generated()
+    made = Generated(given.waves, given.seeds, given.labels, given.subjects, {"signature": "ab12"})
+    with h5py.File(write_waves(tmp_path, made, FACTS).hdf5) as file:
+        assert file.attrs["signature"] == "ab12"
 
 
 def test_mixed_kinds_name_their_units(tmp_path: Path) -> None:
