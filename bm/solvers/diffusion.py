@@ -27,6 +27,15 @@ from .show import draw_history
 from .waves import Generated, write_waves
 from .windows import windows_of
 
+#: Columns of a table, the main one first.
+TABLE = (
+    "log_spectral_distance_db",
+    "bandpower_wasserstein",
+    "aperiodic_exponent_abs_diff",
+    "riemann_distance_of_logeuclidean_means",
+    "frechet_distance",
+    "max_train_correlation_max",
+)
 SEED_STRIDE = 1_000_003  # between the seeds of experiments: items of two never share noise
 
 
@@ -143,7 +152,7 @@ class DiffusionSolver(Solver):
         """Distances of as many generated as real windows, beside three references.
 
         References: training windows against these (floor), these with random phases (surrogate),
-        white noise of the same variance (chance).
+        white noise of the same variance (what knows nothing).
         """
         loss = self.run_evaluation(split)
         rows = self._some(split, self.cfg.solver.n_evaluation)
@@ -155,8 +164,12 @@ class DiffusionSolver(Solver):
         surrogate = generation.describe(generation.phase_surrogate(waves, seed), rate)
         noise = generation.describe(generation.white_noise(waves, seed), rate)
         extra: dict[str, Any] = {
-            "floor": _distances(real, train, train),
-            "surrogate": _distances(real, surrogate, train),
+            "table": list(TABLE),
+            "references": {
+                "training windows": _distances(real, train, train),
+                "phase surrogate": _distances(real, surrogate, train),
+                "white noise": _distances(real, noise, train),
+            },
             "intervals": generation.intervals(real, made, train, self.cfg.solver.n_resamples, seed),
             "sampling": dict(generated.made),
         }
@@ -169,7 +182,6 @@ class DiffusionSolver(Solver):
         return Evaluation(
             split=split,
             metrics=metrics,
-            chance=_distances(real, noise, train),
             items=self._items(rows, generated, made, train),
             n_items=len(rows),
             simulated=facts.simulated,

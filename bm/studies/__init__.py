@@ -15,6 +15,7 @@ STUDIES: Registry[Any] = Registry(
         "eegmmidb": "bm.studies.eegmmidb",
         "feis": "bm.studies.feis",
         "folder": "bm.studies.folder",
+        "labram_h5": "bm.studies.labram_h5",
         "simulated": "bm.studies.simulated",
     },
 )

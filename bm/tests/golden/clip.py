@@ -11,6 +11,7 @@ import torch
 from bm.data import blocks, segments, split
 from bm.data.batch_scaler import BatchScaler, FeatureKind, kept_windows
 from bm.data.gather import gather_windows, pad_channels, subtract_baseline
+from bm.data.layout import sensor_layout
 from bm.data.signal import bare
 from bm.data.windows import WindowRule
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
@@ -76,6 +77,33 @@ def resample_highpass(case: dict, data: Tensors, weights: Tensors) -> dict[str, 
         "lowpass_task": lowpass_sinc(slow, c["task_lowpass_hz"] / rate, c["task_lowpass_zeros"]),
     }
     return {**found, "expect": {name: data[name] for name in found}}
+
+
+#: Coils by which MNE recognises the systems of its built-in layouts.
+COILS = {"KIT": "KIT_GRAD", "CTF": "CTF_GRAD", "magnes": "MAGNES_MAG", "Vectorview": "VV_MAG_T3"}
+
+
+def info_of(names: list[str], source: str, layout: str) -> Any:
+    """What a recording of these channels tells MNE of its sensors."""
+    import mne
+    from mne.io.constants import FIFF
+
+    if source == "montage":
+        montage = mne.channels.make_standard_montage(layout)
+        return mne.create_info(names, 100.0, "eeg").set_montage(montage, on_missing="ignore")
+    info = mne.create_info(names, 100.0, "mag")
+    coil = next(name for system, name in COILS.items() if layout.startswith(system))
+    for channel in info["chs"]:
+        channel["loc"][:3] = 0.1
+        channel["coil_type"] = FIFF[f"FIFFV_COIL_{coil}"]
+    return info
+
+
+@adapter("clip", "sensor position lookup")
+def sensor_positions(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    layout = case["config"]["layout"]
+    info = info_of(case["channel_names"], layout["from"], layout["name"])
+    return {"positions": sensor_layout(info), "expect": {"positions": data["positions"]}}
 
 
 def _finite(values: Any) -> list[float]:

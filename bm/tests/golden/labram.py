@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from bm.data import segments
 from bm.data.gather import gather_windows
+from bm.data.h5_windows import H5Windows
 from bm.data.preprocess import apply_steps
 from bm.data.signal import bare
 from bm.losses.classification import binary_cross_entropy, cross_entropy
@@ -84,6 +86,26 @@ def preprocess(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     }
     raw = apply_steps(raw, [steps[name] for name in c["order"]])
     return {"out_uv": 1e6 * raw.get_data(), "expect": {"out_uv": data["out_uv"]}}
+
+
+@adapter("labram", "pre-training HDF5 layout and window indexing")
+def h5_windows(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c, table = case["config"], case["table"]
+    files = [Path(case["folder"]) / name for name in c["files"]]
+    shares = c["start_percentage"], c["end_percentage"]
+    ours = H5Windows(files, c["window_size"], c["stride_size"], *shares)
+    found: dict[str, Any] = {"length": len(ours), "starts": ours.table["start"].to_numpy()}
+    wanted = {"length": case["length"], "starts": [row["start"] for row in table]}
+    texts = {
+        "files": (list(ours.table["file"]), [row["file"] for row in table]),
+        "recordings": (list(ours.table["recording"]), [row["recording"] for row in table]),
+        "ch_names": (list(ours.channels), case["ch_names"]),
+    }
+    for name, (mine, theirs) in texts.items():
+        found[name], wanted[name] = float(mine == theirs), 1.0
+    for name in data:
+        found[name], wanted[name] = ours[int(name.removeprefix("window"))], data[name]
+    return {**found, "expect": wanted}
 
 
 @adapter("labram", "TUEV event windows")
