@@ -23,7 +23,7 @@ from ..models.eegdiff.model import EEGDiffusion
 from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
-from .show import draw_history
+from .show import draw_generated, draw_history
 from .waves import Generated, write_waves
 from .windows import windows_of
 
@@ -104,24 +104,28 @@ class DiffusionSolver(Solver):
 
     # generation -----------------------------------------------------------------------------
 
-    def sample(self, rows: np.ndarray) -> Generated:
+    def sample(self, rows: np.ndarray, alone: bool = False) -> Generated:
         """One wave for each of some rows of the segment table, under their conditions.
 
-        The work is shared by all processes; each gets the whole result.
+        Args:
+            rows: of the segment table.
+            alone: this process does all; else all processes share the work, and each gets the
+                whole result.
         """
         options = to_plain(self.cfg.generate)
         sampling = Sampling(**{k: v for k, v in options.items() if k not in ("every", "n")})
         columns = self.data.gather(rows.tolist())
         seeds = (self.cfg.seed * SEED_STRIDE + np.arange(len(rows))).tolist()
-        own = slice(distribution.rank(), None, distribution.world())
+        world = 1 if alone else distribution.world()
+        own = slice(0 if alone else distribution.rank(), None, world)
         condition = self.condition_of(columns.label, columns.subject)
         part = Condition(*(None if v is None else v[own] for v in vars(condition).values()))
         began = time.perf_counter()
         waves = generate_waves(self.model, seeds[own], sampling, part).float().cpu().numpy()
         seconds = time.perf_counter() - began
         whole = np.empty((len(rows), *waves.shape[1:]), np.float32)
-        for rank, found in enumerate(distribution.same_objects(waves)):
-            whole[rank :: distribution.world()] = found
+        for rank, found in enumerate([waves] if alone else distribution.same_objects(waves)):
+            whole[rank::world] = found
         self.perf.more["samples_per_s"] = len(rows) / max(1e-9, seconds)
         self.log.line("generated %d waves at %.1f a second", len(rows), len(rows) / seconds)
         made = {"signature": self.xp.sig, "epoch": self.progress.epoch, **options}
@@ -131,9 +135,10 @@ class DiffusionSolver(Solver):
     def generate(self) -> None:
         """Waves for evenly spaced windows of the valid split, as FIF, HDF5 and figures."""
         rows = self._some("valid", self.cfg.generate.n)
-        generated = self.sample(rows)
-        folder = self.folder / "generated"
-        write_waves(folder, generated, self.data.facts)
+        generated = self.sample(rows, alone=True)
+        write_waves(self.folder / "generated", generated, self.data.facts)
+        if self.cfg.log.figures:
+            draw_generated(self, self.real(rows), generated.waves)
 
     def _some(self, split: str, count: int) -> np.ndarray:
         """Evenly spaced rows of a split, of the training split when it is empty."""

@@ -63,8 +63,8 @@ def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: s
         "subjects": generated.subjects.astype("<i8"),
         "seeds": generated.seeds.astype("<u8"),
     }
-    if facts.positions:
-        arrays["positions"] = facts.positions
+    if facts.places is not None:
+        arrays["positions"] = facts.places
     names = {
         "channels": facts.channels,
         "kinds": facts.kinds or ("eeg",) * len(facts.channels),

@@ -45,11 +45,11 @@ def info_of(facts: WaveFacts) -> mne.Info:
 
     types = [unit.mne_type for unit in facts.units]
     info = mne.create_info(list(facts.channels), facts.rate_hz, types)
-    if facts.positions:
-        for channel, position in zip(info["chs"], facts.positions, strict=True):
+    if facts.places is not None:
+        for channel, position in zip(info["chs"], facts.places, strict=True):
             if channel["kind"] == mne.io.constants.FIFF.FIFFV_MEG_CH:
                 channel["loc"][:3] = position  # a montage is for electrodes only
-        places = dict(zip(facts.channels, map(np.array, facts.positions), strict=True))
+        places = dict(zip(facts.channels, facts.places, strict=True))
         electrodes = [n for n, t in zip(facts.channels, types, strict=True) if t != "mag"]
         if electrodes:
             montage = mne.channels.make_dig_montage(

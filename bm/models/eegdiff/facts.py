@@ -49,7 +49,8 @@ class WaveFacts:
         channels: C names.
         rate_hz: sampling rate.
         window_samples: T of the training windows.
-        positions: C triples, metres, head coordinates; empty when unknown.
+        positions: C triples, metres in head coordinates or of the sensor layout; empty when
+            unknown (see `places`).
         kinds: C of eeg, meg, seeg, ecog; empty = all eeg.
         subjects, classes: names; the position is the number.
         scaler: `centre` and `scale` (C,) of the training data; empty when not scaled.
@@ -102,6 +103,14 @@ class WaveFacts:
     def units(self) -> list[Unit]:
         """Of the C channels."""
         return [UNITS[kind] for kind in self.kinds or ("eeg",) * len(self.channels)]
+
+    @property
+    def places(self) -> np.ndarray | None:
+        """(C, 3) positions in metres; None when one is unknown, or in the sensor layout."""
+        places = np.array(self.positions, float).reshape(-1, 3)
+        known = np.isfinite(places).all() and places.any(1).all()
+        flat = not places[:, 2].any()  # of dset.positions=layout: x and y have no unit
+        return places if len(places) and known and not flat else None
 
     @property
     def si(self) -> np.ndarray:
