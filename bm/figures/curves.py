@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import CHANCE_LINE, DOUBLE_MM, PALETTE, draw_chance, figure, label_simulated, save
+from .style import (
+    CHANCE_LINE,
+    DOUBLE_MM,
+    PALETTE,
+    SINGLE_MM,
+    draw_chance,
+    figure,
+    label_simulated,
+    save,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +50,8 @@ def draw_learning_curves(
 ) -> Path:
     """Loss and one metric against the epoch: mean over seeds, band of one standard deviation.
 
+    There is one picture where the metric is the loss.
+
     Args:
         histories: name of a variant -> one history per seed.
         metric: name in the train and valid stages.
@@ -48,8 +59,12 @@ def draw_learning_curves(
         chance: level of a model that knows nothing.
         simulated: writes the label of simulated data.
     """
-    with figure(DOUBLE_MM, 60.0 + 4.0 * (len(histories) + 2) / 2, columns=2) as (drawing, axes):
-        for axis, name in zip(axes, ("loss", metric), strict=True):
+    metrics = list(dict.fromkeys(("loss", metric)))
+    height_mm = 60.0 + 4.0 * (len(histories) + 2) / 2
+    width_mm = DOUBLE_MM if len(metrics) > 1 else SINGLE_MM
+    with figure(width_mm, height_mm, columns=len(metrics)) as (drawing, axes):
+        axes = np.atleast_1d(axes)
+        for axis, name in zip(axes, metrics, strict=True):
             for index, (label, runs) in enumerate(histories.items()):
                 colour = PALETTE[index % len(PALETTE)]
                 for stage, style in (("train", ":"), ("valid", "-")):
@@ -64,7 +79,7 @@ def draw_learning_curves(
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_ylabel(name.replace("_", " "))
         if chance is not None:
-            draw_chance(axes[1], chance)
+            draw_chance(axes[-1], chance)
         axes[0].plot([], [], ":", color="#555555", label="train")
         axes[0].plot([], [], "-", color="#555555", label="valid")
         # Outside: inside it would hide the first epochs of some run.

@@ -34,9 +34,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
     if evaluation.items is not None:
         evaluation.items.to_parquet(folder / "items.parquet")
-    names = ("split", "metrics", "chance", "n_items", "simulated", "extra")
-    values = {name: getattr(evaluation, name) for name in names}
-    write_json(folder / "evaluation.json", json.loads(json.dumps(values)))
+    write_json(folder / "evaluation.json", json.loads(json.dumps(evaluation.to_dict())))
 
 
 def draw_history(solver: Any, folder: Path, chance: float | None = None) -> None:

@@ -36,6 +36,14 @@ def test_learning_curves_carry_chance_and_the_label_of_simulated_data(
     assert [p.name for p in tmp_path.iterdir()] == ["c.svg"]  # nothing half-written is left
 
 
+def test_the_loss_is_drawn_once_where_it_is_the_metric(tmp_path: Path) -> None:
+    texts = [
+        draw_learning_curves({"net": [HISTORY]}, metric, tmp_path / "c.svg").read_text()
+        for metric in ("loss", "accuracy")
+    ]
+    assert [text.count(">epoch<") for text in texts] == [1, 2]
+
+
 def test_scores_show_every_reference_level(tmp_path: Path) -> None:
     levels = {"chance": 0.25, "ideal observer": 0.96}
     path = draw_scores({"a": [0.6, 0.7], "b": [0.5]}, tmp_path / "s.svg", "accuracy", levels)

@@ -80,6 +80,16 @@ def test_mixed_kinds_name_their_units(tmp_path: Path) -> None:
         assert file.attrs["unit"] == "mixed" and file.attrs["signature"] == ""
 
 
+@pytest.mark.parametrize("positions", [(), ((0.1, 0.9, 0), (0.5, 1, 0), (-0.1, -0.1, 0))])
+def test_without_places_on_the_head_files_have_none(positions: tuple, tmp_path: Path) -> None:
+    facts = DataFacts.from_dict({**FACTS.to_dict(), "positions": positions})
+    files = write_waves(tmp_path, generated(), facts)
+    epochs = mne.read_epochs(files.fif, verbose="error")
+    assert epochs.get_montage() is None and len(epochs) == 4
+    with h5py.File(files.hdf5) as file:
+        assert "positions" not in file
+
+
 def test_a_failed_writing_leaves_the_old_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
