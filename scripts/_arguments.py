@@ -46,10 +46,19 @@ def _value(key: str, text: str, default: Any) -> Any:
     return text
 
 
-def main_of(command: Callable[..., int], argv: Sequence[str] | None = None, **given: Any) -> int:
+def main_of(
+    command: Callable[..., int],
+    argv: Sequence[str] | None = None,
+    known: Callable[..., Any] | None = None,
+    **given: Any,
+) -> int:
     """Run a script's command on the arguments of the process; returns the exit code.
 
-    `given` are arguments that no word can set.
+    Args:
+        command: takes the arguments by name.
+        argv: words; None = those of the process.
+        known: record whose fields are the arguments, for commands with many; None = `command`.
+        given: arguments that no word can set.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in ("-h", "--help", "help"):
@@ -57,7 +66,7 @@ def main_of(command: Callable[..., int], argv: Sequence[str] | None = None, **gi
         print(inspect.cleandoc(module.__doc__ or ""))
         return 0
     try:
-        return command(**parse(command, words, given), **given)
+        return command(**parse(known or command, words, given), **given)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

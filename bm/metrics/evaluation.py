@@ -20,7 +20,7 @@ class Evaluation:
         items: one row per test item (segment, recording, subject, label, prediction, ...).
         n_items: number of items evaluated.
         simulated: true when the data were made from equations; printed by every table and figure.
-        extra: what else its readers know: intervals, references, columns of the table.
+        extra: what tables show besides (table, references, intervals, ...), plain values.
     """
 
     split: str
