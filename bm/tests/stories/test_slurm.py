@@ -184,7 +184,7 @@ def test_whatever_happens_the_end_is_that_of_an_undisturbed_grid(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     """Requeue, time-out, drained node, restarted controller, cancellation, preemption."""
-    checkout.write("storm", PARALLEL.format(seeds=5, epochs=80))
+    checkout.write("storm", PARALLEL.format(seeds=5, epochs=50))
     checkout.grid("demo.storm", "--no_monitoring")
     spared: set[str] = set()
     slurm("scontrol", "requeue", checkout.victim(spared))
@@ -201,7 +201,7 @@ def test_whatever_happens_the_end_is_that_of_an_undisturbed_grid(
     urgent = ["sbatch", "-p", "urgent", f"--gres=gpu:{gpus}", "--mem=100", "-o", "/dev/null"]
     slurm(*urgent, "--wrap", "sleep 2")
     ended = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT"}
-    checkout.wait(lambda: all(s.split()[0] in ended for (s,) in checkout.jobs("State")), 300)
+    checkout.wait(lambda: all(s.split()[0] in ended for (s,) in checkout.jobs("State")), 400)
     assert sorted(s.split()[0] for (s,) in checkout.jobs("State")) == ["CANCELLED"] + 4 * [
         "COMPLETED"
     ]
