@@ -280,7 +280,8 @@ def test_sidecars_apply_by_their_entities(tmp_path: Path) -> None:
     path = folder / "sub-1_task-a_run-2_eeg.edf"
     assert entities(path.stem) == {"sub": "1", "task": "a", "run": "2"}
     assert find(path, tmp_path, "channels.tsv", Listing()) == tmp_path / "task-a_channels.tsv"
-    assert (
+    near = find(path, tmp_path, "electrodes.tsv", Listing())
+    assert near == folder / "sub-1_space-CTF_electrodes.tsv"
         find(path, tmp_path, "electrodes.tsv", Listing())
         == folder / "sub-1_space-CTF_electrodes.tsv"
     )
