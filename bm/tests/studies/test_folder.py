@@ -282,7 +282,4 @@ def test_sidecars_apply_by_their_entities(tmp_path: Path) -> None:
     assert find(path, tmp_path, "channels.tsv", Listing()) == tmp_path / "task-a_channels.tsv"
     near = find(path, tmp_path, "electrodes.tsv", Listing())
     assert near == folder / "sub-1_space-CTF_electrodes.tsv"
-        find(path, tmp_path, "electrodes.tsv", Listing())
-        == folder / "sub-1_space-CTF_electrodes.tsv"
-    )
     assert find(path, tmp_path, "events.tsv", Listing()) is None
