@@ -48,6 +48,8 @@ class LaBraMMasked(nn.Module):
         torch.Size([1, 256, 64])
     """
 
+    may_be_unexpected = ("student.lm_head.", "projection_head.")  # unused heads of published files
+
     def __init__(
         self,
         backbone: Mapping[str, Any],
