@@ -181,7 +181,7 @@ def fourier_embedding(case: dict, data: Tensors, weights: Tensors) -> dict[str, 
     return {"embedding": found, "expect": {"embedding": data["embedding"]}}
 
 
-def _with_centre(merger: ChannelMerger, centre: torch.Tensor) -> ChannelMerger:
+def with_centre(merger: ChannelMerger, centre: torch.Tensor) -> ChannelMerger:
     """The merger with a given random centre."""
     merger.draw_centre = lambda like: centre  # type: ignore[method-assign]
     return merger
@@ -193,7 +193,7 @@ def channel_merger(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
     assert not c["per_subject"] and not c["usage_penalty"]
     merger = ChannelMerger(c["chout"], c["pos_dim"], c["dropout"])
     load_published(merger, given(weights))
-    _with_centre(merger, tensors["centre_to_ban"])
+    with_centre(merger, tensors["centre_to_ban"])
     found = {
         f"output_{mode}": merger.train(mode == "train")(tensors["input_meg"], tensors["positions"])
         for mode in ("eval", "train")
