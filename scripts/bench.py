@@ -99,7 +99,19 @@ def bench_data() -> list[Measure]:
     return [Measure("data", *figure) for figure in measure()]
 
 
-BENCHES = {"checkpoint": bench_checkpoint, "data": bench_data, "resolve": bench_resolve}
+def bench_retrieval() -> list[Measure]:
+    """Ranking of candidates against the bare matrix product; the published size on a GPU."""
+    from ._bench_retrieval import measure
+
+    return [Measure("retrieval", *figure) for figure in measure()]
+
+
+BENCHES = {
+    "checkpoint": bench_checkpoint,
+    "data": bench_data,
+    "resolve": bench_resolve,
+    "retrieval": bench_retrieval,
+}
 
 
 def report(measures: list[Measure]) -> str:
