@@ -7,7 +7,7 @@ import random
 import torch
 from torch import Tensor, nn
 
-from .positions import is_invalid, is_near
+from .positions import flat_places, is_invalid, is_near
 
 DRAWS = 100  # centres that estimate how often a sensor is kept
 SHUFFLE_SEED = 1234  # of the published subset of channels
@@ -33,12 +33,13 @@ class ChannelDropout(nn.Module):
         """(B, C, T), (B, C, >= 2) -> (B, C, T)."""
         if not self.radius:
             return signal
-        factor = (~is_invalid(positions)).to(signal.dtype)
+        places = flat_places(positions)
+        factor = (~is_invalid(places)).to(signal.dtype)
         if self.training:
-            centres = self.draw_centres(positions)
-            factor = factor * ~is_near(positions, centres[:1], self.radius)[..., 0, :]
+            centres = self.draw_centres(places)
+            factor = factor * ~is_near(places, centres[:1], self.radius)[..., 0, :]
             if self.rescale:
-                near = is_near(positions, centres[1:], self.radius)
+                near = is_near(places, centres[1:], self.radius)
                 factor = factor / (1e-8 + (~near).to(signal.dtype).mean(-2))
         return signal * factor[..., None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .positions import fourier_features, fourier_side, is_invalid, is_near
+from .positions import flat_places, fourier_features, fourier_side, is_invalid, is_near
 
 
 class ChannelMerger(nn.Module):
@@ -43,18 +43,18 @@ class ChannelMerger(nn.Module):
         """(2,) uniform on the unit square, on the device of `like`."""
         return torch.rand(2, device=like.device, dtype=like.dtype)
 
-    def weights(self, positions: Tensor, subject: Tensor | None = None) -> Tensor:
-        """(B, C, >= 2), (B,) -> (B, O, C): non-negative, sum 1 over the sensors that take part.
+    def weights(self, places: Tensor, subject: Tensor | None = None) -> Tensor:
+        """(B, C, 2), (B,) -> (B, O, C): non-negative, sum 1 over the sensors that take part.
 
         All zero where no sensor takes part.
         """
-        left_out = is_invalid(positions)
+        left_out = is_invalid(places)
         if self.training and self.dropout > 0:
-            centre = self.draw_centre(positions)[None]
-            left_out = left_out | is_near(positions, centre, self.dropout)[..., 0, :]
-        features = fourier_features(positions, self.dimension).to(self.heads.dtype)
+            centre = self.draw_centre(places)[None]
+            left_out = left_out | is_near(places, centre, self.dropout)[..., 0, :]
         heads = self.heads if self.heads.ndim == 2 else self.heads[subject]
-        score = (heads @ features.transpose(1, 2)).float()
+        with torch.autocast(places.device.type, enabled=False):  # exponents; few, so not slower
+            score = heads @ fourier_features(places, self.dimension).transpose(1, 2)
         # the lowest finite number, not -inf: an item without any sensor would become nan
         score = score.masked_fill(left_out[:, None], torch.finfo(score.dtype).min)
         return score.softmax(-1).masked_fill(left_out[:, None], 0.0)
@@ -64,13 +64,14 @@ class ChannelMerger(nn.Module):
 
         Args:
             signal: (B, C, T).
-            positions: (B, C, >= 2) x and y of the sensors, `INVALID` twice where unknown.
+            positions: (B, C, >= 2) x and y of the sensors, `INVALID` twice or nan where unknown.
             subject: (B,) int64, needed with heads per subject.
 
         Returns:
             (B, O, T).
         """
-        places, per_subject = positions[..., :2], self.heads.ndim == 3
+        places = flat_places(positions).to(self.heads.dtype)
+        per_subject = self.heads.ndim == 3
         rows = places.flatten(1)
         if per_subject:
             if subject is None:
@@ -78,7 +79,7 @@ class ChannelMerger(nn.Module):
             rows = torch.cat([rows, subject[:, None].to(rows.dtype)], 1)
         distinct, which = torch.unique(rows, dim=0, return_inverse=True)
         owner = distinct[:, -1].long() if per_subject else None
-        layouts = distinct[:, : places.shape[1] * 2].unflatten(1, places.shape[1:])
+        layouts = distinct[:, : 2 * places.shape[1]].unflatten(1, places.shape[1:])
         weights = self.weights(layouts, owner)[which]
         if self.usage_penalty:
             usage = weights.mean((0, 1))

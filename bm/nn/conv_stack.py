@@ -56,6 +56,8 @@ class StackOptions:
             raise ValueError(f"activation {self.activation!r}: gelu or relu")
         if self.dilation_growth > 1 and not self.kernel_size % 2:
             raise ValueError(f"kernel_size {self.kernel_size}: dilation needs an odd one")
+        if self.layer_scale is not None and not self.skip:
+            raise ValueError("layer_scale: only residuals are scaled, and skip is false")
 
     def dilation(self, layer: int) -> int:
         """Dilation of a layer, counted from 0."""

@@ -15,14 +15,20 @@ INVALID = -0.1
 MARGIN = 0.2  # of the square around the head, so that its two edges have different phases
 
 
-def is_invalid(positions: Tensor) -> Tensor:
-    """(..., C) bool of positions (..., C, >= 2): channels without a place."""
-    return (positions[..., :2] == INVALID).all(-1)
+def flat_places(positions: Tensor) -> Tensor:
+    """(..., C, 2) x and y of positions (..., C, >= 2), `INVALID` twice where one is not finite."""
+    places = positions[..., :2]
+    return torch.where(places.isfinite().all(-1, keepdim=True), places, INVALID)
 
 
-def is_near(positions: Tensor, centres: Tensor, radius: float) -> Tensor:
-    """(..., N, C) bool: channels at (..., C, >= 2) at most `radius` from centres (N, 2)."""
-    offsets = positions[..., None, :, :2] - centres[:, None]
+def is_invalid(places: Tensor) -> Tensor:
+    """(..., C) bool of places (..., C, 2): channels without one."""
+    return (places == INVALID).all(-1)
+
+
+def is_near(places: Tensor, centres: Tensor, radius: float) -> Tensor:
+    """(..., N, C) bool: channels at (..., C, 2) at most `radius` from centres (N, 2)."""
+    offsets = places[..., None, :, :] - centres[:, None]
     return offsets.norm(dim=-1) <= radius
 
 
@@ -41,19 +47,19 @@ def fourier_side(dimension: int) -> int:
     return side
 
 
-def fourier_features(positions: Tensor, dimension: int, margin: float = MARGIN) -> Tensor:
+def fourier_features(places: Tensor, dimension: int, margin: float = MARGIN) -> Tensor:
     """Cosines, then sines, of 2 pi (i x + j y) / (1 + 2 margin), x and y shifted by the margin.
 
     Args:
-        positions: (..., >= 2) x and y.
+        places: (..., 2) x and y.
         dimension: D = 2 n^2; i (slow) and j run from 0 to n - 1.
 
     Returns:
         (..., D).
     """
     side = fourier_side(dimension)
-    frequency = torch.arange(side, device=positions.device, dtype=positions.dtype)
+    frequency = torch.arange(side, device=places.device, dtype=places.dtype)
     frequency = 2 * math.pi / (1 + 2 * margin) * frequency
-    x, y = ((positions[..., axis, None] + margin) * frequency for axis in (0, 1))
+    x, y = ((places[..., axis, None] + margin) * frequency for axis in (0, 1))
     phase = (x[..., :, None] + y[..., None, :]).flatten(-2)
     return torch.cat([phase.cos(), phase.sin()], -1)

@@ -22,7 +22,7 @@ class SubjectLayers(nn.Module):
         start = torch.eye(inner).repeat(subjects, 1, 1) if identity else None
         if start is None:
             start = torch.randn(subjects, inner, outer)
-        self.weights = nn.Parameter(start / inner**0.5)
+        self.weights, self.outer = nn.Parameter(start / inner**0.5), outer
 
     def forward(self, x: Tensor, subject: Tensor) -> Tensor:
         """(B, inner, T), (B,) int64 -> (B, outer, T)."""

@@ -14,6 +14,7 @@ from ...errors import UserError
 from ...nn.conv_stack import ConvStack
 from ...nn.distance_attention import DistanceAttention
 from .. import MODELS
+from .branches import Widths, branches_of, build_encoders, inputs_of, joined_width
 from .options import (
     AttentionOptions,
     EncoderOptions,
@@ -137,24 +138,18 @@ class ConvRNN(nn.Module):
         options = options_of(EncoderOptions, {**DEFAULTS, **(encoder or {})}, "encoder")
         of_subject = options_of(SubjectOptions, subject, "subject")
         self.embedding_at = tuple(embedding_at) if of_subject.embedding else ()
-        self._check(head, recurrent)
-        self.concatenate, self.n_features = concatenate, n_features
+        self._check(head, recurrent, options.depth)
         self.depth, self.stride = options.depth, options.stride
         self.subject_layers = build_subject_layers(n_channels, hidden, n_subjects, of_subject)
         self.subject_embedding = build_embedding(n_subjects, of_subject)
-        width = n_channels if self.subject_layers is None else self.subject_layers.weights.shape[2]
-        branches = {"features": (n_features, hidden_features)} if n_features else {}
-        branches["signal"] = (width + of_subject.embedding * ("input" in self.embedding_at), hidden)
-        if concatenate:
-            sums = [sum(pair) for pair in zip(*branches.values(), strict=True)]
-            branches = {"concat": (sums[0], sums[1])}
-        self.encoders = nn.ModuleDict(
-            {
-                name: ConvStack([inner, *options.widths(outer)], options)
-                for name, (inner, outer) in branches.items()
-            }
+        width = n_channels if self.subject_layers is None else self.subject_layers.outer
+        width += of_subject.embedding * ("input" in self.embedding_at)
+        branches = branches_of(
+            Widths(width, hidden), Widths(n_features, hidden_features), concatenate
         )
-        final = sum(options.widths(outer)[-1] for _, outer in branches.values())
+        self.n_features, self.concatenate = n_features, concatenate
+        self.encoders = build_encoders(branches, options)
+        final = joined_width(branches, options)
         self.recurrent: Recurrent | None = None
         if recurrent:
             inner = final + of_subject.embedding * ("recurrent" in self.embedding_at)
@@ -168,10 +163,12 @@ class ConvRNN(nn.Module):
         self.decoder = ConvStack(widths, options, transposed=True, bare_last=head == "none")
         self.head = build_head(head, widths[-1], n_outputs)
 
-    def _check(self, head: str, recurrent: Group) -> None:
+    def _check(self, head: str, recurrent: Group, depth: int) -> None:
         """Raise `UserError` for options that do not exist or exclude each other."""
         if head not in HEADS:
             raise UserError(f"model.head={head}: one of {', '.join(HEADS)}")
+        if head == "none" and not depth:
+            raise UserError("model.encoder.depth=0: no layer gives the outputs; set model.head")
         for place in self.embedding_at:
             if place not in PLACES:
                 raise UserError(f"model.embedding_at: {place!r}; any of {', '.join(PLACES)}")
@@ -201,13 +198,7 @@ class ConvRNN(nn.Module):
             x = self.subject_layers(x, subject)
         if self.subject_embedding is not None and "input" in self.embedding_at:
             x = self.subject_embedding.append(x, subject)
-        branches = {"signal": x}
-        if self.n_features:
-            if features is None:
-                raise ValueError("this network reads features too")
-            branches = {"features": features, **branches}
-        if self.concatenate:
-            branches = {"concat": torch.cat(list(branches.values()), 1)}
+        branches = inputs_of(x, features, self.n_features, self.concatenate)
         extra = valid_length(length, self.depth, self.stride) - length
         encoded = [
             self.encoders[name](functional.pad(value, (0, extra)))

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from ...errors import UserError
 from ...nn.channel_dropout import ChannelDropout, ChannelSubset
 from ...nn.channel_merger import ChannelMerger
-from ...nn.conv_stack import ConvStack, activation
+from ...nn.conv_stack import activation
 from ...nn.dual_path import DualPath
 from .. import MODELS
+from .branches import Widths, branches_of, build_encoders, inputs_of, joined_width
 from .options import (
     DualPathOptions,
     EncoderOptions,
@@ -52,19 +53,6 @@ def build_head(kind: str, inner: int, outer: int, encoder: EncoderOptions, n_fft
     )
 
 
-def build_encoders(
-    inputs: Mapping[str, int], hidden: Mapping[str, int], options: EncoderOptions, last: int | None
-) -> nn.ModuleDict:
-    """A stack for each branch; `last` replaces the width of the last layer (no head follows)."""
-    encoders = {}
-    for name, inner in inputs.items():
-        widths = options.widths(hidden[name])
-        if last is not None:
-            widths[-1] = last
-        encoders[name] = ConvStack([inner, *widths], options, bare_last=last is not None)
-    return nn.ModuleDict(encoders)
-
-
 def check_head(head: str, has_features: bool, spectrum: Group, dual_path: Group) -> bool:
     """Whether the encoder's last layer gives the outputs; `UserError` for what excludes that."""
     if head not in HEADS:
@@ -78,6 +66,17 @@ def check_head(head: str, has_features: bool, spectrum: Group, dual_path: Group)
     if dual_path:
         raise UserError("model.dual_path needs a head; set model.head=linear or complex")
     return True
+
+
+def check_lengths(options: EncoderOptions) -> None:
+    """Raise `UserError` for an encoder that changes the number of samples, or has no layer."""
+    if options.stride != 1 or not options.kernel_size % 2:
+        raise UserError(
+            f"model.encoder: stride={options.stride}, kernel_size={options.kernel_size}; "
+            "samples are kept with stride 1 and an odd kernel"
+        )
+    if options.depth < 1:
+        raise UserError(f"model.encoder.depth={options.depth}: at least 1")
 
 
 def build_dual_path(width: int, given: Group) -> DualPath | None:
@@ -143,23 +142,22 @@ class SimpleConv(nn.Module):
     ) -> None:
         super().__init__()
         last = check_head(head, bool(n_features), spectrum, dual_path)
-        self.concatenate, self.n_features = concatenate, n_features
         options = options_of(EncoderOptions, encoder, "encoder")
+        check_lengths(options)
         width = self._build_sensors(n_channels, n_subjects, sensors, merger)
         width = self._build_front(width, hidden, n_subjects, initial, subject, options)
         self.spectrum: Spectrum | None = None
         if spectrum:
             self.spectrum = build_spectrum(options_of(SpectrumOptions, spectrum, "spectrum"))
             width = self.spectrum.width(width)
-        self.embedding_width = self.subject_embedding.width if self.subject_embedding else 0
-        inputs = {"features": n_features, "signal": width + self.embedding_width}
-        widths = {"features": hidden_features, "signal": hidden}
-        if not n_features:
-            del inputs["features"], widths["features"]
-        if concatenate:
-            inputs, widths = {"concat": sum(inputs.values())}, {"concat": sum(widths.values())}
-        self.encoders = build_encoders(inputs, widths, options, n_outputs if last else None)
-        final = sum(options.widths(hidden)[-1] for hidden in widths.values())
+        if self.subject_embedding:
+            width += self.subject_embedding.width
+        branches = branches_of(
+            Widths(width, hidden), Widths(n_features, hidden_features), concatenate
+        )
+        self.n_features, self.concatenate = n_features, concatenate
+        self.encoders = build_encoders(branches, options, n_outputs if last else None)
+        final = joined_width(branches, options)
         self.dual_path = build_dual_path(final, dual_path)
         n_fft = self.spectrum.n_fft if self.spectrum else 0
         self.head = None if last else build_head(head, final, n_outputs, options, n_fft)
@@ -197,7 +195,7 @@ class SimpleConv(nn.Module):
         of_subject = options_of(SubjectOptions, subject, "subject")
         self.subject_layers = build_subject_layers(width, hidden, n_subjects, of_subject)
         self.subject_embedding = build_embedding(n_subjects, of_subject)
-        return width if self.subject_layers is None else self.subject_layers.weights.shape[2]
+        return width if self.subject_layers is None else self.subject_layers.outer
 
     def front(self, signal: Tensor, subject: Tensor, positions: Tensor | None) -> Tensor:
         """All before the encoder: (B, C, T), (B,), (B, C, >= 2) -> (B, C', T or frames)."""
@@ -231,26 +229,19 @@ class SimpleConv(nn.Module):
         Args:
             signal: (B, C, T) float32.
             subject: (B,) int64.
-            positions: (B, C, >= 2) places of the sensors, 0 to 1, `positions.INVALID` twice where
-                unknown; for the merger and the dropout of sensors.
+            positions: (B, C, >= 2) places of the sensors, 0 to 1, `positions.INVALID` twice or nan
+                where unknown; for the merger and the dropout of sensors.
             features: (B, n_features, T), when the network reads features.
 
         Returns:
             (B, n_outputs, T).
         """
         length = signal.shape[-1]
-        branches = {"signal": self.front(signal, subject, positions)}
-        if self.n_features:
-            if features is None:
-                raise ValueError("this network reads features too")
-            branches = {"features": features, **branches}
-        if self.concatenate:
-            branches = {"concat": torch.cat(list(branches.values()), 1)}
+        front = self.front(signal, subject, positions)
+        branches = inputs_of(front, features, self.n_features, self.concatenate)
         x = torch.cat([self.encoders[name](value) for name, value in branches.items()], 1)
         if self.dual_path is not None:
             x = self.dual_path(x)
         if self.head is not None:
             x = self.head(x)
-        if x.shape[-1] < length:
-            raise ValueError(f"{x.shape[-1]} samples came out of {length}")
         return x[..., :length]

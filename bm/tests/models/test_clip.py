@@ -121,6 +121,32 @@ def test_original_state_dicts_load_strictly_by_the_name_map() -> None:
         load_published(second, state)
 
 
+def test_a_saved_network_comes_back_as_it_was(tmp_path: Path) -> None:
+    from bm.models import load, save
+
+    config = configured("small", n_outputs=5)
+    network = build_model(config, facts(6)).eval()
+    save(network, tmp_path / "model", facts(6))
+    again = load(tmp_path / "model").eval()
+    assert torch.equal(network(**inputs()), again(**inputs()))
+
+
+def test_a_batch_is_encoded_as_its_items_one_by_one() -> None:
+    model = small(merger={"channels": 4, "dimension": 8}, subject={"layers": True}).eval()
+    given = inputs()
+    whole = model(**given)
+    for item in range(4):
+        one = model(**{name: value[item, None] for name, value in given.items()})
+        torch.testing.assert_close(whole[item], one[0])
+
+
+def test_a_network_without_layers_passes_signals_through_its_head() -> None:
+    model = ConvRNN(6, 5, encoder={"depth": 0}, head="linear").eval()
+    assert model(**{**inputs(), "subject": torch.zeros(4).long()}).shape == (4, 5, 40)
+    with pytest.raises(UserError, match="depth=0: no layer gives"):
+        ConvRNN(6, 5, encoder={"depth": 0})
+
+
 def test_models_are_known_by_name() -> None:
     assert MODELS.get("clip_convrnn") is ConvRNN
     assert MODELS.get("clip_simpleconv") is SimpleConv
@@ -135,6 +161,15 @@ def test_a_number_of_fourier_features_that_does_not_exist_is_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"encoder": {"kernel_size": 4, "dilation_growth": 1}}, "kernel_size=4; samples are kept"),
+        ({"encoder": {"stride": 2}}, "stride=2"),
+        ({"encoder": {"depth": 0}}, "model.encoder.depth=0"),
+        ({"encoder": {"depth": 2, "groups": 3}}, "model.encoder.groups=3"),
+        ({"encoder": {"layer_scale": 0.1}}, "model.encoder.layer_scale: only residuals"),
+        (
+            {"subject": {"layers": True, "layers_width": "hidden", "layers_identity": True}},
+            "model.subject: .*no identity from 6 to 8",
+        ),
         ({"head": "wide"}, "model.head=wide: one of complex, linear, none"),
         ({"merger": {"dropuot": 0.2}}, "model.merger: no key 'dropuot'.*dropout"),
         ({"encoder": {"kernel_size": 4}}, "model.encoder.kernel_size 4.*odd"),
@@ -170,7 +205,7 @@ def test_two_branches_and_one_for_both() -> None:
     for concatenate in (False, True):
         model = small(n_features=2, hidden_features=4, concatenate=concatenate).eval()
         assert model(**inputs(features=features)).shape == (4, 5, 40)
-        with pytest.raises(ValueError, match="reads features"):
+        with pytest.raises(ValueError, match="reads 2 features too"):
             model(**inputs())
 
 

@@ -8,14 +8,17 @@ import torch
 from bm.data.layout import INVALID as LAYOUT_INVALID
 from bm.nn.channel_dropout import ChannelDropout, ChannelSubset
 from bm.nn.channel_merger import ChannelMerger
-from bm.nn.positions import INVALID, fourier_features, fourier_side, is_invalid
+from bm.nn.positions import INVALID, flat_places, fourier_features, fourier_side, is_invalid
 from bm.nn.subjects import SubjectEmbedding, SubjectLayers
 
 
 def test_unknown_places_are_marked_as_in_the_layout() -> None:
     assert INVALID == LAYOUT_INVALID
-    positions = torch.tensor([[0.1, 0.2, 0.0], [INVALID, INVALID, 0.0], [INVALID, 0.0, 0.0]])
-    assert is_invalid(positions).tolist() == [False, True, False]
+    positions = torch.tensor([[0.1, 0.2, 0.0], [INVALID, INVALID, 0.0], [INVALID, 0.0, 0.0],
+                              [0.2, math.nan, 0.0]])  # fmt: skip
+    places = flat_places(positions)
+    assert is_invalid(places).tolist() == [False, True, False, True]
+    assert torch.equal(places[[0, 2]], positions[[0, 2], :2])
 
 
 def test_numbers_of_fourier_features_are_twice_squares() -> None:
@@ -87,8 +90,16 @@ def test_an_item_without_any_sensor_is_zero_and_not_nan() -> None:
     assert (found == 0).all()
     found.sum().backward()
     assert merger.heads.grad.isfinite().all()
-    positions[2] = INVALID
+    positions[2], positions[3, 4] = math.nan, math.nan
     assert (merger.eval()(signal, positions)[2] == 0).all()
+
+
+def test_a_sensor_without_known_place_leaves_the_gradient_finite() -> None:
+    merger, signal, positions = _merger_and_input(dropout=0.2)
+    positions[:, 3] = math.nan
+    merger(signal, positions).sum().backward()
+    assert merger.heads.grad.isfinite().all()
+    assert merger.heads.grad.abs().sum() > 0
 
 
 def test_the_penalty_of_usage_depends_on_the_weights() -> None:
