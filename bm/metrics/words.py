@@ -96,14 +96,17 @@ def word_retrieval_errors(
         negatives: (V,) rows of the targets that are candidates; None = all.
         as_published: "wer" and "wer_vocab" of the original.
     """
-    every = torch.arange(len(targets))
-    rows, source = every if negatives is None else negatives, every.clone()
-    if as_published:
-        rows = rows[:-1]
-        if negatives is None:
-            source[-1] -= 1
     number = torch.unique(words, return_inverse=True)[1]
-    ranker, missed, missed_words = Ranker(targets[rows], number[rows]), 0, 0
+    every = torch.arange(len(targets), device=targets.device)
+    source, rows, candidates = every, every, targets
+    if negatives is not None:
+        rows = negatives.to(every)
+        candidates = targets[rows]
+    if as_published:
+        rows, candidates = rows[:-1], candidates[:-1]
+        if negatives is None:
+            source = torch.cat([every[:-1], every[-2:-1]])
+    ranker, missed, missed_words = Ranker(candidates, number[rows]), 0, 0
     for some in every.split(BLOCK):
         own = _own_scores(estimates[some], targets[source[some]])
         if not as_published:  # where it is a candidate already, it does not come again

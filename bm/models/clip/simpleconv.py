@@ -53,18 +53,16 @@ def build_head(kind: str, inner: int, outer: int, encoder: EncoderOptions, n_fft
     )
 
 
-def check_head(head: str, has_features: bool, spectrum: Group, dual_path: Group) -> bool:
+def check_head(head: str, two_encoders: bool, spectrum: Group, dual_path: Group) -> bool:
     """Whether the encoder's last layer gives the outputs; `UserError` for what excludes that."""
     if head not in HEADS:
         raise UserError(f"model.head={head}: one of {', '.join(HEADS)}")
-    if spectrum and has_features:
-        raise UserError("model.spectrum: not with stimulus features, which have no frames; null")
     if head != "none":
         return False
-    if spectrum:
-        raise UserError("model.spectrum needs a head that makes samples of frames; set model.head")
-    if dual_path:
-        raise UserError("model.dual_path needs a head; set model.head=linear or complex")
+    given = {"spectrum": spectrum, "dual_path": dual_path, "n_features": two_encoders}
+    for name, value in given.items():
+        if value:
+            raise UserError(f"model.{name} needs a head; set model.head=linear or complex")
     return True
 
 
@@ -141,7 +139,11 @@ class SimpleConv(nn.Module):
         dual_path: Group = None,
     ) -> None:
         super().__init__()
-        last = check_head(head, bool(n_features), spectrum, dual_path)
+        last = check_head(head, bool(n_features) and not concatenate, spectrum, dual_path)
+        if spectrum and n_features:
+            raise UserError(
+                "model.spectrum: stimulus features have no frames; set model.spectrum=null"
+            )
         options = options_of(EncoderOptions, encoder, "encoder")
         check_lengths(options)
         width = self._build_sensors(n_channels, n_subjects, sensors, merger)

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from bm.data.facts import DataFacts
 from bm.errors import UserError
+from bm.losses.contrastive import ClipLoss
 from bm.models import MODELS, build_model
 from bm.models.clip.convrnn import ConvRNN, valid_length
 from bm.models.clip.published import load_published, published_names, to_published
@@ -140,6 +141,32 @@ def test_a_batch_is_encoded_as_its_items_one_by_one() -> None:
         torch.testing.assert_close(whole[item], one[0])
 
 
+def test_an_encoder_learns_to_find_the_speech_of_each_window() -> None:
+    torch.manual_seed(0)
+    config = configured("small", n_outputs=5)
+    model, loss = build_model(config, facts(6)), ClipLoss()
+    given, speech = inputs(items=12), torch.randn(12, 5, 40)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    losses = []
+    for _ in range(40):
+        optimiser.zero_grad()
+        losses.append(loss(model(**given), speech))
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[0] > 2.0
+    assert losses[-1] < 0.5
+
+
+def test_a_step_in_bf16_gives_finite_gradients() -> None:
+    model = build_model(configured("small", n_outputs=5), facts(6))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = model(**inputs())
+        found = ClipLoss()(output, torch.randn(4, 5, 40))
+    found.backward()
+    assert output.dtype == torch.bfloat16
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_a_network_without_layers_passes_signals_through_its_head() -> None:
     model = ConvRNN(6, 5, encoder={"depth": 0}, head="linear").eval()
     assert model(**{**inputs(), "subject": torch.zeros(4).long()}).shape == (4, 5, 40)
@@ -176,8 +203,9 @@ def test_a_number_of_fourier_features_that_does_not_exist_is_named() -> None:
         ({"encoder": {"activation": "tanh"}}, "model.encoder.activation 'tanh'"),
         ({"spectrum": {"n_fft": 8}, "head": "none"}, "model.spectrum needs a head"),
         ({"spectrum": {"n_fft": 6}}, "model.spectrum.n_fft=6"),
-        ({"spectrum": {"n_fft": 8}, "n_features": 2}, "model.spectrum: not with stimulus"),
+        ({"spectrum": {"n_fft": 8}, "n_features": 2}, "model.spectrum: stimulus features"),
         ({"dual_path": {"depth": 1}, "head": "none"}, "model.dual_path needs a head"),
+        ({"n_features": 2, "head": "none"}, "model.n_features needs a head"),
         ({"subject": {"layers_width": "output"}}, "model.subject.layers_width='output'"),
     ],
 )
