@@ -85,8 +85,8 @@ def word_retrieval_errors(
 
     Candidates are some of the targets, and the window's own target. As published the own target
     takes the place of the last candidate, which is lost; and without `negatives` this overwrites
-    the targets themselves, so that the last window is scored with the one before it. Windows with
-    equal scores, or fewer words than `top`, are no mistake of the caller: equal counts as missed.
+    the targets themselves, so that the last window is scored with the one before it. A candidate as
+    good as the right one counts as better.
 
     Args:
         estimates: (N, F, T).
@@ -96,7 +96,7 @@ def word_retrieval_errors(
         negatives: (V,) rows of the targets that are candidates; None = all.
         as_published: "wer" and "wer_vocab" of the original.
     """
-    number = torch.unique(words, return_inverse=True)[1]
+    number = torch.unique(words.to(targets.device), return_inverse=True)[1]
     every = torch.arange(len(targets), device=targets.device)
     source, rows, candidates = every, every, targets
     if negatives is not None:
