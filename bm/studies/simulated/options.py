@@ -17,9 +17,17 @@ LEAST = {
     "n_runs": 1,
     "n_trials": 1,
     "n_sentences": 1,
-    "n_words": 10,  # a sentence has up to seven different words
     "flat_channels": 0,
     "noisy_channels": 0,
+}
+#: Smallest number of words: listening has sentences of up to seven different words.
+LEAST_WORDS = {"listening": 10}
+#: Options with a fixed list of values.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "kind": ("eeg", "meg"),
+    "clip": ("story", "sentence"),
+    "layout": ("cap32", "hydrocel105"),
+    "timing": ("natural", "fixed"),
 }
 #: Options that are measures, and whether zero is allowed.
 MEASURES = {
@@ -44,25 +52,26 @@ def check_names(
             raise UserError(f"unknown option {name!r} of mode {mode}{hint}")
 
 
-def check_values(options: Mapping[str, Any]) -> None:
+def check_values(mode: str, options: Mapping[str, Any]) -> None:
     """Raise `UserError` on a value of the wrong type or out of range; None stands for a default."""
+    least = {**LEAST, "n_words": LEAST_WORDS.get(mode, 2)}
     for name, value in options.items():
         if value is None:
             continue
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if name in LEAST and not (isinstance(value, int) and number and value >= LEAST[name]):
+        if name in least and not (isinstance(value, int) and number and value >= least[name]):
             raise UserError(
-                f"simulated: {name}={value!r}; use a whole number from {LEAST[name]} on"
+                f"simulated: {name}={value!r}; use a whole number from {least[name]} on"
             )
         if name in MEASURES:
             fine = (
                 number and math.isfinite(value) and (value > 0 or (MEASURES[name] and value == 0))
             )
             if not fine:
-                least = "not negative" if MEASURES[name] else "above 0"
-                raise UserError(f"simulated: {name}={value!r}; use a number that is {least}")
-        if name == "kind" and value not in ("eeg", "meg"):
-            raise UserError(f"simulated: kind={value!r}; use eeg or meg")
+                bound = "not negative" if MEASURES[name] else "above 0"
+                raise UserError(f"simulated: {name}={value!r}; use a number that is {bound}")
+        if name in CHOICES and value not in CHOICES[name]:
+            raise UserError(f"simulated: {name}={value!r}; use {' or '.join(CHOICES[name])}")
 
 
 def check_channels(count: int, flat: int, noisy: int) -> None:

@@ -14,6 +14,11 @@ def _stories(
     return {**sizes, "n_sentences": n_sentences, "n_words": n_words, "rate_hz": rate_hz}
 
 
+def _texts(n_subjects: int, n_sentences: int, layout: str) -> dict[str, Any]:
+    sizes = {"n_subjects": n_subjects, "n_sessions": 1, "n_runs": 1}
+    return {**sizes, "n_sentences": n_sentences, "layout": layout}
+
+
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "motor": {
         "tiny": {"n_subjects": 2, "n_sessions": 2, "n_runs": 1, "n_trials": 16},
@@ -32,6 +37,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "debug": _stories(2, 10, 8, 40, 125.0),
         "demo": _stories(4, 12, 10, 60, 250.0),
         "full": _stories(20, 30, 10, 200, 250.0),
+    },
+    "reading": {
+        "tiny": _texts(1, 12, "cap32"),
+        "debug": _texts(2, 120, "cap32"),
+        "demo": _texts(4, 200, "cap32"),
+        "full": _texts(12, 400, "hydrocel105"),
     },
 }
 
