@@ -14,8 +14,13 @@ TITLES = {
     "chance_balanced_accuracy": "chance",
     "items_per_s": "items/s",
     "data_wait": "wait",
+    "samples_per_s": "samples/s",
+    "log_spectral_distance_db": "LSD dB",
+    "bandpower_wasserstein": "bands",
+    "riemann_distance_of_logeuclidean_means": "riemann",
+    "max_train_correlation_max": "copy",
 }
-FORMATS = {"items_per_s": ".0f", "data_wait": ".0%"}
+FORMATS = {"items_per_s": ".0f", "data_wait": ".0%", "samples_per_s": ".2f"}
 
 
 class BaseExplorer(Explorer):
@@ -64,4 +69,20 @@ class SupervisedExplorer(BaseExplorer):
         "valid": ("loss", "balanced_accuracy"),
         "test": ("balanced_accuracy", "chance_balanced_accuracy"),
         "perf": ("items_per_s", "data_wait"),
+    }
+
+
+class DiffusionExplorer(BaseExplorer):
+    """Generation: losses, distances to real EEG, speed of training and sampling."""
+
+    columns = {
+        "train": ("loss",),
+        "valid": ("loss",),
+        "test": (
+            "log_spectral_distance_db",
+            "bandpower_wasserstein",
+            "riemann_distance_of_logeuclidean_means",
+            "max_train_correlation_max",
+        ),
+        "perf": ("items_per_s", "samples_per_s"),
     }

@@ -10,17 +10,20 @@ from bm.errors import UserError
 from ._arguments import main_of
 
 
-def run(grid: str, metric: str = "balanced_accuracy") -> Path:
+def run(grid: str, metric: str | None = None) -> Path:
     """Write the report of a grid and return its page."""
     from bm.eval.experiments import of_grid
     from bm.eval.report import write_report
+    from bm.eval.tables import default_metrics
     from bm.train import main
 
     folder = Path(main.dora.dir) / "report" / grid
-    return write_report(grid, of_grid(grid), folder, metric)
+    found = of_grid(grid)
+    metric = metric or default_metrics(found, Path(main.dora.dir) / "eval")[0]
+    return write_report(grid, found, folder, metric)
 
 
-def command(grid: str | None = None, metric: str = "balanced_accuracy") -> int:
+def command(grid: str | None = None, metric: str | None = None) -> int:
     """Entry of the command line; prints where the page is."""
     if grid is None:
         raise UserError("which grid? use: python -m scripts.make_report grid=demo.main")

@@ -1,12 +1,14 @@
-"""`python -m scripts.make_tables grid=NAME [metric=...] [against=VARIANT]`: tables of a grid.
+"""`python -m scripts.make_tables grid=NAME [metric=A|[A,B]] [against=VARIANT]`: tables of a grid.
 
-Mean ± sd over seeds, 95 % interval, chance and reference rows, number of items, and with `against`
-a paired test over test items with Holm's correction. Markdown, CSV, LaTeX and HTML.
+Without `metric` the table shows what its solvers name. Mean ± sd over seeds, 95 % interval, chance
+and reference rows, number of items, and with `against` a paired test over test items with Holm's
+correction. Markdown, CSV, LaTeX and HTML.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bm.errors import UserError
@@ -15,19 +17,24 @@ from ._arguments import main_of
 
 
 def command(
-    grid: str | None = None, metric: str = "balanced_accuracy", against: str | None = None
+    grid: str | None = None,
+    metric: str | Sequence[str] | None = None,
+    against: str | None = None,
 ) -> int:
     """Write the tables and print the Markdown."""
     from bm.eval.experiments import of_grid
     from bm.eval.observer import reference
-    from bm.eval.tables import add_tests, cells, collect, write_tables
+    from bm.eval.tables import add_tests, cells, collect, default_metrics, write_tables
     from bm.train import main
 
     if grid is None:
         raise UserError("which grid? use: python -m scripts.make_tables grid=demo.main")
     outputs = Path(main.dora.dir)
     experiments = of_grid(grid)
-    rows = collect(experiments, outputs / "eval", metric)
+    if metric is None:
+        metric = default_metrics(experiments, outputs / "eval")
+    main_metric, *others = [metric] if isinstance(metric, str) else metric
+    rows = collect(experiments, outputs / "eval", main_metric, others)
     if against is not None:
         known = sorted({row.variant for row in rows})
         if against not in known:
@@ -36,10 +43,11 @@ def command(
     levels: dict[str, dict[str, float]] = {}
     for experiment in experiments:
         name = str(experiment.config.dset.name)
-        if name not in levels and "accuracy" in metric:
+        if name not in levels and "accuracy" in main_metric:
             ideal = reference(experiment.config, outputs / "observer")
             levels[name] = {} if ideal is None else {"ideal observer": ideal}
-    path = write_tables(grid, rows, cells(rows, metric, levels), outputs / "tables" / grid)
+    table = cells(rows, main_metric, levels, others)
+    path = write_tables(grid, rows, table, outputs / "tables" / grid)
     print(path.read_text())
     print(f"written: {path.parent}/table.{{md,csv,tex,html}}")
     return 0

@@ -1,9 +1,10 @@
-"""`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [verify=true] [key=value]`.
+"""`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [verify=true] [h5=FOLDER]`.
 
 Preprocesses the recordings of a configuration into the cache, in N processes. What is there is
 kept (`verify=true` hashes the source files again), so an interrupted preparation goes on when it
 is called again. Other `key=value` words change the configuration, as in `dora run`. Bad
-recordings are listed at the end; `strict=true` stops at the first.
+recordings are listed at the end; `strict=true` stops at the first. `h5=FOLDER` writes them in the
+HDF5 layout of LaBraM as well, one file per study and channel set.
 """
 
 from __future__ import annotations
@@ -17,23 +18,34 @@ from bm.errors import UserError
 
 from ._arguments import main_of, parse
 
-OWN = ("study", "jobs", "verify", "strict")
+OWN = ("study", "jobs", "verify", "strict", "h5")
 
 
 def command(
-    study: str | None = None, jobs: int = 1, verify: bool = False, strict: bool = False
+    study: str | None = None,
+    jobs: int = 1,
+    verify: bool = False,
+    strict: bool = False,
+    h5: str | None = None,
 ) -> int:
     """Prepare what the words of the command line describe."""
-    return run(study, jobs, verify, strict, [])
+    return run(study, jobs, verify, strict, h5, [])
 
 
-def run(study: str | None, jobs: int, verify: bool, strict: bool, overrides: Sequence[str]) -> int:
+def run(
+    study: str | None,
+    jobs: int,
+    verify: bool,
+    strict: bool,
+    h5: str | None,
+    overrides: Sequence[str],
+) -> int:
     """Prepare, print a summary; exit code 1 when a recording was skipped."""
     from bm.data.dataset import report_skipped
     from bm.data.store import recipe_of
     from bm.solvers.windows import absolute_paths
     from bm.studies import STUDIES
-    from bm.studies.prepare import Job, prepare
+    from bm.studies.prepare import Job, export, prepare
     from bm.train import main
     from bm.xp.resolve import to_plain
 
@@ -51,6 +63,9 @@ def run(study: str | None, jobs: int, verify: bool, strict: bool, overrides: Seq
     summary = prepare(job, jobs, strict=strict or bool(dset["strict"]))
     report_skipped(summary.bad, Path(paths["cache"]) / "signals")
     print(summary)
+    if h5 is not None:
+        for path in export(job, Path(h5)):
+            print(f"written     {path}")
     return 1 if summary.bad else 0
 
 
@@ -60,11 +75,12 @@ def _own_recipe(words: Sequence[str], folder: Path) -> dict[str, Any]:
 
     from bm.xp.resolve import to_plain
 
-    given = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+    given = {w.partition("=")[0].lstrip("+"): w.partition("=")[2] for w in words}
     if "solver" in given or "dset" not in given:
         return {}
-    own = to_plain(OmegaConf.load(folder / "dset" / f"{given['dset']}.yaml"))
-    keys = [k for k in ("preprocess", "rate_hz") if f"dset.{k}" not in given]
+    saved = to_plain(OmegaConf.load(folder / "dset" / f"{given['dset']}.yaml"))
+    own = {"positions": "head", **saved}
+    keys = [k for k in ("preprocess", "rate_hz", "positions") if f"dset.{k}" not in given]
     return {key: own.get(key) for key in keys}
 
 
@@ -77,10 +93,14 @@ if __name__ == "__main__":
     mine, others = _words()
 
     def with_overrides(
-        study: str | None = None, jobs: int = 1, verify: bool = False, strict: bool = False
+        study: str | None = None,
+        jobs: int = 1,
+        verify: bool = False,
+        strict: bool = False,
+        h5: str | None = None,
     ) -> int:
         """As `command`, with changes of the configuration."""
-        return run(study, jobs, verify, strict, others)
+        return run(study, jobs, verify, strict, h5, others)
 
     with_overrides.__module__ = "__main__"
     parse(with_overrides, []) if not mine else None

@@ -17,7 +17,7 @@ class Batch:
 
     Attributes:
         signal: (B, C, T) float32; usually a transposed view, contiguity is not promised.
-        positions: (B, C, 3) float32, metres.
+        positions: (B, C, 3) float32, metres; with dset.positions=layout x, y and 0 (see `layout`).
         channel_mask: (B, C) bool, true where the channel exists.
         channel_ids: (B, C) int64, row of the study's channel vocabulary.
         subject, recording: (B,) int64.

@@ -19,11 +19,13 @@ from ..errors import RecordingError, UserError
 from . import segments, split
 from .batch import Batch
 from .facts import DataFacts
+from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, pin_wanted
 from .recording import Recording
 from .scale import Scaler, build_scaler
 from .signal import Signal, select_common, select_named
 from .store import Store, in_memory, recipe_of
+from .windows import WindowRule
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +45,14 @@ class Dataset:
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
         self.scaler: Scaler = Scaler("none", None)
+        self._pool = BlockPool()
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
         self.layout = np.array([kinds[layout] for layout in layouts])
         self._vocabulary = {
             name: i for i, name in enumerate(sorted({n for s in signals for n in s.channels}))
         }
+        self._positions = [torch.from_numpy(signal.positions) for signal in signals]
         self._subjects = {name: i for i, name in enumerate(facts.subjects)}
         self._columns = {
             name: table[name].to_numpy() for name in ("recording", "start", "length", "label")
@@ -86,15 +90,14 @@ class Dataset:
         starts, length = self._columns["start"][index], int(self._columns["length"][index[0]])
         first = self.signals[recordings[0]]
         channels = len(first.channels)
-        block = torch.empty(len(index), length, channels)
-        for place, (recording, start) in enumerate(zip(recordings, starts, strict=True)):
-            block[place] = self.signals[recording].rows(start, length)
+        finish = self.scaler.finish if self.scaler.changes else None
+        block = gather_windows(self.signals, recordings, starts, length, finish, self._pool)
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = self._columns["label"][index]
         return Batch(
-            signal=self.scaler.apply(block, which).transpose(1, 2),
-            positions=torch.from_numpy(np.stack([self.signals[r].positions for r in recordings])),
+            signal=block.transpose(1, 2),
+            positions=torch.stack([self._positions[r] for r in recordings]),
             channel_mask=torch.ones(len(index), channels, dtype=torch.bool),
             channel_ids=ids.expand(len(index), channels),
             subject=torch.from_numpy(self._subject_rows[index].astype(np.int64)),
@@ -159,13 +162,15 @@ def build_table(
         raise UserError(f"no window: no event of kind {dset['segment']['kind']!r} fits")
     events = [signal.events for signal in signals]
     classes = segments.number_labels(table, events, dset["segment"]["label"])
+    table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
     table = segments.add_ids(table, [recording.id for recording in recordings])
     table["start_s"] = [
         start / signals[r].rate_hz
         for start, r in zip(table["start"], table["recording"], strict=True)
     ]
     table["split"] = split.assign(table, dset["split"])
-    split.check_no_overlap(table)
+    shared = WindowRule.of(dset["segment"]).shared_samples
+    split.check_no_overlap(table, shared)
     return table, classes
 
 
@@ -195,6 +200,9 @@ def build_dataset(
     facts = _facts(signals, kept, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
     dataset.scaler = build_scaler(dset["scale"])
+    rule = WindowRule.of(dset["segment"])
+    if rule.baseline:
+        dataset.scaler.baselines = [rule.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
     dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict())
     return dataset

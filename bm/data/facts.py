@@ -13,7 +13,8 @@ class DataFacts:
 
     Attributes:
         channels: C names in the order of `Batch.signal`.
-        positions: C triples, metres (head coordinates); empty when unknown.
+        positions: C triples, metres (head coordinates) or, with dset.positions=layout, x, y and 0
+            (see `layout`); empty when unknown.
         kinds: C channel kinds (eeg, meg, seeg, ecog).
         rate_hz: sampling rate after preprocessing.
         window_samples: T, samples per window.

@@ -42,8 +42,13 @@ def epoch_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
     """Rows of every batch of an epoch, for this process.
 
     Shuffled: the rows of each group are permuted and cut into common batches of
-    `batch_size * world`; an incomplete rest is left out unless the group has nothing else; then the
-    batches are permuted. Not shuffled: all rows in their order.
+    `batch_size * world`; an incomplete rest is left out unless the group has nothing else, and a
+    group with fewer rows than processes repeats some until each process has one; then the batches
+    are permuted. Every process has as many batches.
+
+    Not shuffled: all rows in their order, each exactly once. A rest smaller than the world joins
+    the batch before it, so that every process has as many batches unless a whole group has fewer
+    rows than processes: then some go without, because a repeated window would be counted twice.
     """
     generator = np.random.Generator(np.random.Philox(key=[plan.seed, epoch]))
     common = plan.batch_size * plan.world
@@ -52,9 +57,12 @@ def epoch_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
         rows = plan.rows[plan.groups == group]
         if plan.shuffle:
             rows = generator.permutation(rows)
+            rows = np.resize(rows, max(len(rows), plan.world))
         cuts = [rows[i : i + common] for i in range(0, len(rows), common)]
         if plan.shuffle and len(cuts) > 1 and len(cuts[-1]) < common:
             cuts.pop()
+        elif len(cuts) > 1 and len(cuts[-1]) < plan.world:
+            cuts[-2:] = [np.concatenate(cuts[-2:])]
         batches += cuts
     if plan.shuffle:
         batches = [batches[i] for i in generator.permutation(len(batches))]

@@ -144,7 +144,8 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
     data = resample_sinc(torch.from_numpy(raw.get_data()), round(old), round(rate_hz)).numpy()
     info = mne.create_info(raw.ch_names, float(rate_hz), raw.get_channel_types())
     with info._unlock():
-        info["chs"], info["dev_head_t"] = raw.info["chs"], raw.info["dev_head_t"]
+        for key in ("chs", "bads", "dig", "dev_head_t", "kit_system_id"):  # find the sensor layout
+            info[key] = raw.info[key]
     return mne.io.RawArray(data, info, verbose="error")
 
 

@@ -11,10 +11,16 @@ import torch
 from torch import Tensor
 
 from ..registry import check_known
+from .batch_scaler import robust_statistics
+from .gather import subtract_baseline
 from .signal import Signal
 
-KINDS = ("none", "zscore", "robust")
+KINDS = ("none", "zscore", "robust", "robust_windows")
+#: Training windows of a recording that the published robust scaling looks at (clip spec 2.10).
+ROBUST_WINDOWS = 200
 EPSILON = 1e-8
+#: Samples that the quartiles of a recording are taken from.
+QUANTILE_SAMPLES = 1_000_000
 
 
 def channel_statistics(
@@ -40,22 +46,58 @@ def channel_statistics(
 
 
 def recording_statistics(signal: Signal) -> tuple[np.ndarray, np.ndarray]:
-    """Median and interquartile range per channel of one recording: (C,) each."""
-    low, middle, high = np.percentile(signal.rows(0, signal.samples).numpy(), [25, 50, 75], axis=0)
+    """Median and interquartile range per channel of one recording: (C,) each.
+
+    Of a recording longer than `QUANTILE_SAMPLES` every k-th sample is used, so that no whole copy
+    of it is made and sorted.
+    """
+    stride = -(-signal.samples // QUANTILE_SAMPLES)
+    samples = np.ascontiguousarray(signal.every(stride).numpy().T)
+    low, middle, high = np.percentile(samples, [25, 50, 75], axis=1, overwrite_input=True)
     return middle, high - low
+
+
+class AmplitudeMap:
+    """y = (x + limit) / (2 limit) * depth: published range of Brain-Diffusion (eegdiff spec 2.1).
+
+    Args:
+        limit: microvolts that map to the ends; nothing is clipped.
+        depth: largest value, 255.
+        as_published: invert with y / depth * 120, which is wrong by shift and factor.
+    """
+
+    def __init__(self, limit: float = 30.0, depth: float = 255.0, as_published: bool = False):
+        self.limit, self.depth, self.as_published = limit, depth, as_published
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Microvolts to 0..depth."""
+        return (signal + self.limit) / (2 * self.limit) * self.depth
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """0..depth to microvolts."""
+        if self.as_published:
+            return values / self.depth * 120
+        return values / self.depth * 2 * self.limit - self.limit
 
 
 class Scaler:
     """x -> clamp((x - centre) / scale) with one centre and scale per channel and recording.
 
     Args:
-        kind: none, zscore (training data of the channel set) or robust (per recording).
+        kind: none, zscore (training data of the channel set), robust (per recording, from the whole
+            of it) or robust_windows (per recording, from up to 200 of its training windows after
+            baseline correction, as published: clip spec 2.10).
         clamp: largest absolute value, in units of the scale; None = none.
+
+    Attributes:
+        baselines: samples at the start of a window, by recording, whose mean is subtracted before
+            anything else; empty = no baseline correction.
     """
 
     def __init__(self, kind: str, clamp: float | None) -> None:
         check_known("scaling", kind, KINDS)
         self.kind, self.clamp = kind, clamp
+        self.baselines: list[int] = []
         self.centres: list[Tensor] = []
         self.scales: list[Tensor] = []
 
@@ -73,6 +115,8 @@ class Scaler:
                 pair = np.zeros(len(signal.channels)), np.ones(len(signal.channels))
             elif self.kind == "robust":
                 pair = recording_statistics(signal)
+            elif self.kind == "robust_windows":
+                pair = self._window_statistics(signal, index, table)
             else:
                 group = groups[index]
                 if group not in found:
@@ -86,14 +130,43 @@ class Scaler:
             self.centres.append(centre)
             self.scales.append(torch.where(scale > EPSILON, scale, torch.ones_like(scale)))
 
+    def _window_statistics(self, signal: Signal, index: int, table: pd.DataFrame) -> tuple:
+        own = table[table["recording"] == index]
+        train = own[own["split"] == "train"]
+        chosen = own if train.empty else train  # a recording that never trains
+        if chosen.empty:
+            return np.zeros(len(signal.channels)), np.ones(len(signal.channels))
+        generator = np.random.Generator(np.random.Philox(key=[ROBUST_WINDOWS, index]))
+        chosen = chosen.iloc[generator.permutation(len(chosen))[:ROBUST_WINDOWS]]
+        windows = [
+            self._correct(signal.rows(start, length).clone(), index)
+            for start, length in zip(chosen["start"], chosen["length"], strict=True)
+        ]
+        return robust_statistics(torch.cat(windows))
+
+    def _correct(self, window: Tensor, recording: int) -> Tensor:
+        if self.baselines:
+            subtract_baseline(window[None], self.baselines[recording])
+        return window
+
+    @property
+    def changes(self) -> bool:
+        """Whether `finish` does anything."""
+        return self.kind != "none" or bool(self.baselines)
+
+    def finish(self, window: Tensor, recording: int) -> Tensor:
+        """Correct and scale one window (T, C) in place by the statistics of its recording."""
+        self._correct(window, recording)
+        if self.kind == "none":
+            return window
+        window.sub_(self.centres[recording]).div_(self.scales[recording])
+        return window if self.clamp is None else window.clamp_(-self.clamp, self.clamp)
+
     def apply(self, block: Tensor, recordings: Tensor) -> Tensor:
         """Scale (B, T, C) in place, window b by the statistics of recording `recordings[b]`."""
-        if self.kind != "none":
-            rows = recordings.tolist()
-            block -= torch.stack([self.centres[r] for r in rows])[:, None]
-            block /= torch.stack([self.scales[r] for r in rows])[:, None]
-        if self.clamp is not None and self.kind != "none":
-            block.clamp_(-self.clamp, self.clamp)
+        if self.changes:
+            for window, recording in zip(block.unbind(), recordings.tolist(), strict=True):
+                self.finish(window, recording)
         return block
 
     def to_dict(self) -> dict[str, Any]:

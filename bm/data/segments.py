@@ -10,24 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..registry import check_known
-from .recording import EVENT_KINDS, RecordingId
+from .recording import RecordingId
+from .windows import WindowRule
 
 logger = logging.getLogger(__name__)
 
 
-def starts_in(event: Mapping[str, Any], segment: Mapping[str, Any]) -> np.ndarray:
-    """Start times in seconds of the windows that an event gives.
-
-    Without `stride_s` one window, `offset_s` after the event's start; with it as many as fit
-    between `offset_s` and the event's end.
-    """
-    first = float(event["start_s"]) + float(segment["offset_s"])
-    if segment["stride_s"] is None:
-        return np.array([first])
-    room = float(event["start_s"]) + float(event["duration_s"]) - first - segment["duration_s"]
-    count = max(0, int(np.floor(room / segment["stride_s"] + 1e-9)) + 1)
-    return first + segment["stride_s"] * np.arange(count)
+#: Columns of events that travel to the table when the events have them.
+STIMULUS = "sequence_uid"
 
 
 def segments_of(
@@ -44,27 +34,43 @@ def segments_of(
         events: its event table.
         samples: its length.
         rate_hz: its rate after preprocessing.
-        segment: kind, offset_s, duration_s, stride_s, label.
+        segment: see `windows.WindowRule`.
 
     Returns:
-        columns recording, start, length (samples), event_row, label (raw value or None).
+        columns recording, start, length (samples), event_row, label (raw value or None), with
+        `within: block` block_uid, and sequence_uid where events have it; `attrs["left_out"]` is
+        the number of windows that reach outside the recording or its blocks.
     """
-    check_known("event kind", segment["kind"], EVENT_KINDS)
-    length = round(segment["duration_s"] * rate_hz)
-    rows, outside = [], 0
-    for number, event in enumerate(events.to_dict("records")):
-        if event["kind"] != segment["kind"]:
-            continue
-        label = event.get(segment["label"]) if segment["label"] else None
-        for start_s in starts_in(event, segment):
-            start = round(start_s * rate_hz)
-            if start < 0 or start + length > samples:
-                outside += 1
+    rule = WindowRule.of(segment)
+    blocks = events[events["kind"] == "block"]
+    if rule.within and "uid" not in blocks:
+        raise UserError("segment.within=block: the events have no blocks with a uid")
+    names = ["recording", "start", "length", "event_row", "label"]
+    rows, left_out, length = [], 0, rule.length(rate_hz)
+    chosen = rule.chosen(events, samples, rate_hz)
+    for number, event in zip(chosen.index, chosen.to_dict("records"), strict=True):
+        label = event.get(rule.label) if rule.label else None
+        for anchor in rule.anchors(event).tolist():
+            block = rule.block_of(anchor, blocks, rate_hz) if rule.within else 0
+            if block < 0 or not rule.fits(anchor, samples, rate_hz):
+                left_out += 1
                 continue
-            rows.append((index, start, length, number, label))
-    if outside:
-        logger.warning("recording %d: %d windows reach outside it and are left out", index, outside)
-    return pd.DataFrame(rows, columns=["recording", "start", "length", "event_row", "label"])
+            uid = blocks["uid"].iloc[block] if rule.within else None
+            start = rule.start(anchor, rate_hz)
+            rows.append((index, start, length, number, label, uid, event.get(STIMULUS)))
+    if left_out:
+        logger.warning(
+            "recording %d: %d windows reach outside it%s and are left out",
+            index, left_out, " or its blocks" if rule.within else "",
+        )  # fmt: skip
+    table = pd.DataFrame(rows, columns=[*names, "block_uid", STIMULUS])
+    if rule.within:  # words that round to one sample give one window (clip spec 2.5)
+        table = table.drop_duplicates("start", ignore_index=True)
+    dropped = [] if rule.within else ["block_uid"]
+    dropped += [] if STIMULUS in chosen else [STIMULUS]
+    table = table.drop(columns=dropped)
+    table.attrs["left_out"] = left_out
+    return table
 
 
 def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: str | None) -> tuple:

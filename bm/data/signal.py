@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import RecordingError, UserError
 from .chunks import STRETCH, apply_in_chunks, is_long
+from .layout import sensor_layout
 from .preprocess import apply_steps, shift_of, standard_name
 from .recording import Recording
 
@@ -32,7 +33,8 @@ class Signal:
         data: (T, C') float32, memory-mapped when it comes from the store.
         channels: C names, in the order of `rows`.
         kinds: C channel kinds (eeg, meg, seeg, ecog).
-        positions: (C, 3) float32 metres, NaN where unknown.
+        positions: (C, 3) float32 metres, NaN where unknown; with `positions: layout` in the
+            recipe x, y (see `layout`) and 0.
         rate_hz: sampling rate.
         unit: uV or fT.
         events: its event table.
@@ -60,6 +62,16 @@ class Signal:
         part = self.data[start : start + length]
         return part if self.columns is None else part.index_select(1, self.columns)
 
+    def at(self, samples: Tensor) -> Tensor:
+        """(n, C) copies of the samples numbered `samples`."""
+        part = self.data.index_select(0, samples)
+        return part if self.columns is None else part.index_select(1, self.columns)
+
+    def every(self, stride: int) -> Tensor:
+        """(ceil(T / stride), C): every `stride`-th sample."""
+        part = self.data[::stride]
+        return part if self.columns is None else part.index_select(1, self.columns)
+
     def select(self, index: Sequence[int], names: Sequence[str]) -> Signal:
         """The channels `index`, called `names`; nothing is copied."""
         chosen = torch.as_tensor(list(index), dtype=torch.long)
@@ -71,6 +83,21 @@ class Signal:
             positions=self.positions[list(index)],
             columns=columns,
         )
+
+
+def bare(data: Tensor, rate_hz: float = 1.0) -> Signal:
+    """An array (T, C) as a signal: numbered EEG channels, no positions, no events."""
+    count = data.shape[1]
+    return Signal(
+        data=data,
+        channels=tuple(str(i) for i in range(count)),
+        kinds=("eeg",) * count,
+        positions=np.full((count, 3), np.nan, np.float32),
+        rate_hz=rate_hz,
+        unit="uV",
+        events=pd.DataFrame(),
+        identity="",
+    )
 
 
 def pick_kind(raw: mne.io.BaseRaw, kind: str) -> mne.io.BaseRaw:
@@ -96,11 +123,13 @@ def make_signal(
 
     Args:
         recording: of a study.
-        recipe: `preprocess` (steps) and `rate_hz` (None = as recorded).
+        recipe: `preprocess` (steps), `rate_hz` (None = as recorded), and `positions`, `head`
+            (metres, the default) or `layout` (see `layout`).
         folder: for the scratch file.
 
     Raises:
-        RecordingError: the file is bad, empty, or holds values that are not finite.
+        RecordingError: the file is bad, empty, or holds values that are not finite; or it has no
+            sensor layout although the recipe asks for it.
     """
     name = recording.source[0] if recording.source else recording.id.name
     raw = recording.load_raw()
@@ -129,12 +158,23 @@ def make_signal(
         data=data,
         channels=tuple(info["ch_names"]),
         kinds=(recording.id.kind,) * len(info["ch_names"]),
-        positions=np.array([c["loc"][:3] for c in info["chs"]], dtype=np.float32),
+        positions=_positions(info, recipe.get("positions", "head"), name),
         rate_hz=float(info["sfreq"]),
         unit=unit,
         events=events,
         identity=recording.fingerprint(),
     )
+
+
+def _positions(info: mne.Info, which: str, name: str) -> np.ndarray:
+    """(C, 3) float32: on the head in metres, or x and y in the sensor layout and 0."""
+    if which == "head":
+        return np.array([c["loc"][:3] for c in info["chs"]], dtype=np.float32)
+    try:
+        placed = sensor_layout(info)
+    except ValueError as error:
+        raise RecordingError(name, str(error), "use dset.positions=head, or skip it") from None
+    return np.pad(placed, ((0, 0), (0, 1)))
 
 
 def _preprocessed(

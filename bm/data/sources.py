@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,9 +48,25 @@ def hash_file(path: str) -> str:
     return digest.hexdigest()
 
 
+def content_of(path: str) -> str:
+    """sha256 of the content; of a file untouched since it was last asked for, the known one.
+
+    A file may hold hundreds of recordings. The time of change of its entry (ctime) cannot be set
+    back; files changed in the last second are always read, as its clock ticks in milliseconds.
+    """
+    found = os.stat(path)
+    key = (path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    if key not in _known or time.time_ns() - found.st_ctime_ns < 1e9:
+        _known[key] = hash_file(path)
+    return _known[key]
+
+
+_known: dict[tuple, str] = {}
+
+
 def read_sources(paths: Sequence[str]) -> list[Source]:
     """All files with their hashes."""
-    return [Source(path, *stat_of(path), hash_file(path)) for path in paths]
+    return [Source(path, *stat_of(path), content_of(path)) for path in paths]
 
 
 def untouched(known: Sequence[Source], paths: Sequence[str]) -> bool:
@@ -67,4 +85,4 @@ def same_content(known: Sequence[Source], paths: Sequence[str]) -> bool:
     pairs = list(zip(known, paths, strict=True))
     if any(one.size != stat_of(path)[0] for one, path in pairs):
         return False
-    return all(one.sha256 == hash_file(path) for one, path in pairs)
+    return all(one.sha256 == content_of(path) for one, path in pairs)

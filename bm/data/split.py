@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+import os
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,8 @@ from ..errors import UserError
 from ..registry import check_known
 
 SPLITS = ("train", "valid", "test")
+#: Pairs that must share nothing.
+PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
 #: What must stay together -> columns whose values name it.
 KEYS: dict[str, tuple[str, ...]] = {
     "trial": ("study", "subject", "session", "run", "event_row"),
@@ -22,7 +28,12 @@ KEYS: dict[str, tuple[str, ...]] = {
     "subject": ("study", "subject"),
     "group": ("study", "group"),
     "sentence": ("study", "sequence_uid"),
+    "block_uid": ("block_uid",),
 }
+#: Ways to draw the split of a key, and the order of the splits along [0, 1) in each.
+ORDERS = {"hash": SPLITS, "published": ("test", "valid", "train")}
+#: Seed of the published split of blocks (clip spec 2.3).
+BLOCK_SEED = 12
 
 
 def uniform_hash(text: str) -> float:
@@ -31,17 +42,42 @@ def uniform_hash(text: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
+def block_score(uid: str, seed: int = BLOCK_SEED) -> float:
+    """Published score in [0, 1) of a block: first draw of a Mersenne twister (clip spec 2.3)."""
+    number = int(hashlib.sha256(uid.encode()).hexdigest(), 16)
+    return random.Random(number + seed).random()
+
+
+def split_of_score(score: float, ratios: Mapping[str, float], order: Sequence[str]) -> str:
+    """The first split of `order` whose cumulative ratio exceeds the score, else the last."""
+    edge = 0.0
+    for name in order[:-1]:
+        edge += float(ratios.get(name, 0.0))
+        if score < edge:
+            return name
+    return order[-1]
+
+
+def _draw(key: str, seed: int, method: str, ratios: Mapping[str, float]) -> str:
+    score = block_score(key, seed) if method == "published" else uniform_hash(f"{seed}|{key}")
+    return split_of_score(score, ratios, ORDERS[method])
+
+
 def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:
     """Split of each row.
 
     Args:
         table: segment table with ids.
-        split: key, seed, ratios (by split) and fixed ({split: {column: values}}).
+        split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
+            method: `hash` (SHA-256 of seed and key) or `published` (clip spec 2.3: scores of
+            `block_score`, test before valid before train).
 
     Raises:
         UserError: unknown key or split, ratios without a sum of 1, or an empty train split.
     """
     check_known("split key", split["key"], KEYS)
+    method = split.get("method", "hash")
+    check_known("split method", method, ORDERS)
     for name in (*split["ratios"], *split["fixed"]):
         check_known("split", name, SPLITS)
     ratios = [float(split["ratios"].get(name, 0.0)) for name in SPLITS]
@@ -51,11 +87,9 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:
     if missing:
         raise UserError(f"dset.split.key={split['key']}: the events have no {missing[0]!r}")
     keys = table[list(KEYS[split["key"]])].astype(str).agg("|".join, axis=1)
-    edges = np.cumsum(ratios)
-    drawn = {
-        key: SPLITS[int(np.searchsorted(edges, uniform_hash(f"{split['seed']}|{key}"), "right"))]
-        for key in keys.unique()
-    }
+    if method == "published" and len(KEYS[split["key"]]) == 1:
+        keys = table[KEYS[split["key"]][0]].astype(str)
+    drawn = {key: _draw(key, split["seed"], method, split["ratios"]) for key in keys.unique()}
     result = keys.map(drawn)
     for name, conditions in split["fixed"].items():
         chosen = pd.Series(True, index=table.index)
@@ -75,19 +109,60 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:
     return result
 
 
-def check_no_overlap(table: pd.DataFrame) -> None:
-    """Raise `UserError` when a test or valid window shares recording time with a train window."""
-    for number, rows in table.groupby("recording"):
-        train = rows[rows["split"] == "train"].sort_values("start")
-        other = rows[rows["split"] != "train"]
-        if train.empty or other.empty:
+def overlapping(table: pd.DataFrame, splits: tuple[str, str], tolerance: int = 0) -> pd.DataFrame:
+    """Windows of the second split that share recording time with one of the first.
+
+    Args:
+        table: recording, start, length (samples) and split.
+        splits: two names.
+        tolerance: samples that two windows may share (inclusive windows meet at a block's edge).
+    """
+    found = []
+    for _, rows in table[table["split"].isin(splits)].groupby("recording"):
+        one = rows[rows["split"] == splits[0]].sort_values("start")
+        other = rows[rows["split"] == splits[1]]
+        if one.empty or other.empty:
             continue
-        starts = train["start"].to_numpy()
-        ends = np.maximum.accumulate(starts + train["length"].to_numpy())
-        before = np.searchsorted(starts, (other["start"] + other["length"]).to_numpy(), "left")
+        starts = one["start"].to_numpy()
+        ends = np.maximum.accumulate(starts + one["length"].to_numpy())
+        stops = (other["start"] + other["length"]).to_numpy() - tolerance
+        before = np.searchsorted(starts, stops, "left")
         reach = np.where(before > 0, ends[np.maximum(before - 1, 0)], -1)
-        if (reach > other["start"].to_numpy()).any():
+        found.append(other[reach - tolerance > other["start"].to_numpy()])
+    return pd.concat(found) if found else table.iloc[:0]
+
+
+def check_no_overlap(table: pd.DataFrame, tolerance: int = 0) -> None:
+    """Raise `UserError` when windows of any two splits share recording time."""
+    for splits in PAIRS:
+        shared = overlapping(table, splits, tolerance)
+        if len(shared):
             raise UserError(
-                f"recording {number}: windows of different splits overlap in time; use a coarser "
+                f"recording {shared['recording'].iloc[0]}: windows of different splits overlap in "
+                f"time ({len(shared)} of {splits[1]} with {splits[0]}); use a coarser "
                 "dset.split.key or no overlap between windows"
             )
+
+
+def write_splits(table: pd.DataFrame, folder: Path) -> Path:
+    """Save which window is in which split: `splits.csv`, and its counts in `splits.json`.
+
+    Each file is written aside and renamed, so that a reader finds it whole or not at all.
+
+    Returns:
+        path of `splits.csv`.
+    """
+    names = ("study", "subject", "session", "run", "start", "start_s", "length", "event_row",
+             "label", "block_uid", "sequence_uid", "split")  # fmt: skip
+    kept = table[[name for name in names if name in table]]
+    counts = {name: int((table["split"] == name).sum()) for name in SPLITS}
+    summary = {"windows": counts, "left_out": int(table.attrs.get("left_out", 0))}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (
+        ("splits.json", json.dumps(summary, indent=1) + "\n"),
+        ("splits.csv", kept.to_csv(index_label="segment")),
+    ):
+        aside = folder / f".{name}.{os.getpid()}.tmp"
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, folder / name)
+    return folder / "splits.csv"

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import RecordingError, UserError
+from ..registry import check_known
 from .recording import Recording
 from .signal import Signal, make_signal
 from .sources import Source, read_sources, same_content, untouched
@@ -34,11 +35,16 @@ logger = logging.getLogger(__name__)
 #: Raised when files of an older layout cannot be read any more.
 FORMAT = 1
 PAGE = 4096
+#: `dset.positions`: places on the head in metres, or in the flat sensor layout.
+POSITIONS = ("head", "layout")
 
 
 def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `dset` that decides how a recording is preprocessed."""
-    return {"preprocess": dset.get("preprocess") or [], "rate_hz": dset.get("rate_hz")}
+    """The part of `dset` that decides how a recording is stored."""
+    recipe = {"preprocess": dset.get("preprocess") or [], "rate_hz": dset.get("rate_hz")}
+    positions = dset.get("positions", "head")
+    check_known("dset.positions", positions, POSITIONS)
+    return recipe if positions == "head" else {**recipe, "positions": positions}
 
 
 def map_floats(path: Path, offset: int, shape: tuple[int, int]) -> Tensor:

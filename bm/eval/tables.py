@@ -33,6 +33,9 @@ class Row:
         items: mean correctness of each test item over seeds, by item.
         simulated: whether the data are simulated.
         p: corrected p of the paired test against the reference row.
+        more: other metrics of each seed, by name.
+        intervals: resampled 95 % interval of each metric, of the seed read last.
+        references: name of a reference -> metric -> value, chance excepted.
     """
 
     dataset: str
@@ -45,6 +48,9 @@ class Row:
     items: dict[Any, float] = field(default_factory=dict)
     simulated: bool = False
     p: float | None = None
+    more: dict[str, list[float]] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    references: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def variant_of(name: str) -> str:
@@ -66,8 +72,26 @@ def correctness(path: Path) -> dict[Any, float]:
     return dict(zip(keys, right, strict=True))
 
 
-def collect(experiments: Sequence[Experiment], folder: Path, metric: str) -> list[Row]:
-    """Rows from the evaluated experiments in `folder`, in the order of the grid."""
+def default_metrics(experiments: Sequence[Experiment], folder: Path) -> list[str]:
+    """Metrics that the first evaluated experiment shows in a table, the main one first."""
+    for experiment in experiments:
+        stored = read_json(folder / experiment.sig / "metrics.json")
+        if stored is not None:
+            return list(stored.get("extra", {}).get("table", ())) or ["balanced_accuracy"]
+    return ["balanced_accuracy"]
+
+
+def collect(
+    experiments: Sequence[Experiment], folder: Path, metric: str, others: Sequence[str] = ()
+) -> list[Row]:
+    """Rows from the evaluated experiments in `folder`, in the order of the grid.
+
+    Args:
+        experiments: of the grid.
+        folder: where evaluations are.
+        metric: main metric: an experiment without it counts as missing.
+        others: further metrics, shown where they are known.
+    """
     rows: dict[tuple[str, str], Row] = {}
     sums: dict[tuple[str, str], list[dict[Any, float]]] = defaultdict(list)
     for experiment in experiments:
@@ -81,6 +105,12 @@ def collect(experiments: Sequence[Experiment], folder: Path, metric: str) -> lis
             continue
         row.values.append(float(stored["metrics"][metric]))
         row.chance = stored["chance"].get(metric)
+        extra = stored.get("extra", {})
+        for name in others:
+            if name in stored["metrics"]:
+                row.more.setdefault(name, []).append(float(stored["metrics"][name]))
+        row.intervals = {k: (v[0], v[1]) for k, v in extra.get("intervals", {}).items()}
+        row.references = dict(extra.get("references", {}))
         row.n_items = int(stored["n_items"])
         sums[key].append(correctness(folder / experiment.sig / "items.parquet"))
     for key, parts in sums.items():
@@ -114,13 +144,26 @@ def format_value(values: Sequence[float]) -> str:
     return f"{mean:.3f} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else f"{mean:.3f}"
 
 
-def cells(rows: Sequence[Row], metric: str, levels: Mapping[str, Mapping[str, float]]) -> list:
+def show(values: Sequence[float], interval: tuple[float, float] | None) -> str:
+    """A value over seeds; of one seed with its resampled interval where there is one."""
+    if len(values) == 1 and interval is not None:
+        return f"{values[0]:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+    return format_value(values)
+
+
+def cells(
+    rows: Sequence[Row],
+    metric: str,
+    levels: Mapping[str, Mapping[str, float]],
+    others: Sequence[str] = (),
+) -> list:
     """The table as text: variants, then chance and other reference levels of each dataset.
 
     Args:
         rows: collected rows.
         metric: its name.
         levels: dataset -> name -> value, e.g. of the ideal observer.
+        others: further metrics, a column each.
     """
     found: list[dict[str, str]] = []
     for dataset in dict.fromkeys(row.dataset for row in rows):
@@ -132,7 +175,12 @@ def cells(rows: Sequence[Row], metric: str, levels: Mapping[str, Mapping[str, fl
                 {
                     "dataset": label,
                     "variant": row.variant,
-                    metric: format_value(row.values),
+                    metric: show(row.values, row.intervals.get(metric)),
+                    **{
+                        name: show(row.more[name], row.intervals.get(name))
+                        for name in others
+                        if name in row.more
+                    },
                     "95 % CI over seeds": "" if math.isnan(low) else f"{low:.3f} to {high:.3f}",
                     "seeds": str(len(row.values)),
                     "items": str(row.n_items or ""),
@@ -146,6 +194,10 @@ def cells(rows: Sequence[Row], metric: str, levels: Mapping[str, Mapping[str, fl
             {"dataset": label, "variant": name, metric: f"{value:.3f}"}
             for name, value in known.items()
         ]
+        references = next((row.references for row in own if row.references), {})
+        for name, values in references.items():
+            shown = {m: f"{values[m]:.3f}" for m in (metric, *others) if m in values}
+            found.append({"dataset": label, "variant": name, **shown})
     columns = list(dict.fromkeys(name for row in found for name in row))
     kept = [name for name in columns if any(row.get(name) for row in found)]
     return [{name: row.get(name, "") for name in kept} for row in found]

@@ -26,6 +26,8 @@ FAMILY_COLOURS = {
     "supervised": PALETTE[4],
     "baseline": "#777777",
 }
+#: Colours of what is set beside each other in pictures of samples.
+SIDE_COLOURS = {"real": PALETTE[0], "generated": PALETTE[5]}
 CHANCE_LINE: dict[str, Any] = {"color": "#555555", "linestyle": "--", "linewidth": 0.8}
 
 RC: dict[str, Any] = {
@@ -69,6 +71,16 @@ def figure(
         FigureCanvasAgg(drawing)
         yield drawing, drawing.subplots(rows, columns)
         drawing.clear()
+
+
+def side_colour(name: str, index: int) -> str:
+    """Colour of a set of samples: fixed for real and generated ones, else by its place."""
+    return SIDE_COLOURS.get(name, PALETTE[index % len(PALETTE)])
+
+
+def unit_text(unit: str) -> str:
+    """A unit as printed: `uV^2/Hz` -> `µV²/Hz`."""
+    return unit.replace("uV", "µV").replace("^2", "²")
 
 
 def label_simulated(drawing: Figure, simulated: bool) -> None:

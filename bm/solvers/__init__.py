@@ -8,7 +8,12 @@ from ..registry import Registry
 
 #: name -> module that registers it.
 SOLVERS: Registry[Any] = Registry(
-    "solver", {"supervised": "bm.solvers.supervised", "baseline": "bm.solvers.baseline"}
+    "solver",
+    {
+        "supervised": "bm.solvers.supervised",
+        "baseline": "bm.solvers.baseline",
+        "diffusion": "bm.solvers.diffusion",
+    },
 )
 
 

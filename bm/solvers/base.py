@@ -106,6 +106,12 @@ class Solver:
         """Draw figures of the finished run into `folder`; the base draws the learning curves."""
         draw_history(self, folder)
 
+    def save_splits(self) -> None:
+        """Keep which window is in which split beside the results."""
+        from ..data.split import write_splits
+
+        write_splits(self.data.table, self.folder)
+
     def save_model(self, folder: Path) -> None:
         """Write the present weights in `save_pretrained` form."""
         from ..models import save  # type: ignore[attr-defined,unused-ignore]
@@ -208,6 +214,7 @@ class Solver:
         if distribution.rank() == 0:
             config = guard.significant(self.cfg, list(self.xp.dora.exclude))
             guard.check(self.folder, config, self.data.hash, self.cfg["allow_change"])
+            self.save_splits()
 
     def _build_loaders(self) -> dict[str, Any]:
         train, seed = self.cfg["optim"]["batch_size"], self.cfg["seed"]
@@ -414,6 +421,7 @@ class Solver:
         self.loaders = self._build_loaders()
         self.precision = Precision(self.cfg["precision"], self.device)
         self.averages = {s: Averages(self.device) for s in ("train", "valid", "test")}
+        self.perf = Perf(self.device, self.cfg["precision"])
         self.load_model(self.folder / "best")
         self.model.eval()
         return self.evaluate(split)
@@ -438,9 +446,10 @@ class Solver:
         evaluation = None
         if len(self.loaders["test"]):
             evaluation = self.evaluate("test")
-            if history:
-                history[-1] = {**history[-1], "test": evaluation.with_chance()}
-                self.xp.link.update_history(history)
+            last = history.pop() if history else {}
+            perf = {**last.get("perf", {}), **self.perf.more}
+            history.append({**last, "perf": perf, "test": evaluation.with_chance()})
+            self.xp.link.update_history(history)
             if distribution.rank() == 0:
                 write_evaluation(self.folder, evaluation)
                 self.log.epoch(self.progress.epoch, {"test": evaluation.with_chance()})

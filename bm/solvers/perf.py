@@ -58,6 +58,7 @@ class Perf:
         self.device = device
         self.peak = device_peak(device, precision)
         self.flops_per_item: float | None = None
+        self.more: dict[str, float] = {}  # what a family measures besides, e.g. samples_per_s
         self.start()
 
     def start(self) -> None:
@@ -92,7 +93,7 @@ class Perf:
             values["flops_per_s"] = 3 * self.flops_per_item * speed
             if self.peak:
                 values["mfu"] = values["flops_per_s"] / self.peak
-        return values
+        return values | self.more
 
     def _memory(self) -> float:
         if self.device.type == "cuda":

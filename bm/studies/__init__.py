@@ -7,7 +7,18 @@ from typing import Any
 from ..registry import Registry
 
 #: name -> module; a study is a class built with its own keyword arguments, see `base.Study`.
-STUDIES: Registry[Any] = Registry("study", {"simulated": "bm.studies.simulated"})
+STUDIES: Registry[Any] = Registry(
+    "study",
+    {
+        "bci_iv_2a": "bm.studies.bci_iv_2a",
+        "eegmat": "bm.studies.eegmat",
+        "eegmmidb": "bm.studies.eegmmidb",
+        "feis": "bm.studies.feis",
+        "folder": "bm.studies.folder",
+        "labram_h5": "bm.studies.labram_h5",
+        "simulated": "bm.studies.simulated",
+    },
+)
 
 
 def build_study(entry: Any, paths: Any) -> Any:

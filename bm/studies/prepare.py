@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from ..data.h5_layout import write_folder
 from ..data.store import Store, read_header
 from ..errors import RecordingError, UserError
 
@@ -135,6 +136,26 @@ def prepare(
         _report(summary, len(missing), begun, say)
     summary.seconds = time.perf_counter() - begun
     return summary
+
+
+def export(job: Job, folder: Path) -> list[Path]:
+    """Write prepared recordings in LaBraM's HDF5 layout, see `h5_layout.write_folder`.
+
+    Recordings that could not be prepared are left out.
+
+    Raises:
+        UserError: a recording is not in microvolts, or there is no space.
+    """
+    from . import recordings_of
+
+    store, found = Store(job.paths["cache"]), []
+    for recording in recordings_of(job.entries, job.paths)[0]:
+        try:
+            signal = store.get(recording, job.recipe)
+        except RecordingError:
+            continue  # listed by `prepare`
+        found.append((recording.id.study, recording.id.name.replace("/", "-"), signal))
+    return write_folder(folder, found, job.recipe)
 
 
 def _note(summary: Summary, error: RecordingError, strict: bool) -> None:

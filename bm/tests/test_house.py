@@ -18,7 +18,7 @@ FLOORS: dict[str, set[str]] = {
     "nn": set(),
     "losses": {"nn"},
     "metrics": {"nn"},
-    "figures": set(),
+    "figures": {"metrics"},
     "data": GROUND,
     "features": GROUND | {"data"},
     "studies": GROUND | {"data", "features"},

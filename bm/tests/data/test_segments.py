@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ import torch
 
 from bm.data import scale, segments, split
 from bm.data.recording import RecordingId
-from bm.data.signal import Signal
+from bm.data.signal import bare
+from bm.data.windows import WindowRule
 from bm.errors import UserError
 
 SEGMENT = {"kind": "trial", "offset_s": 1.0, "duration_s": 2.0, "stride_s": None, "label": "label"}
@@ -40,14 +43,16 @@ def test_event_locked_windows(caplog: pytest.LogCaptureFixture) -> None:
     table = segments.segments_of(3, trials(0.0, 10.0, 28.5), 3000, 100.0, SEGMENT)
     assert table["start"].tolist() == [100, 1100]  # the third would end after 30 s
     assert set(table["length"]) == {200} and set(table["recording"]) == {3}
-    assert "1 windows reach outside" in caplog.text
+    assert "1 windows reach outside" in caplog.text and table.attrs["left_out"] == 1
 
 
 def test_strided_windows_fill_the_event_and_no_more() -> None:
     event = {"start_s": 2.0, "duration_s": 10.0}
-    strided = {**SEGMENT, "offset_s": 0.0, "stride_s": 2.0}
-    assert segments.starts_in(event, strided).tolist() == [2.0, 4.0, 6.0, 8.0, 10.0]
-    assert len(segments.starts_in({"start_s": 0.0, "duration_s": 1.9}, strided)) == 0
+    rule = WindowRule("trial", duration_s=2.0, stride_s=2.0)
+    assert rule.anchors(event).tolist() == [2.0, 4.0, 6.0, 8.0, 10.0]
+    assert len(rule.anchors({"start_s": 0.0, "duration_s": 1.9})) == 0
+    strict = WindowRule("trial", duration_s=2.0, stride_s=2.0, strict=True)
+    assert strict.anchors(event).tolist() == [2.0, 4.0, 6.0, 8.0]
 
 
 def test_class_names_follow_their_numbers() -> None:
@@ -118,10 +123,74 @@ def test_windows_of_two_splits_must_not_share_time() -> None:
     split.check_no_overlap(table)
 
 
-def served(data: torch.Tensor) -> Signal:
-    names = tuple(f"c{i}" for i in range(data.shape[1]))
-    kinds, events = ("eeg",) * len(names), pd.DataFrame()
-    return Signal(data, names, kinds, np.zeros((len(names), 3)), 100.0, "uV", events, "")
+@pytest.mark.parametrize("pair", split.PAIRS)
+def test_no_two_splits_may_share_time(pair: tuple[str, str]) -> None:
+    table = pd.DataFrame({"recording": 0, "start": [0, 49], "length": 50, "split": list(pair)})
+    with pytest.raises(UserError, match=f"1 of {pair[1]} with {pair[0]}"):
+        split.check_no_overlap(table)
+    split.check_no_overlap(table, tolerance=1)
+
+
+def test_a_long_window_hidden_behind_short_ones_is_seen() -> None:
+    table = pd.DataFrame(
+        {"recording": 0, "start": [0, 10, 90], "length": [100, 5, 5],
+         "split": ["train", "train", "test"]}
+    )  # fmt: skip
+    assert len(split.overlapping(table, ("train", "test"))) == 1
+
+
+def test_saved_splits_hold_every_window_and_what_was_left_out(tmp_path) -> None:
+    table = table_of(20)
+    table["split"] = split.assign(table, SPLIT)
+    table.attrs["left_out"] = 3
+    stored = pd.read_csv(split.write_splits(table, tmp_path / "xp"), dtype={"subject": str})
+    assert stored["split"].tolist() == table["split"].tolist()
+    assert stored["start"].tolist() == table["start"].tolist()
+    summary = json.loads((tmp_path / "xp/splits.json").read_text())
+    assert summary["left_out"] == 3 and sum(summary["windows"].values()) == 20
+    assert len(list((tmp_path / "xp").iterdir())) == 2  # nothing aside stays
+
+
+def test_published_splits_follow_the_uid_alone() -> None:
+    table = table_of(30)
+    table["block_uid"] = [f"sentence {i % 15}" for i in range(30)]
+    ratios = {"train": 0.7, "valid": 0.1, "test": 0.2}
+    options = {**SPLIT, "key": "block_uid", "seed": 12, "ratios": ratios, "method": "published"}
+    result = split.assign(table, options)
+    assert result[:15].tolist() == result[15:].tolist()
+    for uid, name in zip(table["block_uid"], result, strict=True):
+        score = split.block_score(uid)
+        assert name == ("test" if score < 0.2 else "valid" if score < 0.3 else "train")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"strid_s": 1.0}, "did you mean 'stride_s'"),
+        ({"rounding": "down"}, "unknown segment.rounding"),
+        ({"within": "sentence"}, "use block or null"),
+        ({"query": "labl == 1"}, "segment.query"),
+        ({"within": "block"}, "no blocks with a uid"),
+    ],
+)
+def test_mistakes_in_a_segment(change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        segments.segments_of(0, trials(0.0), 6000, 100.0, {**SEGMENT, **change})
+
+
+def test_published_robust_scaling_sees_training_windows_after_baseline() -> None:
+    signal = torch.randn(1000, 2) + 50
+    signal[500:] *= 100  # the test half must not be seen
+    table = pd.DataFrame(
+        {"recording": 0, "start": [0, 250, 500], "length": 250, "split": ["train", "train", "test"]}
+    )
+    scaler = scale.Scaler("robust_windows", 20.0)
+    scaler.baselines = [50]
+    scaler.fit([bare(signal)], table, [0])
+    assert scaler.centres[0].abs().max() < 0.5 and scaler.scales[0].max() < 2
+    window = scaler.finish(signal[:250].clone(), 0)
+    expected = (signal[:250] - signal[:50].mean(0) - scaler.centres[0]) / scaler.scales[0]
+    assert torch.allclose(window, expected, atol=1e-4)
 
 
 def test_zscore_uses_training_windows_only() -> None:
@@ -132,7 +201,7 @@ def test_zscore_uses_training_windows_only() -> None:
         {"recording": 0, "start": [0, 250, 500], "length": 250, "split": ["train", "train", "test"]}
     )
     scaler = scale.Scaler("zscore", 20.0)
-    scaler.fit([served(signal)], table, [0])
+    scaler.fit([bare(signal)], table, [0])
     block = scaler.apply(signal[None, :500].clone(), torch.tensor([0]))
     assert block.mean((0, 1)).abs().max() < 1e-4
     assert block.std((0, 1))[:2] == pytest.approx(torch.ones(2), abs=0.01)
@@ -143,7 +212,7 @@ def test_zscore_uses_training_windows_only() -> None:
 def test_robust_scaling_is_per_recording() -> None:
     signals = [torch.randn(500, 2), 100 * torch.randn(500, 2) + 7]
     scaler = scale.Scaler("robust", None)
-    scaler.fit([served(s) for s in signals], pd.DataFrame(), [0, 0])
+    scaler.fit([bare(s) for s in signals], pd.DataFrame(), [0, 0])
     block = scaler.apply(torch.stack(signals), torch.tensor([0, 1]))
     spread = torch.quantile(block, 0.75, dim=1) - torch.quantile(block, 0.25, dim=1)
     assert spread == pytest.approx(torch.ones(2, 2), abs=0.01)

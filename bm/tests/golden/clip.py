@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
+from bm.data import blocks, segments, split
+from bm.data.batch_scaler import BatchScaler, FeatureKind, kept_windows
+from bm.data.gather import gather_windows, pad_channels, subtract_baseline
+from bm.data.layout import sensor_layout
+from bm.data.signal import bare
+from bm.data.windows import WindowRule
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
 from bm.metrics.retrieval import topk_accuracy
 from bm.metrics.words import word_error_rates, words_at
@@ -69,3 +77,173 @@ def resample_highpass(case: dict, data: Tensors, weights: Tensors) -> dict[str, 
         "lowpass_task": lowpass_sinc(slow, c["task_lowpass_hz"] / rate, c["task_lowpass_zeros"]),
     }
     return {**found, "expect": {name: data[name] for name in found}}
+
+
+#: Coils by which MNE recognises the systems of its built-in layouts.
+COILS = {"KIT": "KIT_GRAD", "CTF": "CTF_GRAD", "magnes": "MAGNES_MAG", "Vectorview": "VV_MAG_T3"}
+
+
+def info_of(names: list[str], source: str, layout: str) -> Any:
+    """What a recording of these channels tells MNE of its sensors."""
+    import mne
+    from mne.io.constants import FIFF
+
+    if source == "montage":
+        montage = mne.channels.make_standard_montage(layout)
+        return mne.create_info(names, 100.0, "eeg").set_montage(montage, on_missing="ignore")
+    info = mne.create_info(names, 100.0, "mag")
+    coil = next(name for system, name in COILS.items() if layout.startswith(system))
+    for channel in info["chs"]:
+        channel["loc"][:3] = 0.1
+        channel["coil_type"] = FIFF[f"FIFFV_COIL_{coil}"]
+    return info
+
+
+@adapter("clip", "sensor position lookup")
+def sensor_positions(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    layout = case["config"]["layout"]
+    info = info_of(case["channel_names"], layout["from"], layout["name"])
+    return {"positions": sensor_layout(info), "expect": {"positions": data["positions"]}}
+
+
+def _finite(values: Any) -> list[float]:
+    """Numbers with null and infinity as -1, so that they can be compared."""
+    numbers = np.array([np.inf if v is None else v for v in values], float)
+    return np.where(np.isfinite(numbers), numbers, -1.0).tolist()
+
+
+def _renamed(rows: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame(rows).rename(columns={"start": "start_s", "duration": "duration_s"})
+
+
+@adapter("clip", "block split assignment and merging")
+def split_assignment(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    config, known = case["config"], case["blocks"]
+    ratios = dict(zip(("test", "valid"), config["ratios"], strict=True))
+    order = split.ORDERS["published"]
+    scores = [split.block_score(block["uid"], config["seed"]) for block in known]
+    given = pd.DataFrame(case["merge"]["input"], columns=["uid", "start_s", "duration_s"])
+    given["duration_s"] = given["duration_s"].fillna(np.inf)
+    merged = blocks.merge_blocks(given, config["min_block_duration"])
+    wanted = case["merge"]["output"]
+    assert list(merged["uid"]) == [row[0] for row in wanted]
+    return {
+        "score": scores,
+        "split": [order.index(split.split_of_score(s, ratios, order)) for s in scores],
+        "start": merged["start_s"],
+        "duration": _finite(merged["duration_s"]),
+        "expect": {
+            "score": [block["score"] for block in known],
+            "split": [block["split"] for block in known],
+            "start": [row[1] for row in wanted],
+            "duration": _finite([row[2] for row in wanted]),
+        },
+    }
+
+
+@adapter(
+    "clip", "word sequence info, block creation by sentence, sound splitting at block boundaries"
+)
+def event_blocks(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    events = blocks.add_sequence_info(_renamed(case["input_events"]))
+    made = blocks.create_blocks(events, case["config"]["groupby"])
+    bounds = pd.DataFrame(case["split_with_blocks"], columns=["start_s", "stop"])
+    bounds["duration_s"] = bounds["stop"] - bounds["start_s"]
+    sounds = events[events["kind"] == "sound"]
+    pieces = blocks.split_sounds(sounds, bounds, case["margin"])
+    sequences = [None if pd.isna(v) else v for v in events["word_sequence"]]
+    assert sequences == case["word_sequence"]
+    assert list(made["uid"]) == [block["uid"] for block in case["blocks"]]
+    wanted = _renamed(case["blocks"]), _renamed(case["sounds"])
+    indices = [None if pd.isna(v) else v for v in events["word_index"]]
+    return {
+        "word_index": _finite(indices),
+        "blocks": [*made["start_s"], *_finite(made["duration_s"])],
+        "sounds": pieces[["start_s", "duration_s", "offset"]].to_numpy(float),
+        "expect": {
+            "word_index": _finite(case["word_index"]),
+            "blocks": [*wanted[0]["start_s"], *_finite(wanted[0]["duration_s"].fillna(np.inf))],
+            "sounds": wanted[1][["start_s", "duration_s", "offset"]].to_numpy(float),
+        },
+    }
+
+
+@adapter("clip", "BatchScaler + ScaleReject")
+def batch_scaler(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    config = case["config"]
+    given = {name: torch.from_numpy(value) for name, value in data.items()}
+    kinds = [
+        FeatureKind(
+            f["name"], f["dimension"], f.get("kind") == "normalizable", f.get("cardinality", 0)
+        )
+        for f in config["features"]
+    ]
+    scaler = BatchScaler(kinds, config["per_channel"])
+    recordings = [
+        zip(*parts, strict=True)
+        for parts in zip(*(given[f"fit_{n}"] for n in ("meg", "features", "mask")), strict=True)
+    ]
+    scaler.fit(recordings, config["n_samples_per_recording"], config["n_samples_features"])
+    scaled = scaler.transform_signal(given["meg"], torch.arange(len(given["meg"])))
+    normal = next(k.name for k in kinds if k.normalizable)
+    found = {
+        "scaled_meg": scaled,
+        "clipped_meg": scaled.clamp(-config["clip_limit"], config["clip_limit"]),
+        "keep_reject": kept_windows(scaled, config["reject_limit"]),
+        "scaled_features": scaler.transform_features(given["features"]),
+        "class_weights": scaler.class_weights(next(k.name for k in kinds if k.cardinality)),
+        "meg_center": torch.stack([centre for centre, _ in scaler.signal]),
+        "meg_scale": torch.stack([scale for _, scale in scaler.signal]),
+        "feature_center": scaler.feature[normal][0],
+        "feature_scale": scaler.feature[normal][1],
+    }
+    return {**found, "expect": {name: data[name] for name in found}}
+
+
+def _segment(options: dict) -> dict[str, Any]:
+    """`dset.segment` of a published option set."""
+    condition = options["condition"]
+    segment = {
+        "offset_s": options["tmin"],
+        "duration_s": options["tmax"] - options["tmin"],
+        "within": "block",
+        "inclusive": True,
+        "rounding": "event",
+        "ignore_start": options.get("ignore_start_in_block", False),
+        "ignore_end": options.get("ignore_end_in_block", False),
+        "baseline": options["baseline"] is not None,
+    }
+    if isinstance(condition, float):
+        return {**segment, "kind": "recording", "stride_s": condition}
+    query = condition if "=" in condition else None
+    return {**segment, "kind": "word" if query else condition, "query": query}
+
+
+@adapter("clip", "segment extraction")
+def segment_dataset(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    """Chosen samples, bounds and signals; `features_*` and `mask_*` are the feature builder's."""
+    rate, signal = case["config"]["sample_rate"], torch.from_numpy(data["raw"].T.copy())
+    held = pd.DataFrame(case["blocks"], columns=["start_s", "stop_s"]).astype(float)
+    held["duration_s"] = held["stop_s"].fillna(np.inf) - held["start_s"]
+    held = held.assign(kind="block", uid=[f"block{i}" for i in held.index])
+    events = blocks.with_blocks(_renamed(case["events"]), held)
+    found: dict[str, Any] = {"expect": {}}
+    for name, variant in case["variants"].items():
+        segment = _segment(variant["options"])
+        rule = WindowRule.of(segment)
+        table = segments.segments_of(0, events, len(signal), rate, segment)
+        starts = table["start"].to_numpy()
+        chosen, length = starts[variant["items"]], rule.length(rate)
+        block = gather_windows([bare(signal)], np.zeros(len(chosen), int), chosen, length)
+        if rule.baseline:
+            block = subtract_baseline(block, rule.baseline_samples(rate))
+        block = pad_channels(block, variant["options"].get("meg_dimension", block.shape[2]))
+        values = {
+            f"samples_{name}": starts - round(rule.offset_s * rate),
+            f"meg_{name}": block.transpose(1, 2),
+            f"bounds_{name}": np.stack([chosen, chosen + length], 1) / rate,
+        }
+        known = {**data, f"bounds_{name}": variant["bounds"]}
+        found |= values
+        found["expect"] |= {key: known[key] for key in values}
+    return found

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
+from bm.data import segments
+from bm.data.gather import gather_windows
+from bm.data.h5_windows import H5Windows
 from bm.data.preprocess import apply_steps
+from bm.data.signal import bare
 from bm.losses.classification import binary_cross_entropy, cross_entropy
 from bm.metrics.classification import classification_metrics, probabilities
 from bm.solvers.schedule import Schedule
@@ -80,3 +86,46 @@ def preprocess(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     }
     raw = apply_steps(raw, [steps[name] for name in c["order"]])
     return {"out_uv": 1e6 * raw.get_data(), "expect": {"out_uv": data["out_uv"]}}
+
+
+@adapter("labram", "pre-training HDF5 layout and window indexing")
+def h5_windows(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    c, table = case["config"], case["table"]
+    files = [Path(case["folder"]) / name for name in c["files"]]
+    shares = c["start_percentage"], c["end_percentage"]
+    ours = H5Windows(files, c["window_size"], c["stride_size"], *shares)
+    found: dict[str, Any] = {"length": len(ours), "starts": ours.table["start"].to_numpy()}
+    wanted = {"length": case["length"], "starts": [row["start"] for row in table]}
+    texts = {
+        "files": (list(ours.table["file"]), [row["file"] for row in table]),
+        "recordings": (list(ours.table["recording"]), [row["recording"] for row in table]),
+        "ch_names": (list(ours.channels), case["ch_names"]),
+    }
+    for name, (mine, theirs) in texts.items():
+        found[name], wanted[name] = float(mine == theirs), 1.0
+    for name in data:
+        found[name], wanted[name] = ours[int(name.removeprefix("window"))], data[name]
+    return {**found, "expect": wanted}
+
+
+@adapter("labram", "TUEV event windows")
+def tuev_events(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    config, rows = case["config"], data["events"]
+    events = pd.DataFrame(
+        {"kind": "trial", "start_s": rows[:, 1], "duration_s": rows[:, 2] - rows[:, 1],
+         "label": rows[:, 3], "channel": rows[:, 0]}
+    )  # fmt: skip
+    segment = {"kind": "trial", "offset_s": -config["before_s"], "label": "label",
+               "duration_s": config["before_s"] + 1 + config["after_s"],
+               "rounding": "up", "edge": "wrap"}  # fmt: skip
+    signal = torch.from_numpy(data["signals"].T.copy())
+    table = segments.segments_of(0, events, len(signal), config["sfreq"], segment)
+    windows = gather_windows(
+        [bare(signal)], table["recording"].to_numpy(), table["start"].to_numpy(), table["length"][0]
+    )
+    return {
+        "windows": windows.transpose(1, 2),
+        "labels": table["label"],
+        "offending_channel": events["channel"].iloc[table["event_row"]],
+        "expect": {name: data[name] for name in ("windows", "labels", "offending_channel")},
+    }

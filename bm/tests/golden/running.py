@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 Tensors = dict[str, np.ndarray]
-#: (family, component) -> adapter: (case, inputs, weights) -> outputs by name; `a.b` names an
-#: expected scalar inside nested mappings.
+#: (family, component) -> adapter: (case with its `folder`, inputs, weights) -> outputs by name;
+#: `a.b` names an expected scalar inside nested mappings.
 ADAPTERS: dict[tuple[str, str], Callable[[dict, Tensors, Tensors], Mapping[str, Any]]] = {}
 
 
@@ -102,6 +102,7 @@ def run_case(path: Path) -> Result:
     if function is None:
         return Result(name, "UNSUPPORTED", component)
     folder = path.parent if path.suffix == ".json" else path
+    case["folder"] = str(folder)
     data = tensors(folder / "io.safetensors")
     try:
         outputs = dict(function(case, data, tensors(folder / "weights.safetensors")))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -131,7 +133,10 @@ def test_wandb_offline_needs_no_network_and_keeps_the_name(tmp_path, monkeypatch
     monkeypatch.setenv("WANDB_SILENT", "true")
     toy.run(tmp_path, "wandb.mode=offline", "optim.epochs=2")
     (run,) = (tmp_path / "xps/toy/wandb").glob("offline-run-*-toy")
-    written = next(run.glob("*.wandb")).read_bytes()
-    assert b"valid/loss" in written and b"perf/items_per_s" in written
+    until = time.monotonic() + 30  # W&B writes from a process of its own
+    while b"perf/items_per_s" not in (written := next(run.glob("*.wandb")).read_bytes()):
+        assert time.monotonic() < until, written
+        time.sleep(0.1)
+    assert b"valid/loss" in written
     with pytest.raises(UserError, match="did you mean 'offline'"):
         toy.run(tmp_path / "typo", "wandb.mode=ofline")

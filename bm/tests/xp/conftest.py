@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bm.tests.xp.forked import Command
+
 ROOT = Path(__file__).resolve().parents[3]
 TRAIN = """
 from bm.xp.main import bm_main
@@ -83,5 +85,5 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dora(toy: Path) -> Dora:
-    """Run `dora WORDS` in the toy project."""
-    return lambda *words: command(toy, "-m", "dora", *words)
+    """Run `dora WORDS` in the toy project, in a fork of a process that has torch loaded."""
+    return lambda *words: Command(toy, *words, environment=environment()).wait()

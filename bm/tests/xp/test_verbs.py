@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bm.tests.xp.conftest import ROOT, command, environment
+from bm.tests.xp.conftest import ROOT, environment
+from bm.tests.xp.forked import Command
 from bm.train import main
 from bm.xp import process
 from bm.xp.queue import Queue
 
 pytestmark = pytest.mark.story
 HEAD = "from grids._explorers import BaseExplorer\n\n\n@BaseExplorer\ndef explorer(launcher):\n"
-SLOW = "slow"
 TRAIN = """
 from bm.xp import executor
 from bm.xp.main import bm_main
@@ -48,15 +49,19 @@ main.dora.grid_package = "toygrids"
 """
 #: Three experiments of 1, 2 and 3 epochs.
 THREE = '    for n in range(3):\n        launcher({"seed": n, "optim.epochs": n + 1})\n'
-Grid = Callable[..., "subprocess.CompletedProcess[str]"]
+#: An array of two short ones.
+ARRAY = """
+    with launcher.job_array():
+        launcher({"seed": 10, "optim.epochs": 1})
+        launcher({"seed": 11, "optim.epochs": 1})
+"""
+WATCH = ("-i", "0.02")  # minutes between looks, until all have ended
 
 
 class Project:
     """A folder with a package, grids written by the tests, and its queue."""
 
     def __init__(self, folder: Path) -> None:
-        import shutil
-
         self.folder = folder
         shutil.copytree(ROOT / "conf", folder / "conf")
         for name in ("toy", "toygrids"):
@@ -68,15 +73,14 @@ class Project:
     def write(self, name: str, body: str) -> None:
         (self.folder / "toygrids" / f"{name}.py").write_text(HEAD + body)
 
-    def grid(self, *words: str, answer: str = "", slots: int = 2) -> str:
-        own = {"BM_EXECUTOR": "local", "BM_SLOTS": str(slots)}
-        done = subprocess.run(
-            [sys.executable, "-m", "dora", "grid", *words], cwd=self.folder,
-            env=environment() | own, capture_output=True, text=True, timeout=240, input=answer,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+    def start(self, *words: str, answer: str = "") -> Command:
+        """`dora grid WORDS`, not waited for."""
+        own = environment() | {"BM_EXECUTOR": "local", "BM_SLOTS": "2"}
+        return Command(self.folder, "grid", *words, environment=own, answer=answer)
+
+    def grid(self, *words: str, answer: str = "") -> str:
+        """What `dora grid WORDS` prints; it must end well."""
+        return succeeded(self.start(*words, answer=answer).wait())
 
     def xp(self, *argv: str) -> Path:
         return self.folder / "outputs" / "xps" / main.resolve(list(argv)).sig
@@ -91,38 +95,64 @@ class Project:
             time.sleep(0.1)
 
 
+def succeeded(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, str, list[dict]]:
+    """A project, the last words of two grids that ran in it at once, and the jobs of both."""
     project = Project(tmp_path_factory.mktemp("finished"))
     project.write("three", THREE)
-    table = project.grid("three", "-i", "0.02")
-    assert table[table.rindex("Meta") :].count("COM") == 3
-    return project
+    project.write("array", ARRAY)
+    started = [project.start(name, *WATCH) for name in ("three", "array")]
+    try:
+        three, array = (succeeded(grid.wait()) for grid in started)
+    finally:
+        for grid in started:
+            grid.end()
+    return project, three, array, project.queue.records()
+
+
+@pytest.fixture(scope="module")
+def finished(both: tuple[Project, str, str, list[dict]]) -> Project:
+    assert len(last_table(both[1])) == 3
+    return both[0]
 
 
 def last_table(text: str) -> list[str]:
     return [line for line in text[text.rindex("Meta") :].splitlines() if "COM" in line]
 
 
+def test_arrays_and_two_grids_share_the_queue(
+    both: tuple[Project, str, str, list[dict]],
+) -> None:
+    project, three, array, records = both
+    assert len(last_table(three)) == 3 and len(last_table(array)) == 2
+    assert [r["state"] for r in records] == ["COMPLETED"] * 5
+    assert len({r["job_id"] for r in records}) == 5
+    elements = {project.xp(f"seed={seed}", "optim.epochs=1").name for seed in (10, 11)}
+    assert elements < {r["sig"] for r in records}
+    for slot in (0, 1):  # one job after the other in each, whichever grid asked for it
+        own = sorted((r["began"], r["ended"]) for r in records if r["slots"] == [slot])
+        assert own and all(after >= before for (_, before), (after, _) in pairwise(own))
+
+
 def test_folder_log_and_tail_of_a_row(finished: Project) -> None:
     assert str(finished.xp("seed=1", "optim.epochs=2")) in finished.grid("three", "-f", "1")
     assert "seed 2 is through" in finished.grid("three", "-l", "2")
-    own = environment() | {"BM_EXECUTOR": "local"}
-    tail = subprocess.Popen(
-        [sys.executable, "-m", "dora", "grid", "three", "-t", "0"],
-        cwd=finished.folder, env=own, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    tail = finished.start("three", "-t", "0")
     try:
-        assert tail.stdout is not None
-        assert any("seed 0 is through" in line for line in tail.stdout)
+        finished.wait(lambda: "seed 0 is through" in tail.printed())
+        assert tail.running()  # it follows the log
     finally:
-        tail.kill()
-        tail.wait()
+        tail.end()
 
 
 def test_histories_are_cut_to_a_row_or_to_the_shortest(finished: Project) -> None:
@@ -137,27 +167,29 @@ def test_histories_are_cut_to_a_row_or_to_the_shortest(finished: Project) -> Non
 
 def test_done_is_left_alone_redone_and_cleared(finished: Project) -> None:
     assert "Queued" not in finished.grid("three", "--no_monitoring", "-r")
-    assert finished.grid("three", "0", "-i", "0.02", "-D").count("Queued") == 1
+    assert finished.grid("three", "1", "--no_monitoring", "-D").count("Queued") == 1
     mark = finished.xp("seed=0", "optim.epochs=1") / "mark"
     mark.touch()
-    refused = subprocess.run(
-        [sys.executable, "-m", "dora", "grid", "three", "0", "--clear"], cwd=finished.folder,
-        env=environment() | {"BM_EXECUTOR": "local"}, input="n\n", text=True, check=False,
-        capture_output=True,
-    )  # fmt: skip
+    refused = finished.start("three", "0", "--clear", answer="n\n").wait()
     assert refused.returncode != 0 and mark.exists()
-    text = finished.grid("three", "0", "-i", "0.02", "--clear", answer="y\n")
+    text = finished.grid("three", "0", *WATCH, "--clear", answer="y\n")
     assert "Deleting XP folders" in text and not mark.exists()
     assert len(last_table(text)) == 1
+    redone, cleared = (finished.xp(f"seed={n}", f"optim.epochs={n + 1}").name for n in (1, 0))
+    for sig in (redone, cleared):
+        own = [r["job_id"] for r in finished.queue.records() if r["sig"] == sig]
+        finished.wait(lambda job=own[-1]: finished.queue.state(job) == "COMPLETED")
+        assert len(own) == 2
 
 
-def test_retry_takes_what_failed_only(project: Project) -> None:
-    project.write("half", '    launcher(seed=1)\n    launcher({"dummy": "bug"})\n')
-    text = project.grid("half", "-i", "0.02")
-    assert len(last_table(text)) == 1 and "FAI" in text
-    assert project.grid("half", "-i", "0.02").count("Queued") == 0
-    (project.xp("dummy=bug") / "mended").touch()
-    text = project.grid("half", "-i", "0.02", "-r")
+def test_retry_takes_what_failed_only(finished: Project) -> None:
+    body = '    launcher({"seed": 2, "optim.epochs": 3})\n    launcher({"dummy": "bug"})\n'
+    finished.write("half", body)
+    text = finished.grid("half", *WATCH)
+    assert text.count("Queued") == 1 and len(last_table(text)) == 1 and "FAI" in text
+    assert finished.grid("half", *WATCH).count("Queued") == 0
+    (finished.xp("dummy=bug") / "mended").touch()
+    text = finished.grid("half", *WATCH, "-r")
     assert text.count("Queued") == 1 and len(last_table(text)) == 2
 
 
@@ -182,38 +214,16 @@ def test_replace_cancel_and_removal_from_the_file(project: Project) -> None:
         assert not process.alive(record["pid"], record["started"])
 
 
-def test_arrays_and_two_grids_share_the_queue(project: Project) -> None:
-    inside = THREE.replace("    ", "        ", 1).replace("\n        ", "\n            ", 1)
-    project.write("left", f"    with launcher.job_array():\n{inside}")
-    project.write("right", THREE.replace('"seed": n', '"seed": n + 10'))
-    own = environment() | {"BM_EXECUTOR": "local", "BM_SLOTS": "1"}
-    grids = [
-        subprocess.Popen(
-            [sys.executable, "-m", "dora", "grid", name, "-i", "0.02"], cwd=project.folder,
-            env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for name in ("left", "right")
-    ]  # fmt: skip
-    for grid in grids:
-        text, _ = grid.communicate(timeout=200)
-        assert grid.returncode == 0 and len(last_table(re.sub(r"\x1b\[[0-9;]*m", "", text))) == 3
-    records = project.queue.records()
-    assert [r["state"] for r in records] == ["COMPLETED"] * 6
-    assert len({r["job_id"] for r in records}) == 6
-
-
 def test_grid_from_another_folder(tmp_path: Path) -> None:
-    done = command(tmp_path, "-m", "dora", "-P", "bm", "grid", "demo.tiny", "--dry_run")
+    words = ("-P", "bm", "grid", "demo.tiny", "--dry_run")
+    done = Command(tmp_path, *words, environment=environment()).wait()
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("N/A") == 3
 
 
-@pytest.mark.parametrize("missing", [(), ("conf",)])
-def test_plain_install_ships_conf_and_grids(tmp_path: Path, missing: tuple[str, ...]) -> None:
+def test_plain_install_ships_conf_and_grids(tmp_path: Path) -> None:
     """Without `conf` the command fails: the check sees what is shipped, not the checkout."""
-    import shutil
-
-    source, target, elsewhere = (tmp_path / n for n in ("source", "target", "elsewhere"))
+    source, whole, partial, elsewhere = (tmp_path / n for n in ("source", "w", "p", "elsewhere"))
     elsewhere.mkdir()
     subprocess.run(["git", "clone", "-q", str(ROOT), str(source)], check=True)
     for name in ("conf", "setup.py"):  # as it is now, committed or not
@@ -221,18 +231,25 @@ def test_plain_install_ships_conf_and_grids(tmp_path: Path, missing: tuple[str, 
         copy = shutil.copytree if path.is_dir() else shutil.copy
         copy(path, source / name, **({"dirs_exist_ok": True} if path.is_dir() else {}))
     build = [sys.executable, "setup.py", "-q", "build", "--build-base", str(tmp_path / "b"),
-             "--build-lib", str(target)]  # fmt: skip
+             "--build-lib", str(whole)]  # fmt: skip
     subprocess.run(build, cwd=source, check=True, capture_output=True)
-    for name in missing:
-        shutil.rmtree(target / name)
-    own = environment() | {"PYTHONPATH": str(target)}
+    shutil.copytree(whole, partial)
+    shutil.rmtree(partial / "conf")
     code = "import bm, sys; sys.exit(0 if bm.__file__.startswith(sys.argv[1]) else 3)"
-    subprocess.run([sys.executable, "-c", code, str(target)], cwd=elsewhere, env=own, check=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "dora", "-P", "bm", "grid", "demo.tiny", "--dry_run"],
-        cwd=elsewhere, env=own, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode == 0 and done.stdout.count("N/A") == 3) is (not missing)
+    started = []
+    for target in (whole, partial):
+        own = environment() | {"PYTHONPATH": str(target)}
+        subprocess.run(
+            [sys.executable, "-c", code, str(target)], cwd=elsewhere, env=own, check=True
+        )
+        words = [sys.executable, "-m", "dora", "-P", "bm", "grid", "demo.tiny", "--dry_run"]
+        started.append(
+            subprocess.Popen(words, cwd=elsewhere, env=own, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+        )  # fmt: skip
+    printed = [process.communicate(timeout=240)[0] for process in started]
+    assert [p.returncode == 0 and text.count("N/A") == 3
+            for p, text in zip(started, printed, strict=True)] == [True, False]  # fmt: skip
 
 
 def test_records_are_plain_text(finished: Project) -> None:

@@ -1,0 +1,107 @@
+"""Batched gather: many windows of memory-mapped recordings in one block."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .signal import Signal
+
+#: References to a free block: of the pool, of a local name and of the call that counts them.
+UNUSED = 3
+
+
+class BlockPool:
+    """Blocks of memory used again once nobody holds a tensor, or a view of one, over them.
+
+    New memory costs a page fault per 4 KiB, as much as the gather itself (measured: 22,600 against
+    13,700 windows/s of 131 kB).
+
+    Args:
+        size: blocks kept: those of the prefetch queue, one being filled, one being used.
+    """
+
+    def __init__(self, size: int = 5) -> None:
+        self.size = size
+        self._blocks: list[np.ndarray] = []
+        self._lock = threading.Lock()
+
+    def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """An uninitialised tensor; its memory is no other living tensor's."""
+        count = math.prod(shape) * dtype.itemsize
+        with self._lock:
+            for index in range(len(self._blocks)):
+                block = self._blocks[index]
+                if len(block) >= count and sys.getrefcount(block) == UNUSED:
+                    return torch.from_numpy(block)[:count].view(dtype).view(shape)
+            # From torch, whose memory is aligned to 64 bytes; from NumPy to 16 only.
+            block = torch.empty(count, dtype=torch.uint8).numpy()
+            self._blocks = [*self._blocks, block][-self.size :]
+            return torch.from_numpy(block)[:count].view(dtype).view(shape)
+
+
+def gather_windows(
+    signals: Sequence[Signal],
+    recordings: np.ndarray,
+    starts: np.ndarray,
+    length: int,
+    finish: Callable[[Tensor, int], object] | None = None,
+    pool: BlockPool | None = None,
+) -> Tensor:
+    """Windows as one block.
+
+    Args:
+        signals: those named have the same number C of channels. Memory-mapped ones are read here
+            and nowhere else.
+        recordings: (B,) index of each window's recording.
+        starts: (B,) first sample. Samples outside a recording wrap around to its other end (the
+            published TUEV windows, labram spec 2.7).
+        length: samples of every window.
+        finish: called with each window (length, C) and its recording, to change it in place
+            (scaling) while it is still in the processor's cache.
+        pool: where the block comes from; None = new memory.
+
+    Returns:
+        (B, length, C).
+    """
+    first = signals[int(recordings[0])]
+    shape, dtype = (len(recordings), length, len(first.channels)), first.data.dtype
+    out = torch.empty(shape, dtype=dtype) if pool is None else pool.take(shape, dtype)
+    # One copy of a contiguous row range per window is a single memcpy: measured faster than
+    # index_select on a flat view, which computes an address per sample.
+    for place, recording, start in zip(
+        out.unbind(), recordings.tolist(), starts.tolist(), strict=True
+    ):
+        signal = signals[recording]
+        if start < 0 or start + length > signal.samples:
+            rows = torch.arange(start, start + length).remainder_(signal.samples)
+            place.copy_(signal.at(rows))
+        elif signal.columns is None:
+            place.copy_(signal.data.narrow(0, start, length))
+        else:
+            part = signal.data.narrow(0, start, length)
+            torch.index_select(part, 1, signal.columns, out=place)
+        if finish is not None:
+            finish(place, recording)
+    return out
+
+
+def subtract_baseline(block: Tensor, samples: int) -> Tensor:
+    """(B, T, C) less, in place, the mean of each channel over the first `samples` samples.
+
+    Published baseline correction (clip spec 2.5): everything from the window's start to time 0,
+    inclusive.
+    """
+    block -= block[:, :samples].mean(1, keepdim=True)
+    return block
+
+
+def pad_channels(block: Tensor, channels: int) -> Tensor:
+    """(B, T, C) with zero channels at the end up to `channels` (clip spec 2.5)."""
+    return torch.nn.functional.pad(block, (0, channels - block.shape[2]))

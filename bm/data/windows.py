@@ -1,0 +1,162 @@
+"""How windows are cut: the rule of `dset.segment`, and the samples that it chooses."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import UserError
+from ..registry import check_known
+from .recording import EVENT_KINDS
+
+
+@dataclass(frozen=True)
+class WindowRule:
+    """How windows are cut: section `dset.segment`.
+
+    Attributes:
+        kind: events that give windows, or `recording` for the whole recording as one event.
+        offset_s: first window, relative to the event's start.
+        duration_s: of a window.
+        stride_s: None = one window per event, else as many as fit.
+        label: event column with the label.
+        query: pandas query that the events must meet as well.
+        span_s: part of the event that is cut, from `offset_s` on; None = to the event's end.
+        strict: a strided window must end before the end of the part, not at it.
+        within: `block` = windows must lie inside one block (clip spec 2.5).
+        inclusive: the sample at the window's end belongs to it.
+        rounding: window = nearest sample of the window's start; event = event's start and offset
+            are rounded each; up = first sample not before the event's start, plus the offset.
+        edge: drop = windows that reach outside the recording are left out; wrap = they continue at
+            the other end (labram spec 2.7).
+        ignore_start, ignore_end: a window may begin before, or end after, its block.
+        baseline: subtract the mean from the window's start to the event's start.
+    """
+
+    kind: str
+    offset_s: float = 0.0
+    duration_s: float = 1.0
+    stride_s: float | None = None
+    label: str | None = None
+    query: str | None = None
+    span_s: float | None = None
+    strict: bool = False
+    within: str | None = None
+    inclusive: bool = False
+    rounding: str = "window"
+    edge: str = "drop"
+    ignore_start: bool = False
+    ignore_end: bool = False
+    baseline: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> WindowRule:
+        """From the configuration; unknown keys and choices get the nearest name."""
+        for name in values:
+            check_known("key of dset.segment", name, [f.name for f in dataclasses.fields(cls)])
+        segment = cls(**values)
+        check_known("event kind", segment.kind, (*EVENT_KINDS, "recording"))
+        check_known("segment.rounding", segment.rounding, ("window", "event", "up"))
+        check_known("segment.edge", segment.edge, ("drop", "wrap"))
+        if segment.within not in (None, "block"):
+            raise UserError(f"segment.within={segment.within}: use block or null")
+        return segment
+
+    def length(self, rate_hz: float) -> int:
+        """Samples of a window."""
+        if self.inclusive:
+            end = self.offset_s + self.duration_s
+            return round(end * rate_hz) - round(self.offset_s * rate_hz) + 1
+        return round(self.duration_s * rate_hz)
+
+    @property
+    def shared_samples(self) -> int:
+        """Samples that windows of neighbouring blocks may share.
+
+        Published windows are rounded at both ends and hold the sample at their end (clip spec 2.5):
+        two of them can both hold the samples at a block's edge.
+        """
+        return 2 if self.inclusive and self.within else 0
+
+    def baseline_samples(self, rate_hz: float) -> int:
+        """Samples from the window's start to the event's start, inclusive; 0 = no correction."""
+        return 1 - round(self.offset_s * rate_hz) if self.baseline else 0
+
+    def anchors(self, event: Mapping[str, Any]) -> np.ndarray:
+        """Times in seconds that the windows of an event are locked to; `offset_s` is not added.
+
+        Without `stride_s` the event's start; with it as many as fit between `offset_s` and the end
+        of the part.
+        """
+        start = float(event["start_s"])
+        if self.stride_s is None:
+            return np.array([start])
+        span = float(event["duration_s"]) - self.offset_s if self.span_s is None else self.span_s
+        steps = (span - self.duration_s) / self.stride_s
+        count = math.ceil(steps - 1e-9) if self.strict else math.floor(steps + 1e-9) + 1
+        return start + self.stride_s * np.arange(max(0, count))
+
+    def start(self, anchor_s: float, rate_hz: float) -> int:
+        """First sample of the window that is locked to a time."""
+        if self.rounding == "window":
+            return round((anchor_s + self.offset_s) * rate_hz)
+        first = sample_at(anchor_s, rate_hz) if self.rounding == "up" else round(anchor_s * rate_hz)
+        return first + round(self.offset_s * rate_hz)
+
+    def fits(self, anchor_s: float, samples: int, rate_hz: float) -> bool:
+        """Whether the window lies inside a recording of so many samples."""
+        start = self.start(anchor_s, rate_hz)
+        if self.edge == "wrap":
+            return True
+        if self.rounding != "event":
+            return start >= 0 and start + self.length(rate_hz) <= samples
+        begin = anchor_s + self.offset_s  # in time, as published (clip spec 2.5)
+        return begin >= 0 and begin + self.duration_s < (samples - 0.5) / rate_hz
+
+    def block_of(self, anchor_s: float, blocks: pd.DataFrame, rate_hz: float) -> int:
+        """Place of the first block that holds the window, -1 when none does.
+
+        Both ends are compared with half a sample of tolerance (clip spec 2.5).
+        """
+        half = 0.5 / rate_hz
+        begins = blocks["start_s"].to_numpy(float)
+        ends = begins + blocks["duration_s"].to_numpy(float)
+        first = anchor_s + self.offset_s
+        after = (first >= begins) | (self.ignore_start & (anchor_s >= begins))
+        before = first + self.duration_s - half < ends
+        before |= self.ignore_end & (anchor_s + half < ends)
+        inside = np.flatnonzero(after & before)
+        return int(inside[0]) if len(inside) else -1
+
+    def chosen(self, events: pd.DataFrame, samples: int, rate_hz: float) -> pd.DataFrame:
+        """The events that give windows, with their rows as index; `recording` gives row -1."""
+        if self.kind == "recording":
+            seconds = (samples - int(self.inclusive)) / rate_hz
+            whole = {"kind": "recording", "start_s": 0.0, "duration_s": seconds}
+            return pd.DataFrame([whole], index=[-1])
+        found = events.reset_index(drop=True)
+        found = found[found["kind"] == self.kind]
+        if self.query is None or found.empty:
+            return found
+        try:
+            # The python engine: numexpr is no dependency, and tables are small.
+            return found.query(self.query, engine="python")
+        except Exception as error:
+            # Any failure here is a slip in the query; pandas raises a dozen kinds.
+            raise UserError(f"segment.query={self.query!r}: {error}") from error
+
+
+def sample_at(time_s: float, rate_hz: float) -> int:
+    """First sample whose time, index / rate, is not before `time_s`."""
+    index = math.ceil(time_s * rate_hz)
+    while (index - 1) / rate_hz >= time_s:
+        index -= 1
+    while index / rate_hz < time_s:
+        index += 1
+    return index

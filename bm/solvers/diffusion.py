@@ -1,0 +1,219 @@
+"""Diffusion solver: learns to remove noise from windows, generates waves, compares them to real."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.batch import Batch
+from ..data.dataset import Dataset
+from ..data.facts import DataFacts
+from ..errors import UserError
+from ..metrics import generation
+from ..metrics.evaluation import Evaluation
+from ..models import build_model
+from ..models.eegdiff.conditioning import Condition
+from ..models.eegdiff.generation import Sampling, generate_waves
+from ..models.eegdiff.model import EEGDiffusion
+from ..xp.resolve import to_plain
+from . import SOLVERS, distribution
+from .base import Solver
+from .show import draw_history
+from .waves import Generated, write_waves
+from .windows import windows_of
+
+#: Columns of a table, the main one first.
+TABLE = (
+    "log_spectral_distance_db",
+    "bandpower_wasserstein",
+    "aperiodic_exponent_abs_diff",
+    "riemann_distance_of_logeuclidean_means",
+    "frechet_distance",
+    "max_train_correlation_max",
+)
+SEED_STRIDE = 1_000_003  # between the seeds of experiments: items of two never share noise
+
+
+@SOLVERS.register("diffusion")
+class DiffusionSolver(Solver):
+    """Denoising loss at random levels (Ho et al. 2020, equation 14), sampling, distances.
+
+    Validation and test use noise and levels that depend on the item alone, so that losses of two
+    epochs, and of two experiments on the same windows, can be compared.
+    """
+
+    main_metric = ("loss", "min")
+    model: EEGDiffusion
+
+    def build_data(self) -> Dataset:
+        """Windows in the unit of the signal; the model scales them itself."""
+        if self.cfg.dset.scale.kind != "none":
+            raise UserError(
+                f"diffusion: dset.scale.kind={self.cfg.dset.scale.kind}; use none: the "
+                "representation keeps its statistics with the model, so that waves come out in uV"
+            )
+        dataset = windows_of(self.cfg)
+        if len(set(dataset.layout.tolist())) > 1:
+            raise UserError("diffusion: set dset.channels=common and dset.rate_hz")
+        return dataset
+
+    def build_model(self, facts: DataFacts) -> nn.Module:
+        """The configured model with the statistics of evenly spaced training windows."""
+        model: Any = build_model(to_plain(self.cfg.model), facts)
+        rows = self.data.rows("train")
+        count = min(len(rows), self.cfg.solver.n_statistics)
+        chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+        model.representation.fit(self.data.gather(chosen.tolist()).signal.contiguous())
+        return model  # type: ignore[no-any-return]
+
+    def condition_of(self, labels: Tensor | None, subjects: Tensor) -> Condition:
+        """What the model is told of some items: only what it was built to take."""
+        known = self.model.conditions
+        return Condition(
+            labels if "class" in known else None, subjects if "subject" in known else None
+        )
+
+    def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Mean squared error of the predicted noise."""
+        model = self.model
+        x0 = model.images(batch.signal)
+        condition = self.condition_of(batch.label, batch.subject)
+        if stage == "train":
+            t = torch.randint(model.noise.steps, (len(x0),), device=x0.device)
+            noise = torch.randn_like(x0)
+            if self.cfg.solver.drop_condition > 0 and model.conditions:
+                drop = torch.rand(len(x0), device=x0.device) < self.cfg.solver.drop_condition
+                condition = model.conditioning.dropped(condition, drop)
+        else:
+            t, noise = self._fixed(batch.segment, x0)
+        return {"loss": model.errors(x0, noise, t, condition).mean()}
+
+    def _fixed(self, segments: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Level and noise of each item, from its row of the segment table alone."""
+        levels, noises = [], []
+        for segment in segments.tolist():
+            generator = torch.Generator().manual_seed(segment)
+            levels.append(torch.randint(self.model.noise.steps, (), generator=generator))
+            noises.append(torch.randn(like.shape[1:], generator=generator))
+        return torch.stack(levels).to(like.device), torch.stack(noises).to(like)
+
+    # generation -----------------------------------------------------------------------------
+
+    def sample(self, rows: np.ndarray) -> Generated:
+        """One wave for each of some rows of the segment table, under their conditions.
+
+        The work is shared by all processes; each gets the whole result.
+        """
+        options = to_plain(self.cfg.generate)
+        sampling = Sampling(**{k: v for k, v in options.items() if k not in ("every", "n")})
+        columns = self.data.gather(rows.tolist())
+        seeds = (self.cfg.seed * SEED_STRIDE + np.arange(len(rows))).tolist()
+        own = slice(distribution.rank(), None, distribution.world())
+        condition = self.condition_of(columns.label, columns.subject)
+        part = Condition(*(None if v is None else v[own] for v in vars(condition).values()))
+        began = time.perf_counter()
+        waves = generate_waves(self.model, seeds[own], sampling, part).float().cpu().numpy()
+        seconds = time.perf_counter() - began
+        whole = np.empty((len(rows), *waves.shape[1:]), np.float32)
+        for rank, found in enumerate(distribution.same_objects(waves)):
+            whole[rank :: distribution.world()] = found
+        self.perf.more["samples_per_s"] = len(rows) / max(1e-9, seconds)
+        self.log.line("generated %d waves at %.1f a second", len(rows), len(rows) / seconds)
+        made = {"signature": self.xp.sig, "epoch": self.progress.epoch, **options}
+        labels = np.full(len(rows), -1) if columns.label is None else columns.label.numpy()
+        return Generated(whole, np.array(seeds), labels, columns.subject.numpy(), made)
+
+    def generate(self) -> None:
+        """Waves for evenly spaced windows of the valid split, as FIF, HDF5 and figures."""
+        rows = self._some("valid", self.cfg.generate.n)
+        generated = self.sample(rows)
+        folder = self.folder / "generated"
+        write_waves(folder, generated, self.data.facts)
+
+    def _some(self, split: str, count: int) -> np.ndarray:
+        """Evenly spaced rows of a split, of the training split when it is empty."""
+        rows = self.data.rows(split)
+        rows = rows if len(rows) else self.data.rows("train")
+        return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+
+    def real(self, rows: np.ndarray) -> np.ndarray:
+        """(N, C, T) windows, cut to the length that the model generates."""
+        length = self.model.representation.n_times
+        return self.data.gather(rows.tolist()).signal[..., :length].numpy().astype(float)
+
+    # evaluation -----------------------------------------------------------------------------
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Distances of as many generated as real windows, beside three references.
+
+        References: training windows against these (floor), these with random phases (surrogate),
+        white noise of the same variance (what knows nothing).
+        """
+        loss = self.run_evaluation(split)
+        rows = self._some(split, self.cfg.solver.n_evaluation)
+        generated = self.sample(rows)
+        rate, seed = self.data.facts.rate_hz, self.cfg.seed
+        waves = self.real(rows)
+        real, made = (generation.describe(x, rate) for x in (waves, generated.waves))
+        train = generation.describe(self.real(self._some("train", len(rows))), rate)
+        surrogate = generation.describe(generation.phase_surrogate(waves, seed), rate)
+        noise = generation.describe(generation.white_noise(waves, seed), rate)
+        extra: dict[str, Any] = {
+            "table": list(TABLE),
+            "references": {
+                "training windows": _distances(real, train, train),
+                "phase surrogate": _distances(real, surrogate, train),
+                "white noise": _distances(real, noise, train),
+            },
+            "intervals": generation.intervals(real, made, train, self.cfg.solver.n_resamples, seed),
+            "sampling": dict(generated.made),
+        }
+        metrics = {
+            **loss,
+            **_distances(real, made, train),
+            **generation.copy_metrics(train, real, made),
+        }
+        facts = self.data.facts
+        return Evaluation(
+            split=split,
+            metrics=metrics,
+            items=self._items(rows, generated, made, train),
+            n_items=len(rows),
+            simulated=facts.simulated,
+            extra=extra,
+        )
+
+    def _items(
+        self,
+        rows: np.ndarray,
+        generated: Generated,
+        made: generation.Described,
+        train: generation.Described,
+    ) -> Any:
+        """One row per generated wave."""
+        table = self.data.table.iloc[rows]
+        columns = ["recording", "study", "subject", "session", "run", "start_s", "label"]
+        items = table[columns].reset_index(drop=True)
+        items.insert(0, "segment", rows)
+        items["seed"] = generated.seeds
+        items["rms_uv"] = generated.waves.std((1, 2))
+        items["distance"] = np.linalg.norm(generation.band_features(made, train), axis=1)
+        return items
+
+    def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
+        """Learning curve."""
+        draw_history(self, folder)
+
+
+def _distances(
+    real: generation.Described, other: generation.Described, train: generation.Described
+) -> dict[str, float]:
+    return {
+        **generation.moment_metrics(real, other, train),
+        **generation.point_metrics(real, other, train),
+    }

@@ -1,0 +1,233 @@
+"""Sidecars of BIDS: tables and JSON beside a recording, by the inheritance of their names."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import RecordingError
+from .event_table import read_table
+from .montage import clean_name
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+SUFFIXES = ("eeg", "meg", "ieeg")
+#: `type` of channels.tsv -> type of MNE; what is not here keeps the reader's type.
+TYPES = {
+    "EEG": "eeg",
+    "SEEG": "seeg",
+    "ECOG": "ecog",
+    "DBS": "dbs",
+    "EOG": "eog",
+    "VEOG": "eog",
+    "HEOG": "eog",
+    "ECG": "ecg",
+    "EMG": "emg",
+    "TRIG": "stim",
+    "MISC": "misc",
+    "AUDIO": "misc",
+    "REF": "misc",
+    "RESP": "resp",
+    "GSR": "gsr",
+    "TEMP": "temperature",
+    "OTHER": "misc",
+}
+METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
+#: Believable median distance of electrodes from the origin (m): on a head, in head coordinates.
+HEAD_M = (0.04, 0.16)
+
+
+def entities(stem: str) -> dict[str, str]:
+    """Entities of a BIDS name.
+
+    >>> entities("sub-01_ses-2_task-rest_run-1_eeg")
+    {'sub': '01', 'ses': '2', 'task': 'rest', 'run': '1'}
+    """
+    pairs = (part.split("-", 1) for part in stem.split("_") if "-" in part)
+    return {key: value for key, value in pairs}
+
+
+def prefix(stem: str) -> str:
+    """A name without its `_eeg`, `_meg` or `_ieeg`."""
+    head, _, tail = stem.rpartition("_")
+    return head if head and tail in SUFFIXES else stem
+
+
+def find(path: Path, root: Path, ending: str) -> Path | None:
+    """The nearest file `..._<ending>` that applies to a recording.
+
+    It lies in the recording's folder or above it, up to `root`; it carries the recording's whole
+    name, or entities that all are the recording's (`space-` aside). A table of events must at
+    least name the subject.
+    """
+    own = entities(prefix(path.stem))
+    folder = path.parent
+    while True:
+        exact = folder / f"{prefix(path.stem)}_{ending}"
+        if exact.exists():
+            return exact
+        best: tuple[int, Path] | None = None
+        for other in sorted(folder.glob(f"*{ending}")):
+            stem = other.name[: -len(ending)].rstrip("_")
+            theirs = {k: v for k, v in entities(stem).items() if k != "space"}
+            plain = not stem or bool(theirs) or stem.startswith("space-")
+            if not plain or any(own.get(k) != v for k, v in theirs.items()):
+                continue
+            if ending == "events.tsv" and "sub" not in theirs:
+                continue
+            if best is None or len(theirs) > best[0]:
+                best = (len(theirs), other)
+        if best is not None:
+            return best[1]
+        if folder in (root, folder.parent):
+            return None
+        folder = folder.parent
+
+
+@dataclass(frozen=True)
+class Sidecars:
+    """What was found beside a recording; each may be missing."""
+
+    channels: Path | None = None
+    electrodes: Path | None = None
+    coordinates: Path | None = None
+    events: Path | None = None
+    description: Path | None = None
+    participants: Path | None = None
+    person: Mapping[str, Any] = field(default_factory=dict)
+
+    def paths(self) -> tuple[Path, ...]:
+        """All files, for checksums."""
+        found = (self.channels, self.electrodes, self.coordinates, self.events, self.description)
+        return tuple(path for path in found if path is not None)
+
+
+def sidecars(path: Path, root: Path, subject: str, people: Mapping[str, Any]) -> Sidecars:
+    """Everything beside a recording; `people` is the content of participants.tsv."""
+    plain = path.with_name(f"{path.stem}.tsv")
+    descriptions = (find(path, root, f"{suffix}.json") for suffix in SUFFIXES)
+    return Sidecars(
+        channels=find(path, root, "channels.tsv"),
+        electrodes=find(path, root, "electrodes.tsv"),
+        coordinates=find(path, root, "coordsystem.json"),
+        events=find(path, root, "events.tsv") or (plain if plain.exists() else None),
+        description=next((p for p in descriptions if p is not None), None),
+        person=people.get(subject, {}),
+    )
+
+
+def read_participants(root: Path) -> dict[str, dict[str, Any]]:
+    """Subject (without `sub-`) -> its columns; nothing when there is no participants.tsv."""
+    path = root / "participants.tsv"
+    if not path.exists():
+        return {}
+    table = read_table(path)
+    if "participant_id" not in table:
+        raise RecordingError(path, "no column 'participant_id'", "add it")
+    rows = table.to_dict("records")
+    return {
+        str(row.pop("participant_id")).removeprefix("sub-"): {str(k): v for k, v in row.items()}
+        for row in rows
+    }
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; raises `RecordingError` when it is none."""
+    try:
+        content = json.loads(path.read_text("utf-8-sig"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise RecordingError(path, f"no JSON ({error})", "repair it") from None
+    if not isinstance(content, dict):
+        raise RecordingError(path, "no JSON object", "repair it")
+    return content
+
+
+def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
+    """Types and bad channels of channels.tsv."""
+    table = read_table(path)
+    if "name" not in table:
+        raise RecordingError(path, "no column 'name'", "add it")
+    known = {clean_name(name): name for name in raw.ch_names}
+    rows = [(known.get(clean_name(str(row["name"]))), row) for row in table.to_dict("records")]
+    if all(name is None for name, _ in rows):
+        raise RecordingError(path, "names no channel of its recording", "check the names")
+    types = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
+    wanted = {
+        name: TYPES[str(row.get("type")).upper()]
+        for name, row in rows
+        if name is not None and str(row.get("type")).upper() in TYPES
+    }
+    changed = {name: t for name, t in wanted.items() if types[name] != t}
+    if changed:
+        raw.set_channel_types(changed, on_unit_change="ignore", verbose="error")
+    bad = [n for n, row in rows if n is not None and str(row.get("status")).lower() == "bad"]
+    if bad:
+        logger.info("%s: bad channels: %s", path, ", ".join(bad))
+        raw.info["bads"] = [*raw.info["bads"], *(n for n in bad if n not in raw.info["bads"])]
+
+
+def apply_description(raw: mne.io.BaseRaw, path: Path) -> None:
+    """Line frequency; raises `RecordingError` when the rate is another than the file's."""
+    content = read_json(path)
+    rate, own = content.get("SamplingFrequency"), float(raw.info["sfreq"])
+    if isinstance(rate, int | float) and abs(rate - own) > 1e-3 * own:
+        reason = f"SamplingFrequency {rate:g} Hz, but the recording has {own:g} Hz"
+        raise RecordingError(path, reason, "correct the one that is wrong")
+    line = content.get("PowerLineFrequency")
+    if isinstance(line, int | float):
+        with raw.info._unlock():
+            raw.info["line_freq"] = float(line)
+
+
+def apply_electrodes(raw: mne.io.BaseRaw, path: Path, coordinates: Path | None, kind: str) -> bool:
+    """Positions of electrodes.tsv in metres; false when they cannot be used.
+
+    Electrodes of a cap whose distances are no head's (a unit sphere, a wrong unit) are named in
+    the log and not used.
+    """
+    table = read_table(path)
+    missing = [name for name in ("name", "x", "y", "z") if name not in table]
+    if missing:
+        raise RecordingError(path, f"no column {missing[0]!r}", "add it")
+    factor = METRES.get(_unit(coordinates), 1.0)
+    places = {
+        clean_name(str(row["name"])).upper(): np.array([row["x"], row["y"], row["z"]], float)
+        for row in _numeric(table).to_dict("records")
+    }
+    chosen = {n: places[n.upper()] * factor for n in raw.ch_names if n.upper() in places}
+    chosen = {name: place for name, place in chosen.items() if np.isfinite(place).all()}
+    if not chosen:
+        logger.warning("%s: gives no position of any channel", path)
+        return False
+    radius = float(np.median([np.linalg.norm(place) for place in chosen.values()]))
+    if kind == "eeg" and not HEAD_M[0] <= radius <= HEAD_M[1]:
+        logger.warning(
+            "%s: electrodes %.3g m from the origin are on no head; positions not used", path, radius
+        )
+        return False
+    for channel in raw.info["chs"]:
+        channel["loc"][:3] = chosen.get(channel["ch_name"], np.full(3, np.nan))
+    return True
+
+
+def _numeric(table: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    axes = {axis: pd.to_numeric(table[axis], errors="coerce") for axis in "xyz"}
+    return table.assign(**axes)
+
+
+def _unit(coordinates: Path | None) -> str:
+    """Unit of coordsystem.json; metres when it says nothing."""
+    content = read_json(coordinates) if coordinates is not None else {}
+    values = [v for k, v in content.items() if k.endswith("CoordinateUnits")]
+    return str(values[0]).lower() if values else "m"

@@ -1,0 +1,113 @@
+"""Headers of EDF, BDF and GDF files: names, rates, and the length that they promise."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import RecordingError
+
+FETCH = "the file is damaged: fetch or export it again"
+#: First bytes of a file -> bytes per sample (EDF 1992, BDF); GDF names a type per channel.
+MAGIC = {b"0       ": 2, b"\xffBIOSEMI": 3}
+#: Bytes of each GDF sample type (GDF 2.20, table 3).
+GDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8, 279: 3, 535: 3}
+#: Labels of channels that hold text or triggers, whose rate says nothing about the data.
+EXTRA = ("EDF ANNOTATIONS", "BDF ANNOTATIONS", "STATUS")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header promises.
+
+    Attributes:
+        names: of all channels as written.
+        samples: per data record, of each channel.
+        record_s: length of a data record.
+        records: number of data records; -1 when the writer did not know.
+        start: bytes before the first data record.
+        record_bytes: bytes of a data record.
+        variant: EDF+C, EDF+D (with gaps between records), BDF+C, ...; empty for others.
+    """
+
+    names: tuple[str, ...]
+    samples: tuple[int, ...]
+    record_s: float
+    records: int
+    start: int
+    record_bytes: int
+    variant: str = ""
+
+    def rates(self) -> list[tuple[str, float]]:
+        """Name and rate in Hz of every channel that is not text or trigger."""
+        pairs = zip(self.names, self.samples, strict=True)
+        length = self.record_s or 1.0
+        return [(name, n / length) for name, n in pairs if name.upper() not in EXTRA]
+
+
+def read_header(path: Path) -> Header:
+    """Header of an EDF, BDF or GDF file; raises `RecordingError` when it is not one."""
+    with path.open("rb") as file:
+        fixed = file.read(256)
+        if fixed[:4] == b"GDF ":
+            return _gdf(path, fixed, file.read(2**20))
+        if fixed[:8] not in MAGIC:
+            raise RecordingError(
+                path, f"begins with {fixed[:8]!r}, which no EDF, BDF or GDF file does", FETCH
+            )
+        if len(fixed) < 256:
+            raise RecordingError(path, f"truncated header: {len(fixed)} of 256 bytes", FETCH)
+        count = int(_number(path, fixed[252:256], "number of channels"))
+        table = file.read(256 * count)
+    if count < 1 or len(table) < 256 * count:
+        raise RecordingError(path, f"truncated header: {count} channels are promised", FETCH)
+    names = tuple(_text(table[16 * i : 16 * (i + 1)]) for i in range(count))
+    begin = 216 * count
+    samples = tuple(
+        int(_number(path, table[begin + 8 * i : begin + 8 * (i + 1)], "samples per record"))
+        for i in range(count)
+    )
+    return Header(
+        names,
+        samples,
+        _number(path, fixed[244:252], "record length"),
+        int(_number(path, fixed[236:244], "number of records")),
+        int(_number(path, fixed[184:192], "header length")),
+        MAGIC[fixed[:8]] * sum(samples),
+        _text(fixed[192:236]),
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("latin-1").split("\0")[0].strip()
+
+
+def _number(path: Path, data: bytes, what: str) -> float:
+    try:
+        return float(_text(data))
+    except ValueError:
+        raise RecordingError(path, f"broken header: {what} is {data!r}", FETCH) from None
+
+
+def _gdf(path: Path, fixed: bytes, table: bytes) -> Header:
+    """GDF 1.x and 2.x differ in the header's length and the width of the channel count."""
+    try:
+        modern = float(fixed[4:8]) >= 1.9
+        if modern:
+            start = 256 * struct.unpack_from("<H", fixed, 184)[0]
+            count = struct.unpack_from("<H", fixed, 252)[0]
+        else:
+            start = struct.unpack_from("<q", fixed, 184)[0]
+            count = struct.unpack_from("<I", fixed, 252)[0]
+        records = struct.unpack_from("<q", fixed, 236)[0]
+        above, below = struct.unpack_from("<II", fixed, 244)
+        samples = struct.unpack_from(f"<{count}I", table, 216 * count)
+        types = struct.unpack_from(f"<{count}I", table, 220 * count)
+    except (struct.error, ValueError):
+        raise RecordingError(path, "truncated or broken GDF header", FETCH) from None
+    if any(t not in GDF_BYTES for t in types):
+        raise RecordingError(path, "broken GDF header: unknown sample type", FETCH)
+    width = sum(n * GDF_BYTES[t] for n, t in zip(samples, types, strict=True))
+    names = tuple(_text(table[16 * i : 16 * (i + 1)]) for i in range(count))
+    return Header(names, samples, above / below if below else 1.0, records, start, width)

@@ -1,0 +1,110 @@
+"""Study `eegmat`: EEG at rest and during mental arithmetic, PhysioNet, 36 people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..data.recording import RecordingId
+from ..errors import RecordingError, UserError
+from . import STUDIES
+from .base import Study
+from .event_table import frame, read_table
+from .file_recording import FileRecording
+from .reading import Reading
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+#: Class numbers: files `_1` are rest before the task, `_2` serial subtraction.
+CLASSES = ("rest", "arithmetic")
+FILE = re.compile(r"^(Subject\d{2})_([12])\.edf$")
+INFO = "subject-info.csv"
+#: Column of subject-info.csv -> column of the events.
+COLUMNS = {
+    "Age": "age",
+    "Gender": "sex",
+    "Number of subtractions": "subtractions",
+    "Count quality": "quality",
+}
+#: `EEG A2-A1` is the difference of the earlobes, no place on the head.
+READING = Reading(types={"*A2-A1": "misc", "*ECG*": "ecg"}, montage="standard_1005")
+
+
+class ArithmeticRecording(FileRecording):
+    """One file: one state, so one event of kind `block` over the whole recording."""
+
+    person: Mapping[str, Any] = {}
+
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Columns label (0 rest, 1 arithmetic), class, quality, subtractions, age, sex."""
+        state = int(self.id.run) - 1
+        whole = raw.n_times / float(raw.info["sfreq"])
+        row = {"kind": "block", "start_s": 0.0, "duration_s": whole, "label": state}
+        return frame([{**row, "class": CLASSES[state], **self.person}])
+
+
+@STUDIES.register("eegmat")
+class EegMat(Study):
+    """Rest against mental arithmetic, 19 electrodes at 500 Hz (Zyma et al., Data 4(1):14, 2019).
+
+    Files are `<root>/eegmat/Subject00_1.edf` (rest) and `_2.edf` (task) with `subject-info.csv`,
+    as in https://physionet.org/content/eegmat/1.0.0/. Rest lasts three times as long as the task:
+    judge by balanced accuracy. Both files of a person stay together with `split.key=subject`.
+    For good against poor counters set `segment.label=quality`.
+
+    Args:
+        subjects: numbers (0 to 35); None = all that are there.
+    """
+
+    name = "eegmat"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        subjects: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
+
+    def recordings(self) -> Sequence[ArithmeticRecording]:
+        """People in order, rest before task.
+
+        Raises:
+            UserError: none is there.
+            RecordingError: no `subject-info.csv`, or a person is not in it.
+        """
+        folder = (self.root or Path()) / self.name
+        paths = [p for p in sorted(folder.glob("Subject*.edf")) if FILE.match(p.name)]
+        if self.subjects is not None:
+            paths = [p for p in paths if int(p.name[7:9]) in self.subjects]
+        if not paths:
+            raise UserError(
+                f"study eegmat: no such recording in {folder}; fetch the files from "
+                "https://physionet.org/content/eegmat/1.0.0/ or set paths.studies (BM_DATA)"
+            )
+        people = read_people(folder / INFO)
+        return [self._recording(path, people) for path in paths]
+
+    def _recording(self, path: Path, people: Mapping[str, Any]) -> ArithmeticRecording:
+        subject, number = path.stem.split("_")
+        if subject not in people:
+            raise RecordingError(path.parent / INFO, f"no line for {subject}", "add it")
+        identity = RecordingId(self.name, subject, "0", number)
+        recording = ArithmeticRecording(identity, path, READING, (path.parent / INFO,))
+        recording.person = people[subject]
+        return recording
+
+
+def read_people(path: Path) -> dict[str, dict[str, Any]]:
+    """Person -> age, sex, subtractions in four minutes, and quality (0 poor, 1 good counter)."""
+    table = read_table(path)
+    missing = [name for name in ("Subject", *COLUMNS) if name not in table]
+    if missing:
+        raise RecordingError(path, f"no column {missing[0]!r}", "fetch it again")
+    rows = table.rename(columns=COLUMNS).to_dict("records")
+    return {row["Subject"]: {name: row[name] for name in COLUMNS.values()} for row in rows}

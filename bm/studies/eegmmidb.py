@@ -1,0 +1,134 @@
+"""Study `eegmmidb`: EEG Motor Movement/Imagery of PhysioNet, 109 people, 14 runs each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..data.recording import RecordingId
+from ..errors import RecordingError, UserError
+from ..registry import check_known
+from . import STUDIES
+from .base import Study
+from .event_table import frame
+from .file_recording import FileRecording
+from .reading import Reading
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+#: Class numbers; `rest` exists only when it is asked for.
+CLASSES = ("left", "right", "both_fists", "both_feet", "rest")
+#: What T1 and T2 mean, by run (PhysioNet eegmmidb 1.0.0).
+MEANINGS = {
+    **{run: ("left", "right") for run in (3, 4, 7, 8, 11, 12)},
+    **{run: ("both_fists", "both_feet") for run in (5, 6, 9, 10, 13, 14)},
+}
+EXECUTED, IMAGINED = (3, 5, 7, 9, 11, 13), (4, 6, 8, 10, 12, 14)
+BASELINES = {1: "eyes_open", 2: "eyes_closed"}
+RUNS = {"imagined": IMAGINED, "executed": EXECUTED, "both": (*EXECUTED, *IMAGINED)}
+FILE = re.compile(r"^(S\d{3})R(\d{2})\.edf$")
+
+
+class MovementRecording(FileRecording):
+    """One run: trials from the annotations T0 (rest), T1, T2 and the number of the run."""
+
+    rest = False
+
+    def options(self) -> dict[str, Any]:
+        """Whether rest is a class."""
+        return {"rest": self.rest}
+
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Columns label (number), class (word), imagined; runs 1 and 2 are one block each."""
+        run = int(self.id.run)
+        if run in BASELINES:
+            whole = raw.n_times / float(raw.info["sfreq"])
+            row = {"kind": "block", "start_s": 0.0, "duration_s": whole, "label": run - 1}
+            return frame([{**row, "class": BASELINES[run], "imagined": False}])
+        meaning = dict(zip(("T1", "T2"), MEANINGS[run], strict=True))
+        if self.rest:
+            meaning["T0"] = "rest"
+        notes = raw.annotations
+        rows = []
+        for onset, duration, text in zip(
+            notes.onset, notes.duration, notes.description, strict=True
+        ):
+            if text in meaning:
+                name = meaning[str(text)]
+                row = {"kind": "trial", "start_s": float(onset), "duration_s": float(duration)}
+                row |= {"label": CLASSES.index(name), "class": name, "imagined": run in IMAGINED}
+                rows.append(row)
+        if not rows:
+            raise RecordingError(self.path, "no annotation T1 or T2", "fetch the file again")
+        return frame(rows)
+
+
+@STUDIES.register("eegmmidb")
+class EegMmidb(Study):
+    """Motor execution and imagery, 64 channels at 160 Hz (Schalk et al., IEEE TBME 51, 2004).
+
+    Files are `<root>/eegmmidb/S001/S001R04.edf` as PhysioNet names them
+    (https://physionet.org/content/eegmmidb/1.0.0/). Trials are events of kind `trial` with the
+    classes left, right, both_fists, both_feet (0 to 3), of about 4.1 s. People 88, 92 and 100 were
+    recorded at 128 Hz with other trial lengths: leave them out by `subjects`, or resample.
+    Left and right share their runs, fists and feet theirs: with trials of a run in train and test,
+    what differs between runs helps to tell the pairs apart. `split.key=recording` keeps it out.
+
+    Args:
+        movement: imagined, executed or both.
+        rest: the pauses (T0) are a fifth class.
+        baselines: runs 1 and 2 too (eyes open, closed), as events of kind `block`.
+        subjects: numbers (1 to 109); None = all that are there.
+        runs: numbers; None = all of `movement`.
+    """
+
+    name = "eegmmidb"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        movement: str = "imagined",
+        rest: bool = False,
+        baselines: bool = False,
+        subjects: Sequence[int] | None = None,
+        runs: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        check_known("movement", movement, RUNS)
+        known = {*RUNS[movement], *(BASELINES if baselines else ())}
+        strange = sorted({int(run) for run in runs or ()} - known)
+        if strange:
+            raise UserError(f"eegmmidb: run {strange[0]} is not {movement}; has {sorted(known)}")
+        self.runs = known if runs is None else {int(run) for run in runs}
+        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
+        self.rest = rest
+
+    def recordings(self) -> Sequence[MovementRecording]:
+        """People, then runs, in order of their numbers.
+
+        Raises:
+            UserError: none is there.
+        """
+        folder = (self.root or Path()) / self.name
+        found = []
+        for path in sorted(folder.glob("S*/S*R*.edf")):
+            match = FILE.match(path.name)
+            if match is None or int(match[2]) not in self.runs:
+                continue
+            if self.subjects is not None and int(match[1][1:]) not in self.subjects:
+                continue
+            identity = RecordingId(self.name, match[1], "0", match[2])
+            recording = MovementRecording(identity, path, Reading(montage="standard_1005"))
+            recording.rest = self.rest
+            found.append(recording)
+        if not found:
+            raise UserError(
+                f"study eegmmidb: no such recording in {folder}; fetch the EDF files from "
+                "https://physionet.org/content/eegmmidb/1.0.0/ or set paths.studies (BM_DATA)"
+            )
+        return found

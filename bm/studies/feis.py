@@ -1,0 +1,209 @@
+"""Study `feis`: fourteen-channel EEG with imagined speech, 17 people, 16 phonemes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..data.recording import RecordingId
+from ..errors import RecordingError, UserError
+from ..registry import check_known
+from . import STUDIES
+from .base import Study
+from .edf import FETCH
+from .event_table import frame
+from .file_recording import FileRecording
+from .reading import Reading
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+RATE_HZ = 256
+#: Columns of the tables that are electrodes, in their order.
+CHANNELS = (
+    *("F3", "FC5", "AF3", "F7", "T7", "P7", "O1"),
+    *("O2", "P8", "T8", "F8", "AF4", "FC6", "F4"),
+)
+PHONEMES = (
+    *("f", "fleece", "goose", "k", "m", "n", "ng", "p"),
+    *("s", "sh", "t", "thought", "trap", "v", "z", "zh"),
+)
+STAGES = ("articulators", "stimuli", "thinking", "speaking", "resting")
+#: Person 05 heard the voice of person 04.
+VOICE = {"05": "04"}
+#: Rate of the spoken phonemes, one second each.
+AUDIO_RATE_HZ = 44100
+
+
+class PhonemeRecording(FileRecording):
+    """All epochs of a person and stage, one second each, one after the other.
+
+    The epochs do not follow each other in time. Each has its own mean taken off (the headset adds
+    some 4200 uV), and an `EDGE boundary` annotation stands between them, which MNE's filters
+    respect.
+    """
+
+    voice: Path = Path()
+
+    def table(self) -> pd.DataFrame:
+        """The table in the zip: one row per sample."""
+        import pandas as pd
+
+        if not self.path.exists():
+            raise RecordingError(self.path, "no such file", "fetch it")
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                names = [name for name in archive.namelist() if name.endswith(".csv")]
+                if len(names) != 1:
+                    raise RecordingError(self.path, f"holds {len(names)} tables, not 1", FETCH)
+                found = pd.read_csv(io.BytesIO(archive.read(names[0])))
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+            raise RecordingError(self.path, f"damaged: {error}", FETCH) from error
+        missing = [name for name in ("Epoch", "Label", *CHANNELS) if name not in found]
+        if missing:
+            raise RecordingError(self.path, f"no column {missing[0]!r}", FETCH)
+        return found
+
+    def open(self) -> mne.io.BaseRaw:
+        """The epochs as one signal in V, each annotated with its word.
+
+        Raises:
+            RecordingError: an epoch with two labels or an unknown one, or of less than a second.
+        """
+        import mne
+
+        table = self.table()
+        data = table[list(CHANNELS)].to_numpy(float).T * 1e-6
+        found = epochs_of(table, self.path)
+        starts = [epoch.start for epoch in found]
+        lengths = [epoch.samples / RATE_HZ for epoch in found]
+        for epoch in found:
+            part = data[:, epoch.start : epoch.start + epoch.samples]
+            part -= part.mean(1, keepdims=True)
+        info = mne.create_info(list(CHANNELS), RATE_HZ, "eeg")
+        raw = mne.io.RawArray(data, info, verbose="error")
+        onsets = np.array(starts) / RATE_HZ
+        words = mne.Annotations(onsets, lengths, [epoch.label for epoch in found])
+        return raw.set_annotations(words + mne.Annotations(onsets[1:], 0.0, "EDGE boundary"))
+
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Columns label and phoneme (the word), epoch, audio (`NN.zip/<word>.wav`)."""
+        notes = raw.annotations
+        rows: list[dict] = []
+        for onset, length, word in zip(notes.onset, notes.duration, notes.description, strict=True):
+            if word in PHONEMES:
+                row = {"kind": "phoneme", "start_s": float(onset), "duration_s": float(length)}
+                row |= {"label": str(word), "phoneme": str(word), "epoch": len(rows)}
+                rows.append({**row, "audio": f"{self.voice.name}/{word}.wav"})
+        return frame(rows)
+
+    def audio(self, phoneme: str) -> np.ndarray:
+        """What the person heard: (44100,) float32 in [-1, 1], 44.1 kHz.
+
+        Raises:
+            RecordingError: no archive of this voice, or no such sound in it.
+        """
+        import soundfile
+
+        check_known("phoneme", phoneme, PHONEMES)
+        try:
+            with zipfile.ZipFile(self.voice) as archive:
+                found = io.BytesIO(archive.read(f"{phoneme}.wav"))
+                samples, rate = soundfile.read(found, dtype="float32")
+        except (
+            OSError,
+            KeyError,
+            zipfile.BadZipFile,
+            zlib.error,
+            soundfile.SoundFileError,
+        ) as error:
+            raise RecordingError(self.voice, f"no sound {phoneme!r} ({error})", FETCH) from error
+        if rate != AUDIO_RATE_HZ:
+            raise RecordingError(self.voice, f"{phoneme}: {rate} Hz, not {AUDIO_RATE_HZ}", FETCH)
+        return np.asarray(samples)
+
+
+class Epoch(NamedTuple):
+    """First row and number of samples of a second of the table, and its word."""
+
+    start: int
+    samples: int
+    label: str
+
+
+def epochs_of(table: pd.DataFrame, path: Path) -> list[Epoch]:
+    """The epochs of a table, in their order; see `PhonemeRecording.open` for errors."""
+    firsts = [0, *(np.flatnonzero(np.diff(table["Epoch"].to_numpy())) + 1).tolist(), len(table)]
+    labels = table["Label"].astype(str).to_numpy()
+    found = []
+    for first, last in pairwise(firsts):
+        words = set(labels[first:last])
+        if len(words) != 1 or not words <= set(PHONEMES):
+            raise RecordingError(path, f"epoch at row {first} is labelled {sorted(words)}", FETCH)
+        if last - first < RATE_HZ:
+            reason = f"truncated: epoch at row {first} has {last - first} of {RATE_HZ} samples"
+            raise RecordingError(path, reason, FETCH)
+        found.append(Epoch(first, last - first, words.pop()))
+    return found
+
+
+@STUDIES.register("feis")
+class Feis(Study):
+    """Heard, imagined and spoken phonemes, 14 channels at 256 Hz (Wellington and Clayton, 2019).
+
+    Files are `<root>/feis/eeg/NN/<stage>.zip` (one CSV each) and `<root>/feis/wav/NN.zip` (the
+    person's own sixteen sounds) of doi:10.5281/zenodo.3369178. Events are of kind `phoneme`, with
+    the word as label. `articulators` is the second of fixation between hearing and imagining:
+    expect chance there.
+
+    Args:
+        stage: articulators, stimuli, thinking, speaking or resting.
+        subjects: numbers (1 to 21); None = all that are there.
+    """
+
+    name = "feis"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        stage: str = "articulators",
+        subjects: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        check_known("stage", stage, STAGES)
+        self.stage = stage
+        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
+
+    def recordings(self) -> Sequence[PhonemeRecording]:
+        """People in order; the group of a person is the voice that was heard.
+
+        Raises:
+            UserError: none is there.
+        """
+        folder = (self.root or Path()) / self.name
+        found = []
+        for path in sorted(folder.glob(f"eeg/[0-9][0-9]/{self.stage}.zip")):
+            person = path.parent.name
+            if self.subjects is not None and int(person) not in self.subjects:
+                continue
+            voice = VOICE.get(person, person)
+            identity = RecordingId(self.name, person, "0", self.stage, group=f"voice{voice}")
+            reading = Reading(montage="standard_1005")
+            recording = PhonemeRecording(identity, path, reading)
+            recording.voice = folder / "wav" / f"{voice}.zip"
+            found.append(recording)
+        if not found:
+            raise UserError(
+                f"study feis: no {self.stage}.zip in {folder}/eeg/NN; fetch the files from "
+                "https://doi.org/10.5281/zenodo.3369178 or set paths.studies (BM_DATA)"
+            )
+        return found

@@ -1,0 +1,389 @@
+"""Study `folder`: your own recordings, in any format that MNE reads."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..data.recording import EVENT_KINDS, Kind, RecordingId
+from ..errors import RecordingError, UserError
+from ..registry import check_known
+from . import STUDIES, bids, montage
+from .base import Study
+from .event_table import frame, read_table
+from .file_recording import FileRecording
+from .reading import ENDINGS, Reading
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+EVENTS = ("auto", "tsv", "annotations", "stim", "none")
+LABEL_COLUMNS = ("label", "trial_type", "value", "description")
+RENAMED = {"onset": "start_s", "duration": "duration_s"}
+IDS = ("subject", "session", "run", "group")
+MEG_ENDINGS = (".sqd", ".con", ".ds")
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """How events are found: see the arguments of `Folder`."""
+
+    events: str = "auto"
+    kind: str = "trial"
+    label_column: str | None = None
+    labels: Mapping[str, Any] | None = None
+    stim: str | None = None
+
+
+class UserRecording(FileRecording):
+    """A file of the user's, with its sidecars."""
+
+    rules = EventRules()
+    sidecars = bids.Sidecars()
+    extra: Mapping[str, Any] = {}
+
+    def open(self) -> mne.io.BaseRaw:
+        """The file with types and bad channels of its sidecars."""
+        raw = super().open()
+        if self.sidecars.description is not None:
+            bids.apply_description(raw, self.sidecars.description)
+        if self.sidecars.channels is not None:
+            bids.apply_channels(raw, self.sidecars.channels, self.id.kind)
+        return raw
+
+    def adjust(self, raw: mne.io.BaseRaw) -> None:
+        """Positions of electrodes.tsv, which win over the file's own unless a montage is named."""
+        found = self.sidecars
+        if found.electrodes is not None and self.reading.montage == "auto":
+            bids.apply_electrodes(raw, found.electrodes, found.coordinates, self.id.kind)
+
+    def options(self) -> dict[str, Any]:
+        """Rules of events, and what is known of the person and from the name."""
+        return {"rules": asdict(self.rules), **self.sidecars.person, **self.extra}
+
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Events by the rules, and one of kind `block` over the whole recording.
+
+        Every row has the columns of participants.tsv and of the file's name.
+        """
+        import pandas as pd
+
+        rules = self.rules
+        found = self._found(raw)
+        if rules.labels is not None and len(found):
+            names = {str(k): v for k, v in rules.labels.items()}
+            known = found["label"].astype(str).isin(names)
+            if not known.all():
+                others = sorted(set(found.loc[~known, "label"].astype(str)))
+                logger.info("%s: events left out: %s", self.path, ", ".join(others[:8]))
+            found = found[known].copy()
+            found["label"] = [names[str(label)] for label in found["label"]]
+        if not len(found) or not (found["kind"] == "block").any():
+            whole = raw.n_times / float(raw.info["sfreq"])
+            block = {"kind": "block", "start_s": 0.0, "duration_s": whole}
+            found = pd.concat([found, frame([block])], ignore_index=True)
+        person = {k: v for k, v in self.sidecars.person.items() if k not in found}
+        blocks = found["kind"] == "block"
+        for name, value in {**person, **self.extra}.items():
+            # A label of the whole file is not the label of the trials in it.
+            if name == "label" and name in found:
+                found[name] = found[name].astype(object).where(~blocks, value)
+            else:
+                found[name] = value
+        return found
+
+    def _found(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        source, path = self.rules.events, self.sidecars.events
+        if source == "auto":
+            source = "stim" if self.rules.stim else "tsv" if path is not None else "annotations"
+            if self.path.suffix.lower() == ".csv" and self.rules.label_column:
+                return self._runs_of_column()
+        if source == "tsv":
+            if path is None:
+                raise RecordingError(self.path, "no events.tsv beside it", "add one, or set events")
+            return self._table(path)
+        if source == "stim":
+            return self._stim(raw)
+        return self._annotations(raw) if source == "annotations" else frame([], ("label",))
+
+    def _table(self, path: Path) -> pd.DataFrame:
+        table = read_table(path).rename(columns=RENAMED)
+        missing = [name for name in ("start_s",) if name not in table]
+        if missing:
+            raise RecordingError(path, "no column 'onset' (or 'start_s')", "add it, in seconds")
+        if "duration_s" not in table:
+            table["duration_s"] = 0.0
+        if "kind" not in table:
+            table["kind"] = self.rules.kind
+        strange = sorted(set(table["kind"].astype(str)) - set(EVENT_KINDS))
+        if strange:
+            check_known(f"event kind in {path.name}", strange[0], EVENT_KINDS)
+        column = self.rules.label_column
+        column = column or next((name for name in LABEL_COLUMNS if name in table), None)
+        if column is not None and column not in table:
+            raise RecordingError(path, f"no column {column!r}", "change `label_column`")
+        return table.assign(label=table[column]) if column is not None else table
+
+    def _annotations(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """What annotations say; breaks and marked stretches (BAD, EDGE) are no events."""
+        notes = raw.annotations
+        # MNE counts from the recording's first sample or from the measurement's start.
+        shift = raw.first_time if notes.orig_time is not None else 0.0
+        rows = []
+        for onset, length, text in zip(notes.onset, notes.duration, notes.description, strict=True):
+            if str(text).upper().startswith(("BAD", "EDGE")):
+                continue
+            row = {"kind": self.rules.kind, "start_s": float(onset) - shift}
+            rows.append({**row, "duration_s": float(length), "label": str(text)})
+        return frame(rows, ("label",))
+
+    def _stim(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        import mne
+
+        name = self.rules.stim
+        if name is not None and name not in raw.ch_names:
+            raise RecordingError(self.path, f"no channel {name}", "change `stim`")
+        marks = mne.find_events(raw, name, shortest_event=1, initial_event=True, verbose="error")
+        rate = float(raw.info["sfreq"])
+        rows = [
+            {"kind": self.rules.kind, "start_s": (sample - raw.first_samp) / rate}
+            | {"duration_s": 0.0, "label": int(code)}
+            for sample, _, code in marks
+        ]
+        return frame(rows, ("label",))
+
+    def _runs_of_column(self) -> pd.DataFrame:
+        """Blocks in which a column of a table of samples stays the same."""
+        assert self.rules.label_column is not None and self.reading.rate_hz is not None
+        table, column = read_table(self.path), self.rules.label_column
+        if column not in table:
+            raise RecordingError(self.path, f"no column {column!r}", "change `label_column`")
+        values = table[column].to_numpy()
+        edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
+        rows = []
+        for first, last in pairwise(edges):
+            row = {"kind": "block", "start_s": first / self.reading.rate_hz}
+            row |= {"duration_s": (last - first) / self.reading.rate_hz}
+            rows.append({**row, "label": values[first].item()})
+        return frame(rows)
+
+
+@STUDIES.register("folder")
+class Folder(Study):
+    r"""Your own recordings: a folder, searched with everything below it.
+
+    The shortest entry is `{study: folder, path: /data/mine}`. Every file that MNE reads (EDF, BDF,
+    GDF, BrainVision, EEGLAB, FIF, KIT, CTF, 4D/BTi, CNT, EGI, Nicolet, Persyst) is a recording,
+    and so is a table of samples (`.csv`) when `rate_hz` and `unit` are given. A bad file is named
+    and skipped; `strict: true` of the dataset stops at it.
+
+    **Who.** In a BIDS folder the name says it (`sub-01_ses-2_task-rest_run-1_eeg.edf`). Elsewhere
+    the first folder below `path` is the subject (a file directly in `path` is a subject of its
+    own) and the rest of the name is the run. `pattern`, a regular expression that is searched in
+    the path below `path`, says it better:
+    `pattern: '(?P<subject>S\d+)/day(?P<session>\d)_(?P<label>rest|task)'`. Its groups subject,
+    session, run and group are the ids; any other group becomes a column of the events, so `label`
+    here is the label of the whole file.
+
+    **Events.** From the first of: a trigger channel (`stim`), a table, the file's annotations. The
+    table is `<name>_events.tsv` or `<name>.tsv` beside the recording, separated by tabs, with
+    `onset` and `duration` in seconds from the first sample (or `start_s`, `duration_s`); the label
+    is the column `label`, else `trial_type`, else `value`, or `label_column`; a column `kind`
+    (trial, word, sentence, sound, phoneme, block, special) mixes several sorts. There always is an
+    event of kind `block` over the whole recording. The columns of `participants.tsv` in `path` are
+    columns of all events: `segment: {kind: block, label: diagnosis, ...}` learns a diagnosis.
+    `labels: {T1: left, T2: right}` renames labels and leaves out all others.
+
+    **Channels.** Types come from the file, then `channels.tsv` (`status: bad` marks a channel),
+    then from names (EOG, ECG, EMG, triggers), and `types: {"DC*": misc}` overrules them. Only
+    channels of `kind` are data. Names are cleaned (`EEG Fp1-REF` is Fp1, `T3` is T7).
+    Positions come from `electrodes.tsv` (unit in coordsystem.json), then the file, then the
+    10-05 system where at least half of the names are in it; otherwise they are unknown.
+
+    **Trust.** Truncated files, NaN, channels of different rates, amplitudes far from the unit,
+    events outside the recording or on a clock that restarts are errors that say what to do; flat
+    and doubled channels are listed as bad and named in the log.
+
+    Args:
+        path: the folder; absolute, or below `paths.studies`.
+        name: of the study in tables; None = the folder's name.
+        files: patterns below `path`, such as `["**/*.edf"]`; None = all known endings.
+        kind: eeg, meg, seeg or ecog; None = by folder (`meg/`) and ending, else eeg.
+        pattern: regular expression with named groups, see above.
+        group_column: column of participants.tsv that must not be torn by a split (family, site).
+        events: auto, tsv, annotations, stim or none.
+        event_kind: of events whose table does not say.
+        label_column: column of the label; in a table of samples its runs are blocks.
+        labels: label in the file -> label.
+        stim: trigger channel whose rising values are events.
+        types, channels, exclude, rename, montage, rate_hz, bad_channels: see `Reading`.
+        unit: V, mV, uV or nV (T, pT, fT) of the numbers, when the file is wrong about it.
+    """
+
+    name = "folder"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        path: str = "folder",
+        name: str | None = None,
+        files: Sequence[str] | None = None,
+        kind: str | None = None,
+        pattern: str | None = None,
+        group_column: str | None = None,
+        events: str = "auto",
+        event_kind: str = "trial",
+        label_column: str | None = None,
+        labels: Mapping[str, Any] | None = None,
+        stim: str | None = None,
+        types: Mapping[str, str] | None = None,
+        channels: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        rename: Mapping[str, str] | None = None,
+        montage: str | None = "auto",
+        unit: str | None = None,
+        rate_hz: float | None = None,
+        bad_channels: str = "mark",
+    ) -> None:
+        super().__init__(root, cache)
+        check_known("events", events, EVENTS)
+        check_known("event kind", event_kind, EVENT_KINDS)
+        if kind is not None:
+            check_known("kind", kind, montage_kinds())
+        self.folder = (root or Path()) / Path(path).expanduser()
+        self.label, self.files, self.kind = name or self.folder.name, files, kind
+        self.group_column = group_column
+        self.pattern = compiled(pattern)
+        self.rules = EventRules(events, event_kind, label_column, labels, stim)
+        self.reading = Reading(
+            dict(types or {}),
+            channels,
+            tuple([*exclude, *([label_column] if label_column and rate_hz else [])]),
+            dict(rename or {}),
+            montage,
+            unit,
+            rate_hz,
+            bad_channels,
+        )
+
+    def recordings(self) -> Sequence[UserRecording]:
+        """All files in order of their names.
+
+        Raises:
+            UserError: no such folder, no recording in it, a name that `pattern` does not fit, or
+                two files of one id.
+            RecordingError: a damaged participants.tsv.
+        """
+        if not self.folder.is_dir():
+            raise UserError(f"study folder: no folder {self.folder}; set the study's `path`")
+        paths = self._paths()
+        if not paths:
+            wanted = ", ".join(self.files) if self.files else f"endings {', '.join(ENDINGS)}"
+            raise UserError(f"study folder: no recording in {self.folder} ({wanted})")
+        people = bids.read_participants(self.folder)
+        found = [self._recording(path, people) for path in paths]
+        seen: dict[str, Path] = {}
+        for recording in found:
+            other = seen.setdefault(recording.id.name, recording.path)
+            if other != recording.path:
+                raise UserError(
+                    f"study folder: {other} and {recording.path} are both {recording.id.name}; "
+                    "tell them apart by `pattern`, or choose by `files`"
+                )
+        return found
+
+    def _paths(self) -> list[Path]:
+        if self.files is not None:
+            return sorted({p for glob in self.files for p in self.folder.glob(glob)})
+        found = []
+        for path in sorted(self.folder.rglob("*")):
+            inside = any(part.suffix.lower() in (".ds", ".mff") for part in path.parents)
+            table = path.suffix.lower() == ".csv" and self.reading.rate_hz is None
+            if inside or table or path.name.startswith("."):
+                continue
+            bti = "pdf" in path.name and not path.suffix and path.is_file()
+            if path.suffix.lower() in ENDINGS or bti:
+                found.append(path)
+        return found
+
+    def _recording(self, path: Path, people: Mapping[str, Any]) -> UserRecording:
+        ids, extra = self._ids(path)
+        beside = bids.sidecars(path, self.folder, ids["subject"], people)
+        if self.group_column is not None:
+            if self.group_column not in beside.person:
+                reason = f"{ids['subject']} has no {self.group_column!r}"
+                raise RecordingError(self.folder / "participants.tsv", reason, "add it")
+            ids["group"] = str(beside.person[self.group_column])
+        identity = RecordingId(
+            self.label, ids["subject"], ids["session"], ids["run"], self._kind(path), ids["group"]
+        )
+        halves = other_halves(path)
+        recording = UserRecording(identity, path, self.reading, (*halves, *beside.paths()))
+        recording.rules, recording.sidecars, recording.extra = self.rules, beside, extra
+        return recording
+
+    def _ids(self, path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+        below = path.relative_to(self.folder)
+        known = bids.entities(bids.prefix(path.stem))
+        if self.pattern is not None:
+            match = self.pattern.search(below.as_posix())
+            if match is None:
+                raise UserError(f"study folder: `pattern` does not fit {below}; see also `files`")
+            groups = {k: v for k, v in match.groupdict().items() if v is not None}
+            ids = {"subject": below.stem, "session": "0", "run": "0", "group": ""}
+            ids |= {k: v for k, v in groups.items() if k in IDS}
+            return ids, {k: v for k, v in groups.items() if k not in IDS}
+        if "sub" in known:
+            rest = [f"{k}-{v}" for k, v in known.items() if k not in ("sub", "ses")]
+            ids = {"subject": known["sub"], "session": known.get("ses", "0")}
+            return {**ids, "run": "_".join(rest) or "0", "group": ""}, {}
+        parts = below.parts
+        subject = parts[0] if len(parts) > 1 else path.stem
+        run = "-".join(parts[1:]) if len(parts) > 1 else path.name
+        return {"subject": subject, "session": "0", "run": run, "group": ""}, {}
+
+    def _kind(self, path: Path) -> Kind:
+        if self.kind is not None:
+            return cast(Kind, self.kind)
+        named = path.parent.name.lower() == "meg" or path.stem.endswith("_meg")
+        bti = "pdf" in path.name and not path.suffix
+        return "meg" if named or bti or path.suffix.lower() in MEG_ENDINGS else "eeg"
+
+
+def montage_kinds() -> tuple[str, ...]:
+    """Kinds of channels that can be data."""
+    return tuple(montage.TYPES_OF)
+
+
+def compiled(pattern: str | None) -> re.Pattern[str] | None:
+    """A regular expression with at least one named group; raises `UserError` otherwise."""
+    if pattern is None:
+        return None
+    try:
+        found = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"study folder: pattern {pattern!r}: {error}") from None
+    if not found.groupindex:
+        raise UserError(f"study folder: pattern {pattern!r} names no group; write (?P<subject>...)")
+    return found
+
+
+def other_halves(path: Path) -> tuple[Path, ...]:
+    """Files that belong to a recording of several: samples, markers, configuration."""
+    ending = path.suffix.lower()
+    names = {".vhdr": (".eeg", ".vmrk", ".dat"), ".set": (".fdt",)}.get(ending, ())
+    found = [path.with_suffix(name) for name in names]
+    if "pdf" in path.name and not ending:
+        found += [path.with_name(path.name.replace("pdf", w)) for w in ("config", "hs")]
+        found += [path.with_name("config"), path.with_name("hs_file")]
+    return tuple(p for p in found if p.exists())

@@ -1,0 +1,186 @@
+"""Is a file as long as its header promises? MNE opens some truncated files without a word."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from ..errors import RecordingError
+from . import edf
+from .edf import FETCH
+
+#: Bytes of a sample in a BrainVision file.
+BRAINVISION_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
+
+#: Bytes that may follow the last sample.
+PADDING = 4096
+#: Entry of a KIT directory with the acquisition condition; it begins with the kind of file.
+KIT_CONDITION, KIT_CONTINUOUS = 8, struct.pack("<i", 1)
+
+
+def check_length(path: Path) -> None:
+    """Raise `RecordingError` when a file is missing, empty, of the wrong kind or truncated.
+
+    EDF, BDF and GDF: header against size. FIF: the tags must run to their end. KIT: the directory
+    against the size. BrainVision: size of the data file against its frames. Others: their reader.
+    """
+    if not path.exists():
+        raise RecordingError(path, "no such file", "check the path")
+    if path.is_file() and path.stat().st_size == 0:
+        raise RecordingError(path, "empty file", FETCH)
+    check = CHECKS.get(path.suffix.lower())
+    if check is not None:
+        check(path)
+
+
+def _check_edf(path: Path) -> None:
+    header = edf.read_header(path)
+    if header.records < 0 or header.record_bytes == 0:
+        raise RecordingError(path, "the header gives no length: recording was cut off", FETCH)
+    if header.variant[3:5] == "+D":
+        reason = f"{header.variant}: its records have gaps, which MNE closes without a word"
+        raise RecordingError(path, reason, "export each stretch as a file of its own")
+    promised = header.start + header.records * header.record_bytes
+    if path.suffix.lower() == ".gdf":
+        _at_least(path, promised)
+        promised += _gdf_events(path, promised)
+    _exactly(path, promised)
+
+
+def _gdf_events(path: Path, start: int) -> int:
+    """Bytes of the event table behind the samples: 6 an event, 12 with channel and duration."""
+    with path.open("rb") as file:
+        version = float(file.read(8)[4:].decode("latin-1"))
+        file.seek(start)
+        head = file.read(8)
+    if not head:
+        return 0
+    if len(head) < 8:
+        return 8
+    count = int.from_bytes(head[1:4], "little")
+    if version < 1.94:
+        count = int.from_bytes(head[4:8], "little")
+    return 8 + count * (12 if head[0] == 3 else 6)
+
+
+def _at_least(path: Path, promised: int) -> None:
+    size = path.stat().st_size
+    if size < promised:
+        share = size / promised
+        raise RecordingError(
+            path, f"truncated: {size} of {promised} promised bytes ({share:.1%})", FETCH
+        )
+
+
+def _exactly(path: Path, promised: int) -> None:
+    """Only padding (one repeated byte, or a last line ending) may follow."""
+    _at_least(path, promised)
+    with path.open("rb") as file:
+        file.seek(promised)
+        rest = file.read(PADDING + 1)
+    if len(rest) > PADDING or (len(set(rest)) > 1 and rest != b"\r\n"):
+        raise RecordingError(
+            path,
+            f"{path.stat().st_size} bytes where the header promises {promised}; a transfer in text "
+            "mode changes line endings, and with them the samples",
+            FETCH,
+        )
+
+
+def _check_fif(path: Path) -> None:
+    """Follow the tags (kind, type, size, next) of a FIF file to the one that says `end`."""
+    size, place = path.stat().st_size, 0
+    seen: set[int] = set()
+    with path.open("rb") as file:
+        while True:
+            file.seek(place)
+            tag = file.read(16)
+            if len(tag) < 16:
+                raise RecordingError(path, f"truncated: the tags run past its {size} bytes", FETCH)
+            kind, _, length, following = struct.unpack(">4i", tag)
+            if not seen and (kind, length) != (100, 20):
+                raise RecordingError(path, f"begins with {tag[:8]!r}: no FIF file", FETCH)
+            end = place + 16 + length
+            if length < 0 or end > size:
+                raise RecordingError(path, f"truncated: a tag ends at {end} of {size}", FETCH)
+            if following == -1 or (following == 0 and end == size):
+                return
+            seen.add(place)
+            place = following or end
+            if place < 0 or place in seen:
+                raise RecordingError(path, f"broken tag: it points to byte {place}", FETCH)
+
+
+def _check_kit(path: Path) -> None:
+    """Every entry of the directory (offset, size, max count, count) must lie inside the file."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(16 * 64)
+        if len(head) < 16 * 16:
+            raise RecordingError(path, "truncated header", FETCH)
+        file.seek(struct.unpack_from("<I", head, 16 * KIT_CONDITION)[0])
+        kind = file.read(4)
+    entries = struct.unpack_from("<4I", head, 0)[3]
+    if not 10 <= entries <= 64 or len(head) < 16 * entries:
+        raise RecordingError(path, f"no KIT directory ({entries} entries)", FETCH)
+    if kind != KIT_CONTINUOUS:
+        raise RecordingError(path, "holds markers, epochs or an average", "leave it out")
+    for number in range(entries):
+        offset, width, _, count = struct.unpack_from("<IiIi", head, 16 * number)
+        if count > 0 and offset + width * count > size:
+            raise RecordingError(
+                path, f"truncated: {size} of {offset + width * count} promised bytes", FETCH
+            )
+
+
+def _check_brainvision(path: Path) -> None:
+    text = path.read_text("latin-1")
+    if not text[:40].lower().replace(" ", "").startswith("brainvision"):
+        raise RecordingError(
+            path, f"begins with {text[:16]!r}, which no BrainVision header does", FETCH
+        )
+    # Keys may be repeated in comments below the sections: the first one counts.
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not key.startswith(";"):
+            fields.setdefault(key.strip(), value.strip())
+    missing = [k for k in ("DataFile", "NumberOfChannels", "BinaryFormat") if k not in fields]
+    if missing:
+        raise RecordingError(path, f"truncated header: no {missing[0]}", FETCH)
+    data = path.with_name(fields["DataFile"].replace("$b", path.stem))
+    if not data.exists():
+        raise RecordingError(path, f"its data file {data.name} is missing", "put it beside")
+    width = BRAINVISION_BYTES.get(fields["BinaryFormat"].upper(), 2)
+    frame = width * int(fields["NumberOfChannels"])
+    size = data.stat().st_size
+    if size == 0 or size % frame:
+        raise RecordingError(
+            data, f"truncated: {size} bytes are no whole number of {frame}-byte frames", FETCH
+        )
+    if "DataPoints" in fields and int(fields["DataPoints"]) * frame != size:
+        raise RecordingError(data, f"{size // frame} of {fields['DataPoints']} samples", FETCH)
+    _check_markers(data, path.with_name(fields.get("MarkerFile", "")), size // frame)
+
+
+def _check_markers(data: Path, markers: Path, samples: int) -> None:
+    """The header gives no length; a marker behind the last sample tells of a cut file."""
+    if not markers.is_file():
+        return
+    for line in markers.read_text("latin-1").splitlines():
+        parts = line.split(",")
+        marker = line.startswith("Mk") and len(parts) > 2 and parts[2].isdigit()
+        if marker and int(parts[2]) > samples:
+            reason = f"truncated: {samples} samples, but a marker at sample {parts[2]}"
+            raise RecordingError(data, reason, FETCH)
+
+
+CHECKS = {
+    ".edf": _check_edf,
+    ".bdf": _check_edf,
+    ".gdf": _check_edf,
+    ".fif": _check_fif,
+    ".sqd": _check_kit,
+    ".con": _check_kit,
+    ".vhdr": _check_brainvision,
+}

@@ -1,0 +1,124 @@
+"""Preflight: are the samples of a recording possible at all?
+
+A file that opens is not yet a recording. NaN, a wrong unit or mostly dead channels are errors;
+single flat or doubled channels are marked in `info["bads"]` and named in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import RecordingError
+
+if TYPE_CHECKING:
+    import mne
+
+logger = logging.getLogger(__name__)
+#: Smallest and largest believable standard deviation over `BLOCK_S` (V, T). A signal of 20 uV that
+#: is a thousand times too large or small falls outside.
+LIMITS = {
+    "eeg": (1e-7, 5e-3),
+    "seeg": (1e-7, 2e-2),
+    "ecog": (1e-7, 2e-2),
+    "meg": (1e-15, 1e-9),
+}
+UNIT = {"meg": ("T", 1e15, "fT")}
+BLOCK_S = 10.0
+#: Samples that are in memory at once: 64 channels x 60 s x 1 kHz x 8 bytes = 31 MB.
+BLOCK_VALUES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was noticed: names of channels that are constant, copies of another, or far off."""
+
+    flat: tuple[str, ...]
+    doubled: tuple[str, ...]
+    far: tuple[str, ...]
+
+
+def preflight(raw: mne.io.BaseRaw, path: str | Path, kind: str) -> Findings:
+    """Look at every sample once, in blocks.
+
+    Args:
+        raw: only its data channels, SI units.
+        path: for messages.
+        kind: eeg, meg, seeg or ecog.
+
+    Raises:
+        RecordingError: a NaN or infinite sample; more than half of the channels flat; amplitudes
+            far from the unit.
+    """
+    spread, sums = _scan(raw, path)
+    names = np.array(raw.ch_names)
+    flat = spread == 0
+    if flat.sum() * 2 > len(names):
+        raise RecordingError(
+            path, f"{flat.sum()} of {len(names)} channels are flat", "leave it out"
+        )
+    low, high = LIMITS[kind]
+    middle = float(np.median(spread[~flat]))
+    symbol, factor, shown = UNIT.get(kind, ("V", 1e6, "uV"))
+    if not low <= middle <= high:
+        raise RecordingError(
+            path,
+            f"median standard deviation {middle:.3g} {symbol} ({middle * factor:.3g} {shown}) is "
+            f"no {kind.upper()}",
+            "give the study's `unit` or `types`",
+        )
+    far = ~flat & ((spread < low) | (spread > high))
+    first: dict[int, int] = {}
+    doubled = [i for i, key in enumerate(sums) if not flat[i] and first.setdefault(key, i) != i]
+    return Findings(tuple(names[flat]), tuple(names[doubled]), tuple(names[far]))
+
+
+def _scan(raw: mne.io.BaseRaw, path: str | Path) -> tuple[np.ndarray, list[int]]:
+    """Median over blocks of each channel's standard deviation, and a checksum of each channel.
+
+    The median keeps single spikes from looking like a wrong unit.
+    """
+    rate = float(raw.info["sfreq"])
+    block = max(2, min(round(BLOCK_S * rate), BLOCK_VALUES // max(1, len(raw.ch_names))))
+    sums = [0] * len(raw.ch_names)
+    ranges, spreads = [], []
+    for start in range(0, raw.n_times, block):
+        stop = min(start + block, raw.n_times)
+        data = raw.get_data(start=start, stop=stop)
+        bad = ~np.isfinite(data)
+        if bad.any():
+            channel, sample = np.argwhere(bad)[0]
+            raise RecordingError(
+                path,
+                f"channel {raw.ch_names[channel]} is not a number at "
+                f"{(start + sample) / rate:.3f} s ({bad.sum()} samples in this block)",
+                "cut or repair it, or name the channel in the study's `exclude`",
+            )
+        data = np.ascontiguousarray(data)
+        sums = [zlib.crc32(row.tobytes(), before) for row, before in zip(data, sums, strict=True)]
+        spreads.append(data.std(1))
+        ranges.append((data.min(1), data.max(1)))
+    lows, highs = (np.array(values) for values in zip(*ranges, strict=True))
+    spread = np.median(spreads, axis=0)
+    constant = lows.min(0) == highs.max(0)
+    # Flat for more than half of the time is a median of zero, and flat too.
+    return np.where(constant, 0.0, spread), sums
+
+
+def mark(raw: mne.io.BaseRaw, found: Findings, path: str | Path, action: str) -> None:
+    """List what was found in `info["bads"]` and the log, or raise when `action` is `error`."""
+    for what in ("flat", "doubled", "far"):
+        names = getattr(found, what)
+        if not names:
+            continue
+        word = {"flat": "flat", "doubled": "a copy of another", "far": "far from the unit"}[what]
+        line = f"{len(names)} channels are {word}: {', '.join(names[:8])}"
+        if action == "error":
+            raise RecordingError(path, line, "name them in the study's `exclude`, or mark them")
+        logger.warning("%s: %s; marked as bad", path, line)
+        raw.info["bads"] = [*raw.info["bads"], *(n for n in names if n not in raw.info["bads"])]

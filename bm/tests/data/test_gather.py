@@ -1,0 +1,58 @@
+"""Gather: the right samples, memory that is used again only when free."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from bm.data.gather import BlockPool, gather_windows, pad_channels, subtract_baseline
+from bm.data.signal import bare
+
+SIGNALS = [torch.arange(3000.0).view(1000, 3), -torch.arange(600.0).view(200, 3)]
+
+
+def windows(recordings: list[int], starts: list[int], length: int, **more) -> torch.Tensor:
+    return gather_windows(
+        [bare(s) for s in SIGNALS], np.array(recordings), np.array(starts), length, **more
+    )
+
+
+def test_windows_are_the_samples_of_their_recordings() -> None:
+    block = windows([1, 0, 1], [7, 990, 190], 10)
+    assert torch.equal(block[0], SIGNALS[1][7:17]) and torch.equal(block[1], SIGNALS[0][990:])
+    assert torch.equal(block[2], SIGNALS[1][190:])
+
+
+def test_outside_samples_wrap_around() -> None:
+    block = windows([1, 1], [-3, 195], 10)
+    assert torch.equal(block[0], torch.cat([SIGNALS[1][-3:], SIGNALS[1][:7]]))
+    assert torch.equal(block[1], torch.cat([SIGNALS[1][195:], SIGNALS[1][:5]]))
+
+
+def test_finish_changes_the_block_and_never_the_recording() -> None:
+    before = SIGNALS[0].clone()
+    block = windows([0, 1], [0, 0], 5, finish=lambda window, which: window.add_(100 * which))
+    assert torch.equal(block[0], before[:5]) and torch.equal(block[1], SIGNALS[1][:5] + 100)
+    assert torch.equal(SIGNALS[0], before)
+
+
+def test_a_block_is_used_again_only_when_no_view_of_it_lives() -> None:
+    pool = BlockPool(2)
+    first = windows([0], [0], 10, pool=pool)
+    address, view = first.data_ptr(), first.transpose(1, 2)[0, 1:2]
+    del first
+    second = windows([0], [5], 10, pool=pool)
+    assert second.data_ptr() != address and view[0, 0] == 1.0
+    del view
+    third = windows([1], [0], 8, pool=pool)  # a smaller block fits
+    assert third.data_ptr() == address and torch.equal(third[0], SIGNALS[1][:8])
+    held = [windows([0], [i], 10, pool=pool) for i in range(9)]  # more than the pool keeps
+    assert len({block.data_ptr() for block in held}) == 9
+    assert all(block[0, 0, 0] == 3 * i for i, block in enumerate(held))
+
+
+def test_baseline_and_padding() -> None:
+    block = subtract_baseline(torch.randn(2, 20, 3) + 5, 4)
+    assert block[:, :4].mean(1).abs().max() < 1e-5
+    padded = pad_channels(block, 5)
+    assert torch.equal(padded[..., :3], block) and not padded[..., 3:].any()

@@ -1,0 +1,17 @@
+"""Diffusion of simulated EEG, a minute on two cores: does everything run?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import DiffusionExplorer
+
+
+@DiffusionExplorer
+def explorer(launcher: Any) -> None:
+    """Waves with and without class, and STFT maps."""
+    launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
+    bound = launcher.bind({"solver": "eegdiff/debug"})
+    bound()
+    bound({"model.conditions": []})
+    bound({"model": "eegdiff/small_stft"})

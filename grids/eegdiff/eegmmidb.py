@@ -1,0 +1,21 @@
+"""Diffusion of real EEG on a workstation: three representations against untrained networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import DiffusionExplorer
+
+MODELS = ("eegdiff/small_raw", "eegdiff/small_stft", "eegdiff/small_mel")
+SEEDS = (0, 1)
+
+
+@DiffusionExplorer
+def explorer(launcher: Any) -> None:
+    """Each representation with two seeds, and as it is before training."""
+    launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
+    bound = launcher.bind({"solver": "eegdiff/eegmmidb"})
+    for model in MODELS:
+        for seed in SEEDS:
+            bound({"model": model}, seed=seed)
+        bound({"model": model, "optim.epochs": 0})

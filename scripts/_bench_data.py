@@ -1,0 +1,180 @@
+"""Speed of the data path, on files that the bench makes: windows per second and memory."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bm.data.dataset import Dataset
+
+CHANNELS, RATE_HZ, SECONDS = 64, 256.0, 2.0
+LENGTH = int(SECONDS * RATE_HZ)
+MINUTES = 20
+BATCH = 64
+PASSES = 5
+RECORDINGS = 3000
+#: Samples of each of the many recordings: one window and a bit.
+SHORT = LENGTH + 64
+
+
+def mapped(path: Path, samples: int) -> Any:
+    """(T, C) float32 tensor over the bytes of a file; no descriptor is held."""
+    import torch
+
+    count = samples * CHANNELS
+    return torch.from_file(str(path), shared=False, size=count).view(samples, CHANNELS)
+
+
+def make_dataset(signals: list[Any], windows: int, kind: str) -> Dataset:
+    """A data set of random windows, all of them training ones."""
+    import numpy as np
+    import pandas as pd
+
+    from bm.data.dataset import Dataset
+    from bm.data.facts import DataFacts
+    from bm.data.scale import Scaler
+    from bm.data.signal import bare
+
+    records = [bare(data, RATE_HZ) for data in signals]
+    names = records[0].channels
+    rng = np.random.default_rng(0)
+    which = np.arange(windows) % len(signals)
+    rooms = np.array([len(signals[i]) - LENGTH for i in which])
+    table = pd.DataFrame(
+        {"recording": which, "start": (rng.random(windows) * rooms).astype(int),
+         "length": LENGTH, "label": 0, "study": "bench", "subject": "1", "split": "train"}
+    )  # fmt: skip
+    dataset = Dataset(records, table, DataFacts(names, RATE_HZ, LENGTH, subjects=("bench/1",)), "")
+    dataset.scaler = Scaler(kind, 20.0)
+    dataset.scaler.fit(records, table, [0] * len(signals))
+    return dataset
+
+
+def epoch_rate(dataset: Dataset, work: Callable[[Any], object] | None = None) -> tuple:
+    """Windows per second of an epoch through the Loader, and the share of time spent waiting."""
+    loader = dataset.loader("train", BATCH, shuffle=True)
+    loader.set_epoch(1)
+    began, count = time.perf_counter(), 0
+    for batch in loader:
+        count += len(batch)
+        if work is not None:
+            work(batch)
+    took = time.perf_counter() - began
+    return count / took, loader.wait_s / took
+
+
+def raw_rate(dataset: Dataset) -> float:
+    """Windows per second of a bare gather of the same windows in the same order."""
+    import torch
+
+    from bm.data.loader import epoch_batches
+
+    signals = [signal.data for signal in dataset.signals]
+    starts, which = (dataset.table[name].to_numpy() for name in ("start", "recording"))
+    plan = dataset.loader("train", BATCH, shuffle=True).plan
+    batches = epoch_batches(plan, 1)
+    began = time.perf_counter()
+    for rows in batches:
+        block = torch.empty(len(rows), LENGTH, CHANNELS)
+        for place, row in enumerate(rows.tolist()):
+            block[place] = signals[which[row]][starts[row] : starts[row] + LENGTH]
+    return sum(map(len, batches)) / (time.perf_counter() - began)
+
+
+def mne_rate(signal: Any, folder: Path, windows: int = 300) -> float:
+    """Windows per second read one by one from a FIF file that is not preloaded."""
+    import mne
+    import numpy as np
+
+    info = mne.create_info(CHANNELS, RATE_HZ, "eeg")
+    raw = mne.io.RawArray(signal.numpy().T * 1e-6, info, verbose="error")
+    raw.save(folder / "bench_raw.fif", verbose="error")
+    lazy = mne.io.read_raw_fif(folder / "bench_raw.fif", preload=False, verbose="error")
+    starts = np.random.default_rng(0).integers(0, len(signal) - LENGTH, windows)
+    began = time.perf_counter()
+    for start in starts.tolist():
+        lazy.get_data(start=start, stop=start + LENGTH).astype(np.float32)
+    return windows / (time.perf_counter() - began)
+
+
+def ratios(folder: Path) -> Iterator[tuple[str, float, float]]:
+    """(what, ratio, bar) of the loader against a bare gather and against MNE, in turn."""
+    import statistics
+
+    import torch
+
+    samples = int(MINUTES * 60 * RATE_HZ)
+    torch.randn(samples, CHANNELS).numpy().tofile(folder / "long.f32")
+    signal = mapped(folder / "long.f32", samples)
+    plain, scaled = (make_dataset([signal], 6000, kind) for kind in ("none", "robust"))
+    found: list[tuple[float, float, float]] = []
+    for index in range(PASSES + 1):
+        pair = raw_rate(plain), epoch_rate(plain)[0], epoch_rate(scaled)[0]
+        if index:  # the first pass warms the page cache
+            found.append(pair)
+    raw, loader, clamped = (statistics.median(column) for column in zip(*found, strict=True))
+    share = statistics.median(one[1] / one[0] for one in found)
+    yield f"Loader / bare gather ({loader:,.0f} and {raw:,.0f} windows/s)", share, 0.8
+    share = statistics.median(one[2] / one[0] for one in found)
+    yield f"Loader with scaling and clamp / bare gather ({clamped:,.0f} windows/s)", share, 0.4
+    lazy = mne_rate(signal, folder)
+    yield f"Loader / lazy MNE per window ({lazy:,.0f} windows/s)", loader / lazy, 10.0
+
+
+def waiting() -> float:
+    """Share of an epoch that a small convolution on each batch waits for data."""
+    import torch
+
+    signal = torch.randn(int(60 * RATE_HZ), CHANNELS)
+    layer = torch.nn.Conv1d(CHANNELS, 32, 25)
+    dataset = make_dataset([signal], 40 * BATCH, "robust")
+    with torch.no_grad():
+        return epoch_rate(dataset, lambda batch: layer(batch.signal))[1]
+
+
+def growth_mb(folder: Path) -> float:
+    """Growth of private memory, MB, over an epoch of many memory-mapped recordings."""
+    import numpy as np
+
+    signals = []
+    block = np.random.default_rng(0).standard_normal((SHORT, CHANNELS), dtype=np.float32)
+    for index in range(RECORDINGS):
+        path = folder / f"{index}.f32"
+        block.tofile(path)
+        signals.append(mapped(path, SHORT))
+    dataset = make_dataset(signals, RECORDINGS, "none")
+    epoch_rate(dataset)
+    before = anonymous_mb()
+    epoch_rate(dataset)
+    return max(0.0, anonymous_mb() - before)
+
+
+def anonymous_mb() -> float:
+    """Private memory of this process in MB (the peak where the system tells no more)."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(float(w.split()[1]) for w in lines if w.startswith("RssAnon")) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure() -> Iterator[tuple[str, float, str, float, str]]:
+    """(what, value, unit, bar, direction) of every figure, on one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with tempfile.TemporaryDirectory(dir=".") as name:
+            for what, value, bar in ratios(Path(name)):
+                yield what, value, "x", bar, ">="
+            growth = growth_mb(Path(name))
+            yield f"growth over an epoch of {RECORDINGS} recordings", growth, "MB", 50.0, "<="
+        yield "share of time a small convolution waits for data", waiting(), "", 1.0, "<="
+    finally:
+        torch.set_num_threads(threads)
