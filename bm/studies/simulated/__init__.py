@@ -13,7 +13,7 @@ from ...data.recording import RecordingId
 from ...errors import UserError, nearest
 from .. import STUDIES
 from ..base import Study
-from . import background, listening, motor, observers, reading, vocabulary
+from . import background, listening, motor, observers, reading, seeg, vocabulary
 from .nuisance import Nuisance
 from .options import check_channels, check_names, check_values
 from .presets import preset as preset_defaults
@@ -33,15 +33,35 @@ OWN: dict[str, dict[str, Any]] = {
         "clip": "story",
     },
     "reading": {"n_sentences": None, "layout": None, "timing": "natural"},
+    "seeg": {
+        "n_words": None,
+        "n_trials": None,
+        "n_free": None,
+        "free_s": None,
+        "shafts": [3, 5],
+        "contacts": [6, 9],
+        "bipolar": False,
+        "part": "all",
+    },
 }
 RECORDINGS: dict[str, type[SimulatedRecording]] = {
     "motor": motor.MotorRecording,
     "background": background.BackgroundRecording,
     "listening": listening.ListeningRecording,
     "reading": reading.ReadingRecording,
+    "seeg": seeg.SeegRecording,
 }
 #: Nuisance that differs from the default of the other modes.
-NUISANCE: dict[str, dict[str, Any]] = {"reading": {"blinks_per_min": 4.0}}
+NUISANCE: dict[str, dict[str, Any]] = {
+    "reading": {"blinks_per_min": 4.0},
+    "seeg": {
+        "line_uv": 4.0,
+        "drift_uv": 20.0,
+        "harmonics": (1.0, 0.3, 0.2),
+        "white_uv": seeg.WHITE_UV,
+        "artefacts": False,  # of the scalp: no eye, no muscle reaches the depth
+    },
+}
 
 
 @STUDIES.register("simulated")
@@ -49,15 +69,18 @@ class Simulated(Study):
     """Simulated recordings (simulated.md). Every event row and every table says so.
 
     Args:
-        mode: motor, background, listening or reading.
+        mode: motor, background, listening, reading or seeg.
         preset: tiny, debug, demo or full; sets defaults of the counts.
         seed: of everything that is drawn.
         snr: multiplies the power of what carries the label (background: see `severity`).
         n_subjects, n_sessions, n_runs: counts; None = the preset's.
-        artefacts, line_hz, line_uv, drift_uv, flat_channels, noisy_channels: nuisance.
+        artefacts, line_hz, line_uv, drift_uv, flat_channels, noisy_channels: nuisance; None = the
+            mode's own (2 and 8 uV; seeg 4 and 20 uV, no artefacts).
         own: options of the mode: n_trials, channels; duration_s, severity; n_sentences, n_words,
             rate_hz, channels, kind (eeg, meg), clip (story, sentence: what a `sound` event spans);
-            n_sentences, layout (cap32, hydrocel105), timing (natural, fixed).
+            n_sentences, layout (cap32, hydrocel105), timing (natural, fixed); n_words, n_trials (of
+            each word in a run), n_free, free_s, shafts, contacts (two bounds each), bipolar, part
+            (all, task, free).
     """
 
     name = "simulated"
@@ -76,8 +99,8 @@ class Simulated(Study):
         n_runs: int | None = None,
         artefacts: bool = True,
         line_hz: float = 50.0,
-        line_uv: float = 2.0,
-        drift_uv: float = 8.0,
+        line_uv: float | None = None,
+        drift_uv: float | None = None,
         flat_channels: int = 0,
         noisy_channels: int = 0,
         **own: Any,
@@ -88,34 +111,53 @@ class Simulated(Study):
         given = {"n_subjects": n_subjects, "n_sessions": n_sessions, "n_runs": n_runs, **own}
         options = {**OWN[mode], **sizes, **{k: v for k, v in given.items() if v is not None}}
         nuisance: dict[str, Any] = {"line_hz": line_hz, "line_uv": line_uv, "drift_uv": drift_uv}
+        nuisance = {k: v for k, v in nuisance.items() if v is not None}
         bads: dict[str, Any] = {"flat_channels": flat_channels, "noisy_channels": noisy_channels}
-        check_values(mode, {"seed": seed, "snr": snr, **options, **nuisance, **bads})
-        smallest = len(options.get("channels") or background.SETS["clinical19"][1])
-        check_channels(smallest, flat_channels, noisy_channels)
+        check_values(
+            mode, {"seed": seed, "snr": snr, "artefacts": artefacts, **options, **nuisance, **bads}
+        )
+        check_channels(self._fewest_channels(mode, options), flat_channels, noisy_channels)
         self.mode, self.seed, self.snr = mode, seed, snr
         self.options = options
-        self.nuisance = Nuisance(artefacts, **nuisance, **bads, **NUISANCE.get(mode, {}))
+        self.nuisance = Nuisance(
+            **{"artefacts": artefacts, **NUISANCE.get(mode, {}), **nuisance, **bads}
+        )
+
+    @staticmethod
+    def _fewest_channels(mode: str, options: Mapping[str, Any]) -> int:
+        if mode == "seeg":
+            return int(options["shafts"][0] * options["contacts"][0])
+        return len(options.get("channels") or background.SETS["clinical19"][1])
 
     def recordings(self) -> Sequence[SimulatedRecording]:
-        """Subjects x sessions x runs; a larger study begins with the recordings of a smaller."""
+        """Subjects x sessions x runs; a larger study begins with the recordings of a smaller.
+
+        Mode seeg has the task-free recordings of a subject after those of the task.
+        """
+        return [self._recording(*numbers) for numbers in self._places()]
+
+    def _places(self) -> list[tuple[int, int, int]]:
         counts = [self.options[name] for name in ("n_subjects", "n_sessions", "n_runs")]
-        return [
-            self._recording(subject, session, run)
-            for subject in range(counts[0])
-            for session in range(counts[1])
-            for run in range(counts[2])
-        ]
+        part, found = self.options.get("part", "all"), []
+        for subject in range(counts[0]):
+            if part != "free":
+                found += [(subject, s, r) for s in range(counts[1]) for r in range(counts[2])]
+            if part != "task":
+                free = range(self.options.get("n_free", 0))
+                found += [(subject, seeg.FREE_SESSION, run) for run in free]
+        return found
 
     def _recording(
         self, subject: int, session: int, run: int, snr: float | None = None
     ) -> SimulatedRecording:
         place = Place(self.seed, self.mode, subject, session, run)
         group = f"pair{subject // 2:03d}" if self.mode == "background" else ""
-        kind = self.options.get("kind", "eeg")
-        identity = RecordingId(
-            f"simulated-{self.mode}", f"s{subject:03d}", str(session), str(run), kind, group
-        )
-        own = {name: self.options[name] for name in OWN[self.mode] if name != "kind"}
+        kind = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
+        part = seeg.FREE if session == seeg.FREE_SESSION else str(session)
+        name = f"simulated-{self.mode}"
+        identity = RecordingId(name, f"s{subject:03d}", part, str(run), kind, group)
+        of_study = ("kind", "n_free", "part")  # nothing of a single recording
+        own = {name: self.options[name] for name in OWN[self.mode] if name not in of_study}
         options: dict[str, Any] = {"nuisance": vars(self.nuisance), **own}
         if self.mode == "background":
             options["layout"] = list(background.SETS)[(subject // 2) % len(background.SETS)]
@@ -149,7 +191,7 @@ class Simulated(Study):
 
         Args:
             snr: at another ratio than the study's (background: another severity).
-            n: Monte Carlo draws; sentences that are read (reading).
+            n: Monte Carlo draws; sentences that are read (reading), trials (seeg).
         """
         if self.mode == "background":
             level = self.options["severity"] if snr is None else snr
@@ -163,7 +205,8 @@ class Simulated(Study):
 
         Returns:
             motor: (n, 4), of the classes; listening: (n, K), of the recording's own word windows;
-            reading: (n, 96), of the words, for windows of one fixated word.
+            reading: (n, 96), of the words, for windows of one fixated word; seeg: (n, words), for
+            windows of 1 s from the true onset on.
         """
         return recording.log_likelihoods(windows)
 

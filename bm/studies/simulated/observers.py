@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import background, listening, motor, reading, reading_observer
+from ...errors import UserError
+from . import background, listening, motor, reading, reading_observer, seeg, seeg_observer
 from .streams import Place
 
 if TYPE_CHECKING:
@@ -57,9 +58,22 @@ def observe_reading(study: Simulated, snr: float, n: int) -> tuple[float, int]:
     return found.sentence, found.n_sentences
 
 
+def observe_seeg(study: Simulated, snr: float, n: int) -> tuple[float, int]:
+    """Known filters read the words of trials from high gamma and slow potential together."""
+    found: dict[int, list[seeg.SeegRecording]] = {}
+    for recording in study.at(snr):
+        if isinstance(recording, seeg.SeegRecording) and not recording.free:
+            found.setdefault(recording.place.subject, []).append(recording)
+    if not found:
+        raise UserError("simulated: part=free has no trials to observe; use part=task or part=all")
+    heard = seeg_observer.observe(list(found.values()), n)
+    return heard.both, heard.n
+
+
 OBSERVERS: dict[str, Observer] = {
     "motor": observe_motor,
     "background": observe_background,
     "listening": observe_listening,
     "reading": observe_reading,
+    "seeg": observe_seeg,
 }

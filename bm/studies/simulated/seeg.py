@@ -91,7 +91,7 @@ def draw_speaker(place: Place, shafts: Sequence[int], contacts: Sequence[int]) -
 
 @dataclass(frozen=True)
 class Spoken:
-    """A word: its number in the lexicon, the sample of the trial's start (-1: none), of its onset."""
+    """A word: its number in the lexicon, samples of the trial's start (-1: none) and its onset."""
 
     word: int
     start: int
@@ -120,7 +120,9 @@ class SeegRecording(SimulatedRecording):
 
     def _task_words(self) -> list[Spoken]:
         rng = self.place.stream("events")
-        words = rng.permutation(np.repeat(np.arange(self.options["n_words"]), self.options["n_trials"]))
+        words = rng.permutation(
+            np.repeat(np.arange(self.options["n_words"]), self.options["n_trials"])
+        )
         delays = DELAY_S + DELAY_SD * rng.standard_normal(len(words))
         onsets = GO_S + np.clip(delays, SOONEST_S, LATEST_S)
         starts = EDGE_S + TRIAL_S * np.arange(len(words))
@@ -160,6 +162,12 @@ class SeegRecording(SimulatedRecording):
         shaft = self.speaker.implant.shaft
         return [(k, k + 1) for k in range(len(shaft) - 1) if shaft[k] == shaft[k + 1]]
 
+    def mixing(self) -> np.ndarray:
+        """Differences A1 - A2, then sums A1 + A2, of neighbours: (2 P, C)."""
+        first, second = np.array(self.pairs()).T
+        unit = np.eye(len(self.speaker.implant.names))
+        return np.concatenate([unit[first] - unit[second], unit[first] + unit[second]])
+
     def metres(self) -> np.ndarray:
         """Positions of the channels: (C, 3)."""
         points = self.speaker.implant.metres
@@ -182,10 +190,14 @@ class SeegRecording(SimulatedRecording):
         words = lexicon(self.place.seed, self.options["n_words"])
         time_s = np.arange(round(WORD_S * RATE_HZ)) / RATE_HZ
         slow_uv = SLOW_GAIN * np.sqrt(snr) * speaker.amplitudes
-        for item in self.spoken:
-            part = found[:, item.onset : item.onset + len(time_s)]
-            part *= np.exp(0.5 * gamma_course(speaker, words[item.word], time_s))
-            part += slow_uv[:, None] * slow_course(speaker, words[item.word], time_s)
+        for number in {item.word for item in self.spoken}:
+            gain = np.exp(0.5 * gamma_course(speaker, words[number], time_s)).astype(np.float32)
+            slow = slow_uv[:, None] * slow_course(speaker, words[number], time_s)
+            for item in self.spoken:
+                if item.word == number:
+                    part = found[:, item.onset : item.onset + len(time_s)]
+                    part *= gain
+                    part += slow.astype(np.float32)
         return found
 
     def draw(self) -> Drawn:
@@ -202,9 +214,7 @@ class SeegRecording(SimulatedRecording):
         signal += self.response()
         bads = self.add_nuisance(signal)
         if self.options["bipolar"]:
-            first, second = np.array(self.pairs()).T
-            both = signal[first], signal[second]
-            signal = np.concatenate([both[0] - both[1], both[0] + both[1]])
+            signal = self.mixing().astype(np.float32) @ signal
         block = {"kind": "block", "start_s": 0.0, "duration_s": self.samples / RATE_HZ}
         trials = [] if self.free else [trial_event(item) for item in self.spoken]
         truth = {

@@ -9,6 +9,8 @@ import numpy as np
 from scipy import fft
 
 from .gestures import lexicon
+from .motor import credit
+from .noise import integral, unit_variance
 from .seeg import (
     GAMMA_HZ,
     RATE_HZ,
@@ -20,7 +22,6 @@ from .seeg import (
     gamma_spectrum,
     slow_course,
 )
-from .noise import integral, unit_variance
 
 WINDOW_S = 1.0
 CELL_S, CELLS = 0.05, 19  # to .95 s
@@ -91,14 +92,29 @@ def task_words(recording: SeegRecording) -> np.ndarray:
     return lexicon(recording.place.seed, n_words)[:n_words]
 
 
+def contacts_of(recording: SeegRecording, windows: np.ndarray) -> np.ndarray:
+    """Windows of the contacts: sums and differences of neighbours (n, 2 P, T) lose nothing."""
+    if not recording.options["bipolar"]:
+        return windows
+    return np.linalg.pinv(recording.mixing()) @ windows
+
+
 def word_scores(recording: SeegRecording, windows: np.ndarray) -> dict[str, np.ndarray]:
     """Log-likelihoods of the words for windows (n, C, 1000) uV from the onset on.
 
     Returns:
         gamma, slow, both: (n, words) each.
     """
+    windows = contacts_of(recording, windows)
     gamma, slow = gamma_scores(recording, windows), slow_scores(recording, windows)
     return {"gamma": gamma, "slow": slow, "both": gamma + slow}
+
+
+def spoken_windows(recording: SeegRecording, limit: int | None = None) -> np.ndarray:
+    """Windows of 1 s from the onset of the first words on: (n, C, 1000) uV."""
+    signal, length = recording.signal_uv(), round(WINDOW_S * RATE_HZ)
+    onsets = [item.onset for item in recording.spoken[:limit]]
+    return np.stack([signal[:, onset : onset + length] for onset in onsets])
 
 
 @dataclass
@@ -111,17 +127,22 @@ class Heard:
     n: int
 
 
-def observe(recordings: Sequence[SeegRecording], limit: int) -> Heard:
-    """Read real trials, an equal number of each recording; ties share the credit."""
+def observe(subjects: Sequence[Sequence[SeegRecording]], limit: int) -> Heard:
+    """Read real trials, as many of each subject; ties share the credit.
+
+    Args:
+        subjects: runs of the task of each subject; only as many as needed are made.
+        limit: trials in all.
+    """
     right, total = dict.fromkeys(("gamma", "slow", "both"), 0.0), 0
-    each = max(1, -(-limit // len(recordings)))
-    length = round(WINDOW_S * RATE_HZ)
-    for recording in recordings:
-        signal, spoken = recording.signal_uv(), recording.spoken[:each]
-        windows = np.stack([signal[:, item.onset : item.onset + length] for item in spoken])
-        words = np.array([item.word for item in spoken])
-        for name, scores in word_scores(recording, windows).items():
-            best = np.isclose(scores, scores.max(1, keepdims=True), rtol=1e-12, atol=1e-9)
-            right[name] += float((best[np.arange(len(words)), words] / best.sum(1)).sum())
-        total += len(words)
+    for recordings in subjects:
+        wanted = -(-limit // len(subjects))
+        for recording in recordings:
+            if wanted <= 0:
+                break
+            windows = spoken_windows(recording, wanted)
+            words = np.array([item.word for item in recording.spoken[: len(windows)]])
+            for name, scores in word_scores(recording, windows).items():
+                right[name] += credit(scores, words)
+            wanted, total = wanted - len(words), total + len(words)
     return Heard(**{name: share / total for name, share in right.items()}, n=total)
