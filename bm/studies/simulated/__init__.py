@@ -152,7 +152,7 @@ class Simulated(Study):
     ) -> SimulatedRecording:
         place = Place(self.seed, self.mode, subject, session, run)
         group = f"pair{subject // 2:03d}" if self.mode == "background" else ""
-        kind = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
+        kind: Any = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
         part = seeg.FREE if session == seeg.FREE_SESSION else str(session)
         name = f"simulated-{self.mode}"
         identity = RecordingId(name, f"s{subject:03d}", part, str(run), kind, group)
