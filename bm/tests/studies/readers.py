@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import fft
 
 from bm.studies.simulated.reading import BANDS_HZ, RATE_HZ
 from bm.studies.simulated.reading_observer import candidates, spans_of
@@ -27,12 +28,12 @@ class Read:
 def read(recording) -> Read:
     """Mean band power in all fixations on each fixated word, as a logarithm of the amplitude."""
     signal = recording.signal_uv()
-    bins = np.fft.rfft(signal, axis=1)
-    f = np.fft.rfftfreq(signal.shape[1], 1 / RATE_HZ)
+    length = fft.next_fast_len(signal.shape[1], real=True)
+    bins, f = fft.rfft(signal, length, axis=1), fft.rfftfreq(length, 1 / RATE_HZ)
     spans = [(s, i, p) for s in recording.sentences for i, p in spans_of(s.fixations).items()]
     columns = []
     for low, high in BANDS_HZ.values():
-        part = np.fft.irfft(bins * ((f >= low) & (f <= high)), signal.shape[1], axis=1)
+        part = fft.irfft(bins * ((f >= low) & (f <= high)).astype(np.float32), length, axis=1)
         total = np.cumsum(np.square(part), axis=1, dtype=np.float64)
         rows = []
         for _, _, parts in spans:
