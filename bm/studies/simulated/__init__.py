@@ -44,6 +44,14 @@ OWN: dict[str, dict[str, Any]] = {
         "part": "all",
     },
 }
+#: Events that the observer of a mode decodes; its accuracy says nothing about other windows.
+OBSERVED = {
+    "motor": "trial",
+    "background": "block",
+    "listening": "word",
+    "reading": "sentence",
+    "seeg": "trial",
+}
 RECORDINGS: dict[str, type[SimulatedRecording]] = {
     "motor": motor.MotorRecording,
     "background": background.BackgroundRecording,
@@ -128,6 +136,11 @@ class Simulated(Study):
         if mode == "seeg":
             return int(options["shafts"][0] * options["contacts"][0])
         return len(options.get("channels") or background.SETS["clinical19"][1])
+
+    @property
+    def observed(self) -> str:
+        """Kind of the events that `observer` decodes."""
+        return OBSERVED[self.mode]
 
     def recordings(self) -> Sequence[SimulatedRecording]:
         """Subjects x sessions x runs; a larger study begins with the recordings of a smaller.
