@@ -111,10 +111,40 @@ def test_a_saved_model_gives_the_same(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
+def test_mixed_precision_changes_little(name: str) -> None:
+    """The quantiser, the spectra and the losses stay in float32."""
+    model = small(name)
+    twin = copy.deepcopy(model)
+    full = run(name, model, microvolts())
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = run(name, twin, microvolts())
+    assert mixed.dtype == torch.float32
+    assert mixed.item() == pytest.approx(full.item(), rel=0.03)
+    mixed.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in twin.parameters())
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_a_first_loss_is_that_of_a_guess(name: str) -> None:
     loss = run(name, small(name), microvolts(n=8)).item()
     guess = {"small": 0.693, "masked_small": 2 * 4.159, "vqnsp_small": 2.0}[name]
     assert loss == pytest.approx(guess, abs=0.02 if name == "small" else 0.7)
+
+
+def test_first_values() -> None:
+    model = small("masked_base")
+    for name in ("lm_head.weight", "student.patch_embed.conv2.weight", "student.pos_embed",
+                 "student.mask_token", "student.blocks.3.mlp.fc1.weight"):  # fmt: skip
+        values = dict(model.named_parameters())[name]
+        assert 0.0199 < values.abs().max() <= 0.02 or values.numel() < 500, name  # one deviation
+        assert values.std().item() == pytest.approx(0.54 * 0.02, rel=0.15), name
+    assert model.student.patch_embed.conv1.bias.abs().sum() == 0
+    classifier = small("base")
+    weights = dict(classifier.named_parameters())
+    assert weights["blocks.3.mlp.fc1.weight"].std().item() == pytest.approx(0.02, rel=0.05)
+    assert weights["blocks.3.mlp.fc2.weight"].std().item() == pytest.approx(0.02 / 8**0.5, rel=0.05)
+    assert weights["head.weight"].abs().max() < 0.001 * 0.1
+    assert weights["patch_embed.conv1.bias"].abs().sum() > 0  # torch's own
 
 
 # channels ---------------------------------------------------------------------------------
