@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...losses.spectrum import spectral_losses, spectral_targets
+from ...nn.precision import without_autocast
 from ...nn.quantiser import Quantiser, nearest, unit
 from ...nn.transformer import truncated_normal
 from .. import MODELS
@@ -103,7 +104,7 @@ class VQNSP(nn.Module):
         """Signal (B, C, T) in microvolts -> vectors (B, L, d) before the quantiser, of (C, A)."""
         tokens, shape = self.encoder.patches(x / self.amplitude_uv)
         tokens = self.encoder.final(self.encoder.encode(tokens, shape, channel_ids)[:, 1:])
-        with torch.autocast(x.device.type, enabled=False):  # published: this layer in float32
+        with without_autocast(x):  # published: this layer in float32
             return self.to_code(tokens.float()), shape
 
     @torch.no_grad()

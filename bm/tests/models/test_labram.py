@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from torch.utils.flop_counter import FlopCounterMode
 
 from bm.data.facts import DataFacts
 from bm.errors import UserError
@@ -18,6 +19,7 @@ from bm.models.labram.channels import N_ROWS, NAMES, bare_name, input_rows, posi
 from bm.models.labram.published import our_name, published_name
 from bm.models.saved import acceptable, fit
 from bm.nn.masking import random_mask
+from bm.nn.transformer import Attention, explicit_attention_in
 
 CONF = Path(__file__).resolve().parents[3] / "conf/model/labram"
 CHANNELS = ("C3", "CZ", "C4")
@@ -338,6 +340,26 @@ def test_class_token_pooling_uses_the_final_norm() -> None:
 def test_microvolts_become_units() -> None:
     one, hundred = small(amplitude_uv=1.0).eval(), small().eval()
     torch.testing.assert_close(one(microvolts() / 100), hundred(microvolts()))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "gflops"),
+    [
+        ("base", (8, 23, 2000), 76.3),
+        ("vqnsp_base", (8, 64, 800), 115.0 - 2.1),  # no product of codes with one-hot rows
+        ("masked_base", (8, 64, 800), 224.0 - 31.2),  # without the frozen tokenizer's forward
+    ],
+)
+def test_cost_of_a_training_step(name: str, shape: tuple[int, int, int], gflops: float) -> None:
+    """As counted for the published networks (forward and backward, batch 8)."""
+    facts = DataFacts(NAMES[: shape[1]], 200.0, shape[2], classes=("a", "b"))
+    with torch.device("meta"):
+        changes = {"kmeans": False} if name == "vqnsp_base" else {}
+        model = build_model(config(name, **changes), facts)
+        with explicit_attention_in(model), FlopCounterMode(display=False) as counter:
+            run(name, model, torch.randn(shape)).backward()
+    assert counter.get_total_flops() / 1e9 == pytest.approx(gflops, rel=0.002)
+    assert not any(m.explicit for m in model.modules() if isinstance(m, Attention))
 
 
 # from stage to stage ----------------------------------------------------------------------
