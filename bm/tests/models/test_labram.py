@@ -58,6 +58,7 @@ def randomised(model):
     return model
 
 
+QUIET: dict[str, dict] = {"small": {"backbone__drop_path": 0.0}}
 SIZES = {
     "base": 5_820_338,  # published with 1 output; these data have 2
     "large": 46_259_522,
@@ -360,6 +361,25 @@ def test_cost_of_a_training_step(name: str, shape: tuple[int, int, int], gflops:
             run(name, model, torch.randn(shape)).backward()
     assert counter.get_total_flops() / 1e9 == pytest.approx(gflops, rel=0.002)
     assert not any(m.explicit for m in model.modules() if isinstance(m, Attention))
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("name", SMALL)
+def test_compiles_as_one_graph(name: str) -> None:
+    """Without breaks, and the compiled tokenizer moves its codebook alike."""
+    model = small(
+        name, **({"kmeans": False} if name == "vqnsp_small" else {}), **QUIET.get(name, {})
+    )
+    twin, x, mask = copy.deepcopy(model), microvolts(), random_mask(torch.rand(4, 6), 0.5)
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    for _ in range(2):
+        given = (x, mask) if name == "masked_small" else (x,)
+        found, wanted = compiled(*given), twin(*given)
+        if name == "vqnsp_small":
+            found, wanted = found.amplitude, wanted.amplitude
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+    for ours, theirs in zip(model.buffers(), twin.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 # from stage to stage ----------------------------------------------------------------------
