@@ -99,7 +99,27 @@ def bench_data() -> list[Measure]:
     return [Measure("data", *figure) for figure in measure()]
 
 
-BENCHES = {"checkpoint": bench_checkpoint, "data": bench_data, "resolve": bench_resolve}
+def bench_prepare() -> list[Measure]:
+    """Preparation with two processes against one, and of what is there already."""
+    from ._bench_prepare import measure
+
+    return [Measure("prepare", *figure) for figure in measure()]
+
+
+def bench_retrieval() -> list[Measure]:
+    """Ranking of candidates against the bare matrix product; the published size on a GPU."""
+    from ._bench_retrieval import measure
+
+    return [Measure("retrieval", *figure) for figure in measure()]
+
+
+BENCHES = {
+    "checkpoint": bench_checkpoint,
+    "data": bench_data,
+    "prepare": bench_prepare,
+    "resolve": bench_resolve,
+    "retrieval": bench_retrieval,
+}
 
 
 def report(measures: list[Measure]) -> str:

@@ -16,6 +16,9 @@ DRAWS = 2000  # Monte Carlo draws: the 95 % interval of an accuracy is at most +
 def reference(config: DictConfig, cache: Path) -> float | None:
     """Accuracy of the ideal observer, or None when the data are not simulated.
 
+    None also where the windows are of other events than those that the observer decodes (words of
+    mode reading, whose observer finds sentences).
+
     The value depends on the study's options alone and is kept in `cache`.
     """
     from omegaconf import OmegaConf
@@ -26,10 +29,12 @@ def reference(config: DictConfig, cache: Path) -> float | None:
     if len(entries) != 1 or len(config.dset.studies) != 1:
         return None
     entry: dict[str, Any] = OmegaConf.to_container(entries[0], resolve=True)  # type: ignore[assignment]
+    study = build_study(entry, config.paths)
+    if study.observed != config.dset.segment.kind:
+        return None
     name = hashlib.sha256(json.dumps([entry, DRAWS], sort_keys=True).encode()).hexdigest()[:16]
     path = cache / f"observer-{name}.json"
     if not path.exists():
-        study = build_study(entry, config.paths)
         path.parent.mkdir(parents=True, exist_ok=True)
         accuracy, interval = study.observer(n=DRAWS)
         temporary = path.with_suffix(".tmp")

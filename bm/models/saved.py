@@ -99,6 +99,11 @@ def save(module: nn.Module, folder: Path, facts: Any) -> None:
     (temporary / FACTS).write_text(json.dumps(facts.to_dict(), indent=1))
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
     save_file(tensors, temporary / WEIGHTS)
+    replace_folder(temporary, folder)
+
+
+def replace_folder(temporary: Path, folder: Path) -> None:
+    """Put a complete folder in the place of another beside it, which may be absent."""
     aside = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
     if folder.exists():  # a folder cannot be renamed over another: the old one stays until the end

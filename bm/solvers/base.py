@@ -417,7 +417,11 @@ class Solver:
 
     def reevaluate(self, split: str) -> Evaluation:
         """Evaluate a finished experiment afresh with its best weights; nothing is written."""
+        from ..xp import marker
+
         distribution.start(self.device)
+        self.log = Logger(self.folder, self.xp.sig, self.cfg, active=False)
+        self.progress.epoch = (marker.read(self.folder) or {}).get("epoch", 0)  # seeds follow it
         seed_all(self.cfg["seed"])
         self.data = self.build_data()
         self.model = self.build_model(self.data.facts).to(self.device)

@@ -25,7 +25,11 @@ PSD_S = 1.0  # length of a Welch segment
 def log_band_powers(
     windows: np.ndarray, rate_hz: float, bands: list[tuple[float, float]]
 ) -> np.ndarray:
-    """Log of the mean Welch density in each band: (N, C, T) -> (N, C * bands)."""
+    """Log of the mean Welch density in each band: (N, C, T) -> (N, C * bands).
+
+    Raises:
+        UserError: a band lies between two frequencies of the windows.
+    """
     from scipy.signal import welch
 
     segment = min(windows.shape[-1], round(PSD_S * rate_hz))
@@ -33,6 +37,12 @@ def log_band_powers(
     parts = []
     for low, high in bands:
         inside = (frequencies >= low) & (frequencies <= high)
+        if not inside.any():
+            raise UserError(
+                f"solver.bands: no frequency of a window of {windows.shape[-1] / rate_hz:g} s lies "
+                f"in [{low:g}, {high:g}] Hz; they are {frequencies[1]:g} Hz apart up to "
+                f"{frequencies[-1]:g}: use wider bands or longer windows"
+            )
         parts.append(np.log(density[..., inside].mean(-1) + 1e-12))
     return np.concatenate(parts, 1)
 

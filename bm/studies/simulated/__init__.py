@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...data.recording import RecordingId
-from ...errors import UserError
+from ...errors import UserError, nearest
 from .. import STUDIES
 from ..base import Study
-from . import background, listening, motor
+from . import background, listening, motor, observers, reading, seeg, vocabulary
 from .nuisance import Nuisance
 from .options import check_channels, check_names, check_values
 from .presets import preset as preset_defaults
@@ -30,6 +30,44 @@ OWN: dict[str, dict[str, Any]] = {
         "rate_hz": None,
         "channels": list(listening.CHANNELS),
         "kind": "eeg",
+        "clip": "story",
+    },
+    "reading": {"n_sentences": None, "layout": None, "timing": "natural"},
+    "seeg": {
+        "n_words": None,
+        "n_trials": None,
+        "n_free": None,
+        "free_s": None,
+        "shafts": [3, 5],
+        "contacts": [6, 9],
+        "bipolar": False,
+        "part": "all",
+    },
+}
+#: Events that the observer of a mode decodes; its accuracy says nothing about other windows.
+OBSERVED = {
+    "motor": "trial",
+    "background": "block",
+    "listening": "word",
+    "reading": "sentence",
+    "seeg": "trial",
+}
+RECORDINGS: dict[str, type[SimulatedRecording]] = {
+    "motor": motor.MotorRecording,
+    "background": background.BackgroundRecording,
+    "listening": listening.ListeningRecording,
+    "reading": reading.ReadingRecording,
+    "seeg": seeg.SeegRecording,
+}
+#: Nuisance that differs from the default of the other modes.
+NUISANCE: dict[str, dict[str, Any]] = {
+    "reading": {"blinks_per_min": 4.0},
+    "seeg": {
+        "line_uv": 4.0,
+        "drift_uv": 20.0,
+        "harmonics": (1.0, 0.3, 0.2),
+        "white_uv": seeg.WHITE_UV,
+        "artefacts": False,  # of the scalp: no eye, no muscle reaches the depth
     },
 }
 
@@ -39,14 +77,18 @@ class Simulated(Study):
     """Simulated recordings (simulated.md). Every event row and every table says so.
 
     Args:
-        mode: motor, background or listening.
+        mode: motor, background, listening, reading or seeg.
         preset: tiny, debug, demo or full; sets defaults of the counts.
         seed: of everything that is drawn.
         snr: multiplies the power of what carries the label (background: see `severity`).
         n_subjects, n_sessions, n_runs: counts; None = the preset's.
-        artefacts, line_hz, line_uv, drift_uv, flat_channels, noisy_channels: nuisance.
+        artefacts, line_hz, line_uv, drift_uv, flat_channels, noisy_channels: nuisance; None = the
+            mode's own (2 and 8 uV; seeg 4 and 20 uV, no artefacts).
         own: options of the mode: n_trials, channels; duration_s, severity; n_sentences, n_words,
-            rate_hz, channels, kind (eeg, meg).
+            rate_hz, channels, kind (eeg, meg), clip (story, sentence: what a `sound` event spans);
+            n_sentences, layout (cap32, hydrocel105), timing (natural, fixed); n_words, n_trials (of
+            each word in a run), n_free, free_s, shafts, contacts (two bounds each), bipolar, part
+            (all, task, free).
     """
 
     name = "simulated"
@@ -65,8 +107,8 @@ class Simulated(Study):
         n_runs: int | None = None,
         artefacts: bool = True,
         line_hz: float = 50.0,
-        line_uv: float = 2.0,
-        drift_uv: float = 8.0,
+        line_uv: float | None = None,
+        drift_uv: float | None = None,
         flat_channels: int = 0,
         noisy_channels: int = 0,
         **own: Any,
@@ -76,59 +118,84 @@ class Simulated(Study):
         check_names(mode, own, OWN[mode], type(self).__init__)
         given = {"n_subjects": n_subjects, "n_sessions": n_sessions, "n_runs": n_runs, **own}
         options = {**OWN[mode], **sizes, **{k: v for k, v in given.items() if v is not None}}
-        nuisance = {"line_hz": line_hz, "line_uv": line_uv, "drift_uv": drift_uv}
-        bads = {"flat_channels": flat_channels, "noisy_channels": noisy_channels}
-        check_values({"seed": seed, "snr": snr, **options, **nuisance, **bads})
-        smallest = len(options.get("channels") or background.SETS["clinical19"][1])
-        check_channels(smallest, flat_channels, noisy_channels)
+        nuisance: dict[str, Any] = {"line_hz": line_hz, "line_uv": line_uv, "drift_uv": drift_uv}
+        nuisance = {k: v for k, v in nuisance.items() if v is not None}
+        bads: dict[str, Any] = {"flat_channels": flat_channels, "noisy_channels": noisy_channels}
+        check_values(
+            mode, {"seed": seed, "snr": snr, "artefacts": artefacts, **options, **nuisance, **bads}
+        )
+        check_channels(self._fewest_channels(mode, options), flat_channels, noisy_channels)
         self.mode, self.seed, self.snr = mode, seed, snr
         self.options = options
         self.nuisance = Nuisance(
-            artefacts, line_hz, line_uv, drift_uv, flat_channels, noisy_channels
+            **{"artefacts": artefacts, **NUISANCE.get(mode, {}), **nuisance, **bads}
         )
+
+    @staticmethod
+    def _fewest_channels(mode: str, options: Mapping[str, Any]) -> int:
+        if mode == "seeg":
+            return int(options["shafts"][0] * options["contacts"][0])
+        return len(options.get("channels") or background.SETS["clinical19"][1])
+
+    @property
+    def observed(self) -> str:
+        """Kind of the events that `observer` decodes."""
+        return OBSERVED[self.mode]
 
     def recordings(self) -> Sequence[SimulatedRecording]:
-        """Subjects x sessions x runs; a larger study begins with the recordings of a smaller."""
-        counts = [self.options[name] for name in ("n_subjects", "n_sessions", "n_runs")]
-        return [
-            self._recording(subject, session, run)
-            for subject in range(counts[0])
-            for session in range(counts[1])
-            for run in range(counts[2])
-        ]
+        """Subjects x sessions x runs; a larger study begins with the recordings of a smaller.
 
-    def _recording(self, subject: int, session: int, run: int) -> SimulatedRecording:
+        Mode seeg has the task-free recordings of a subject after those of the task.
+        """
+        return [self._recording(*numbers) for numbers in self._places()]
+
+    def _places(self) -> list[tuple[int, int, int]]:
+        counts = [self.options[name] for name in ("n_subjects", "n_sessions", "n_runs")]
+        part, found = self.options.get("part", "all"), []
+        for subject in range(counts[0]):
+            if part != "free":
+                found += [(subject, s, r) for s in range(counts[1]) for r in range(counts[2])]
+            if part != "task":
+                free = range(self.options.get("n_free", 0))
+                found += [(subject, seeg.FREE_SESSION, run) for run in free]
+        return found
+
+    def _recording(
+        self, subject: int, session: int, run: int, snr: float | None = None
+    ) -> SimulatedRecording:
         place = Place(self.seed, self.mode, subject, session, run)
         group = f"pair{subject // 2:03d}" if self.mode == "background" else ""
-        kind = self.options.get("kind", "eeg")
-        identity = RecordingId(
-            f"simulated-{self.mode}", f"s{subject:03d}", str(session), str(run), kind, group
-        )
-        shared: dict[str, Any] = {"nuisance": vars(self.nuisance)}
-        if self.mode == "motor":
-            names = ("n_trials", "channels")
-            own = {name: self.options[name] for name in names}
-            return motor.MotorRecording(identity, place, {**shared, **own, "snr": self.snr})
-        if self.mode == "listening":
-            names = ("n_sentences", "n_words", "rate_hz", "channels")
-            own = {name: self.options[name] for name in names}
-            heard = listening.ListeningRecording(
-                identity, place, {**shared, **own, "snr": self.snr}
-            )
-            heard.cache = self.cache
-            return heard
-        layout = list(background.SETS)[(subject // 2) % len(background.SETS)]
-        own = {
-            "layout": layout,
-            "label": background.pair_label(self.seed, subject),
-            "severity": self.options["severity"],
-            "duration_s": self.options["duration_s"],
-        }
-        return background.BackgroundRecording(identity, place, {**shared, **own})
+        kind: Any = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
+        part = seeg.FREE if session == seeg.FREE_SESSION else str(session)
+        name = f"simulated-{self.mode}"
+        identity = RecordingId(name, f"s{subject:03d}", part, str(run), kind, group)
+        of_study = ("kind", "n_free", "part")  # nothing of a single recording
+        own = {name: self.options[name] for name in OWN[self.mode] if name not in of_study}
+        options: dict[str, Any] = {"nuisance": vars(self.nuisance), **own}
+        if self.mode == "background":
+            options["layout"] = list(background.SETS)[(subject // 2) % len(background.SETS)]
+            options["label"] = background.pair_label(self.seed, subject)
+        else:
+            options["snr"] = self.snr if snr is None else snr
+        made = RECORDINGS[self.mode](identity, place, options)
+        if isinstance(made, listening.ListeningRecording):
+            made.cache = self.cache
+        return made
+
+    def at(self, snr: float) -> Sequence[SimulatedRecording]:
+        """The recordings with the same draws at another signal-to-noise ratio."""
+        ids = [(r.place.subject, r.place.session, r.place.run) for r in self.recordings()]
+        return [self._recording(*numbers, snr) for numbers in ids]
 
     def truth(self, recording: SimulatedRecording) -> Mapping[str, Any]:
         """What a recording was made from; never read by a solver."""
         return recording.truth()
+
+    def embedding(self, word: str) -> np.ndarray:
+        """The known embedding of a word of mode reading: (16,) float64."""
+        if word not in vocabulary.INDEX:
+            raise UserError(f"word {word!r} is not read{nearest(word, vocabulary.WORDS)}")
+        return vocabulary.semantics(self.seed).embedding[vocabulary.INDEX[word]]
 
     def observer(
         self, snr: float | None = None, n: int = 2000
@@ -137,62 +204,24 @@ class Simulated(Study):
 
         Args:
             snr: at another ratio than the study's (background: another severity).
-            n: Monte Carlo draws.
+            n: Monte Carlo draws; sentences that are read (reading), trials (seeg).
         """
-        rng = Place(self.seed, self.mode).stream("study", 9)
         if self.mode == "background":
-            severity = self.options["severity"] if snr is None else snr
-            found = background.observe(severity, max(n, 200_000), rng)
-            return found["accuracy"], interval(found["accuracy"], found["n"])
-        if self.mode == "listening":
-            return self._observe_listening(self.snr if snr is None else snr, n, rng)
-        pairs = []
-        for subject in range(self.options["n_subjects"]):
-            drawn = motor.draw_subject(Place(self.seed, "motor", subject), self._motor_channels)
-            for session in range(self.options["n_sessions"]):
-                place = Place(self.seed, "motor", subject, session)
-                ratio = self.snr if snr is None else snr
-                pairs.append((drawn, motor.draw_session(place, drawn, self._motor_channels, ratio)))
-        accuracy, total = motor.observe(pairs, n, rng)
-        return accuracy, interval(accuracy, int(total))
-
-    def _observe_listening(
-        self, snr: float, n: int, rng: np.random.Generator
-    ) -> tuple[float, tuple[float, float]]:
-        """Candidates are the word windows of the last 30 % of the stories."""
-        stories = self.options["n_runs"]
-        first = min(stories - 1, round(0.7 * stories))
-        groups = []
-        for subject in range(self.options["n_subjects"]):
-            made = []
-            for run in range(first, stories):
-                recording = self._recording(subject, 0, run)
-                assert isinstance(recording, listening.ListeningRecording)
-                recording.options["snr"] = snr
-                made.append(recording)
-            groups.append(made)
-        accuracy, total = listening.observe(groups, n, rng)
+            level = self.options["severity"] if snr is None else snr
+        else:
+            level = self.snr if snr is None else snr
+        accuracy, total = observers.OBSERVERS[self.mode](self, float(level), n)
         return accuracy, interval(accuracy, total)
-
-    @property
-    def _motor_channels(self) -> tuple[str, ...]:
-        return tuple(self.options["channels"])
 
     def classify(self, recording: SimulatedRecording, windows: np.ndarray) -> np.ndarray:
         """Log-likelihoods for windows (n, C, T) uV of a recording.
 
         Returns:
-            motor: (n, 4), of the classes; listening: (n, K), of the recording's own word windows.
+            motor: (n, 4), of the classes; listening: (n, K), of the recording's own word windows;
+            reading: (n, 96), of the words, for windows of one fixated word; seeg: (n, words), for
+            windows of 1 s from the true onset on.
         """
-        if isinstance(recording, listening.ListeningRecording):
-            return listening.log_likelihoods(recording, windows)
-        if self.mode != "motor":
-            raise UserError(f"mode {self.mode} has no observer of single windows")
-        place = recording.place
-        subject = motor.draw_subject(place, self._motor_channels)
-        session = motor.draw_session(place, subject, self._motor_channels, self.snr)
-        matrices = motor.spectral_matrices(subject, session, motor.FREQUENCIES)
-        return motor.log_likelihoods(matrices, motor.window_bins(windows))
+        return recording.log_likelihoods(windows)
 
 
 def interval(share: float, n: int) -> tuple[float, float]:

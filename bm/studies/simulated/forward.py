@@ -58,13 +58,19 @@ def background_covariance(rng: Generator, electrodes: np.ndarray) -> np.ndarray:
     return (1 - FLOOR) * covariance * share + FLOOR * np.eye(len(electrodes))
 
 
-def background_spectrum(amplitude_uv: float, exponent: float, corner_hz: float = 1.0) -> Spectrum:
-    """S_bg(f) = A^2 h(f) / v: aperiodic, flat below `corner_hz`, variance A^2 in 1-40 Hz."""
+def background_spectrum(
+    amplitude_uv: float,
+    exponent: float,
+    corner_hz: float = 1.0,
+    high_pass_hz: float = 0.1,
+    band_hz: tuple[float, float] = (1.0, 40.0),
+) -> Spectrum:
+    """S_bg(f) = A^2 h(f) / v: aperiodic, flat below `corner_hz`, variance A^2 in `band_hz`."""
 
     def shape(f: np.ndarray) -> np.ndarray:
-        return f**4 / (f**4 + 0.1**4) / (corner_hz**exponent + f**exponent)
+        return f**4 / (f**4 + high_pass_hz**4) / (corner_hz**exponent + f**exponent)
 
-    total = integral(shape, 1.0, 40.0)
+    total = integral(shape, *band_hz)
     return lambda f: amplitude_uv**2 * shape(f) / total
 
 

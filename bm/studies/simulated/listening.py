@@ -170,12 +170,22 @@ class ListeningRecording(SimulatedRecording):
         story, number = self.story, self.place.run
         path = write_wav(self.stimuli, number, self.cache) if self.cache else ""
         length = self.samples / self.rate_hz
-        sound = event("sound", 0.0, length, filepath=str(path), offset=0.0)
-        events = [sound]
         starts = [w.start / AUDIO_HZ for w in story.words if w.index == 0]
-        for s, (start, stop) in enumerate(zip(starts, [*starts[1:], length], strict=True)):
-            events += self.sentence_events(s, start, stop)
+        spans = list(zip(starts, [*starts[1:], length], strict=True))
+        clips = self.sentence_clips() if self.options["clip"] == "sentence" else [(0.0, length)]
+        events = [
+            event("sound", start, stop - start, filepath=str(path), offset=start)
+            for start, stop in clips
+        ]
+        for number, (start, stop) in enumerate(spans):
+            events += self.sentence_events(number, start, stop)
         return events
+
+    def sentence_clips(self) -> list[tuple[float, float]]:
+        """Seconds from and to of every sentence of the story."""
+        first = [w.start / AUDIO_HZ for w in self.story.words if w.index == 0]
+        last = {w.sentence: w.stop / AUDIO_HZ for w in self.story.words}
+        return [(start, last[number]) for number, start in enumerate(first)]
 
     def sentence_events(self, number: int, start: float, stop: float) -> list[dict[str, Any]]:
         """Events of one sentence; its block lasts until the next begins."""
@@ -215,6 +225,12 @@ class ListeningRecording(SimulatedRecording):
             channel["loc"][:3] = positions.table()["metres"][name]
         tesla = self.signal_uv().astype(np.float64) * FT_PER_UV * 1e-15
         return mne.io.RawArray(tesla, info, verbose="error")
+
+    def log_likelihoods(self, windows: np.ndarray) -> np.ndarray:
+        """Of every word window of the story, for windows of 3 s: (n, K)."""
+        listener, rate = self.listener(), self.rate_hz
+        z = whitened(listener, cut(self.response(), self.word_windows(), rate), rate)
+        return whitened(listener, windows, rate) @ z.T - np.square(z).sum(1) / 2
 
     def word_windows(self) -> np.ndarray:
         """First samples of the windows of 3 s at words that lie in the recording: (K,)."""
@@ -276,11 +292,3 @@ def observe(
         right += float((best[np.arange(each), true] / best.sum(1)).sum())
         total += each
     return right / total, total
-
-
-def log_likelihoods(recording: ListeningRecording, windows: np.ndarray) -> np.ndarray:
-    """Of every word window of a recording's story, for windows (n, C, N) uV: (n, K)."""
-    listener, rate = recording.listener(), recording.rate_hz
-    z = whitened(listener, cut(recording.response(), recording.word_windows(), rate), rate)
-    y = whitened(listener, windows, rate)
-    return y @ z.T - np.square(z).sum(1) / 2

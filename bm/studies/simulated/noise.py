@@ -24,9 +24,10 @@ def shaped(
     frequencies = np.fft.rfftfreq(length, 1 / rate_hz)
     sd = np.sqrt(np.maximum(spectrum(frequencies), 0) * rate_hz * length / 4).astype(np.float32)
     parts = rng.standard_normal((rows, len(sd), 2), dtype=np.float32)
-    bins = (parts[..., 0] + 1j * parts[..., 1]) * sd
+    parts *= sd[:, None]
+    bins = parts.view(np.complex64)[..., 0]
     bins[:, 0] = 0
-    return fft.irfft(bins, length, axis=1)[:, :samples].astype(np.float32)
+    return np.ascontiguousarray(fft.irfft(bins, length, axis=1, overwrite_x=True)[:, :samples])
 
 
 def long_shaped(

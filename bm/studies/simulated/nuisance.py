@@ -27,6 +27,8 @@ class Nuisance:
         drift_uv: size of the slow drift.
         flat_channels, noisy_channels: how many.
         blinks_per_min, muscle_per_min: rates of the artefacts.
+        harmonics: amplitudes at 1, 2, 3, ... times the line's frequency, in units of `line_uv`.
+        white_uv: sd of the white noise of each channel.
     """
 
     artefacts: bool = True
@@ -37,17 +39,23 @@ class Nuisance:
     noisy_channels: int = 0
     blinks_per_min: float = 8.0
     muscle_per_min: float = 0.7
+    harmonics: tuple[float, ...] = (1.0,)
+    white_uv: float = WHITE_UV
 
 
 def line(
     rng: Generator, settings: Nuisance, channels: int, samples: int, rate_hz: float
 ) -> np.ndarray:
-    """Power line: (C, T) uV."""
+    """Power line with its harmonics: (C, T) uV."""
     gain = settings.line_uv * np.exp(0.4 * rng.standard_normal(channels))
     phase = rng.uniform(0, 2 * np.pi) + 0.3 * rng.standard_normal(channels)
-    time = np.arange(samples) / rate_hz
-    angle = 2 * np.pi * settings.line_hz * time + phase[:, None]
-    return (gain[:, None] * np.sin(angle)).astype(np.float32)
+    turn = 2 * np.pi * settings.line_hz * np.arange(samples) / rate_hz
+    orders = np.arange(1, len(settings.harmonics) + 1)
+    waves = np.concatenate([np.sin(np.outer(orders, turn)), np.cos(np.outer(orders, turn))])
+    weights = gain[:, None] * np.array(settings.harmonics)
+    angles = np.outer(phase, orders)
+    mixing = np.concatenate([weights * np.cos(angles), weights * np.sin(angles)], 1)
+    return mixing.astype(np.float32) @ waves.astype(np.float32)
 
 
 def drift(
@@ -59,8 +67,15 @@ def drift(
     walk = (walk - walk.mean(1, keepdims=True)) * size_uv / np.sqrt(knots)
     place = np.linspace(0, knots - 1, samples)
     left = np.minimum(place.astype(int), knots - 2)
-    share = 0.5 * (1 - np.cos(np.pi * (place - left)))
-    return (walk[:, left] * (1 - share) + walk[:, left + 1] * share).astype(np.float32)
+    share = (0.5 * (1 - np.cos(np.pi * (place - left)))).astype(np.float32)
+    edges = np.searchsorted(left, np.arange(knots))
+    walk, found = walk.astype(np.float32), np.empty((channels, samples), np.float32)
+    for knot in range(knots - 1):
+        part = slice(edges[knot], edges[knot + 1])
+        step = (walk[:, knot + 1] - walk[:, knot])[:, None]
+        np.multiply(step, share[part], out=found[:, part])
+        found[:, part] += walk[:, knot, None]
+    return found
 
 
 def add_artefacts(

@@ -17,10 +17,24 @@ LEAST = {
     "n_runs": 1,
     "n_trials": 1,
     "n_sentences": 1,
-    "n_words": 10,  # a sentence has up to seven different words
+    "n_free": 0,
     "flat_channels": 0,
     "noisy_channels": 0,
 }
+#: Smallest number of words: listening has sentences of up to seven different words.
+LEAST_WORDS = {"listening": 10}
+#: Options with a fixed list of values.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "kind": ("eeg", "meg"),
+    "clip": ("story", "sentence"),
+    "layout": ("cap32", "hydrocel105"),
+    "timing": ("natural", "fixed"),
+    "part": ("all", "task", "free"),
+}
+SWITCHES = ("artefacts", "bipolar")
+#: Options that are two bounds of a whole number, and what they may be.
+BOUNDS = {"shafts": (1, 18), "contacts": (2, 40)}
+MOST_WORDS = {"seeg": 400}  # any two differ in two places of four: the room is finite
 #: Options that are measures, and whether zero is allowed.
 MEASURES = {
     "snr": True,
@@ -30,6 +44,7 @@ MEASURES = {
     "drift_uv": True,
     "duration_s": False,
     "rate_hz": False,
+    "free_s": False,
 }
 
 
@@ -44,25 +59,47 @@ def check_names(
             raise UserError(f"unknown option {name!r} of mode {mode}{hint}")
 
 
-def check_values(options: Mapping[str, Any]) -> None:
+def check_values(mode: str, options: Mapping[str, Any]) -> None:
     """Raise `UserError` on a value of the wrong type or out of range; None stands for a default."""
+    least = {**LEAST, "n_words": LEAST_WORDS.get(mode, 2)}
+    most = {"n_words": MOST_WORDS.get(mode, math.inf)}
     for name, value in options.items():
         if value is None:
             continue
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if name in LEAST and not (isinstance(value, int) and number and value >= LEAST[name]):
-            raise UserError(
-                f"simulated: {name}={value!r}; use a whole number from {LEAST[name]} on"
-            )
+        if name in least:
+            _check_count(name, value, least[name], most.get(name, math.inf))
         if name in MEASURES:
-            fine = (
-                number and math.isfinite(value) and (value > 0 or (MEASURES[name] and value == 0))
-            )
-            if not fine:
-                least = "not negative" if MEASURES[name] else "above 0"
-                raise UserError(f"simulated: {name}={value!r}; use a number that is {least}")
-        if name == "kind" and value not in ("eeg", "meg"):
-            raise UserError(f"simulated: kind={value!r}; use eeg or meg")
+            _check_measure(name, value, MEASURES[name])
+        if name in CHOICES and value not in CHOICES[name]:
+            raise UserError(f"simulated: {name}={value!r}; use {' or '.join(CHOICES[name])}")
+        if name in BOUNDS:
+            _check_bounds(name, value, *BOUNDS[name])
+        if name in SWITCHES and not isinstance(value, bool):
+            raise UserError(f"simulated: {name}={value!r}; use true or false")
+
+
+def _check_count(name: str, value: Any, least: int, most: float) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not (whole and least <= value <= most):
+        bound = "on" if math.isinf(most) else f"to {most}"
+        raise UserError(f"simulated: {name}={value!r}; use a whole number from {least} {bound}")
+
+
+def _check_measure(name: str, value: Any, zero: bool) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and (value > 0 or (zero and value == 0))):
+        bound = "not negative" if zero else "above 0"
+        raise UserError(f"simulated: {name}={value!r}; use a number that is {bound}")
+
+
+def _check_bounds(name: str, value: Any, least: int, most: int) -> None:
+    pair = isinstance(value, (list, tuple)) and len(value) == 2
+    whole = pair and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
+    if not (whole and least <= value[0] <= value[1] <= most):
+        raise UserError(
+            f"simulated: {name}={value!r}; use two whole numbers from {least} to {most}, the "
+            "smaller first"
+        )
 
 
 def check_channels(count: int, flat: int, noisy: int) -> None:

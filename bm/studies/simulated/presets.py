@@ -14,6 +14,19 @@ def _stories(
     return {**sizes, "n_sentences": n_sentences, "n_words": n_words, "rate_hz": rate_hz}
 
 
+def _texts(n_subjects: int, n_sentences: int, layout: str) -> dict[str, Any]:
+    sizes = {"n_subjects": n_subjects, "n_sessions": 1, "n_runs": 1}
+    return {**sizes, "n_sentences": n_sentences, "layout": layout}
+
+
+def _words(
+    n_subjects: int, n_runs: int, n_words: int, n_trials: int, n_free: int, free_s: float
+) -> dict[str, Any]:
+    sizes = {"n_subjects": n_subjects, "n_sessions": 1, "n_runs": n_runs}
+    words = {"n_words": n_words, "n_trials": n_trials}  # of each word in a run
+    return {**sizes, **words, "n_free": n_free, "free_s": free_s}
+
+
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "motor": {
         "tiny": {"n_subjects": 2, "n_sessions": 2, "n_runs": 1, "n_trials": 16},
@@ -32,6 +45,22 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "debug": _stories(2, 10, 8, 40, 125.0),
         "demo": _stories(4, 12, 10, 60, 250.0),
         "full": _stories(20, 30, 10, 200, 250.0),
+    },
+    "reading": {
+        "tiny": _texts(1, 12, "cap32"),
+        "debug": _texts(2, 120, "cap32"),
+        "demo": _texts(4, 200, "cap32"),
+        "full": _texts(12, 400, "hydrocel105"),
+    },
+    "seeg": {
+        "tiny": _words(2, 1, 4, 6, 1, 20.0),
+        "debug": _words(2, 3, 12, 10, 2, 120.0),
+        "demo": _words(4, 4, 12, 10, 2, 300.0),
+        "full": {
+            **_words(12, 5, 61, 10, 6, 600.0),
+            "shafts": [7, 12],
+            "contacts": [8, 16],
+        },
     },
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.recording import Recording, RecordingId
+from ...errors import UserError
 from . import nuisance, positions
 from .forward import background_covariance, background_spectrum, patch
 from .noise import gaussian, long_shaped, scaled, unit_variance
@@ -21,7 +22,7 @@ from .streams import Place
 if TYPE_CHECKING:
     import mne
 
-VERSION = 1  # of the equations: a change makes every signal another
+VERSION = 2  # of the equations: a change makes every signal another
 ALPHA_WIDTH, ALPHA_SITES, ALPHA_WEIGHTS = 0.6, ("O1", "O2"), (1.0, 0.9)
 UV = 1e-6
 
@@ -117,7 +118,7 @@ def add_nuisance(
     channels, samples = signal.shape
     signal += nuisance.line(rng, settings, channels, samples, rate_hz)
     signal += nuisance.drift(rng, settings.drift_uv, channels, samples, rate_hz)
-    signal += nuisance.WHITE_UV * rng.standard_normal(signal.shape, dtype=np.float32)
+    signal += np.float32(settings.white_uv) * rng.standard_normal(signal.shape, dtype=np.float32)
     target = signal if settings.artefacts else np.zeros_like(signal)
     rng = place.stream("artefacts")
     events = nuisance.add_artefacts(rng, target, settings, electrodes, rate_hz)
@@ -140,6 +141,7 @@ class SimulatedRecording(Recording, ABC):
 
     channels: tuple[str, ...]
     rate_hz: float
+    net = "positions"  # where the electrodes are named
 
     @abstractmethod
     def draw(self) -> Drawn:
@@ -164,7 +166,7 @@ class SimulatedRecording(Recording, ABC):
         info = mne.create_info(list(self.channels), self.rate_hz, self.id.kind)
         info["description"] = "simulated"
         raw = mne.io.RawArray(self.signal_uv().astype(np.float64) * UV, info, verbose="error")
-        return raw.set_montage(positions.montage(self.channels), verbose="error")
+        return raw.set_montage(positions.montage(self.channels, self.net), verbose="error")
 
     def events(self) -> pd.DataFrame:
         """Block, trials, artefacts; every row says `simulated`."""
@@ -176,6 +178,10 @@ class SimulatedRecording(Recording, ABC):
     def truth(self) -> dict[str, Any]:
         """What the signal was made from; never read by a solver."""
         return self.drawn().truth
+
+    def log_likelihoods(self, windows: np.ndarray) -> np.ndarray:
+        """What the observer thinks of windows (n, C, T) uV: (n, K); K is said by the mode."""
+        raise UserError(f"mode {self.place.mode} has no observer of single windows")
 
     def fingerprint(self) -> str:
         """All settings, the place and the version of the equations."""

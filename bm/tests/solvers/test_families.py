@@ -91,6 +91,8 @@ def test_band_powers_see_the_band_they_should() -> None:
     powers = log_band_powers(windows, 250.0, [(8, 13), (14, 30)])
     assert powers.shape == (2, 2)
     assert powers[0, 0] > powers[0, 1] + 3 and powers[1, 1] > powers[1, 0] + 3
+    with pytest.raises(UserError, match=r"0.2 s lies in \[6.5, 8\] Hz; they are 5 Hz apart"):
+        log_band_powers(windows[..., :50], 250.0, [(6.5, 8)])
 
 
 def test_metrics_of_known_decisions() -> None:

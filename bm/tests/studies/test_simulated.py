@@ -133,9 +133,10 @@ def test_signal_statistics() -> None:
 
 
 def test_observer_of_motor_rises_with_snr_and_is_chance_at_none() -> None:
-    found = [study(preset="debug").observer(snr, 400)[0] for snr in (0, 0.1, 0.3, 1)]
+    made = study(preset="debug", n_subjects=1)
+    found = [made.observer(snr, 200)[0] for snr in (0, 0.1, 1)]
     assert found[0] == pytest.approx(0.25, abs=1e-9)  # all classes tie: no luck of the draw
-    assert found == sorted(found) and found[3] == pytest.approx(0.961, abs=0.04)
+    assert found == sorted(found) and found[1] < 0.75 and found[2] > 0.9
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_bound_of_background(severity: float, accuracy: float) -> None:
 
 
 def test_observer_reads_real_windows() -> None:
-    found = study(preset="tiny", n_trials=40)
+    found = study(preset="tiny", n_trials=40, n_subjects=1)
     right = []
     for recording in found.recordings():
         events, signal = recording.events(), recording.signal_uv()

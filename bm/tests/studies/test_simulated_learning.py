@@ -20,14 +20,16 @@ SEEDS = (0, 1)
 
 
 @functools.lru_cache(maxsize=16)
-def motor(snr: float) -> dict[str, float]:
+def motor(snr: float, seeds: tuple[int, ...] = SEEDS, n_subjects: int = 2) -> dict[str, float]:
     """Mean accuracy over seeds and subjects of preset debug, session 0 trains, 1 tests."""
     found: dict[str, list[float]] = {k: [] for k in ("lda", "csp", "pooled", "permuted", "read")}
-    for seed in SEEDS:
-        study = STUDIES.get("simulated")(mode="motor", preset="debug", seed=seed, snr=snr)
+    for seed in seeds:
+        study = STUDIES.get("simulated")(
+            mode="motor", preset="debug", seed=seed, snr=snr, n_subjects=n_subjects
+        )
         rng, parts = np.random.default_rng(seed), []
-        for subject in ("s000", "s001"):
-            recordings = [r for r in study.recordings() if r.id.subject == subject]
+        for subject in range(n_subjects):
+            recordings = [r for r in study.recordings() if r.place.subject == subject]
             trials = decoders.motor_trials(recordings)
             x, y, train = decoders.band_power(trials.windows), trials.labels, trials.train
             found["lda"].append(decoders.score(x, y, train))
@@ -49,6 +51,19 @@ def observer(snr: float) -> float:
     return float(np.mean([study.observer(snr, 800)[0] for study in studies]))
 
 
+def test_one_motor_subject_lies_between_chance_and_the_observer() -> None:
+    found = motor(0.3, (0,), 1)
+    assert 0.32 < found["lda"] < found["csp"] < found["read"] < 1.0
+    assert found["permuted"] == pytest.approx(0.25, abs=0.10)
+
+
+def test_one_motor_subject_without_signal_is_chance() -> None:
+    """Of 120 test trials chance is .25 +- .04."""
+    found = motor(0.0, (0,), 1)
+    assert all(found[name] == pytest.approx(0.25, abs=0.12) for name in ("lda", "csp", "read"))
+
+
+@pytest.mark.endurance
 @pytest.mark.parametrize(
     ("decoder", "expected", "tolerance"),
     [("lda", 0.60, 0.12), ("csp", 0.84, 0.10), ("pooled", 0.64, 0.12), ("permuted", 0.25, 0.05)],
@@ -57,12 +72,14 @@ def test_motor_at_snr_1(decoder: str, expected: float, tolerance: float) -> None
     assert motor(1.0)[decoder] == pytest.approx(expected, abs=tolerance)
 
 
+@pytest.mark.endurance
 def test_motor_observer_on_windows_beats_the_decoders_and_stays_below_the_bound() -> None:
     found = motor(1.0)
     assert found["csp"] < found["read"] <= observer(1.0) == pytest.approx(0.961, abs=0.04)
     assert found["read"] == pytest.approx(0.92, abs=0.05)
 
 
+@pytest.mark.endurance
 def test_motor_without_signal_is_chance() -> None:
     found = motor(0.0)
     assert all(found[name] == pytest.approx(0.25, abs=0.06) for name in ("lda", "csp", "pooled"))
@@ -80,18 +97,21 @@ def test_motor_rises_with_snr_below_the_observer() -> None:
 
 
 @functools.lru_cache(maxsize=4)
-def background(severity: float, seeds: tuple[int, ...], duration_s: float = 60.0) -> dict:
+def background(
+    severity: float, seeds: tuple[int, ...], duration_s: float = 60.0, n_runs: int = 2
+) -> dict[str, float]:
     """Mean scores over seeds of preset demo, the first 24 pairs train and the last 12 test."""
     found, permuted = [], []
     for seed in seeds:
         study = STUDIES.get("simulated")(
-            mode="background", preset="demo", seed=seed, severity=severity, duration_s=duration_s
-        )
+            mode="background", preset="demo", seed=seed, severity=severity, duration_s=duration_s,
+            n_runs=n_runs,
+        )  # fmt: skip
         windows = decoders.background_windows(study.recordings())
         found.append(decoders.background_scores(windows, windows.labels, 24))
         rng = np.random.default_rng(seed)
         for _ in range(10):  # a coin for each subject
-            labels = rng.integers(2, size=72)[windows.recording // 2]
+            labels = rng.integers(2, size=72)[windows.recording // n_runs]
             permuted.append(decoders.background_scores(windows, labels, 24)["recording"])
     means = {name: float(np.mean([f[name] for f in found])) for name in found[0]}
     return {**means, "permuted": float(np.mean(permuted))}
@@ -114,5 +134,5 @@ def test_background_follows_severity() -> None:
 
 
 def test_background_is_learned_from_short_recordings() -> None:
-    found = background(1.5, (0,), 20.0)
-    assert 0.65 < found["recording"] <= 1.0 and 0.3 < found["permuted"] < 0.7
+    found = background(2.0, (0,), 20.0, 1)
+    assert 0.7 < found["recording"] <= 1.0 and 0.3 < found["permuted"] < 0.7

@@ -1,0 +1,230 @@
+"""The reading mode: fixations, events, response, observers, and what a ridge recovers."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+from scipy.signal import welch
+
+from bm.errors import UserError
+from bm.studies import STUDIES
+from bm.studies.simulated import reading_observer
+from bm.studies.simulated.gaze import Fixation, windows_of
+from bm.studies.simulated.reading import BANDS_HZ, BETA
+from bm.studies.simulated.vocabulary import CLASSES, WORDS, semantics
+
+from . import readers
+
+
+def study(preset: str = "tiny", **options):
+    return STUDIES.get("simulated")(mode="reading", preset=preset, **options)
+
+
+def test_same_bits_in_any_order() -> None:
+    first, second = (study(n_runs=2, n_sentences=4).recordings() for _ in range(2))
+    late = second[1].signal_uv()
+    assert np.array_equal(first[0].signal_uv(), second[0].signal_uv())
+    assert np.array_equal(first[1].signal_uv(), late)
+    other = study(n_sentences=4, seed=1).recordings()[0].signal_uv()
+    assert not np.array_equal(other[:, :500], first[0].signal_uv()[:, :500])
+
+
+def test_more_subjects_and_runs_begin_with_the_fewer() -> None:
+    small = study(n_sentences=4)
+    large = {r.id: r for r in study(n_sentences=4, n_runs=2, n_subjects=3).recordings()}
+    for recording in small.recordings():
+        assert np.array_equal(recording.signal_uv(), large[recording.id].signal_uv())
+
+
+def test_snr_scales_the_response_by_its_root_and_nothing_else() -> None:
+    none, one, four = (study(snr=snr).recordings()[0].signal_uv() for snr in (0, 1, 4))
+    assert np.abs(one - none).max() > 1
+    np.testing.assert_allclose(four - none, 2 * (one - none), atol=2e-3)
+
+
+def test_sentences_follow_the_grammar_and_differ() -> None:
+    assert [len(CLASSES[k]) for k in CLASSES] == [4, 20, 40, 24, 8] and len(set(WORDS)) == 96
+    made = study("debug", n_runs=2)
+    one, two = (made.recordings()[k].sentences for k in (0, 1))
+    texts = [s.words for s in (*one, *two)]
+    assert len(set(texts)) == 240
+    lengths = np.array([len(t) for t in texts])
+    assert lengths.min() == 5 and lengths.max() <= 11
+    assert lengths.mean() == pytest.approx(5 + 1 + 0.4 * 3.5, abs=0.5)
+    same = made.recordings()[2].sentences  # the other subject reads the same, at another pace
+    assert [s.words for s in same] == [s.words for s in one]
+    assert [s.fixations for s in same] != [s.fixations for s in one]
+
+
+def test_embedding_is_known_and_the_modulation_its_rotation() -> None:
+    made, known = study(), semantics(0)
+    table = np.stack([made.embedding(word) for word in WORDS])
+    np.testing.assert_allclose(table.mean(0), 0, atol=1e-12)
+    np.testing.assert_allclose(table.std(0), 1)
+    np.testing.assert_allclose(known.modulation @ known.modulation.T, table @ table.T, atol=1e-9)
+    with pytest.raises(UserError, match="is not read"):
+        made.embedding("volcano")
+
+
+def test_events_nest_and_follow_the_eyes() -> None:
+    recording = study().recordings()[0]
+    events = recording.events()
+    events["stop_s"] = events["start_s"] + events["duration_s"]
+    assert (events["start_s"] >= 0).all() and events["simulated"].all()
+    assert (events["stop_s"] <= recording.samples / 500 + 1e-9).all()
+    rests = events[(events["kind"] == "special") & (events["name"] == "fixation")]
+    for number, sentence in (
+        events[events["kind"] == "sentence"].set_index("sequence_id").iterrows()
+    ):
+        words = events[(events["kind"] == "word") & (events["sequence_id"] == number)]
+        words = words.sort_values("word_index")
+        assert " ".join(words["word"]) == sentence["text"] == sentence["text"].lower()
+        own = rests[rests["sequence_id"] == number]
+        assert own["start_s"].iloc[0] == pytest.approx(sentence["start_s"] + 0.3)
+        assert own["stop_s"].max() == pytest.approx(sentence["stop_s"] - 0.4, abs=0.05)
+        counts = own["word_index"].value_counts()
+        assert [counts.get(i, 0) for i in words["word_index"]] == words["n_fixations"].tolist()
+        assert words["n_fixations"].iloc[0] > 0  # the first word is never skipped
+        gaps = [b.start_s - a.stop_s for a, b in itertools.pairwise(own.itertuples())]
+        np.testing.assert_allclose(gaps, 0.03, atol=1e-9)
+    assert rests["duration_s"].between(0.099, 0.601).all()
+
+
+def test_shares_of_skips_refixations_and_regressions() -> None:
+    sentences = [s for r in study("debug", n_subjects=4).recordings() for s in r.sentences]
+    passed = np.mean([len({f.word for f in s.fixations}) / len(s.words) for s in sentences])
+    assert passed == pytest.approx(1 - 0.15 * 6.4 / 7.4, abs=0.03)
+    visits = [(f.word, f.visit) for s in sentences for f in s.fixations if f.visit == 1]
+    twice = len(visits) / sum(len({f.word for f in s.fixations}) for s in sentences) - 1
+    assert twice == pytest.approx(0.2, abs=0.03)
+    lengths = [(f.stop - f.start) / 500 for s in sentences for f in s.fixations]
+    assert np.median(lengths) == pytest.approx(0.23, abs=0.01)
+
+
+def test_windows_of_reading() -> None:
+    """a a b a c: word 0 twice, then 1, back to 0, then 2."""
+    order = [(0, 1), (0, 1), (1, 1), (0, 2), (2, 1)]
+    rests = [Fixation(word, 100 * k, 100 * k + 80, visit) for k, (word, visit) in enumerate(order)]
+    found = {name: [f.start for f in part] for name, part in windows_of(rests, 0).items()}
+    assert found == {"FFD": [0], "SFD": [], "GD": [0, 100], "TRT": [0, 100, 300], "GPT": [0, 100]}
+    assert [f.start for f in windows_of(rests, 1)["GPT"]] == [200, 300]
+    assert [f.start for f in windows_of(rests, 2)["SFD"]] == [400]
+    assert all(part == [] for part in windows_of(rests, 3).values())
+
+
+def test_fixed_timing_gives_every_word_a_quarter_second() -> None:
+    recording = study(timing="fixed").recordings()[0]
+    for sentence in recording.sentences:
+        assert [f.word for f in sentence.fixations] == list(range(len(sentence.words)))
+        assert {f.stop - f.start for f in sentence.fixations} == {125}
+
+
+def test_response_follows_the_word_that_is_read() -> None:
+    """Power of the sources during fixations, over many, is exp(.7 m) of the word."""
+    recording = study("debug", n_sentences=60, n_subjects=1, timing="fixed").recordings()[0]
+    reader, modulation = recording.reader, semantics(0).modulation
+    part = np.linalg.pinv(reader.patterns.T) @ recording.response()  # 16 sources of 32 channels
+    power = np.square(reading_observer.band_pass(part, 500))
+    wide = list(BANDS_HZ).index("b2") * 2  # 11.5 Hz: sharp enough in time
+    expected, found = [], []
+    for sentence in recording.sentences:
+        for rest in sentence.fixations:
+            expected.append(BETA * modulation[sentence.words[rest.word], wide])
+            found.append(np.log(power[wide, rest.start : rest.stop].mean()))
+    slope, _ = np.polyfit(expected, found, 1)
+    assert slope == pytest.approx(1.0, abs=0.25)
+
+
+def test_layout_of_the_dense_net() -> None:
+    recording = study(n_sentences=1, layout="hydrocel105").recordings()[0]
+    raw = recording.load_raw()
+    assert len(raw.ch_names) == 105 and raw.info["sfreq"] == 500
+    places = np.array([c["loc"][:3] for c in raw.info["chs"]])
+    assert np.isfinite(places).all() and len(np.unique(places, axis=0)) == 105
+
+
+def test_signal_statistics() -> None:
+    recordings = study("debug", n_sentences=25, n_subjects=4).recordings()
+    signals = [r.signal_uv() for r in recordings]
+    assert np.median([np.median(s.std(1)) for s in signals]) == pytest.approx(11, rel=0.25)
+    assert np.mean([(np.abs(s) < 150).mean() for s in signals]) > 0.999
+    o2, exponents, alphas = recordings[0].channels.index("O2"), [], []
+    for signal in signals:
+        f, p = welch(signal, 500, nperseg=1000)
+        fit = ((f >= 2) & (f < 7)) | ((f > 14) & (f <= 40))
+        exponents.append(-np.polyfit(np.log(f[fit]), np.log(p[:, fit].mean(0)), 1)[0])
+        floor = np.exp(np.interp(10, [7, 14], np.log([p[o2][f == 7][0], p[o2][f == 14][0]])))
+        alphas.append(p[o2][(f > 8) & (f < 12.5)].max() / floor)
+    assert np.mean(exponents) == pytest.approx(1.3, abs=0.3) and 5 < np.mean(alphas) < 20
+
+
+@functools.lru_cache(maxsize=8)
+def observed(snr: float, seeds: int, n_sentences: int) -> reading_observer.Found:
+    """Known filters, mean over seeds of preset debug."""
+    found = []
+    for seed in range(seeds):
+        made = study("debug", seed=seed, snr=snr, n_sentences=n_sentences).recordings()
+        rng = np.random.default_rng(seed)
+        found.append(reading_observer.observe(made, 2 * n_sentences, rng))
+    word, sentence = (np.mean([getattr(f, n) for f in found]) for n in ("word", "sentence"))
+    return reading_observer.Found(word, sentence, found[0].n_words, found[0].n_sentences)
+
+
+def test_observer_rises_with_snr_and_is_chance_at_none() -> None:
+    none, weak, one = (observed(snr, 1, 30) for snr in (0.0, 0.1, 1.0))
+    assert none.word == pytest.approx(1 / 96) and none.sentence == pytest.approx(0.1)
+    assert none.sentence < weak.sentence < one.sentence and weak.word < one.word
+    assert one.sentence > 0.85 and one.word > 0.12
+
+
+def test_observer_reads_windows_of_one_word() -> None:
+    made = study("debug", n_sentences=40, n_subjects=1, timing="fixed", snr=3.0, artefacts=False)
+    recording = made.recordings()[0]
+    signal = recording.signal_uv()
+    rests = [(s.words[f.word], f) for s in recording.sentences for f in s.fixations]
+    windows = np.stack([signal[:, f.start : f.stop] for _, f in rests])
+    found = made.classify(recording, windows).argmax(1)
+    assert np.mean(found == [word for word, _ in rests]) > 0.08  # chance .01
+
+
+@functools.lru_cache(maxsize=8)
+def ridge(snr: float, seeds: tuple[int, ...], n_subjects: int, **options) -> tuple[dict, dict]:
+    """Scores and those with permuted words, mean over seeds and subjects of preset debug."""
+    found, permuted = [], []
+    for seed in seeds:
+        made = study("debug", seed=seed, snr=snr, n_subjects=n_subjects, **options)
+        for recording in made.recordings():
+            data, rng = readers.read(recording), np.random.default_rng(seed)
+            found.append(readers.retrieve(data, rng))
+            permuted += [readers.retrieve(data, rng, permute=True) for _ in range(5)]
+    return readers.mean_of(found), readers.mean_of(permuted)
+
+
+def test_ridge_lies_between_chance_and_the_observer() -> None:
+    found, permuted = ridge(3.0, (0,), 1)
+    assert found["r"] > 0.15 and 0.35 < found["sentence"] < 1.0
+    assert abs(permuted["r"]) < 0.06 and permuted["sentence"] < 0.25
+
+
+@pytest.mark.endurance
+def test_observer_at_snr_1() -> None:
+    """Sentences of five words, which differ in four to five places, cost what is missing to .99."""
+    found = observed(1.0, 2, 120)
+    assert found.word == pytest.approx(0.24, abs=0.05)
+    assert found.sentence == pytest.approx(0.96, abs=0.03)
+    for snr, expected in ((0.1, 0.50), (0.3, 0.81), (3.0, 0.98)):
+        assert observed(snr, 2, 120).sentence == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.endurance
+def test_ridge_follows_snr() -> None:
+    found, permuted = ridge(1.0, (0, 1), 2)
+    assert found["r"] == pytest.approx(0.20, abs=0.05)
+    assert found["sentence"] == pytest.approx(0.49, abs=0.15)
+    assert abs(permuted["r"]) < 0.03 and permuted["sentence"] == pytest.approx(0.10, abs=0.06)
+    curve = [ridge(snr, (0, 1), 2)[0]["sentence"] for snr in (0.0, 0.1, 0.3, 3.0)]
+    assert curve == pytest.approx([0.10, 0.14, 0.23, 0.79], abs=0.15)
+    assert curve[0] < curve[2] < found["sentence"] < curve[3]
