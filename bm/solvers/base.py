@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..metrics.evaluation import Evaluation
+from ..nn.transformer import explicit_attention_in
 from ..xp.process import cores
 from . import distribution
 from .averages import Averages
@@ -384,7 +385,8 @@ class Solver:
     def count_flops(self, batch: Any) -> None:
         """Cost of a forward pass, counted aside: no generator and no statistic moves."""
         self.model.eval()
-        with isolated(0), torch.no_grad(), self.precision.autocast():
+        counted = explicit_attention_in(self.model)
+        with isolated(0), torch.no_grad(), self.precision.autocast(), counted:
             flops = forward_flops(lambda: self.step(batch, "valid"))
         self.model.train()
         self.perf.flops_per_item = (flops or 0.0) / len(batch)
