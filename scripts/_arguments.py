@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bm.errors import UserError, nearest
 
 
-def parse(command: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
-    """Keyword arguments of `command` from `key=value` words.
+def parse(
+    command: Callable[..., Any], argv: Sequence[str], given: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Keyword arguments of `command`, those `given` excepted, from `key=value` words.
 
     A value stays text unless the parameter's default is a bool, an int or a float; `[a,b]` becomes
     a list of texts, so that a signature is never taken for a number.
     """
-    known = inspect.signature(command).parameters
+    signature = inspect.signature(command).parameters
+    known = {name: p for name, p in signature.items() if name not in given}
     values: dict[str, Any] = {}
     for word in argv:
         key, separator, text = word.partition("=")
@@ -43,15 +46,27 @@ def _value(key: str, text: str, default: Any) -> Any:
     return text
 
 
-def main_of(command: Callable[..., int], argv: Sequence[str] | None = None) -> int:
-    """Run a script's command on the arguments of the process; returns the exit code."""
+def main_of(
+    command: Callable[..., int],
+    argv: Sequence[str] | None = None,
+    known: Callable[..., Any] | None = None,
+    **given: Any,
+) -> int:
+    """Run a script's command on the arguments of the process; returns the exit code.
+
+    Args:
+        command: takes the arguments by name.
+        argv: words; None = those of the process.
+        known: record whose fields are the arguments, for commands with many; None = `command`.
+        given: arguments that no word can set.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in ("-h", "--help", "help"):
         module = sys.modules[command.__module__]
         print(inspect.cleandoc(module.__doc__ or ""))
         return 0
     try:
-        return command(**parse(command, words))
+        return command(**parse(known or command, words, given), **given)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -99,7 +99,19 @@ def bench_data() -> list[Measure]:
     return [Measure("data", *figure) for figure in measure()]
 
 
-BENCHES = {"checkpoint": bench_checkpoint, "data": bench_data, "resolve": bench_resolve}
+def bench_prepare() -> list[Measure]:
+    """Preparation with two processes against one, and of what is there already."""
+    from ._bench_prepare import measure
+
+    return [Measure("prepare", *figure) for figure in measure()]
+
+
+BENCHES = {
+    "checkpoint": bench_checkpoint,
+    "data": bench_data,
+    "prepare": bench_prepare,
+    "resolve": bench_resolve,
+}
 
 
 def report(measures: list[Measure]) -> str:

@@ -1,6 +1,7 @@
-"""`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [verify=true] [h5=FOLDER]`.
+"""`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [slurm=true] [h5=FOLDER]`.
 
-Preprocesses the recordings of a configuration into the cache, in N processes. What is there is
+Preprocesses the recordings of a configuration into the cache, in N processes or, with `slurm=true`,
+in an array of N jobs. What is there is
 kept (`verify=true` hashes the source files again), so an interrupted preparation goes on when it
 is called again. Other `key=value` words change the configuration, as in `dora run`. Bad
 recordings are listed at the end; `strict=true` stops at the first. `h5=FOLDER` writes them in the
@@ -16,9 +17,10 @@ from typing import Any
 
 from bm.errors import UserError
 
-from ._arguments import main_of, parse
+from ._arguments import main_of
+from ._cluster import on_slurm
 
-OWN = ("study", "jobs", "verify", "strict", "h5")
+OWN = ("study", "jobs", "verify", "strict", "h5", "slurm")
 
 
 def command(
@@ -27,18 +29,8 @@ def command(
     verify: bool = False,
     strict: bool = False,
     h5: str | None = None,
-) -> int:
-    """Prepare what the words of the command line describe."""
-    return run(study, jobs, verify, strict, h5, [])
-
-
-def run(
-    study: str | None,
-    jobs: int,
-    verify: bool,
-    strict: bool,
-    h5: str | None,
-    overrides: Sequence[str],
+    slurm: bool = False,
+    overrides: Sequence[str] = (),
 ) -> int:
     """Prepare, print a summary; exit code 1 when a recording was skipped."""
     from bm.data.dataset import report_skipped
@@ -60,7 +52,10 @@ def run(
     dset = {**to_plain(config.dset), **_own_recipe(words, Path(main.config_path))}
     paths = absolute_paths(config.paths)
     job = Job(dset["studies"], paths, recipe_of(dset), verify)
-    summary = prepare(job, jobs, strict=strict or bool(dset["strict"]))
+    if jobs < 1:
+        raise UserError(f"jobs={jobs}: at least one is needed")
+    spread = on_slurm("prepare", gpus=0) if slurm else None
+    summary = prepare(job, jobs, strict=strict or bool(dset["strict"]), spread=spread)
     report_skipped(summary.bad, Path(paths["cache"]) / "signals")
     print(summary)
     if h5 is not None:
@@ -91,17 +86,4 @@ def _words() -> tuple[list[str], list[str]]:
 
 if __name__ == "__main__":
     mine, others = _words()
-
-    def with_overrides(
-        study: str | None = None,
-        jobs: int = 1,
-        verify: bool = False,
-        strict: bool = False,
-        h5: str | None = None,
-    ) -> int:
-        """As `command`, with changes of the configuration."""
-        return run(study, jobs, verify, strict, h5, others)
-
-    with_overrides.__module__ = "__main__"
-    parse(with_overrides, []) if not mine else None
-    sys.exit(main_of(with_overrides, mine))
+    sys.exit(main_of(command, mine, overrides=others))

@@ -1,7 +1,9 @@
-"""`python -m scripts.run_eval grid=NAME | sigs=[a,b] [again=false]`: evaluate finished experiments.
+"""`python -m scripts.run_eval grid=NAME|sigs=[a,b] [again=true] [slurm=true]`: evaluations.
 
-Writes outputs/eval/<sig>/metrics.json and items.parquet. An experiment that failed or never ran is
-listed as such; exit code 1 when there is any.
+Writes outputs/eval/<sig>/metrics.json and items.parquet of finished experiments. What is there is
+kept unless `again=true`; `slurm=true` makes each a job of an array, with the resources of
+conf/config.yaml and the site. An experiment that failed or never ran is listed as such; exit code 1
+when there is any.
 """
 
 from __future__ import annotations
@@ -13,9 +15,15 @@ from pathlib import Path
 from bm.errors import UserError
 
 from ._arguments import main_of
+from ._cluster import on_slurm
 
 
-def command(grid: str | None = None, sigs: Sequence[str] | None = None, again: bool = False) -> int:
+def command(
+    grid: str | None = None,
+    sigs: Sequence[str] | None = None,
+    again: bool = False,
+    slurm: bool = False,
+) -> int:
     """Evaluate a grid or some signatures."""
     from bm.eval.evaluate import evaluate_all
     from bm.eval.experiments import of_grid, of_sigs
@@ -25,7 +33,8 @@ def command(grid: str | None = None, sigs: Sequence[str] | None = None, again: b
         raise UserError("which experiments? use grid=demo.main or sigs=[ab12cd34]")
     names = [sigs] if isinstance(sigs, str) else list(sigs or ())
     found = of_grid(grid) if grid is not None else of_sigs(names)
-    outcomes = evaluate_all(found, Path(main.dora.dir) / "eval", again)
+    folder = Path(main.dora.dir) / "eval"
+    outcomes = evaluate_all(found, folder, again, on_slurm("evaluate") if slurm else None)
     return 0 if all(o.state in ("evaluated", "kept") for o in outcomes) else 1
 
 

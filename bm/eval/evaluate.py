@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ from typing import Any
 from ..errors import UserError
 from ..xp.files import read_json, write_json
 from .experiments import Experiment
+
+#: (function, items) -> (place of the item, result or error) as they come.
+Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[tuple[int, Any]]]
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,42 @@ def _write_items(frame: Any, target: Path) -> None:
 
 
 def evaluate_all(
-    experiments: Sequence[Experiment], folder: Path, again: bool = False
+    experiments: Sequence[Experiment],
+    folder: Path,
+    again: bool = False,
+    spread: Spread | None = None,
 ) -> list[Outcome]:
-    """Evaluate several experiments, printing each."""
-    found = []
-    for number, experiment in enumerate(experiments, 1):
-        outcome = evaluate_one(experiment, folder, again)
-        print(f"{number}/{len(experiments)}  {outcome.sig}  {outcome.state:<10}  {outcome.name}")
-        found.append(outcome)
-    return found
+    """Evaluate several experiments, printing each.
+
+    Args:
+        experiments: in the order of the returned outcomes.
+        folder: a folder per signature is written there.
+        again: recompute what is there.
+        spread: runs a function over items elsewhere, e.g. as an array of SLURM.
+    """
+    call = functools.partial(evaluate_one, folder=folder.resolve(), again=again)
+    found: dict[int, Outcome] = {}
+    todo = [i for i, e in enumerate(experiments) if spread and _needs(e, folder, again)]
+    for index, experiment in enumerate(experiments):
+        if index not in todo:
+            found[index] = call(experiment)
+            _say(found, len(experiments), index)
+    for place, result in spread(call, [experiments[i] for i in todo]) if spread else ():
+        index, experiment = todo[place], experiments[todo[place]]
+        if isinstance(result, Exception):
+            reason = str(result).strip().splitlines()[-1]
+            print(f"{experiment.sig}: {reason}", file=sys.stderr)
+            result = Outcome(experiment.sig, experiment.name, "failed")
+        found[index] = result
+        _say(found, len(experiments), index)
+    return [found[index] for index in range(len(experiments))]
+
+
+def _needs(experiment: Experiment, folder: Path, again: bool) -> bool:
+    stored = (folder / experiment.sig / "metrics.json").exists()
+    return experiment.state == "done" and (again or not stored)
+
+
+def _say(found: dict[int, Outcome], total: int, index: int) -> None:
+    outcome = found[index]
+    print(f"{len(found)}/{total}  {outcome.sig}  {outcome.state:<10}  {outcome.name}")

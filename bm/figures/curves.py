@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import CHANCE_LINE, DOUBLE_MM, PALETTE, draw_chance, figure, label_simulated, save
+from .style import (
+    CHANCE_LINE,
+    DOUBLE_MM,
+    PALETTE,
+    SINGLE_MM,
+    draw_chance,
+    figure,
+    label_simulated,
+    save,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+STYLES = {"train": ":", "valid": "-"}
 History = Sequence[Mapping[str, Mapping[str, float]]]
 
 
@@ -41,6 +51,8 @@ def draw_learning_curves(
 ) -> Path:
     """Loss and one metric against the epoch: mean over seeds, band of one standard deviation.
 
+    There is one picture where the metric is the loss.
+
     Args:
         histories: name of a variant -> one history per seed.
         metric: name in the train and valid stages.
@@ -48,11 +60,15 @@ def draw_learning_curves(
         chance: level of a model that knows nothing.
         simulated: writes the label of simulated data.
     """
-    with figure(DOUBLE_MM, 60.0 + 4.0 * (len(histories) + 2) / 2, columns=2) as (drawing, axes):
-        for axis, name in zip(axes, ("loss", metric), strict=True):
+    metrics = list(dict.fromkeys(("loss", metric)))
+    height_mm = 60.0 + 4.0 * (len(histories) + 2) / 2
+    width_mm = DOUBLE_MM if len(metrics) > 1 else SINGLE_MM
+    with figure(width_mm, height_mm, columns=len(metrics)) as (drawing, axes):
+        axes = np.atleast_1d(axes)
+        for axis, name in zip(axes, metrics, strict=True):
             for index, (label, runs) in enumerate(histories.items()):
                 colour = PALETTE[index % len(PALETTE)]
-                for stage, style in (("train", ":"), ("valid", "-")):
+                for stage, style in STYLES.items():
                     _draw_band(
                         axis,
                         [values_of(run, stage, name) for run in runs],
@@ -61,17 +77,25 @@ def draw_learning_curves(
                         label if stage == "valid" else None,
                     )
             axis.set_xlabel("epoch")
-            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
             axis.set_ylabel(name.replace("_", " "))
         if chance is not None:
-            draw_chance(axes[1], chance)
-        axes[0].plot([], [], ":", color="#555555", label="train")
-        axes[0].plot([], [], "-", color="#555555", label="valid")
+            draw_chance(axes[-1], chance)
+        longest = max((len(run) for runs in histories.values() for run in runs), default=0)
+        for stage, style in STYLES.items():
+            axes[0].plot([], [], style, color="#555555", label=stage, **_points(longest, style))
         # Outside: inside it would hide the first epochs of some run.
         handles = axes[0].get_legend_handles_labels()
         drawing.legend(*handles, loc="outside upper center", ncols=2)
         label_simulated(drawing, simulated)
         return save(drawing, path)
+
+
+def _points(count: int, style: str) -> dict[str, Any]:
+    """Markers where a curve is a single point, which a line does not show: hollow for train."""
+    if count != 1:
+        return {}
+    return {"marker": "o", "markersize": 3, "fillstyle": "none" if style == ":" else "full"}
 
 
 def _draw_band(
@@ -89,7 +113,7 @@ def _draw_band(
     rows = [dict(zip(epochs.tolist(), values, strict=True)) for epochs, values in runs]
     table = np.array([[row[epoch] for epoch in shared] for row in rows])
     mean, spread = table.mean(0), table.std(0, ddof=1) if len(runs) > 1 else np.zeros(len(shared))
-    axis.plot(shared, mean, style, color=colour, label=label)
+    axis.plot(shared, mean, style, color=colour, label=label, **_points(len(shared), style))
     if len(runs) > 1:
         axis.fill_between(
             shared, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0

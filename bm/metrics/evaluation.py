@@ -20,6 +20,7 @@ class Evaluation:
         items: one row per test item (segment, recording, subject, label, prediction, ...).
         n_items: number of items evaluated.
         simulated: true when the data were made from equations; printed by every table and figure.
+        extra: what tables show besides (table, references, intervals, ...), plain values.
     """
 
     split: str
@@ -42,5 +43,5 @@ class Evaluation:
             "chance": self.chance,
             "n_items": self.n_items,
             "simulated": self.simulated,
-            **self.extra,
+            "extra": self.extra,
         }

@@ -12,7 +12,10 @@ MODELS: Registry[Any] = Registry(
     {
         "eegdiff": "bm.models.eegdiff.model",
         "eegnet": "bm.models.eegnet",
+        "labram": "bm.models.labram.classifier",
+        "labram_masked": "bm.models.labram.masked",
         "shallow_fbcsp": "bm.models.shallow",
+        "vqnsp": "bm.models.labram.tokenizer",
     },
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import UserError, nearest
 from . import MODELS
@@ -40,6 +40,7 @@ def known_from_facts(facts: Any) -> dict[str, Any]:
     """
     outputs = len(facts.classes) or 1
     return {
+        "channels": list(facts.channels),
         "n_channels": facts.n_channels,
         "n_chans": facts.n_channels,
         "n_times": facts.window_samples,
@@ -98,6 +99,11 @@ def save(module: nn.Module, folder: Path, facts: Any) -> None:
     (temporary / FACTS).write_text(json.dumps(facts.to_dict(), indent=1))
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
     save_file(tensors, temporary / WEIGHTS)
+    replace_folder(temporary, folder)
+
+
+def replace_folder(temporary: Path, folder: Path) -> None:
+    """Put a complete folder in the place of another beside it, which may be absent."""
     aside = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
     if folder.exists():  # a folder cannot be renamed over another: the old one stays until the end
@@ -166,18 +172,47 @@ def init_weights(module: nn.Module, folder: Path, partial: bool = False) -> Load
     path = Path(folder) / WEIGHTS
     if not path.exists():
         raise UserError(f"no weights in {folder} ({WEIGHTS} is missing)")
-    given, own = load_file(path), module.state_dict()
+    report = fit(module, load_file(path), str(folder))
+    if not report.matched or not (partial or acceptable(module, report)):
+        raise UserError(
+            f"init_from: {report}; set init_partial=true to leave out what does not fit"
+        )
+    return report
+
+
+def fit(module: nn.Module, given: Mapping[str, Tensor], source: str) -> LoadReport:
+    """Load the tensors that fit in name and shape, and say what became of all.
+
+    A model with `adapt_weights(state)` sees them first, under the names of another model perhaps.
+
+    Args:
+        module: changed in place.
+        given: tensors by name.
+        source: where they come from, for messages.
+    """
+    if hasattr(module, "adapt_weights"):
+        given = module.adapt_weights(dict(given))  # type: ignore[operator]
+    own = module.state_dict()
     fitting = {n: t for n, t in given.items() if n in own and own[n].shape == t.shape}
-    report = LoadReport(
-        source=str(folder),
+    module.load_state_dict(fitting, strict=False)
+    return LoadReport(
+        source=source,
         matched=tuple(fitting),
         missing=tuple(n for n in own if n not in given),
         unexpected=tuple(n for n in given if n not in own),
         wrong_shape=tuple(n for n in own if n in given and n not in fitting),
     )
-    if not fitting or (not report.complete and not partial):
-        raise UserError(
-            f"init_from: {report}; set init_partial=true to leave out what does not fit"
-        )
-    module.load_state_dict(fitting, strict=False)
-    return report
+
+
+def acceptable(module: nn.Module, report: LoadReport) -> bool:
+    """True when nothing is left over but what the model says may be.
+
+    Its `may_be_missing` and `may_be_unexpected` are starts of names.
+    """
+    missing = tuple(getattr(module, "may_be_missing", ()))
+    unexpected = tuple(getattr(module, "may_be_unexpected", ()))
+    return (
+        not report.wrong_shape
+        and all(name.startswith(missing) for name in report.missing)
+        and all(name.startswith(unexpected) for name in report.unexpected)
+    )

@@ -55,6 +55,11 @@ class Representation(nn.Module):
         """(B, *shape) -> (B, C, n_times); `seeds`, one per item, draw unknown phases."""
         raise NotImplementedError
 
+    def known(self, samples: Tensor) -> Tensor:
+        """(n_times,) true at known samples -> mask that broadcasts to images (B, *shape): true
+        where the image depends on no unknown sample."""
+        return samples
+
 
 def _quantile(values: Tensor, share: float) -> Tensor:
     """(K, N) -> (K,): quantile of each row, of evenly spaced values where there are too many."""
@@ -120,6 +125,12 @@ class _Map(Representation):
     def pad(self, waves: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, padded)."""
         return functional.pad(waves, (0, self.padded - waves.shape[-1]))
+
+    def known(self, samples: Tensor) -> Tensor:
+        """(n_times,) -> (frames, 1): frames whose window holds no unknown sample."""
+        half, size = self.stft.size // 2, self.stft.size
+        unknown = functional.pad(~samples, (half, self.padded - len(samples) + size), value=False)
+        return ~unknown.unfold(0, size, self.stft.hop)[: self.frames].any(-1)[:, None]
 
     def widen(self, image: Tensor, value: float) -> Tensor:
         """(B, K, frames, bins) -> (B, K, frames, width), `value` in the bins that no map has."""

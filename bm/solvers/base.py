@@ -20,11 +20,11 @@ from .best import build_best
 from .checkpoint import BestFolders, Checkpoints
 from .finite import FiniteCheck
 from .logger import Logger
-from .optim import build_average, build_optimizer
+from .optim import build_average, build_optimizer, set_rates
 from .perf import Perf, forward_flops
 from .precision import Precision
 from .preemption import PreemptedError, Preemption
-from .schedule import Schedule
+from .schedule import Schedule, decay_schedule
 from .show import draw_history, show, write_evaluation
 from .state import PerProcess, Progress, RandomState, State, isolated, seed_all, seed_ranks
 
@@ -238,7 +238,9 @@ class Solver:
         self.batches = batches if limit is None else min(batches, limit)
         self.accumulate = cfg["optim"]["accumulate"]
         steps = -(-self.batches // self.accumulate)
-        self.schedule = Schedule(cfg["schedule"], cfg["optim"]["lr"], cfg["optim"]["epochs"], steps)
+        optim, epochs = cfg["optim"], cfg["optim"]["epochs"]
+        self.schedule = Schedule(cfg["schedule"], optim["lr"], epochs, steps)
+        self.decay = decay_schedule(cfg["schedule"], optim["weight_decay"], epochs, steps)
         self.ema = build_average(self.model, cfg["ema"])
         self.best = build_best(cfg, self.main_metric)
         self.finite = FiniteCheck(self.folder)
@@ -345,9 +347,8 @@ class Solver:
         items = sum(len(batch) for batch in group)
         if self.perf.flops_per_item is None:
             self.count_flops(group[0])
-        rate = self.schedule.at(self.progress.step)
-        for param_group in self.optimizer.param_groups:
-            param_group["lr"] = rate * param_group.get("lr_scale", 1.0)
+        decay = self.decay.at(self.progress.step) if self.decay else None
+        set_rates(self.optimizer, self.schedule.at(self.progress.step), decay)
         losses = []
         for batch in group:
             with self.precision.autocast():
@@ -414,7 +415,11 @@ class Solver:
 
     def reevaluate(self, split: str) -> Evaluation:
         """Evaluate a finished experiment afresh with its best weights; nothing is written."""
+        from ..xp import marker
+
         distribution.start(self.device)
+        self.log = Logger(self.folder, self.xp.sig, self.cfg, active=False)
+        self.progress.epoch = (marker.read(self.folder) or {}).get("epoch", 0)  # seeds follow it
         seed_all(self.cfg["seed"])
         self.data = self.build_data()
         self.model = self.build_model(self.data.facts).to(self.device)

@@ -23,7 +23,7 @@ from ..models.eegdiff.model import EEGDiffusion
 from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
-from .show import draw_history
+from .show import draw_generated, draw_history
 from .waves import Generated, write_waves
 from .windows import windows_of
 
@@ -104,24 +104,28 @@ class DiffusionSolver(Solver):
 
     # generation -----------------------------------------------------------------------------
 
-    def sample(self, rows: np.ndarray) -> Generated:
+    def sample(self, rows: np.ndarray, alone: bool = False) -> Generated:
         """One wave for each of some rows of the segment table, under their conditions.
 
-        The work is shared by all processes; each gets the whole result.
+        Args:
+            rows: of the segment table.
+            alone: this process does all; else all processes share the work, and each gets the
+                whole result.
         """
         options = to_plain(self.cfg.generate)
         sampling = Sampling(**{k: v for k, v in options.items() if k not in ("every", "n")})
         columns = self.data.gather(rows.tolist())
         seeds = (self.cfg.seed * SEED_STRIDE + np.arange(len(rows))).tolist()
-        own = slice(distribution.rank(), None, distribution.world())
+        world = 1 if alone else distribution.world()
+        own = slice(0 if alone else distribution.rank(), None, world)
         condition = self.condition_of(columns.label, columns.subject)
         part = Condition(*(None if v is None else v[own] for v in vars(condition).values()))
         began = time.perf_counter()
         waves = generate_waves(self.model, seeds[own], sampling, part).float().cpu().numpy()
         seconds = time.perf_counter() - began
         whole = np.empty((len(rows), *waves.shape[1:]), np.float32)
-        for rank, found in enumerate(distribution.same_objects(waves)):
-            whole[rank :: distribution.world()] = found
+        for rank, found in enumerate([waves] if alone else distribution.same_objects(waves)):
+            whole[rank::world] = found
         self.perf.more["samples_per_s"] = len(rows) / max(1e-9, seconds)
         self.log.line("generated %d waves at %.1f a second", len(rows), len(rows) / seconds)
         made = {"signature": self.xp.sig, "epoch": self.progress.epoch, **options}
@@ -131,9 +135,10 @@ class DiffusionSolver(Solver):
     def generate(self) -> None:
         """Waves for evenly spaced windows of the valid split, as FIF, HDF5 and figures."""
         rows = self._some("valid", self.cfg.generate.n)
-        generated = self.sample(rows)
-        folder = self.folder / "generated"
-        write_waves(folder, generated, self.data.facts)
+        generated = self.sample(rows, alone=True)
+        write_waves(self.folder / "generated", generated, self.data.facts)
+        if self.cfg.log.figures:
+            draw_generated(self, self.real(rows), generated.waves)
 
     def _some(self, split: str, count: int) -> np.ndarray:
         """Evenly spaced rows of a split, of the training split when it is empty."""
@@ -151,58 +156,63 @@ class DiffusionSolver(Solver):
     def evaluate(self, split: str) -> Evaluation:
         """Distances of as many generated as real windows, beside three references.
 
-        References: training windows against these (floor), these with random phases (surrogate),
-        white noise of the same variance (what knows nothing).
+        A wave that is not finite is at no distance, and without it the others would look better
+        than the model: then there is the loss alone.
         """
         loss = self.run_evaluation(split)
         rows = self._some(split, self.cfg.solver.n_evaluation)
         generated = self.sample(rows)
+        evaluation = Evaluation(
+            split=split,
+            metrics=dict(loss),
+            items=self._items(rows, generated),
+            n_items=len(rows),
+            simulated=self.data.facts.simulated,
+            extra={"table": list(TABLE), "sampling": dict(generated.made)},
+        )
+        bad = int((~np.isfinite(generated.waves)).any((1, 2)).sum())
+        if bad:
+            text = "%d of %d generated waves are not finite: no distances are measured"
+            self.log.line(text, bad, len(rows))
+        else:
+            self._measure(evaluation, rows, generated.waves)
+        return evaluation
+
+    def _measure(self, evaluation: Evaluation, rows: np.ndarray, waves: np.ndarray) -> None:
+        """Add the distances of generated waves to the windows `rows`.
+
+        References: training windows against these (floor), these with random phases (surrogate),
+        white noise of the same variance (what knows nothing).
+        """
         rate, seed = self.data.facts.rate_hz, self.cfg.seed
-        waves = self.real(rows)
-        real, made = (generation.describe(x, rate) for x in (waves, generated.waves))
+        windows = self.real(rows)
+        real, made = (generation.describe(x, rate) for x in (windows, waves))
         train = generation.describe(self.real(self._some("train", len(rows))), rate)
-        surrogate = generation.describe(generation.phase_surrogate(waves, seed), rate)
-        noise = generation.describe(generation.white_noise(waves, seed), rate)
-        extra: dict[str, Any] = {
-            "table": list(TABLE),
+        surrogate = generation.describe(generation.phase_surrogate(windows, seed), rate)
+        noise = generation.describe(generation.white_noise(windows, seed), rate)
+        evaluation.metrics |= _distances(real, made, train)
+        evaluation.metrics |= generation.copy_metrics(train, real, made)
+        resamples = self.cfg.solver.n_resamples
+        evaluation.extra |= {
             "references": {
                 "training windows": _distances(real, train, train),
                 "phase surrogate": _distances(real, surrogate, train),
                 "white noise": _distances(real, noise, train),
             },
-            "intervals": generation.intervals(real, made, train, self.cfg.solver.n_resamples, seed),
-            "sampling": dict(generated.made),
+            "intervals": generation.intervals(real, made, train, resamples, seed),
         }
-        metrics = {
-            **loss,
-            **_distances(real, made, train),
-            **generation.copy_metrics(train, real, made),
-        }
-        facts = self.data.facts
-        return Evaluation(
-            split=split,
-            metrics=metrics,
-            items=self._items(rows, generated, made, train),
-            n_items=len(rows),
-            simulated=facts.simulated,
-            extra=extra,
-        )
+        features = generation.band_features(made, train)
+        evaluation.items["distance"] = np.linalg.norm(features, axis=1)  # type: ignore[index]
 
-    def _items(
-        self,
-        rows: np.ndarray,
-        generated: Generated,
-        made: generation.Described,
-        train: generation.Described,
-    ) -> Any:
+    def _items(self, rows: np.ndarray, generated: Generated) -> Any:
         """One row per generated wave."""
         table = self.data.table.iloc[rows]
         columns = ["recording", "study", "subject", "session", "run", "start_s", "label"]
         items = table[columns].reset_index(drop=True)
         items.insert(0, "segment", rows)
         items["seed"] = generated.seeds
-        items["rms_uv"] = generated.waves.std((1, 2))
-        items["distance"] = np.linalg.norm(generation.band_features(made, train), axis=1)
+        with np.errstate(invalid="ignore"):  # of a wave that is not finite
+            items["rms_uv"] = generated.waves.std((1, 2))
         return items
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:

@@ -13,24 +13,63 @@ from ..nn.ema import EMA
 from ..registry import check_known
 
 
-def parameter_groups(model: nn.Module, decay_all: bool) -> list[dict[str, Any]]:
-    """Trainable parameters; unless `decay_all`, 1-D ones (norms, biases) decay not at all."""
-    trainable = [p for p in model.parameters() if p.requires_grad]
+def parameter_groups(
+    model: nn.Module, decay_all: bool, layer_decay: float = 1.0
+) -> list[dict[str, Any]]:
+    """Trainable parameters by weight decay and layer.
+
+    Args:
+        model: may name parameters that never decay (`no_weight_decay()`), and say the layer of a
+            parameter by its name (`layer_number(name)`, the last being `n_layers`).
+        decay_all: False: 1-D parameters (norms, biases), names ending in `.bias`, and those that
+            the model names decay not at all.
+        layer_decay: r; rates of layer j are scaled by r ^ (last - j), as `lr_scale` of the group.
+
+    Raises:
+        UserError: nothing is trainable, or layers are asked of a model without.
+    """
+    trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
     if not trainable:
         raise UserError("the model has no trainable parameter; nothing to optimise")
-    if decay_all:
-        return [{"params": trainable}]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in trainable if p.ndim > 1]},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+    never: set[str] = model.no_weight_decay() if hasattr(model, "no_weight_decay") else set()  # type: ignore[operator]
+    scales = {name: _scale(model, name, layer_decay) for name in trainable}
+    groups: dict[tuple[bool, float], dict[str, Any]] = {}
+    for name, parameter in trainable.items():
+        spared = parameter.ndim <= 1 or name.endswith(".bias") or name in never
+        key = not decay_all and spared, scales[name]
+        groups.setdefault(key, {"params": []})["params"].append(parameter)
+    return [groups[key] | _settings(*key, layer_decay) for key in sorted(groups)]
+
+
+def _scale(model: nn.Module, name: str, layer_decay: float) -> float:
+    if layer_decay == 1.0:
+        return 1.0
+    if not hasattr(model, "layer_number"):
+        raise UserError(
+            f"optim.layer_decay={layer_decay}: {type(model).__name__} has no numbered layers; use 1"
+        )
+    return float(layer_decay ** (model.n_layers - model.layer_number(name)))  # type: ignore[operator]
+
+
+def _settings(spared: bool, scale: float, layer_decay: float) -> dict[str, float]:
+    found = {"weight_decay": 0.0} if spared else {}
+    return found if layer_decay == 1.0 else {**found, "lr_scale": scale}
+
+
+def set_rates(optimizer: torch.optim.Optimizer, rate: float, decay: float | None = None) -> None:
+    """Learning rate of every group, times its `lr_scale`; weight decay where there is one."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("lr_scale", 1.0)
+        if decay is not None and group["weight_decay"] > 0:
+            group["weight_decay"] = decay
 
 
 def build_optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
     """Optimiser of the `optim` group; fused kernels when all parameters are on a GPU."""
     check_known("optim.name", config["name"], ("adam", "adamw", "sgd"))
-    groups = parameter_groups(model, config.get("decay_norm_bias", True))
+    groups = parameter_groups(
+        model, config.get("decay_norm_bias", True), config.get("layer_decay", 1.0)
+    )
     fused = all(p.is_cuda for g in groups for p in g["params"]) or None
     lr, decay = config["lr"], config["weight_decay"]
     if config["name"] == "sgd":

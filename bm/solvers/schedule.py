@@ -83,3 +83,14 @@ class Schedule:
         name = "constant" if self.config["name"] == "step" else self.config["name"]
         floor = self.config["min_lr"]
         return rate(index, self.epochs * unit, warmup, self.peak, floor, name, self.form)
+
+
+def decay_schedule(
+    config: Mapping[str, Any], weight_decay: float, epochs: int, steps_per_epoch: int
+) -> Schedule | None:
+    """Weight decay by optimiser step: half a cosine to `weight_decay_end`, None without one."""
+    end = config.get("weight_decay_end")
+    if end is None:
+        return None
+    shape = {"name": "cosine", "warmup_epochs": 0, "min_lr": end}
+    return Schedule(shape, weight_decay, epochs, steps_per_epoch)

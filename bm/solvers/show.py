@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..metrics.evaluation import Evaluation
 from .perf import Perf
 from .precision import Precision
@@ -32,9 +34,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
     if evaluation.items is not None:
         evaluation.items.to_parquet(folder / "items.parquet")
-    names = ("split", "metrics", "chance", "n_items", "simulated", "extra")
-    values = {name: getattr(evaluation, name) for name in names}
-    write_json(folder / "evaluation.json", json.loads(json.dumps(values)))
+    write_json(folder / "evaluation.json", json.loads(json.dumps(evaluation.to_dict())))
 
 
 def draw_history(solver: Any, folder: Path, chance: float | None = None) -> None:
@@ -46,3 +46,29 @@ def draw_history(solver: Any, folder: Path, chance: float | None = None) -> None
     metric = solver.best.metric
     path = folder / "curves.svg"
     draw_learning_curves({solver.xp.sig: [history]}, metric, path, chance, simulated)
+
+
+def draw_generated(solver: Any, real: np.ndarray, generated: np.ndarray) -> None:
+    """Pictures of real beside generated waves in `figures`; a line instead if there can be none.
+
+    None are drawn of values that are not finite, such as a sampler hardly trained may give, nor
+    of fT: the units of the pictures are those of electrodes.
+
+    Args:
+        solver: its experiment gets the pictures.
+        real, generated: (N, C, T) and (M, C, T) in the unit of the data.
+    """
+    from ..figures.generation import draw_generation
+    from ..models.eegdiff.facts import WaveFacts
+
+    facts = WaveFacts.of(solver.data.facts)
+    others = sorted({unit.name for unit in facts.units} - {"uV"})
+    if others:
+        solver.log.line("no figures of generated waves: in %s, not in uV", ", ".join(others))
+        return
+    places = facts.places if set(facts.kinds) <= {"eeg"} else None  # a map is of the scalp
+    about = (facts.rate_hz, facts.channels, places, solver.folder / "figures", facts.simulated)
+    try:
+        draw_generation(real, generated, *about)
+    except ValueError as error:
+        solver.log.line("no figures of generated waves: %s", error)

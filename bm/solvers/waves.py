@@ -1,92 +1,112 @@
-"""Generated waves on disk: MNE epochs (FIF) and HDF5, with how they were made."""
+"""Generated waves on disk: FIF epochs for MNE-Python and one HDF5 file for everything else."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+from .. import __version__
+from ..models.eegdiff.epochs import Generated, epochs_of
+from ..models.eegdiff.facts import WaveFacts
 
-from ..data.facts import DataFacts
-
-if TYPE_CHECKING:
-    import mne
-
-#: Unit of signals to SI.
-TO_SI = {"eeg": 1e-6, "seeg": 1e-6, "ecog": 1e-6, "meg": 1e-15}
+FIF, HDF5 = "generated-epo.fif", "generated.h5"
+SPLIT_SIZE = "2GB"  # what the format allows in one file
 
 
 @dataclass(frozen=True)
-class Generated:
-    """Waves that a model made.
+class WaveFiles:
+    """Where generated waves were written."""
 
-    Attributes:
-        waves: (N, C, T) float32, uV (MEG: fT).
-        seeds: (N,) one per item.
-        labels: (N,) class numbers, -1 where there is none.
-        subjects: (N,) subject numbers, likewise.
-        made: how they were sampled, and by which model; plain values.
+    fif: Path
+    hdf5: Path
+
+
+def write_waves(
+    folder: Path, generated: Generated, facts: Any, signature: str | None = None
+) -> WaveFiles:
+    """Write generated waves as FIF epochs and as HDF5; each file is whole, or the old one stays.
+
+    The HDF5 file holds `signal` (N, C, T) float32 in the `units` of the channels, `channels`,
+    `kinds`, `positions` (C, 3; metres) where known, `labels` and `subjects` (N,; -1 = unknown)
+    with `classes` and `subject_names`, `seeds` (N,), and the attributes `rate_hz`, `unit`
+    ("mixed" where channels differ), `sampling` (JSON), `signature` ("" without one),
+    `generated` (always true), `simulated` (the training data were) and `version`.
+
+    Args:
+        folder: made when absent.
+        generated: the waves.
+        facts: of the training data (`DataFacts`, `WaveFacts` or their entries).
+        signature: of the experiment that trained the model; None = `signature` of `made`, if any.
     """
-
-    waves: np.ndarray
-    seeds: np.ndarray
-    labels: np.ndarray
-    subjects: np.ndarray
-    made: Mapping[str, Any] = field(default_factory=dict)
-
-
-def epochs_of(generated: Generated, facts: DataFacts) -> mne.EpochsArray:
-    """The waves as MNE epochs in volts (MEG: tesla), events named by class."""
-    import mne
-
-    kinds = list(facts.kinds) or ["eeg"] * facts.n_channels
-    types = ["mag" if kind == "meg" else kind for kind in kinds]
-    info = mne.create_info(list(facts.channels), facts.rate_hz, types)
-    info["description"] = "generated" + (" from simulated data" if facts.simulated else "")
-    factors = np.array([TO_SI[kind] for kind in kinds])[:, None]
-    count = len(generated.waves)
-    known = generated.labels >= 0
-    codes = np.where(known, generated.labels + 1, len(facts.classes) + 1).astype(int)
-    names = {name: i + 1 for i, name in enumerate(facts.classes)}
-    names["generated"] = len(facts.classes) + 1
-    used = {name: code for name, code in names.items() if code in codes}
-    events = np.stack([np.arange(count), np.zeros(count, int), codes], 1)
-    data = generated.waves.astype(float) * factors
-    epochs = mne.EpochsArray(data, info, events, event_id=used, verbose="error")
-    if facts.positions:
-        places = {n: np.array(p) for n, p in zip(facts.channels, facts.positions, strict=True)}
-        montage = mne.channels.make_dig_montage(places, coord_frame="head")
-        epochs.set_montage(montage, on_missing="ignore", verbose="error")
-    return epochs
+    known = facts if isinstance(facts, WaveFacts) else WaveFacts.of(facts)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = WaveFiles(folder / FIF, folder / HDF5)
+    with tempfile.TemporaryDirectory(prefix=".generated.", dir=folder) as aside:
+        _write_hdf5(Path(aside) / HDF5, generated, known, signature)
+        epochs = epochs_of(generated, known)
+        epochs.save(Path(aside) / FIF, split_size=SPLIT_SIZE, verbose="error")
+        _put(Path(aside), folder)
+    return files
 
 
-def write_waves(folder: Path, generated: Generated, facts: DataFacts) -> list[Path]:
-    """Write `generated-epo.fif` and `generated.h5`, each complete or not at all.
-
-    The HDF5 file holds `signal` (N, C, T) float32 with its unit, `seeds`, `labels`, `subjects`,
-    and as attributes the channels, the rate, the classes and how the waves were made.
-    """
+def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: str | None) -> None:
     import h5py
 
-    folder.mkdir(parents=True, exist_ok=True)
-    fif, h5 = folder / "generated-epo.fif", folder / "generated.h5"
-    aside = folder / f".generated.{os.getpid()}-epo.fif"
-    epochs_of(generated, facts).save(aside, overwrite=True, verbose="error")
-    os.replace(aside, fif)
-    aside = folder / f".generated.{os.getpid()}.h5"
-    with h5py.File(aside, "w") as file:
-        signal = file.create_dataset("signal", data=generated.waves.astype("<f4"))
-        signal.attrs["unit"] = "fT" if "meg" in facts.kinds else "uV"
-        for name in ("seeds", "labels", "subjects"):
-            file[name] = np.asarray(getattr(generated, name), dtype="<i8")
-        file.attrs["channels"] = list(facts.channels)
-        file.attrs["classes"] = list(facts.classes)
-        file.attrs["rate_hz"] = facts.rate_hz
-        file.attrs["simulated"] = facts.simulated
-        file.attrs["made"] = json.dumps(dict(generated.made))
-    os.replace(aside, h5)
-    return [fif, h5]
+    units = [unit.name for unit in facts.units]
+    arrays: dict[str, Any] = {
+        "signal": generated.waves.astype("<f4"),
+        "labels": generated.labels.astype("<i8"),
+        "subjects": generated.subjects.astype("<i8"),
+        "seeds": generated.seeds.astype("<u8"),
+    }
+    if facts.places is not None:
+        arrays["positions"] = facts.places
+    names = {
+        "channels": facts.channels,
+        "kinds": facts.kinds or ("eeg",) * len(facts.channels),
+        "units": units,
+        "classes": facts.classes,
+        "subject_names": facts.subjects,
+    }
+    attributes = {
+        "rate_hz": float(facts.rate_hz),
+        "unit": units[0] if len(set(units)) == 1 else "mixed",
+        "sampling": json.dumps(dict(generated.made), sort_keys=True),
+        "signature": signature or str(generated.made.get("signature", "")),
+        "generated": True,
+        "simulated": bool(facts.simulated),
+        "version": __version__,
+    }
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values)
+        for name, texts in names.items():
+            file.create_dataset(
+                name, data=list(texts), shape=(len(texts),), dtype=h5py.string_dtype()
+            )
+        file.attrs.update(attributes)
+
+
+def _put(aside: Path, folder: Path) -> None:
+    """Move complete files into the folder.
+
+    Epochs above `SPLIT_SIZE` are several files; the first, which names the others, comes last.
+    """
+    parts = sorted(aside.iterdir(), key=lambda file: file.name == FIF)
+    names = [part.name for part in parts]
+    for part in parts:
+        _flush(part)
+    for part in parts:
+        os.replace(part, folder / part.name)
+    for old in folder.glob(f"{Path(FIF).stem}-[0-9]*.fif"):
+        if old.name not in names:
+            old.unlink()  # of a longer run before
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())

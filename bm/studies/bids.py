@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +64,24 @@ def prefix(stem: str) -> str:
     return head if head and tail in SUFFIXES else stem
 
 
-def find(path: Path, root: Path, ending: str) -> Path | None:
+class Listing:
+    """Sorted names of tables and descriptions in folders, each folder read once.
+
+    Of one walk over a study: files that appear later are not seen.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[Path, list[str]] = {}
+
+    def __call__(self, folder: Path) -> list[str]:
+        """Names in a folder that end in .tsv or .json; none where there is no folder."""
+        if folder not in self._names:
+            known = os.listdir(folder) if folder.is_dir() else []
+            self._names[folder] = sorted(n for n in known if n.endswith((".tsv", ".json")))
+        return self._names[folder]
+
+
+def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
     """The nearest file `..._<ending>` that applies to a recording.
 
     It lies in the recording's folder or above it, up to `root`; it carries the recording's whole
@@ -72,12 +91,13 @@ def find(path: Path, root: Path, ending: str) -> Path | None:
     own = entities(prefix(path.stem))
     folder = path.parent
     while True:
-        exact = folder / f"{prefix(path.stem)}_{ending}"
-        if exact.exists():
-            return exact
+        names = [name for name in listing(folder) if name.endswith(ending)]
+        exact = f"{prefix(path.stem)}_{ending}"
+        if exact in names:
+            return folder / exact
         best: tuple[int, Path] | None = None
-        for other in sorted(folder.glob(f"*{ending}")):
-            stem = other.name[: -len(ending)].rstrip("_")
+        for name in names:
+            stem = name[: -len(ending)].rstrip("_")
             theirs = {k: v for k, v in entities(stem).items() if k != "space"}
             plain = not stem or bool(theirs) or stem.startswith("space-")
             if not plain or any(own.get(k) != v for k, v in theirs.items()):
@@ -85,7 +105,7 @@ def find(path: Path, root: Path, ending: str) -> Path | None:
             if ending == "events.tsv" and "sub" not in theirs:
                 continue
             if best is None or len(theirs) > best[0]:
-                best = (len(theirs), other)
+                best = (len(theirs), folder / name)
         if best is not None:
             return best[1]
         if folder in (root, folder.parent):
@@ -111,15 +131,18 @@ class Sidecars:
         return tuple(path for path in found if path is not None)
 
 
-def sidecars(path: Path, root: Path, subject: str, people: Mapping[str, Any]) -> Sidecars:
+def sidecars(
+    path: Path, root: Path, subject: str, people: Mapping[str, Any], listing: Listing
+) -> Sidecars:
     """Everything beside a recording; `people` is the content of participants.tsv."""
+    near = functools.partial(find, path, root, listing=listing)
     plain = path.with_name(f"{path.stem}.tsv")
-    descriptions = (find(path, root, f"{suffix}.json") for suffix in SUFFIXES)
+    descriptions = (near(f"{suffix}.json") for suffix in SUFFIXES)
     return Sidecars(
-        channels=find(path, root, "channels.tsv"),
-        electrodes=find(path, root, "electrodes.tsv"),
-        coordinates=find(path, root, "coordsystem.json"),
-        events=find(path, root, "events.tsv") or (plain if plain.exists() else None),
+        channels=near("channels.tsv"),
+        electrodes=near("electrodes.tsv"),
+        coordinates=near("coordsystem.json"),
+        events=near("events.tsv") or (plain if plain.name in listing(path.parent) else None),
         description=next((p for p in descriptions if p is not None), None),
         person=people.get(subject, {}),
     )

@@ -291,7 +291,8 @@ class Folder(Study):
             wanted = ", ".join(self.files) if self.files else f"endings {', '.join(ENDINGS)}"
             raise UserError(f"study folder: no recording in {self.folder} ({wanted})")
         people = bids.read_participants(self.folder)
-        found = [self._recording(path, people) for path in paths]
+        listing = bids.Listing()
+        found = [self._recording(path, people, listing) for path in paths]
         seen: dict[str, Path] = {}
         for recording in found:
             other = seen.setdefault(recording.id.name, recording.path)
@@ -316,9 +317,11 @@ class Folder(Study):
                 found.append(path)
         return found
 
-    def _recording(self, path: Path, people: Mapping[str, Any]) -> UserRecording:
+    def _recording(
+        self, path: Path, people: Mapping[str, Any], listing: bids.Listing
+    ) -> UserRecording:
         ids, extra = self._ids(path)
-        beside = bids.sidecars(path, self.folder, ids["subject"], people)
+        beside = bids.sidecars(path, self.folder, ids["subject"], people, listing)
         if self.group_column is not None:
             if self.group_column not in beside.person:
                 reason = f"{ids['subject']} has no {self.group_column!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -15,6 +15,10 @@ from ..data.store import Store, read_header
 from ..errors import RecordingError, UserError
 
 REPORT_S = 5.0  # seconds between two lines of progress
+
+Problem = tuple[str, str, str]  # path, reason, remedy of a bad recording
+#: (function, items) -> (place of the item, result or error) as they come.
+Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[tuple[int, Any]]]
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def _start_worker(job: Job) -> None:
     _worker.update(recordings=recordings, store=Store(job.paths["cache"], job.verify), job=job)
 
 
-def _prepare_one(index: int) -> tuple[int, tuple[str, str, str] | None]:
+def _prepare_one(index: int) -> tuple[int, Problem | None]:
     try:
         _worker["store"].get(_worker["recordings"][index], _worker["job"].recipe)
     except RecordingError as error:
@@ -93,8 +97,18 @@ def _prepare_one(index: int) -> tuple[int, tuple[str, str, str] | None]:
     return index, None
 
 
+def prepare_share(share: tuple[Job, Sequence[int]]) -> list[tuple[int, Problem | None]]:
+    """Prepare some recordings, by their places in the studies, in this process."""
+    _start_worker(share[0])
+    return [_prepare_one(index) for index in share[1]]
+
+
 def prepare(
-    job: Job, jobs: int = 1, say: Callable[[str], None] = print, strict: bool = False
+    job: Job,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    strict: bool = False,
+    spread: Spread | None = None,
 ) -> Summary:
     """Build what is missing in the store.
 
@@ -103,10 +117,12 @@ def prepare(
         jobs: processes.
         say: takes lines of progress.
         strict: stop at the first bad recording.
+        spread: runs a function over items elsewhere, e.g. as an array of SLURM of `jobs` elements.
 
     Raises:
         RecordingError: a bad recording, when `strict`.
         UserError: no recording, or a cache that cannot be written.
+        Exception: of an element that failed elsewhere; what the others built stays.
     """
     from . import recordings_of
 
@@ -126,7 +142,7 @@ def prepare(
                 summary.add(path, header)
         except RecordingError as error:
             _note(summary, error, strict)
-    for index, problem in _results(job, missing, jobs):
+    for index, problem in _results(job, missing, jobs, spread):
         if problem is None:
             summary.built += 1
             path = store.path(recordings[index], job.recipe)
@@ -164,8 +180,17 @@ def _note(summary: Summary, error: RecordingError, strict: bool) -> None:
     summary.bad.append(error)
 
 
-def _results(job: Job, missing: Sequence[int], jobs: int) -> Iterator[tuple[int, Any]]:
+def _results(
+    job: Job, missing: Sequence[int], jobs: int, spread: Spread | None
+) -> Iterator[tuple[int, Problem | None]]:
     """Outcomes as they come; in this process when one is enough."""
+    if spread is not None:
+        shares = [(job, missing[part::jobs]) for part in range(min(jobs, len(missing)))]
+        for _, found in spread(prepare_share, shares):
+            if isinstance(found, Exception):
+                raise found
+            yield from found
+        return
     if jobs <= 1 or len(missing) <= 1:
         _start_worker(job) if missing else None
         yield from map(_prepare_one, missing)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+os.environ["BM_SITE"] = os.devnull  # the settings of a user's site are no test's business
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

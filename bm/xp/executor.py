@@ -19,24 +19,10 @@ from typing import Any
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
-from . import marker, queue, runner, stage
+from . import cluster, marker, queue, runner, stage
 from .queue import LocalJob, Queue
 
 NAMES = ("slurm", "local")
-ANSWER_S = 10.0  # a scheduler that is longer silent counts as none
-
-
-def slurm_answers() -> bool:
-    """True when the clients are installed and a controller is up."""
-    if shutil.which("srun") is None or shutil.which("scontrol") is None:
-        return False
-    try:
-        done = subprocess.run(
-            ["scontrol", "ping"], capture_output=True, text=True, timeout=ANSWER_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0 and " UP" in done.stdout
 
 
 @functools.lru_cache(maxsize=1)
@@ -45,7 +31,7 @@ def choose() -> str:
     name = os.environ.get("BM_EXECUTOR")
     if name is not None and name not in NAMES:
         raise UserError(f"unknown executor BM_EXECUTOR={name!r}{nearest(name, NAMES)}")
-    return name or ("slurm" if slurm_answers() else "local")
+    return name or ("slurm" if cluster.answers() else "local")
 
 
 def is_local() -> bool:
@@ -78,7 +64,7 @@ def install() -> None:
             if self.main.dora.git_save is None:  # neither the configuration nor a flag says
                 self.main.dora.git_save = True
             if name == "_submit":
-                self._bm_waits = waits_for(self, args[0])
+                return _submit_to_slurm(original[name], self, args[0])
             return original[name](self, *args)
 
         return method
@@ -103,6 +89,22 @@ def install() -> None:
     Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
     Shepherd._check_orphans = check_orphans  # type: ignore[method-assign]
     setattr(Shepherd, "_get_submitit_executor", submitit_executor)  # noqa: B010 - other signature
+
+
+def _submit_to_slurm(original: Any, shepherd: Any, job_array: Any) -> None:
+    """Dora's submission, where it can be followed; a refusal of the scheduler is one line."""
+    from submitit.core.utils import FailedJobError
+
+    try:
+        if not getattr(shepherd, "_bm_announced", False):
+            cluster.require()
+            shepherd._bm_announced = True
+        shepherd._bm_waits = waits_for(shepherd, job_array)
+        original(shepherd, job_array)
+    except FailedJobError as error:
+        shepherd.main._refuse(cluster.refusal(error))
+    except UserError as error:
+        shepherd.main._refuse(error)
 
 
 def submit(shepherd: Any, job_array: Any) -> None:

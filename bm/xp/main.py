@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from ..errors import UserError, nearest
 from ..registry import check_known
-from . import listing
+from . import listing, site
 from .resolve import Resolution, Resolver, simplify
 
 
@@ -95,11 +95,18 @@ class Main(HydraMain):
             return self._get_config_noinit(overrides)
 
     def get_slurm_config(self) -> SlurmConfig:
-        """Default resources; an unknown key under `slurm:` is the user's mistake."""
+        """Default resources, then those of the site; an unknown key is the user's mistake."""
         try:
-            return super().get_slurm_config()
+            found = super().get_slurm_config()
         except AttributeError as error:
             self._refuse(UserError(f"conf/config.yaml, slurm: {error}"))
+        try:
+            for key, value in site.read().get("slurm", {}).items():
+                check_known(f"key of slurm: in {site.path()}", str(key), vars(found))
+                setattr(found, key, value)
+        except UserError as error:
+            self._refuse(error)
+        return found
 
     def value_to_argv(self, arg: Any) -> list[str]:
         """Arguments of a value given to a launcher; raises `UserError` for what has no text form
@@ -175,6 +182,12 @@ def bm_main(
 
     def decorate(main: Callable[[DictConfig], Any]) -> Main:
         mend_dora()
+        try:
+            site.set_environment(site.read())
+        except UserError as error:
+            if called_from_shell():
+                fail(error)
+            raise
         return Main(_guarded(main), config_name, config_path, version_base=version_base)
 
     return decorate

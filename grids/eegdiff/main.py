@@ -8,7 +8,7 @@ from .._explorers import DiffusionExplorer
 
 RECIPES = ("eegdiff/bciiv_mel", "eegdiff/bciiv_stft", "eegdiff/raw")
 DATASETS = (None, "eegmmidb_windows")  # None: the recipe's own, BCI Competition IV 2a
-CONDITIONS = ([], ["class"], ["class", "subject"])
+CONDITIONS: tuple[list[str], ...] = ([], ["class"], ["class", "subject"])
 SEEDS = (0, 1, 2)
 
 

@@ -1,18 +1,35 @@
-"""From a trained model to waves: start noise per item, a sampler, the inverse representation."""
+"""From a trained model to waves: start noise per item, a sampler, the inverse representation.
+
+Given waves can be denoised (the sampler starts at a later level) or completed (a part is kept).
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...errors import UserError
-from ...nn.sampling import SAMPLERS, Noise, Path, even_steps, last, steps_of
+from ...nn.sampling import SAMPLERS, Noise, Path, Steps, even_steps, steps_of
 from ...registry import check_known
 from .conditioning import Condition
 from .model import EEGDiffusion
+
+#: called after every step with what it has added, in waves: the sum is the number of waves.
+Tick = Callable[[float], None]
+
+
+def item_seeds(seed: int, n: int) -> list[int]:
+    """Seeds of n items: n distinct numbers below 2^32, elsewhere for every `seed`.
+
+    Counting from `seed` itself would give the runs of seeds 0 and 1 all items but one in common.
+    """
+    first = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    return [(first + item) % 2**32 for item in range(n)]
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,14 @@ class Sampling:
     clip: bool = True
     batch_size: int = 64
 
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UserError(f"generate.batch_size={self.batch_size}: at least 1")
+        if not 0 <= self.eta <= 1:
+            raise UserError(f"generate.eta={self.eta}: 0 (deterministic) to 1 (as ddpm)")
+        if not math.isfinite(self.guidance):
+            raise UserError(f"generate.guidance={self.guidance}: not a finite number")
+
     def path(self, model: EEGDiffusion, noise: Noise) -> Path:
         """Levels, noise and clipping of this way of sampling `model`.
 
@@ -47,46 +72,116 @@ class Sampling:
             steps = rule(model.noise, self.steps)
         except ValueError as error:
             raise UserError(f"generate.steps: {error}") from None
-        limit = float(model.representation.limit) if self.clip else None
-        if limit is not None and not math.isfinite(limit):
+        limit = float(model.representation.limit)
+        if not math.isfinite(limit):
             raise RuntimeError("the representation has no statistics: call representation.fit")
-        return Path(steps, noise, self.eta, limit)
+        return Path(steps, noise, self.eta, limit if self.clip else None)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Given waves to start from, or to keep a part of (spec eegdiff 3.7).
+
+    Attributes:
+        waves: (N, C, T) in the unit of the training data.
+        skipped: steps left out at the noisy end: 0 starts from noise alone, one less than there
+            are changes the least.
+        kept: (n_times,) true at samples that stay as given; None = none.
+    """
+
+    waves: Tensor
+    skipped: int = 0
+    kept: Tensor | None = None
+
+    def rows(self, start: int, stop: int) -> Start:
+        """The same for items start..stop."""
+        return replace(self, waves=self.waves[start:stop])
+
+    def begin(self, model: EEGDiffusion, noise: Tensor, path: Path) -> tuple[Tensor, Path]:
+        """Images (N, *shape) at the first level visited, and the path from there.
+
+        The kept part follows the given images with the start noise at every level, so that it
+        fits the rest, and is as given at the end.
+
+        Raises:
+            UserError: no step is left.
+        """
+        count = len(path.steps.t) - self.skipped
+        if self.skipped < 0 or count < 1:
+            most = len(path.steps.t) - 1
+            raise UserError(f"start_step={self.skipped}: 0 (noise) to {most} (the last step)")
+        images = model.images(self.waves.to(noise.device))
+        steps = Steps(*(v[:count] for v in (path.steps.t, path.steps.abar, path.steps.before)))
+
+        def noisy(abar: float) -> Tensor:
+            return abar**0.5 * images + (1 - abar) ** 0.5 * noise
+
+        first = float(steps.abar[-1])
+        start = noisy(first) if self.skipped else noise
+        if self.kept is None:
+            return start, replace(path, steps=steps)
+        mask = model.representation.known(self.kept.to(noise.device))
+
+        def keep(x: Tensor, abar: float) -> Tensor:
+            return torch.where(mask, noisy(abar), x)
+
+        return keep(start, first), replace(path, steps=steps, edit=keep)
 
 
 @torch.no_grad()
 def generate_images(
-    model: EEGDiffusion, seeds: list[int], sampling: Sampling, condition: Condition | None = None
+    model: EEGDiffusion,
+    seeds: list[int],
+    sampling: Sampling,
+    condition: Condition | None = None,
+    start: Start | None = None,
+    tick: Tick | None = None,
 ) -> Tensor:
     """Images (len(seeds), *shape), one per seed; an item does not depend on the others."""
-    like = torch.empty(len(seeds), *model.representation.shape, device=_device(model))
+    like = torch.empty(len(seeds), *model.representation.shape, device=model.device)
     noise = Noise.seeded(seeds)
-    start = noise.like(like)
-    path = sampling.path(model, noise)
+    x, path = noise.like(like), sampling.path(model, noise)
+    if start is not None:
+        x, path = start.begin(model, x, path)
     denoise = model.denoiser(condition, sampling.guidance)
-    return last(SAMPLERS[sampling.sampler](denoise, start, path))
+    for reached in SAMPLERS[sampling.sampler](denoise, x, path):
+        x = reached
+        if tick is not None:
+            tick(len(seeds) / len(path.steps.t))
+    return x
 
 
 @torch.no_grad()
 def generate_waves(
-    model: EEGDiffusion, seeds: list[int], sampling: Sampling, condition: Condition | None = None
+    model: EEGDiffusion,
+    seeds: list[int],
+    sampling: Sampling,
+    condition: Condition | None = None,
+    start: Start | None = None,
+    tick: Tick | None = None,
 ) -> Tensor:
     """Waves (len(seeds), C, T) in the unit of the training data, on the device of the model.
 
     The model is put in evaluation mode for the time.
+
+    Args:
+        model: with the statistics of its representation.
+        seeds: one per wave.
+        sampling: how.
+        condition: of all waves.
+        start: given waves, one per seed; None = from noise.
+        tick: told after every step.
     """
     condition, training = condition or Condition(), model.training
     model.eval()
     found = []
     try:
-        for start in range(0, len(seeds), sampling.batch_size):
-            stop = min(len(seeds), start + sampling.batch_size)
-            part = condition.rows(start, stop).to(_device(model))
-            images = generate_images(model, seeds[start:stop], sampling, part)
-            found.append(model.waves(images, seeds[start:stop]))
+        for first in range(0, len(seeds), sampling.batch_size):
+            stop = min(len(seeds), first + sampling.batch_size)
+            part = condition.rows(first, stop).to(model.device)
+            given = None if start is None else start.rows(first, stop)
+            images = generate_images(model, seeds[first:stop], sampling, part, given, tick)
+            found.append(model.waves(images, seeds[first:stop]))
     finally:
         model.train(training)
     return torch.cat(found)
-
-
-def _device(model: EEGDiffusion) -> torch.device:
-    return model.representation.limit.device

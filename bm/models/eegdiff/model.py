@@ -136,6 +136,16 @@ class EEGDiffusion(nn.Module):
             )
         return (TEXT_TOKENS, int(given.get("cross_attention_dim", TEXT_WIDTH))) if takes else None
 
+    @property
+    def device(self) -> torch.device:
+        """Where weights and statistics are."""
+        return self.representation.limit.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the statistics: that of the waves made."""
+        return self.representation.limit.dtype
+
     def forward(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         """What the network predicts for noisy images.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bm.figures.curves import draw_learning_curves, draw_scores, values_of
+from bm.figures.style import PALETTE
 
 HISTORY = [
     {"train": {"loss": 1.0, "accuracy": 0.3}, "valid": {"loss": 1.1, "accuracy": 0.3}},
@@ -34,6 +36,24 @@ def test_learning_curves_carry_chance_and_the_label_of_simulated_data(
     assert "chance" in text and "net" in text
     assert ("simulated data" in text) is simulated
     assert [p.name for p in tmp_path.iterdir()] == ["c.svg"]  # nothing half-written is left
+
+
+def test_the_loss_is_drawn_once_where_it_is_the_metric(tmp_path: Path) -> None:
+    texts = [
+        draw_learning_curves({"net": [HISTORY]}, metric, tmp_path / "c.svg").read_text()
+        for metric in ("loss", "accuracy")
+    ]
+    assert [text.count(">epoch<") for text in texts] == [1, 2]
+
+
+def test_a_single_epoch_is_two_points_at_a_whole_number(tmp_path: Path) -> None:
+    one, three = (
+        draw_learning_curves({"net": [run]}, "loss", tmp_path / "c.svg").read_text()
+        for run in (HISTORY[:1], HISTORY)
+    )
+    point = re.compile(f"<use [^>]*{PALETTE[0].lower()}")
+    assert len(point.findall(one)) == 3 and not point.findall(three)  # train, valid and the legend
+    assert ">1<" in one and ">0.98<" not in one
 
 
 def test_scores_show_every_reference_level(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from bm.data.trials import crop_trials, resample_trials, shift_in_time, standardise_trials
+from bm.nn.quantiser import spherical_kmeans, unit
 from bm.solvers.schedule import Schedule
 
 from .running import Tensors, adapter
@@ -41,4 +42,14 @@ def word_preproc(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         if name.startswith("shift_"):
             steps = torch.full((len(scaled),), int(name.removeprefix("shift_")))
             found[name] = shift_in_time(channels_first, steps).transpose(1, 2)
+    return {**found, "expect": {name: data[name] for name in found}}
+
+
+@adapter("duin", "codebook_kmeans")
+def codebook_kmeans(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    samples = torch.from_numpy(data["samples"])
+    start = samples[torch.from_numpy(data["initial_indices"])]
+    assert start.shape == (case["config"]["n_clusters"], case["config"]["dim"])
+    means, bins = spherical_kmeans(samples, start, case["config"]["n_iters"])
+    found = {"means": means, "bins": bins, "embeddings": unit(means)}
     return {**found, "expect": {name: data[name] for name in found}}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from bm.xp.executor import slurm_answers
+from bm.xp import cluster
 
 from .test_grid import GRID, ROOT, environment, results
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.skipif(not slurm_answers(), reason="no SLURM answers here"),
+    pytest.mark.skipif(not cluster.answers(), reason="no SLURM answers here"),
 ]
 
 
@@ -31,6 +33,33 @@ def explorer(launcher):
     with launcher.job_array():
         for seed in (0, 1):
             launcher({"solver": "supervised/debug", "optim.epochs": 60}, seed=seed)
+"""
+
+PARALLEL = """
+from grids._explorers import SupervisedExplorer
+
+
+@SupervisedExplorer
+def explorer(launcher):
+    launcher.slurm_(gpus=1, mem_per_gpu=2, cpus_per_gpu=1, time=30)
+    for seed in range({seeds}):
+        launcher({{"solver": "supervised/debug", "optim.epochs": {epochs}}}, seed=seed)
+"""
+
+ARRAYS = """
+from bm.xp.stage import stage
+from grids._explorers import SupervisedExplorer
+
+
+@SupervisedExplorer
+def explorer(launcher):
+    launcher.slurm_(gpus=1, mem_per_gpu=2, cpus_per_gpu=1, time=30)
+    network = launcher.bind({"solver": "supervised/debug"})
+    with launcher.job_array():
+        ups = [stage(network, {"seed": seed}) for seed in (7, 8)]
+    with launcher.job_array():
+        for up in ups:
+            network({"init_from": up})
 """
 
 
@@ -47,15 +76,19 @@ class Checkout:
         for words in (["add", "."], ["commit", "-q", "-m", "a grid"]):
             subprocess.run(["git", *identity, *words], cwd=self.code, check=True)
 
-    def grid(self, name: str, *flags: str) -> str:
-        own = {"BM_EXECUTOR": "slurm", "PYTHONPATH": str(self.code)}
+    def call(self, *words: str, code: int = 0, **own: str) -> str:
+        """What `python -m WORDS` prints in the checkout; jobs go to SLURM."""
+        mine = {"BM_EXECUTOR": "slurm", "PYTHONPATH": str(self.code), **own}
         done = subprocess.run(
-            [sys.executable, "-m", "dora", "-P", "bm", "grid", name, *flags],
-            cwd=self.code, env={**environment(self.outputs), **own}, capture_output=True,
-            text=True, timeout=400, stdin=subprocess.DEVNULL, check=False,
+            [sys.executable, "-m", *words], cwd=self.code,
+            env={**environment(self.outputs), **mine}, capture_output=True, text=True,
+            timeout=400, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def grid(self, name: str, *flags: str, code: int = 0, **own: str) -> str:
+        return self.call("dora", "-P", "bm", "grid", name, *flags, code=code, **own)
 
     def jobs(self, *fields: str) -> list[list[str]]:
         """Fields of every job of these outputs, from the accounting."""
@@ -63,6 +96,25 @@ class Checkout:
         words = ["sacct", "-X", "-n", "-P", "-j", ",".join(ids), "-o", ",".join(fields)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         return [line.split("|") for line in done.stdout.splitlines()]
+
+    def running(self) -> dict[str, str]:
+        """Signature -> job of what runs now and has saved two checkpoints at least."""
+        done = subprocess.run(
+            ["squeue", "-h", "-t", "RUNNING", "-o", "%i"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        links = {job: self.outputs / "by_id" / job for job in done.stdout.split()}
+        folders = {job: link.resolve() for job, link in links.items() if link.exists()}
+        return {f.name: j for j, f in folders.items() if (f / "checkpoint.previous.pt").exists()}
+
+    def victim(self, spared: set[str]) -> str:
+        """Job of a running experiment that nothing has happened to yet."""
+        self.wait(lambda: bool(self.running().keys() - spared))
+        sig, job = next((s, j) for s, j in self.running().items() if s not in spared)
+        spared.add(sig)
+        return job
 
     def wait(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         until = time.monotonic() + seconds
@@ -122,3 +174,131 @@ def test_array_is_preempted_goes_on_and_is_cancelled(checkout: Checkout) -> None
     assert "asked to leave: saved epoch" in logs and "continuing at epoch" in logs
     finished = [p.parent for p in xps.glob("*/finished.json")]
     assert len(finished) == 1 and len(json.loads((finished[0] / "history.json").read_text())) == 60
+
+
+def slurm(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def test_whatever_happens_the_end_is_that_of_an_undisturbed_grid(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    """Requeue, time-out, drained node, restarted controller, cancellation, preemption."""
+    checkout.write("storm", PARALLEL.format(seeds=5, epochs=50))
+    checkout.grid("demo.storm", "--no_monitoring")
+    spared: set[str] = set()
+    slurm("scontrol", "requeue", checkout.victim(spared))
+    slurm("scancel", "--signal=USR2", checkout.victim(spared))
+    node = slurm("sinfo", "-h", "-o", "%n").split()[0]
+    slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
+    restart_controller()
+    resume = ["scontrol", "update", f"nodename={node}", "state=resume"]
+    subprocess.run(resume, check=False)  # refused when the kill was quicker than the saved state
+    checkout.wait(lambda: "drain" not in slurm("sinfo", "-h", "-n", node, "-o", "%T"))
+    slurm("scancel", checkout.victim(spared))
+    checkout.victim(spared)  # somebody is there to be preempted
+    gpus = slurm("sinfo", "-h", "-p", "urgent", "-o", "%G").split(":")[-1].split("(")[0].strip()
+    urgent = ["sbatch", "-p", "urgent", f"--gres=gpu:{gpus}", "--mem=100", "-o", "/dev/null"]
+    slurm(*urgent, "--wrap", "sleep 2")
+    ended = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT"}
+    checkout.wait(lambda: all(s.split()[0] in ended for (s,) in checkout.jobs("State")), 400)
+    assert sorted(s.split()[0] for (s,) in checkout.jobs("State")) == ["CANCELLED"] + 4 * [
+        "COMPLETED"
+    ]
+    assert last(checkout.grid("demo.storm", "-r", "-i", "0.05")).count("COM") == 5
+    logs = [p.read_text() for p in checkout.outputs.glob("xps/*/submitit/*_log.out")]
+    assert sum("continuing at epoch" in text for text in logs) >= 4
+    quiet = {"BM_OUTPUTS": str(tmp_path / "quiet"), "BM_EXECUTOR": "local"}
+    checkout.grid("demo.storm", "-i", "0.02", **quiet)
+    assert results(checkout.outputs) == results(tmp_path / "quiet")
+
+
+def restart_controller() -> None:
+    """Kill the controller of the one-node SLURM and start it again, where it is that one."""
+    folder = Path(os.environ.get("SLURM_LOCALHOST_DIR", "/var/tmp/slurm-localhost"))
+    known = folder / "run" / "slurmctld.pid"  # the number and the start time of the process
+    if not known.exists():
+        return
+    os.kill(int(known.read_text().split()[0]), signal.SIGKILL)
+    began = subprocess.Popen(
+        ["slurmctld", "-D"], start_new_session=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "SLURM_CONF": str(folder / "etc" / "slurm.conf")},
+    )  # fmt: skip
+    fields = Path(f"/proc/{began.pid}/stat").read_text().rpartition(")")[2].split()
+    known.write_text(f"{began.pid} {fields[19]}\n")
+    until = time.monotonic() + 60
+    while not cluster.answers():
+        assert time.monotonic() < until, "the controller did not come back"
+        time.sleep(0.2)
+
+
+def test_an_experiment_removed_from_the_grid_is_cancelled(checkout: Checkout) -> None:
+    checkout.write("two", PARALLEL.format(seeds=2, epochs=400))
+    checkout.grid("demo.two", "--no_monitoring")
+    checkout.write("two", PARALLEL.format(seeds=1, epochs=400))
+    checkout.grid("demo.two", "--no_monitoring")
+    checkout.wait(lambda: len([s for (s,) in checkout.jobs("State") if "CANCELLED" in s]) == 1)
+    assert len(list((checkout.outputs / "grids" / "demo.two").iterdir())) == 1
+
+
+def test_a_dirty_checkout_is_refused_and_nothing_is_submitted(checkout: Checkout) -> None:
+    (checkout.code / "bm" / "new.py").write_text("x = 1\n")
+    said = checkout.grid("demo.tiny", "--no_monitoring", code=1)
+    assert "bm/new.py" in said and not list((checkout.outputs / "by_id").iterdir())
+
+
+def test_two_tasks_give_the_metrics_of_one_process(checkout: Checkout, tmp_path: Path) -> None:
+    """For a network without batch statistics, whose noise belongs to the item, not to the rank."""
+    text = PARALLEL.format(seeds=1, epochs=2).replace("gpus=1", "gpus=2")
+    checkout.write("pair", text.replace("supervised/debug", "eegdiff/debug"))
+    assert last(checkout.grid("demo.pair", "-i", "0.05")).count("COM") == 1
+    quiet = {"BM_OUTPUTS": str(tmp_path / "quiet")}
+    sig = next((checkout.outputs / "xps").iterdir()).name
+    words = json.loads((checkout.outputs / "xps" / sig / ".argv.json").read_text())
+    checkout.call("dora", "-P", "bm", "run", *words, **quiet)
+    pair, one = results(checkout.outputs)[sig][0], results(tmp_path / "quiet")[sig][0]
+    for mine, other in zip(pair, one, strict=True):
+        assert mine["train"]["loss"] == pytest.approx(other["train"]["loss"], rel=1e-3)
+        assert mine["valid"]["loss"] == pytest.approx(other["valid"]["loss"], rel=1e-3)
+
+
+def test_stages_of_arrays_are_retried_in_order(checkout: Checkout) -> None:
+    """A cancelled upstream drops its downstream; `-r` submits both, with the new number."""
+    checkout.write("arrays", ARRAYS)
+    checkout.grid("demo.arrays", "--no_monitoring")
+    first = {job for (job,) in checkout.jobs("JobID")}
+    up, down = sorted({job.split("_")[0] for job in first}, key=int)
+    slurm("scancel", f"{up}_1")
+    checkout.wait(lambda: not slurm("squeue", "-h", "-j", f"{up},{down}"), 120)
+    states = {job: state.split()[0] for job, state in checkout.jobs("JobID", "State")}
+    assert states[f"{up}_1"] == "CANCELLED" and "COMPLETED" not in states[f"{down}_0"]
+    assert last(checkout.grid("demo.arrays", "-r", "-i", "0.05")).count("COM") == 4
+    again = [j for j in checkout.jobs("JobID", "Start", "End", "State") if j[0] not in first]
+    (redone,) = (j for j in again if j[0].split("_")[0] == min(k[0].split("_")[0] for k in again))
+    assert all(j[1] >= redone[2] for j in again if j is not redone)
+
+
+def test_an_upstream_finished_by_hand_is_honoured(checkout: Checkout) -> None:
+    listing = checkout.grid("demo.staged", "--dry_run", "--init")
+    assert "N/A" in listing
+    (up,) = (
+        p.parent for p in (checkout.outputs / "xps").glob("*/.argv.json")
+        if "init_from" not in p.read_text()
+    )  # fmt: skip
+    checkout.call("dora", "-P", "bm", "run", *json.loads((up / ".argv.json").read_text()))
+    checkout.grid("demo.staged", "!init_from=null", "-i", "0.05")
+    finished = list(checkout.outputs.glob("xps/*/finished.json"))
+    assert len(finished) == 3
+
+
+def test_evaluation_on_slurm_equals_the_local_one(checkout: Checkout) -> None:
+    checkout.grid("demo.tiny", "-i", "0.05")
+    checkout.call("scripts.run_eval", "grid=demo.tiny")
+    folder = checkout.outputs / "eval"
+    local = {p.parent.name: json.loads(p.read_text()) for p in folder.glob("*/metrics.json")}
+    said = checkout.call("scripts.run_eval", "grid=demo.tiny", "again=true", "slurm=true")
+    assert "3 jobs on SLURM" in said and len(local) == 3
+    for sig, metrics in local.items():
+        assert json.loads((folder / sig / "metrics.json").read_text()) == metrics
+    assert "kept" in checkout.call("scripts.run_eval", "grid=demo.tiny", "slurm=true")

@@ -12,7 +12,7 @@ import pytest
 from bm.data.dataset import build_dataset
 from bm.errors import RecordingError, UserError
 from bm.studies import build_study
-from bm.studies.bids import entities, find
+from bm.studies.bids import Listing, entities, find
 
 from .files import DATA, needs
 
@@ -279,6 +279,7 @@ def test_sidecars_apply_by_their_entities(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     path = folder / "sub-1_task-a_run-2_eeg.edf"
     assert entities(path.stem) == {"sub": "1", "task": "a", "run": "2"}
-    assert find(path, tmp_path, "channels.tsv") == tmp_path / "task-a_channels.tsv"
-    assert find(path, tmp_path, "electrodes.tsv") == folder / "sub-1_space-CTF_electrodes.tsv"
-    assert find(path, tmp_path, "events.tsv") is None
+    assert find(path, tmp_path, "channels.tsv", Listing()) == tmp_path / "task-a_channels.tsv"
+    near = find(path, tmp_path, "electrodes.tsv", Listing())
+    assert near == folder / "sub-1_space-CTF_electrodes.tsv"
+    assert find(path, tmp_path, "events.tsv", Listing()) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bm.errors import UserError
-from bm.xp import executor
+from bm.xp import cluster, executor
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +31,12 @@ def test_a_wrong_name_is_a_clear_mistake(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_clients_without_a_controller_count_as_none(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("BM_EXECUTOR", raising=False)
-    for name in ("srun", "scontrol"):
+    for name in ("sbatch", "srun", "scontrol", "sacct", "scancel", "squeue"):
         client = tmp_path / name
         client.write_text("#!/bin/sh\necho 'Slurmctld(primary) at vm is DOWN'\nexit 0\n")
         client.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not executor.slurm_answers() and executor.choose() == "local"
+    assert not cluster.answers() and executor.choose() == "local"
     (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'Slurmctld(primary) at vm is UP'\n")
     executor.choose.cache_clear()
     assert executor.choose() == "slurm"

@@ -1,0 +1,1 @@
+"""LaBraM: neural tokenizer, masked pre-training and classifier (Jiang et al., ICLR 2024)."""

@@ -1,0 +1,241 @@
+"""LaBraM's backbone: tokens of a window, their embeddings in space and time, and the blocks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import UserError
+from ...nn.patches import CodeEmbedding, TemporalConv, embedding_width
+from ...nn.transformer import (
+    EPS,
+    BlockOptions,
+    Blocks,
+    RelativePositions,
+    start_transformer,
+    truncated_normal,
+)
+from ...registry import check_known
+from .channels import N_ROWS, NAMES, position_row
+
+MAX_PATCHES = 16  # rows of the time embedding
+AMPLITUDE_UV = 100.0  # the published loops divide microvolts by 100
+RELATIVE = ("none", "shared", "blocks")
+CLASS_ROWS = ("own", "electrode")
+POOLINGS = ("mean", "class")
+
+
+def table_rows(channels: Sequence[str] | None) -> Tensor:
+    """Row (C,) of the spatial embedding of each channel; None = the 128 names of the table."""
+    names = NAMES[: N_ROWS - 1] if channels is None else channels
+    return torch.tensor([position_row(name) for name in names])
+
+
+class Backbone(nn.Module):
+    """Class token and patch tokens, plus embeddings of channel name and time, through the blocks.
+
+    Args:
+        width: D.
+        depth: blocks.
+        n_heads: H.
+        n_filters: F of the temporal convolutions.
+        patch_samples: P.
+        code_width: when given, inputs are code vectors of this width instead of signal.
+        channels: names that `channel_ids` index; None = the published list of 128.
+        mlp_ratio, qkv_bias, qk_norm, layer_scale, attention_dropout, eps: see `BlockOptions`.
+        dropout: of the tokens, the projections and the MLPs.
+        drop_path: probability at the last block, growing linearly from 0.
+        positions: learned embedding of the channel's name; without it any channels will do.
+        relative: learned bias by distance: none, shared (one table), blocks (one per block).
+        class_row: row of the spatial embedding added to the class token: `own` is row 0,
+            `electrode` that of the first channel (the published pre-training does this).
+    """
+
+    rows: Tensor
+
+    def __init__(
+        self,
+        width: int = 200,
+        depth: int = 12,
+        n_heads: int = 10,
+        n_filters: int = 8,
+        patch_samples: int = 200,
+        code_width: int | None = None,
+        channels: Sequence[str] | None = None,
+        mlp_ratio: float = 4.0,
+        qkv_bias: bool = False,
+        qk_norm: bool = True,
+        layer_scale: float = 0.1,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        drop_path: float = 0.0,
+        eps: float = EPS,
+        positions: bool = True,
+        relative: str = "none",
+        class_row: str = "own",
+    ) -> None:
+        super().__init__()
+        check_known("relative", relative, RELATIVE)
+        check_known("class_row", class_row, CLASS_ROWS)
+        self.width, self.depth, self.class_row = width, depth, class_row
+        self.patch_samples, self.code_width = patch_samples, code_width
+        self.patch_embed = self._patch_embedding(n_filters)
+        o = self._options(n_heads, mlp_ratio, qkv_bias, qk_norm, layer_scale)
+        o |= {"dropout": dropout, "attention_dropout": attention_dropout, "eps": eps}
+        self.blocks = Blocks(BlockOptions(**o, relative=relative == "blocks"), depth, drop_path)
+        self.relative = RelativePositions(n_heads) if relative == "shared" else None
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, N_ROWS, width)) if positions else None
+        self.time_embed = nn.Parameter(torch.zeros(1, MAX_PATCHES, width))
+        self.token_dropout = nn.Dropout(dropout)
+        rows = table_rows(channels) if positions else torch.zeros(0, dtype=torch.long)
+        self.register_buffer("rows", rows, persistent=False)
+
+    def _patch_embedding(self, n_filters: int) -> nn.Module:
+        if self.code_width is not None:
+            return CodeEmbedding(self.code_width, self.width)
+        if n_filters % 4:
+            raise UserError(f"n_filters={n_filters}: must be a multiple of 4 (four groups)")
+        wanted = embedding_width(n_filters, self.patch_samples)
+        if wanted != self.width:
+            raise UserError(
+                f"width={self.width}: {n_filters} filters on patches of {self.patch_samples} "
+                f"samples give {wanted}; set width={wanted} or change n_filters"
+            )
+        return TemporalConv(n_filters)
+
+    def _options(
+        self, n_heads: int, mlp_ratio: float, qkv_bias: bool, qk_norm: bool, layer_scale: float
+    ) -> dict[str, Any]:
+        if self.width % n_heads:
+            raise UserError(f"n_heads={n_heads} does not divide width={self.width}")
+        return {
+            "width": self.width,
+            "n_heads": n_heads,
+            "mlp_ratio": mlp_ratio,
+            "qkv_bias": qkv_bias,
+            "qk_norm": qk_norm,
+            "layer_scale": layer_scale,
+        }
+
+    def start(self, cut: float = 2.0, convolutions: bool = False) -> None:
+        """Draw the first values; `cut` and `convolutions` as in `start_transformer`."""
+        start_transformer(self, cut, convolutions)
+        for parameter in (self.cls_token, self.pos_embed, self.time_embed):
+            if parameter is not None:
+                truncated_normal(parameter, cut=cut)
+
+    def patches(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Signal (B, C, T) -> patch tokens (B, C * A, D) of (C, A); token = channel * A + patch."""
+        n_channels, n_times = x.shape[1:]
+        n_patches, left = divmod(n_times, self.patch_samples)
+        if left or not 1 <= n_patches <= MAX_PATCHES:
+            raise UserError(
+                f"windows of {n_times} samples: must be 1 to {MAX_PATCHES} patches of "
+                f"{self.patch_samples} samples; change dset.segment.duration_s"
+            )
+        cut = x.reshape(len(x), n_channels * n_patches, self.patch_samples)
+        return self.patch_embed(cut), (n_channels, n_patches)
+
+    def embed(self, tokens: Tensor, shape: tuple[int, int], ids: Tensor | None) -> Tensor:
+        """Add embeddings of space and time to tokens (B, C * A, D) and put the class token first.
+
+        Returns:
+            (B, 1 + C * A, D).
+        """
+        head, place = self.cls_token, self.time_embed[:, None, : shape[1]]  # (1, 1, A, D)
+        if self.pos_embed is not None:
+            rows = self._rows(shape[0], ids)  # (C,) or (B, C)
+            table = self.pos_embed[0]
+            place = place + table[rows].unsqueeze(-2)  # (.., C, A, D)
+            class_rows = rows[..., :1] if self.class_row == "electrode" else 0
+            head = head + table[class_rows].view(-1, 1, self.width)
+        grid = tokens.unflatten(1, shape) + place
+        first = head.to(grid.dtype).expand(len(tokens), -1, -1)
+        return self.token_dropout(torch.cat([first, grid.flatten(1, 2)], 1))
+
+    def _rows(self, n_channels: int, ids: Tensor | None) -> Tensor:
+        rows = self.rows if ids is None else self.rows[ids]
+        if rows.shape[-1] != n_channels:
+            raise UserError(
+                f"windows of {n_channels} channels, but {rows.shape[-1]} channel names: give the "
+                "model channels= (its list of names), or the batch's channel_ids"
+            )
+        return rows
+
+    def encode(self, tokens: Tensor, shape: tuple[int, int], ids: Tensor | None = None) -> Tensor:
+        """Patch tokens (B, C * A, D) -> all tokens after the last block (B, 1 + C * A, D).
+
+        Args:
+            tokens: of `patches`, or code vectors through `patch_embed`.
+            shape: C and A.
+            ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+        """
+        x = self.embed(tokens, shape, ids)
+        bias = None if self.relative is None else self.relative(shape)
+        for block in self.blocks:
+            x = block(x, shape, bias)
+        return x
+
+    def no_weight_decay(self) -> set[str]:
+        """Names of parameters that are never decayed."""
+        return {"cls_token", "pos_embed", "time_embed"}
+
+
+def layer_number(name: str, depth: int) -> int:
+    """Number of a parameter's layer for layer-wise rates: 0 embeddings, 1..n blocks, n + 1 rest.
+
+    `time_embed` belongs to the rest, as published, although it is an embedding.
+    """
+    if name in ("cls_token", "mask_token", "pos_embed") or name.startswith("patch_embed."):
+        return 0
+    if name.startswith("blocks."):
+        return int(name.split(".")[1]) + 1
+    return depth + 1
+
+
+class Encoder(Backbone):
+    """Backbone with its final layer norm.
+
+    Args:
+        pooling: `mean` over the patch tokens, then norm (`fc_norm`); `class`: the class token
+            after the norm (`norm`).
+        eps: of the layer norms.
+        options: of `Backbone`.
+    """
+
+    def __init__(self, pooling: str = "mean", eps: float = EPS, **options: Any) -> None:
+        super().__init__(eps=eps, **options)
+        check_known("pooling", pooling, POOLINGS)
+        self.pooling = pooling
+        norm = nn.LayerNorm(self.width, eps)
+        if pooling == "mean":
+            self.fc_norm = norm
+        else:
+            self.norm = norm
+
+    def final(self, x: Tensor) -> Tensor:
+        """The last layer norm, (..., D)."""
+        return (self.fc_norm if self.pooling == "mean" else self.norm)(x)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """All tokens (B, 1 + L, D) -> (B, D)."""
+        return self.final(x[:, 1:].mean(1) if self.pooling == "mean" else x[:, 0])
+
+
+def backbone_options(section: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a `Backbone` from a section of the configuration, e.g. model.backbone.
+
+    Raises:
+        UserError: an unknown key.
+    """
+    known = [
+        k for k in inspect.signature(Backbone).parameters if k not in ("channels", "class_row")
+    ]
+    for key in given:
+        check_known(f"key of model.{section}", key, known)
+    return dict(given)

@@ -1,0 +1,102 @@
+"""LaBraM's classifier: the backbone with a linear head, for fine-tuning and feature extraction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import MODELS
+from .backbone import AMPLITUDE_UV, Encoder, backbone_options, layer_number
+
+HEAD_SCALE = 0.001  # factor of the head's first values
+
+
+@MODELS.register("labram")
+class LaBraM(Encoder):
+    """Classes or values from EEG windows of any channels that have a name in the table.
+
+    Args:
+        n_outputs: classes, or 1 for a logit or a value; 0 = features only.
+        backbone: arguments of `Backbone`.
+        channels: names that `channel_ids` index; None = the published list of 128.
+        pooling: mean | class.
+        amplitude_uv: microvolts that count as 1.
+        head_scale: factor of the head's first values.
+
+    Example:
+        >>> model = LaBraM(n_outputs=2, backbone={"depth": 1}, channels=["FZ", "CZ", "PZ"])
+        >>> model(torch.zeros(5, 3, 400)).shape
+        torch.Size([5, 2])
+    """
+
+    may_be_missing = ("fc_norm.", "norm.", "head.")  # of pre-training weights
+    may_be_unexpected = ("mask_token", "lm_head.", "norm.", "head.")
+
+    def __init__(
+        self,
+        n_outputs: int,
+        backbone: Mapping[str, Any],
+        channels: Sequence[str] | None = None,
+        pooling: str = "mean",
+        amplitude_uv: float = AMPLITUDE_UV,
+        head_scale: float = HEAD_SCALE,
+    ) -> None:
+        options = backbone_options("backbone", backbone)
+        super().__init__(pooling=pooling, channels=channels, **options)
+        self.amplitude_uv = amplitude_uv
+        self.head = nn.Linear(self.width, n_outputs) if n_outputs else nn.Identity()
+        self.start()
+        if isinstance(self.head, nn.Linear):
+            with torch.no_grad():
+                self.head.weight *= head_scale
+
+    def all_tokens(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
+        """Signal (B, C, T) in microvolts -> tokens before the norm (B, 1 + C * A, D)."""
+        tokens, shape = self.patches(x / self.amplitude_uv)
+        return self.encode(tokens, shape, channel_ids)
+
+    def features(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
+        """Signal (B, C, T) in microvolts -> what the head sees (B, D)."""
+        return self.pooled(self.all_tokens(x, channel_ids))
+
+    def tokens(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
+        """Signal (B, C, T) in microvolts -> normalised patch tokens (B, C, A, D)."""
+        found = self.final(self.all_tokens(x, channel_ids)[:, 1:])
+        return found.unflatten(1, (x.shape[1], -1))
+
+    def forward(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
+        """Logits or values (B, n_outputs).
+
+        Args:
+            x: (B, C, T) float32 microvolts, T a whole number of patches.
+            channel_ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+        """
+        return self.head(self.features(x, channel_ids))
+
+    def layer_number(self, name: str) -> int:
+        """Layer of a parameter for layer-wise rates, see `layer_number`."""
+        return layer_number(name, self.depth)
+
+    @property
+    def n_layers(self) -> int:
+        """Number of the last layer."""
+        return self.depth + 1
+
+    def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of pre-training under the names here; those of a classifier as they are.
+
+        A head of other outputs is left out.
+        """
+        prefix = "student."
+        if any(name.startswith(prefix) for name in state):
+            state = {n[len(prefix) :]: t for n, t in state.items() if n.startswith(prefix)}
+        own = self.state_dict()
+        return {
+            name: tensor
+            for name, tensor in state.items()
+            if not (name.startswith("head.") and name in own and own[name].shape != tensor.shape)
+            and "relative_position_index" not in name
+        }

@@ -1,0 +1,117 @@
+"""LaBraM's pre-training: predict the codes of hidden patches, each half in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import MODELS
+from .backbone import AMPLITUDE_UV, Backbone, backbone_options
+
+CUT = 0.02  # first values are cut at one standard deviation
+
+
+class Student(Backbone):
+    """Backbone with a mask token and a final norm; `options` are those of `Backbone`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, self.width))
+        self.norm = nn.LayerNorm(self.width, options.get("eps", 1e-6))
+
+    def masked(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Patch tokens (B, L, D) with the mask token where mask (B, L) is true."""
+        return torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
+
+
+@MODELS.register("labram_masked")
+class LaBraMMasked(nn.Module):
+    """Logits over the codes of the tokenizer at hidden patches.
+
+    Args:
+        backbone: arguments of `Backbone`.
+        n_codes: K of the tokenizer.
+        channels: names that `channel_ids` index; None = the published list of 128.
+        amplitude_uv: microvolts that count as 1.
+        class_row: `own`: the class token has row 0 of the spatial embedding, as it has in the
+            classifier; `electrode`: the row of the first channel, as published.
+        extras: also hold the two heads of the published files that nothing uses, so that state
+            dicts correspond one to one.
+
+    Example:
+        >>> model = LaBraMMasked({"depth": 1}, n_codes=64)
+        >>> mask = torch.arange(256) % 2 == 0
+        >>> model(torch.zeros(1, 128, 400), mask[None]).shape
+        torch.Size([1, 256, 64])
+    """
+
+    may_be_unexpected = ("student.lm_head.", "projection_head.")  # unused heads of published files
+
+    def __init__(
+        self,
+        backbone: Mapping[str, Any],
+        n_codes: int = 8192,
+        channels: Sequence[str] | None = None,
+        amplitude_uv: float = AMPLITUDE_UV,
+        class_row: str = "own",
+        extras: bool = False,
+    ) -> None:
+        super().__init__()
+        self.amplitude_uv, self.n_codes = amplitude_uv, n_codes
+        options = backbone_options("backbone", backbone)
+        self.student = Student(channels=channels, class_row=class_row, **options)
+        width = self.student.width
+        if extras:
+            self.student.lm_head = nn.Linear(width, n_codes)
+            self.projection_head = nn.Sequential(nn.Linear(width, width), nn.ReLU())
+        self.lm_head = nn.Linear(width, n_codes)
+        self.student.start(CUT, convolutions=True)
+        for weight in (self.student.mask_token, self.lm_head.weight):
+            nn.init.trunc_normal_(weight, std=CUT, a=-CUT, b=CUT)
+
+    def hidden(
+        self, x: Tensor, masks: Sequence[Tensor], channel_ids: Tensor | None = None
+    ) -> Tensor:
+        """All tokens after the last norm, one pass for each of M masks.
+
+        Args:
+            x: (B, C, T) microvolts.
+            masks: each (B, C * A) bool, true = masked.
+            channel_ids: (C,) or (B, C); None = all channels in order.
+
+        Returns:
+            (M, B, 1 + C * A, D), computed as one batch of M * B.
+        """
+        tokens, shape = self.student.patches(x / self.amplitude_uv)
+        every = torch.cat([self.student.masked(tokens, mask) for mask in masks])
+        if channel_ids is not None and channel_ids.ndim > 1:
+            channel_ids = channel_ids.repeat(len(masks), 1)
+        found = self.student.norm(self.student.encode(every, shape, channel_ids))
+        return found.unflatten(0, (len(masks), len(x)))
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        channel_ids: Tensor | None = None,
+        symmetric: bool = True,
+    ) -> Tensor:
+        """Logits (B, L, K) of each patch, from the pass in which it was masked.
+
+        Args:
+            x: (B, C, T) float32 microvolts, T a whole number of patches; L = C * A.
+            mask: (B, L) bool, true = masked in the first pass; the second hides the others.
+            channel_ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+            symmetric: False = the first pass only; logits of its visible patches then mean nothing.
+        """
+        if not symmetric:
+            return self.lm_head(self.hidden(x, [mask], channel_ids)[0, :, 1:])
+        first, second = self.hidden(x, [mask, ~mask], channel_ids)[:, :, 1:]
+        return self.lm_head(torch.where(mask[..., None], first, second))
+
+    def no_weight_decay(self) -> set[str]:
+        """Names of parameters that are never decayed; the mask token is not among them."""
+        return {f"student.{name}" for name in self.student.no_weight_decay()}

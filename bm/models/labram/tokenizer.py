@@ -1,0 +1,149 @@
+"""VQ-NSP, LaBraM's tokenizer: codes from which amplitude and phase of each patch are predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import UserError
+from ...losses.spectrum import spectral_losses, spectral_targets
+from ...nn.quantiser import Quantiser, nearest, unit
+from ...nn.transformer import truncated_normal
+from .. import MODELS
+from .backbone import AMPLITUDE_UV, Encoder, backbone_options
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """What the tokenizer makes of B windows of L = C * A patches.
+
+    Attributes:
+        indices: (B, L) int64 codes.
+        codes: (B, L, d) code vectors.
+        loss: scalar, the quantiser's.
+        amplitude, phase: (B, L, P) predicted spectra, standardised.
+    """
+
+    indices: Tensor
+    codes: Tensor
+    loss: Tensor
+    amplitude: Tensor
+    phase: Tensor
+
+
+def task_layers(width: int, n_outputs: int) -> nn.Sequential:
+    """Linear, tanh, linear, with their first values."""
+    layers = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, n_outputs))
+    for layer in (layers[0], layers[2]):
+        truncated_normal(layer.weight)  # type: ignore[arg-type]
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layers
+
+
+@MODELS.register("vqnsp")
+class VQNSP(nn.Module):
+    """Vector-quantised neural spectrum prediction.
+
+    Args:
+        encoder, decoder: arguments of `Backbone`; they have the same width.
+        n_codes: K.
+        code_width: d.
+        channels: names that `channel_ids` index; None = the published list of 128.
+        amplitude_uv: microvolts that count as 1.
+        decay, beta, kmeans, count_in_eval, extras: of `Quantiser`.
+        smooth: smooth L1 instead of squared errors of the spectra.
+
+    Example:
+        >>> model = VQNSP({"depth": 1}, {"depth": 1}, n_codes=64, channels=["CZ", "PZ"])
+        >>> model.tokens(torch.zeros(3, 2, 800)).shape
+        torch.Size([3, 8])
+    """
+
+    may_be_unexpected = ("quantiser.start_",)  # unused tensors of published files
+
+    def __init__(
+        self,
+        encoder: Mapping[str, Any],
+        decoder: Mapping[str, Any],
+        n_codes: int = 8192,
+        code_width: int = 64,
+        channels: Sequence[str] | None = None,
+        amplitude_uv: float = AMPLITUDE_UV,
+        decay: float = 0.99,
+        beta: float = 1.0,
+        kmeans: bool = True,
+        smooth: bool = False,
+        count_in_eval: bool = False,
+        extras: bool = False,
+    ) -> None:
+        super().__init__()
+        self.amplitude_uv, self.smooth, self.n_codes = amplitude_uv, smooth, n_codes
+        self.encoder = Encoder(channels=channels, **backbone_options("encoder", encoder))
+        options = backbone_options("decoder", decoder)
+        self.decoder = Encoder(channels=channels, code_width=code_width, **options)
+        width = self.encoder.width
+        if self.decoder.width != width:
+            raise UserError(f"model.decoder.width={self.decoder.width}: the encoder has {width}")
+        self.quantiser = Quantiser(
+            n_codes, code_width, decay, beta, kmeans, count_in_eval=count_in_eval, extras=extras
+        )
+        for network in (self.encoder, self.decoder):
+            network.start()
+        self.to_code = task_layers(width, code_width)
+        self.amplitude_head = task_layers(width, self.encoder.patch_samples)
+        self.phase_head = task_layers(width, self.encoder.patch_samples)
+
+    def code_vectors(
+        self, x: Tensor, channel_ids: Tensor | None = None
+    ) -> tuple[Tensor, tuple[int, int]]:
+        """Signal (B, C, T) in microvolts -> vectors (B, L, d) before the quantiser, of (C, A)."""
+        tokens, shape = self.encoder.patches(x / self.amplitude_uv)
+        tokens = self.encoder.final(self.encoder.encode(tokens, shape, channel_ids)[:, 1:])
+        with torch.autocast(x.device.type, enabled=False):  # published: this layer in float32
+            return self.to_code(tokens.float()), shape
+
+    @torch.no_grad()
+    def tokens(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
+        """Signal (B, C, T) in microvolts -> codes (B, L); changes no state in any mode."""
+        vectors, _ = self.code_vectors(x, channel_ids)
+        return nearest(unit(vectors.flatten(0, 1)), self.quantiser.codebook).view(vectors.shape[:2])
+
+    def decode(
+        self, codes: Tensor, shape: tuple[int, int], channel_ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Code vectors (B, L, d) of (C, A) -> amplitude and phase (B, L, P), standardised."""
+        tokens = self.decoder.encode(self.decoder.patch_embed(codes), shape, channel_ids)
+        tokens = self.decoder.final(tokens[:, 1:])
+        return self.amplitude_head(tokens), self.phase_head(tokens)
+
+    def forward(self, x: Tensor, channel_ids: Tensor | None = None) -> Tokenised:
+        """Quantise and predict; in training the codebook follows.
+
+        Args:
+            x: (B, C, T) float32 microvolts, T a whole number of patches.
+            channel_ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+        """
+        vectors, shape = self.code_vectors(x, channel_ids)
+        found = self.quantiser(vectors)
+        amplitude, phase = self.decode(found.codes, shape, channel_ids)
+        return Tokenised(found.indices, found.codes, found.loss, amplitude, phase)
+
+    def targets(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised amplitude and phase (B, L, P) of signal (B, C, T)."""
+        n_samples = self.encoder.patch_samples
+        return spectral_targets(x.reshape(len(x), -1, n_samples) / self.amplitude_uv)
+
+    def losses(self, found: Tokenised, x: Tensor) -> dict[str, Tensor]:
+        """`loss`, the sum, and its parts `quantiser`, `amplitude` and `phase`, for signal x."""
+        spectra = found.amplitude, found.phase
+        parts = spectral_losses(spectra, self.targets(x), self.smooth)
+        return {"loss": found.loss + sum(parts.values()), "quantiser": found.loss, **parts}
+
+    def no_weight_decay(self) -> set[str]:
+        """Names of parameters that are never decayed."""
+        names = self.encoder.no_weight_decay()
+        return {f"{part}.{name}" for part in ("encoder", "decoder") for name in names}

@@ -1,0 +1,144 @@
+"""`python -m scripts.generate sig=ab12cd34|model=FOLDER n=16 [classes=[left_hand]] [seed=0] ...`.
+
+Generates waves with a trained diffusion model: the best weights of an experiment (sig), or a
+saved model (model). Writes `generated-epo.fif` (epochs of MNE-Python) and `generated.h5` to
+out=FOLDER (outputs/generated/<sig> by default) and prints their paths.
+
+  classes=[left_hand,1]  names or numbers, taken in turn; all in turn when left out; -1 = unknown
+  subjects=[S001]        likewise
+  seed=0                 other waves for every seed
+  sampler=ddim           ddpm, ddim or dpm
+  steps=50               network evaluations per wave
+  eta=0.0                noise of ddim: 0 none, 1 as ddpm
+  guidance=1.0           above 1: more like the class than the training data
+  batch_size=64          waves at a time
+  device=auto            cpu, cuda
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bm.errors import UserError
+
+from ._arguments import main_of
+
+SAMPLING = ("sampler", "steps", "eta", "guidance", "batch_size")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of the command."""
+
+    sig: str | None = None
+    model: str | None = None
+    n: int = 16
+    classes: str | Sequence[str] | None = None
+    subjects: str | Sequence[str] | None = None
+    seed: int = 0
+    sampler: str = "ddim"
+    steps: int = 50
+    eta: float = 0.0
+    guidance: float = 1.0
+    batch_size: int = 64
+    device: str = "auto"
+    out: str | None = None
+
+
+class Progress:
+    """Lines with what is done and how fast, at most one every few seconds.
+
+    Args:
+        total: waves.
+        every_s: seconds between lines.
+        clock: seconds.
+    """
+
+    def __init__(
+        self, total: int, every_s: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.total, self.every_s, self.clock = total, every_s, clock
+        self.done = 0.0
+        self.begun = self.told = clock()
+
+    def __call__(self, waves: float) -> None:
+        """Take `waves` more in; part of a wave counts."""
+        self.done += waves
+        now = self.clock()
+        finished = self.done > self.total - 1e-6
+        if finished or now - self.told >= self.every_s:
+            self.told = now
+            speed = self.done / max(now - self.begun, 1e-9)
+            print(
+                f"generated {self.done:.1f} of {self.total} waves, {speed:.2f} waves/s", flush=True
+            )
+
+
+def command(request: Request) -> int:
+    """Generate and write what the request describes."""
+    from bm.train import main
+
+    outputs = Path(main.dora.dir)
+    folder, name = _model_folder(request, outputs / main.dora.xps)
+    out = outputs / "generated" / name if request.out is None else Path(request.out).expanduser()
+
+    from bm.models.eegdiff.pipeline import EEGDiffusionPipeline
+    from bm.solvers.waves import write_waves
+
+    pipeline = EEGDiffusionPipeline.from_pretrained(folder, _device(request.device))
+    _make(out)  # before the long work
+    settings: dict[str, Any] = {key: getattr(request, key) for key in SAMPLING}
+    conditions = {"classes": request.classes, "subjects": request.subjects}
+    tick = Progress(request.n)
+    found = pipeline.generate(request.n, request.seed, **conditions, tick=tick, **settings)
+    files = write_waves(out, found, pipeline.facts, request.sig)
+    print(f"written: {files.fif}\nwritten: {files.hdf5}")
+    return 0
+
+
+def _model_folder(request: Request, experiments: Path) -> tuple[Path, str]:
+    """Folder of the saved model, and a name for what it generates."""
+    from bm.xp.address import check_signature, resolve
+
+    if (request.sig is None) == (request.model is None):
+        raise UserError("which model? use sig=ab12cd34 or model=FOLDER")
+    if request.sig is not None:
+        return resolve(f"//sig/{check_signature(request.sig)}", experiments), request.sig
+    folder = Path(str(request.model)).expanduser()
+    return folder, folder.resolve().name
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of the output; `UserError` when it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"out={folder}: {error.strerror}; give a folder to write to") from None
+
+
+def _device(name: str) -> str:
+    """`auto` is cuda where there is one; `UserError` when there is no such device."""
+    import torch
+
+    there = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if there else "cpu"
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise UserError(f"device={name}: use auto, cpu or cuda")
+    if name.startswith("cuda") and not there:
+        raise UserError(f"device={name}: this machine has no GPU that torch can use; use cpu")
+    return name
+
+
+def generate(**values: Any) -> int:
+    """`command` with the fields of `Request` as keyword arguments."""
+    return command(Request(**values))
+
+
+if __name__ == "__main__":
+    sys.exit(main_of(generate, known=Request))
