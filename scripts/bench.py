@@ -106,11 +106,19 @@ def bench_prepare() -> list[Measure]:
     return [Measure("prepare", *figure) for figure in measure()]
 
 
+def bench_retrieval() -> list[Measure]:
+    """Ranking of candidates against the bare matrix product; the published size on a GPU."""
+    from ._bench_retrieval import measure
+
+    return [Measure("retrieval", *figure) for figure in measure()]
+
+
 BENCHES = {
     "checkpoint": bench_checkpoint,
     "data": bench_data,
     "prepare": bench_prepare,
     "resolve": bench_resolve,
+    "retrieval": bench_retrieval,
 }
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import torch
+from torch import Tensor
+
+from .retrieval import BLOCK, EPSILON, Ranker, own_rank
 
 #: Samples tried around a word onset for its hash: the onset plus two, then its neighbours.
 OFFSETS = (0, -1, 1, -2, 2)
@@ -12,68 +18,100 @@ def words_at(track: np.ndarray, sample: int) -> np.ndarray:
     """Hash of the word that each window is centred on: (N,) int64.
 
     Args:
-        track: (N, T) hash of the word heard at each sample, 0 where there is none.
+        track: (N, T) integer hash of the word heard at each sample, 0 where there is none.
         sample: onset of the words; two samples later is read, then the neighbours of that.
 
     Raises:
         ValueError: a window without a word there.
+        TypeError: a track of floats, which cannot hold 64-bit hashes.
     """
+    if track.dtype.kind not in "iu":
+        raise TypeError(f"hashes of type {track.dtype}: integers are needed")
     found = np.zeros(len(track), dtype=np.int64)
     for offset in OFFSETS:
-        here = track[:, sample + 2 + offset].astype(np.int64)
+        here = track[:, sample + 2 + offset]
         found = np.where(found == 0, here, found)
     if (found == 0).any():
         raise ValueError(f"window {int(np.argmin(found != 0))}: no word at sample {sample}")
     return found
 
 
-def contrastive_scores(estimates: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """(N, V) inner products of estimates (N, F, T) and candidates (V, F, T) of unit norm."""
-    flat = candidates.reshape(len(candidates), -1).astype(float)
-    scaled = flat / (1e-8 + np.linalg.norm(flat, axis=1, keepdims=True))
-    return np.asarray(estimates.reshape(len(estimates), -1).astype(float) @ scaled.T)
+@dataclass(frozen=True)
+class WordErrors:
+    """Errors of word retrieval, from 0 to 1; not those of a transcription.
+
+    Attributes:
+        by_candidate: share of windows none of whose best candidates has the right word.
+        by_word: likewise of the best words, the probabilities of their candidates summed.
+    """
+
+    by_candidate: float
+    by_word: float
 
 
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    shifted = np.exp(scores - scores.max())
-    return np.asarray(shifted / shifted.sum())
+def _own_scores(estimates: Tensor, targets: Tensor) -> Tensor:
+    """(N,) scores of estimates (N, ...) with their own targets (N, ...)."""
+    flat = targets.flatten(1)
+    return (estimates.flatten(1) * flat).sum(1) / (EPSILON + flat.norm(dim=1))
 
 
-def word_error_rates(
-    estimates: np.ndarray,
-    targets: np.ndarray,
-    words: np.ndarray,
+def _misses(scores: Tensor, vocabulary: Tensor, own: Tensor, top: int) -> tuple[int, int]:
+    """Windows whose word is not among the best `top`: by candidate, and by word.
+
+    Args:
+        scores: (N, V + 1), the last candidate the window's own.
+        vocabulary: (V,) word of the others, as a number from 0.
+        own: (N,) word of each window, likewise.
+    """
+    words = torch.cat([vocabulary.expand(len(own), -1), own[:, None]], 1)
+    missed = own_rank(scores, words == own[:, None]) >= top
+    probs = scores.softmax(1)
+    by_word = probs.new_zeros(len(own), int(words.max()) + 1)
+    by_word.index_add_(1, vocabulary, probs[:, :-1])
+    by_word.scatter_add_(1, own[:, None], probs[:, -1:])
+    is_own = torch.arange(by_word.shape[1], device=own.device) == own[:, None]
+    return int(missed.sum()), int((own_rank(by_word, is_own) >= top).sum())
+
+
+def word_retrieval_errors(
+    estimates: Tensor,
+    targets: Tensor,
+    words: Tensor,
     top: int,
-    negatives: np.ndarray | None = None,
+    negatives: Tensor | None = None,
     as_published: bool = False,
-) -> tuple[float, float]:
-    """Share of windows whose word is not among the best `top`: by candidate, and by word.
+) -> WordErrors:
+    """Share of windows whose word is not among the best `top`.
 
-    The last candidate of every window is replaced by its own target. For the second rate the
-    probabilities of candidates with the same word are summed.
+    Candidates are some of the targets, and the window's own target. As published the own target
+    takes the place of the last candidate, which is lost; and without `negatives` this overwrites
+    the targets themselves, so that the last window is scored with the one before it. A candidate as
+    good as the right one counts as better.
 
     Args:
         estimates: (N, F, T).
         targets: (N, F, T).
-        words: (N,) hash of each target's word.
+        words: (N,) int64 hash of each target's word.
         top: how many of the best count.
-        negatives: rows of the targets that are candidates; None = all.
-        as_published: without `negatives` the reference overwrites the targets themselves, so that
-            the last window is scored with the target and the word of the one before it.
+        negatives: (V,) rows of the targets that are candidates; None = all.
+        as_published: "wer" and "wer_vocab" of the original.
     """
-    rows = np.arange(len(targets)) if negatives is None else np.asarray(negatives)
-    shared = as_published and negatives is None
-    scores = contrastive_scores(estimates, targets[rows])
-    vocabulary, wrong, wrong_word = words[rows].copy(), 0, 0
-    for index, row in enumerate(scores):
-        source = index - 1 if shared and index == len(estimates) - 1 else index
-        row[-1] = contrastive_scores(estimates[index, None], targets[source, None])[0, 0]
-        vocabulary[-1] = words[source]
-        probs = _softmax(row)
-        best = np.argsort(-probs, kind="stable")[:top]
-        wrong += words[source] not in vocabulary[best]
-        names, inverse = np.unique(vocabulary, return_inverse=True)
-        by_word = np.bincount(inverse, probs)
-        best_words = names[np.argsort(-by_word, kind="stable")[:top]]
-        wrong_word += words[source] not in best_words
-    return wrong / len(estimates), wrong_word / len(estimates)
+    number = torch.unique(words.to(targets.device), return_inverse=True)[1]
+    every = torch.arange(len(targets), device=targets.device)
+    source, rows, candidates = every, every, targets
+    if negatives is not None:
+        rows = negatives.to(every)
+        candidates = targets[rows]
+    if as_published:
+        rows, candidates = rows[:-1], candidates[:-1]
+        if negatives is None:
+            source = torch.cat([every[:-1], every[-2:-1]])
+    ranker, missed, missed_words = Ranker(candidates, number[rows]), 0, 0
+    for some in every.split(BLOCK):
+        own = _own_scores(estimates[some], targets[source[some]])
+        if not as_published:  # where it is a candidate already, it does not come again
+            own = own.masked_fill(torch.isin(some, rows), -torch.inf)
+        scores = torch.cat([ranker.scores(estimates[some]), own[:, None]], 1)
+        found = _misses(scores, number[rows], number[source[some]], top)
+        missed, missed_words = missed + found[0], missed_words + found[1]
+    return WordErrors(missed / len(every), missed_words / len(every))

@@ -10,6 +10,9 @@ from ..registry import Registry
 MODELS: Registry[Any] = Registry(
     "model",
     {
+        "clip_convrnn": "bm.models.clip.convrnn",
+        "clip_deep_mel": "bm.models.clip.deep_mel",
+        "clip_simpleconv": "bm.models.clip.simpleconv",
         "eegdiff": "bm.models.eegdiff.model",
         "eegnet": "bm.models.eegnet",
         "labram": "bm.models.labram.classifier",

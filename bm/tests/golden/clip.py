@@ -16,7 +16,7 @@ from bm.data.signal import bare
 from bm.data.windows import WindowRule
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
 from bm.metrics.retrieval import topk_accuracy
-from bm.metrics.words import word_error_rates, words_at
+from bm.metrics.words import word_retrieval_errors, words_at
 from bm.nn.sinc import lowpass_sinc, resample_sinc
 
 from .running import Tensors, adapter
@@ -35,12 +35,15 @@ def retrieval_accuracy(case: dict, data: Tensors, weights: Tensors) -> dict[str,
 @adapter("clip", "word retrieval error during training (wer, wer_vocab)")
 def word_errors(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     c = case["config"]
-    words = words_at(data["word_hash_track"][:, 0], int(-c["tmin"] * c["sample_rate"]))
-    rates = word_error_rates(
-        data["estimates"], data["outputs"], words, c["topx"], c["negatives"], as_published=True
+    track = data["word_hash_track"][:, 0].astype(np.int64)
+    words = words_at(track, int(-c["tmin"] * c["sample_rate"]))
+    assert c["negatives"] is None
+    estimates, outputs = (torch.from_numpy(data[name]) for name in ("estimates", "outputs"))
+    rates = word_retrieval_errors(
+        estimates, outputs, torch.from_numpy(words), c["topx"], as_published=True
     )
-    wanted = {name: data[name] for name in ("wer", "wer_vocab", "word_hash")}
-    return {"wer": rates[0], "wer_vocab": rates[1], "word_hash": words, "expect": wanted}
+    found = {"wer": rates.by_candidate, "wer_vocab": rates.by_word, "word_hash": words}
+    return {**found, "expect": {name: data[name] for name in found}}
 
 
 @adapter("clip", "OnlineCorrelation, L2Reg, ClassificationAcc")

@@ -1,0 +1,42 @@
+"""Penalties of weights that are added to a loss (spec clip 4.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+PROJECTION, ITERATIONS = 16, 2  # of the randomised estimate of the largest singular value
+
+
+def largest_singular_value(weight: Tensor, exact: bool = False) -> Tensor:
+    """Of a weight seen as (first dimension, rest): estimated from a few random projections."""
+    matrix = weight.flatten(1)
+    if exact:
+        return torch.linalg.matrix_norm(matrix, 2)
+    rank = min(PROJECTION, *matrix.shape)
+    return torch.svd_lowrank(matrix, rank, ITERATIONS)[1][0]
+
+
+def svd_penalty(model: nn.Module, min_size: float = 1.0, exact: bool = False) -> Tensor:
+    """Sum of the squared largest singular values of convolutions and linear layers.
+
+    Args:
+        model: the network.
+        min_size: layers with fewer than 256 * min_size weights do not count.
+        exact: compute the value instead of estimating it.
+    """
+    total = next(model.parameters()).new_zeros(())
+    for module in model.modules():
+        if isinstance(module, (*CONVOLUTIONS, nn.Linear)) and (
+            module.weight.numel() >= 256 * min_size
+        ):
+            total = total + largest_singular_value(module.weight, exact).square()
+    return total
+
+
+def training_penalty(model: nn.Module) -> Tensor | None:
+    """Sum of what modules left in `training_penalty` during the last forward call; None = none."""
+    found = [getattr(module, "training_penalty", None) for module in model.modules()]
+    penalties = [penalty for penalty in found if penalty is not None]
+    return torch.stack(penalties).sum() if penalties else None

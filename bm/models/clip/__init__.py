@@ -1,0 +1,1 @@
+"""brainmagick: encoders of brain signals for decoding speech, and of mel spectrograms."""

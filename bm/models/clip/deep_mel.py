@@ -1,0 +1,33 @@
+"""DeepMel: a learned representation of mel spectrograms (Défossez et al., 2023; spec clip 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...nn.conv_stack import ConvStack
+from .. import MODELS
+from .options import EncoderOptions, options_of
+
+
+@MODELS.register("clip_deep_mel")
+class DeepMel(ConvStack):
+    """Convolutions over a mel spectrogram, trained with the brain encoder that has to match it.
+
+    Args:
+        n_features: F, filters of the spectrogram.
+        n_outputs: channels that come out, those of the brain encoder.
+        hidden: width.
+        encoder: `EncoderOptions`; the last layer has neither norm nor activation.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden: int = 320,
+        encoder: Mapping[str, Any] | None = None,
+    ) -> None:
+        options = options_of(EncoderOptions, encoder, "encoder")
+        widths = [n_features, *options.widths(hidden)[:-1], n_outputs]
+        super().__init__(widths, options, bare_last=True)

@@ -1,0 +1,176 @@
+"""Option groups of the speech decoders, and the networks' small factories (spec clip 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from torch import nn
+
+from ...errors import UserError, nearest
+from ...nn.channel_merger import ChannelMerger
+from ...nn.conv_stack import StackOptions, activation
+from ...nn.subjects import SubjectEmbedding, SubjectLayers
+
+T = TypeVar("T")
+
+
+def options_of(kind: type[T], given: Mapping[str, Any] | None, key: str) -> T:
+    """The option group `model.<key>`; raises `UserError` for an unknown or impossible value."""
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for name in given or {}:
+        if name not in known:
+            raise UserError(f"model.{key}: no key {name!r}{nearest(name, known)}")
+    try:
+        return kind(**(given or {}))
+    except ValueError as error:
+        raise UserError(f"model.{key}.{error}") from None
+
+
+@dataclass(frozen=True)
+class EncoderOptions(StackOptions):
+    """A stack, its number of layers, and the factor from one width to the next."""
+
+    depth: int = 4
+    growth: float = 1.0
+
+    def widths(self, hidden: int) -> list[int]:
+        """Width of each layer."""
+        return [round(hidden * self.growth**k) for k in range(self.depth)]
+
+
+@dataclass(frozen=True)
+class MergerOptions:
+    """See `bm.nn.channel_merger.ChannelMerger`."""
+
+    channels: int = 270
+    dimension: int = 2048
+    dropout: float = 0.2
+    per_subject: bool = False
+    usage_penalty: float = 0.0
+
+
+@dataclass(frozen=True)
+class SensorOptions:
+    """Sensors that are left out.
+
+    Attributes:
+        dropout, rescale: see `bm.nn.channel_dropout.ChannelDropout`.
+        kept: channels of the fixed subset; 0 = all.
+    """
+
+    dropout: float = 0.0
+    rescale: bool = True
+    kept: int = 0
+
+
+@dataclass(frozen=True)
+class InitialOptions:
+    """1x1 convolutions before the subject layer; `nonlinear`: an activation after the last too."""
+
+    channels: int = 270
+    depth: int = 1
+    nonlinear: bool = False
+
+
+@dataclass(frozen=True)
+class SubjectOptions:
+    """What is learned of each subject.
+
+    Attributes:
+        layers: a linear layer per subject...
+        layers_width: ...to as many channels as it gets (input), or to the encoder's (hidden)...
+        layers_identity: ...that starts from the identity.
+        embedding: width of a vector per subject; 0 = none.
+        embedding_scale: see `bm.nn.subjects.SubjectEmbedding`.
+    """
+
+    layers: bool = False
+    layers_width: str = "input"
+    layers_identity: bool = False
+    embedding: int = 0
+    embedding_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.layers_width not in ("input", "hidden"):
+            raise ValueError(f"layers_width={self.layers_width!r}: input or hidden")
+
+
+@dataclass(frozen=True)
+class SpectrumOptions:
+    """Short-time spectra of the channels; `complex_values`: re and im, else magnitudes."""
+
+    n_fft: int = 16
+    complex_values: bool = True
+
+
+@dataclass(frozen=True)
+class RecurrentOptions:
+    """LSTM layers between the convolutions; `flip`: over time backwards."""
+
+    layers: int = 2
+    bidirectional: bool = False
+    flip: bool = False
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class AttentionOptions:
+    """Residual blocks after the LSTM; see `bm.nn.distance_attention.DistanceAttention`."""
+
+    layers: int = 1
+    heads: int = 4
+    as_published: bool = False
+
+
+@dataclass(frozen=True)
+class DualPathOptions:
+    """See `bm.nn.dual_path.DualPath`."""
+
+    depth: int = 1
+    as_published: bool = False
+
+
+def build_merger(options: MergerOptions, n_subjects: int) -> ChannelMerger:
+    """The merger; raises `UserError` for a number of Fourier features that does not exist."""
+    try:
+        return ChannelMerger(
+            options.channels,
+            options.dimension,
+            options.dropout,
+            n_subjects if options.per_subject else None,
+            options.usage_penalty,
+        )
+    except ValueError as error:
+        raise UserError(f"model.merger.dimension={options.dimension}: {error}") from None
+
+
+def build_initial(inner: int, options: InitialOptions, encoder: StackOptions) -> nn.Sequential:
+    """1x1 convolutions with the encoder's activation between them."""
+    parts: list[nn.Module] = [nn.Conv1d(inner, options.channels, 1)]
+    for _ in range(options.depth - 1):
+        parts += [activation(encoder), nn.Conv1d(options.channels, options.channels, 1)]
+    if options.nonlinear:
+        parts.append(activation(encoder))
+    return nn.Sequential(*parts)
+
+
+def build_subject_layers(
+    inner: int, hidden: int, n_subjects: int, options: SubjectOptions
+) -> SubjectLayers | None:
+    """The layers, when asked for."""
+    if not options.layers:
+        return None
+    outer = hidden if options.layers_width == "hidden" else inner
+    try:
+        return SubjectLayers(inner, outer, n_subjects, options.layers_identity)
+    except ValueError as error:
+        raise UserError(f"model.subject: {error}") from None
+
+
+def build_embedding(n_subjects: int, options: SubjectOptions) -> SubjectEmbedding | None:
+    """The vectors, when asked for."""
+    if not options.embedding:
+        return None
+    return SubjectEmbedding(n_subjects, options.embedding, options.embedding_scale)

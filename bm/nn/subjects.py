@@ -1,0 +1,59 @@
+"""What a network learns of each subject: a linear layer, or a vector (spec clip 3.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class SubjectLayers(nn.Module):
+    """A matrix per subject, without bias, applied to every sample.
+
+    Args:
+        inner, outer: channels before and after.
+        subjects: S.
+        identity: start from the identity instead of random numbers, both / sqrt(inner).
+    """
+
+    def __init__(self, inner: int, outer: int, subjects: int, identity: bool = False) -> None:
+        super().__init__()
+        if identity and inner != outer:
+            raise ValueError(f"subject layers: no identity from {inner} to {outer} channels")
+        start = torch.eye(inner).repeat(subjects, 1, 1) if identity else None
+        if start is None:
+            start = torch.randn(subjects, inner, outer)
+        self.weights, self.outer = nn.Parameter(start / inner**0.5), outer
+
+    def forward(self, x: Tensor, subject: Tensor) -> Tensor:
+        """(B, inner, T), (B,) int64 -> (B, outer, T)."""
+        return self.weights[subject].transpose(1, 2) @ x
+
+
+class SubjectEmbedding(nn.Module):
+    """A learned vector per subject; `scale` multiplies its learning rate, not its start.
+
+    Args:
+        subjects: S.
+        width: of the vector.
+        scale: the weights are kept divided by it, the output multiplied.
+    """
+
+    def __init__(self, subjects: int, width: int, scale: float = 1.0) -> None:
+        super().__init__()
+        self.embedding, self.scale = nn.Embedding(subjects, width), scale
+        with torch.no_grad():
+            self.embedding.weight /= scale
+
+    @property
+    def width(self) -> int:
+        """Of the vector."""
+        return self.embedding.embedding_dim
+
+    def forward(self, subject: Tensor) -> Tensor:
+        """(B,) int64 -> (B, width)."""
+        return self.embedding(subject) * self.scale
+
+    def append(self, x: Tensor, subject: Tensor) -> Tensor:
+        """The vector as further constant channels: (B, C, T) -> (B, C + width, T)."""
+        vector = self(subject).to(x.dtype)[..., None].expand(-1, -1, x.shape[-1])
+        return torch.cat([x, vector], 1)
