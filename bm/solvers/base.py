@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..metrics.evaluation import Evaluation
+from ..xp.process import cores
 from . import distribution
 from .averages import Averages
 from .best import build_best
@@ -201,7 +202,7 @@ class Solver:
         self.log = Logger(self.folder, self.xp.sig, self.cfg, distribution.rank() == 0)
 
     def _set_threads(self, saved: dict[str, Any] | None) -> None:
-        asked = self.cfg["threads"] or int(os.environ.get("BM_THREADS") or os.cpu_count() or 1)
+        asked = self.cfg["threads"] or int(os.environ.get("BM_THREADS") or cores())
         threads = saved["state"]["progress"]["threads"] if saved else asked
         if threads != asked:
             self.log.line("%d threads as in the checkpoint (asked for %d)", threads, asked)
