@@ -14,16 +14,26 @@ from ..registry import Registry
 FEATURES: Registry[Any] = Registry(
     "feature",
     {
+        "BertEmbedding": "bm.features.text",
         "MelSpectrum": "bm.features.mel",
         "Modality": "bm.features.words",
+        "PartOfSpeech": "bm.features.lexicon",
         "Phoneme": "bm.features.phonemes",
         "PhonemePulse": "bm.features.phonemes",
+        "Pitch": "bm.features.pitch",
         "SegmentHash": "bm.features.hashes",
+        "Wav2VecChunk": "bm.features.wav2vec",
+        "Wav2VecConvolution": "bm.features.wav2vec",
+        "Wav2VecTransformer": "bm.features.wav2vec",
+        "WordEmbedding": "bm.features.lexicon",
+        "WordEmbeddingSmall": "bm.features.lexicon",
+        "WordFrequency": "bm.features.lexicon",
         "WordHash": "bm.features.hashes",
         "WordIndex": "bm.features.words",
         "WordLength": "bm.features.words",
         "WordPulse": "bm.features.words",
         "WordSegment": "bm.features.words",
+        "XlmEmbedding": "bm.features.text",
     },
 )
 

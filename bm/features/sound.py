@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data.sources import content_of
 from ..errors import RecordingError, UserError
 from ..nn.sinc import resample_sinc
-from .base import Feature
+from .base import Feature, Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ class SoundFeature(Feature):
     """A feature of `sound` events; they need filepath, and may have offset (s into the file)."""
 
     kind = "sound"
-    layout = "sampled"
+    layout: ClassVar[Layout] = "sampled"
     normalizable = True
 
     @abstractmethod
