@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,72 @@ def brennan(root: Path, people: tuple[str, ...] = ("S01", "S03")) -> pd.DataFram
         data = noise(len(names), 500 * 24, person)
         savemat(folder / f"{name}.mat", {"raw": {"hdr": header, "trial": data}})
     return table
+
+
+def described(words: pd.DataFrame, begin: float, story: str) -> pd.DataFrame:
+    """The BIDS table of events of MEG-MASC: descriptions are the text of dictionaries."""
+    rows = [
+        (begin, 0.0, {"kind": "sound", "story": story, "sound": f"stimuli/audio/{story}.0.WAV"})
+    ]
+    for word in words.to_dict("records"):
+        own = {"kind": "word", "word": word["word"], "sequence_id": float(word["sentence"])}
+        start = begin + word["onset"]
+        rows.append((start, 0.3, {**own, "condition": "sentence", "pronounced": 1.0}))
+        for number, name in enumerate(("ih1_B", "t_E")):
+            phone = {"kind": "phoneme", "phoneme": name, "sequence_id": float(word["sentence"])}
+            rows.append((start + 0.15 * number, 0.15, {**phone, "condition": "sentence"}))
+    table = pd.DataFrame(rows, columns=["onset", "duration", "trial_type"])
+    return table.assign(trial_type=[str(told) for told in table["trial_type"]])
+
+
+def gwilliams(root: Path, seconds: float = 26.0) -> pd.DataFrame:
+    """Two people, the second with one story of one session: FIF; returns the words of a story."""
+    import mne
+
+    folder = root / "gwilliams2022" / "download"
+    words = spoken()
+    seconds = max(seconds, float(words["offset"].iloc[-1]) + 3)
+    write_sound(folder / "stimuli/audio/lw1.wav", seconds - 2)
+    (folder / "participants.tsv").write_text("participant_id\tage\nsub-02\t20\nsub-01\t21\n")
+    for person, session, task in ((1, 0, 0), (1, 1, 0), (2, 0, 0)):
+        stem = f"sub-{person:02d}_ses-{session}_task-{task}"
+        place = folder / f"sub-{person:02d}" / f"ses-{session}" / "meg"
+        place.mkdir(parents=True)
+        names = [f"MEG {n:03d}" for n in range(1, 17)] + ["REF 1", "MISC 1"]
+        info = mne.create_info(names, 1000.0, ["mag"] * 16 + ["ref_meg", "misc"])
+        data = noise(len(names), round(seconds * 1000), 7 * person + session) * 2e-14
+        raw = mne.io.RawArray(data, info, verbose="error")
+        raw.save(place / f"{stem}_meg.fif", verbose="error")
+        described(words, 1.0, "lw1").to_csv(place / f"{stem}_events.tsv", sep="\t", index=False)
+    return words
+
+
+def broderick(root: Path, people: tuple[int, ...] = (1, 2), runs: int = 2) -> list[pd.DataFrame]:
+    """Two runs of three sentences each; returns the words of each."""
+    from scipy.io import savemat
+
+    folder = root / "broderick2019" / "download"
+    private = folder / "private"
+    private.mkdir(parents=True)
+    stories = [spoken(SENTENCES[3 * run : 3 * run + 3]) for run in range(runs)]
+    for run, words in enumerate(stories, 1):
+        write_sound(private / f"audio{run}.wav", 11.0)
+        told = SENTENCES[3 * run - 3 : 3 * run]
+        (private / f"oldman_run{run}.txt").write_text(". ".join(told) + ".\n")
+        aligned = []
+        for word in words.to_dict("records"):
+            phones = [{"phone": "ah_B", "duration": 0.1}, {"phone": "t_E", "duration": 0.2}]
+            own = {"word": word["word"], "case": "success", "start": word["onset"]}
+            aligned.append({**own, "end": word["offset"], "phones": phones})
+        aligned.insert(3, {"word": "lost", "case": "not-found-in-audio"})
+        aligned.insert(5, {**aligned[4], "word": "hm", "start": aligned[4]["end"] + 0.02,
+                           "end": aligned[4]["end"] + 0.05, "phones": []})  # fmt: skip
+        (private / f"align{run}.json").write_text(json.dumps({"words": aligned}))
+    for person in people:
+        place = folder / "Natural Speech" / "EEG" / f"Subject{person}"
+        place.mkdir(parents=True)
+        for run in range(1, runs + 1):
+            data = noise(130, 128 * 12, 10 * person + run).T
+            content = {"eegData": data[:, :128], "mastoids": data[:, 128:], "fs": 128.0}
+            savemat(place / f"Subject{person}_Run{run}.mat", content)
+    return stories
