@@ -145,3 +145,117 @@ def broderick(root: Path, people: tuple[int, ...] = (1, 2), runs: int = 2) -> li
             content = {"eegData": data[:, :128], "mastoids": data[:, 128:], "fs": 128.0}
             savemat(place / f"Subject{person}_Run{run}.mat", content)
     return stories
+
+
+#: Dutch sentences and word lists; a number in the list of stimuli.
+DUTCH = {
+    7: ("ZINNEN", "Toen barkeeper de deur sloot"),
+    12: ("ZINNEN", "Het kind zag een hond"),
+    131: ("WOORDEN", "hond de zag kind een"),
+    140: ("WOORDEN", "deur sloot barkeeper toen de"),
+}
+CLOCK_S = 3.7  # the log's clock is ahead of the recording's
+
+
+def mous(root: Path, modality: str = "audio") -> None:
+    """One person; two sentences, then two word lists, a fixation before each and at the end."""
+    from .ctf import write_ctf
+
+    folder = root / "schoffelen2019" / "download"
+    (folder / "stimuli").mkdir(parents=True)
+    listed = [f"{number} {text}" for number, (_, text) in DUTCH.items()]
+    (folder / "stimuli" / "stimuli.txt").write_text("\n".join(listed) + "\n")
+    person = "A2002" if modality == "audio" else "V1001"
+    rows, marks = _mous_rows(modality)
+    log = folder / "sourcedata" / "meg_task" / f"{person}-MOUS.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(presentation_log(rows))
+    for number, (_, text) in DUTCH.items() if modality == "audio" else ():
+        stem = f"EQ_Ramp_Int2_Int1LPF{number:03d}"
+        write_sound(folder / "stimuli" / "audio_files" / f"{stem}.wav", 3.0)
+        write_textgrid(folder / "derivatives" / "phonemes" / f"{stem}.TextGrid", text.split())
+    names = ["G11-2622", "BG1-2622", "MLC11-2622", "MLC12-2622", "MRF21-2622", "MZO01-2622"]
+    kinds = ["ref", "ref", "meg", "meg", "meg", "meg", "stim"]
+    samples = round(1200 * (rows[-1][2] - CLOCK_S + 2))
+    data = np.vstack([noise(6, samples) * 2e-14, np.zeros((1, samples))])
+    for time, value in marks:
+        first = round((time - CLOCK_S) * 1200)
+        data[-1, first : first + 60] = value
+    for run in ("rest", "MOUS_01"):
+        place = folder / f"sub-{person}" / "meg" / f"sub-{person}_task-{run}_meg.ds"
+        write_ctf(place, [*names, "UPPT001"], kinds, data, 1200.0)
+
+
+def _mous_rows(modality: str) -> tuple[list[tuple[str, str, float, float]], list]:
+    """Rows of a log (type, code, time, duration) and the triggers sent (time, value)."""
+    rows, marks, time, before = [("Pulse", "99", 4.0, 0.0)], [], 5.0, None
+    for number, (context, text) in DUTCH.items():
+        if context != before:
+            rows.append(("Picture", context, time, 1.0))
+            marks.append((time, 10))
+            time, before = time + 1.5, context
+        rows.append(("Picture", "FIX", time, 0.5))
+        marks.append((time, 20))
+        time += 1.0
+        if modality == "audio":
+            rows.append(("Nothing", f"Start File {number}.wav", time, 0.0))
+            rows.append(("Sound", "Audio onset", time + 0.1, 0.0))
+            time += 3.5
+            continue
+        for place, word in enumerate(text.split()):
+            rows += [
+                ("Picture", f"{place + 1} {word}", time, 0.3),
+                ("Picture", "blank", time + 0.3, 0.3),
+            ]
+            time += 0.6
+        rows.append(("Response", "1", time, 0.0))
+    rows.append(("Picture", "FIX", time, 0.5))
+    marks.append((time, 20))
+    return rows, marks
+
+
+def presentation_log(rows: list[tuple[str, str, float, float]]) -> str:
+    """The text of a log of Presentation."""
+    head = "Subject\tTrial\tEvent Type\tCode\tTime\tTTime\tUncertainty\tDuration\tUncertainty"
+    text = ["Scenario -\tMOUS", "Logfile written - 02/01/2010", "", head, ""]
+    for kind, code, time, duration in rows:
+        first = f"A2002\t1\t{kind}\t{code}\t{round(time * 1e4)}\t0\t1"
+        text.append(f"{first}\t{round(duration * 1e4)}\t2")
+    text += [
+        "",
+        "",
+        "Event Type\tCode\tType\tTime\tUncertainty\tDuration\tUncertainty\tReqTime",
+        "",
+    ]
+    for kind, code, time, _ in rows:
+        if kind in ("Picture", "Sound", "Nothing"):
+            text.append(f"{kind}\t{code}\thit\t{round(time * 1e4)}\t1\t0\t2\t0")
+    return "header\n" + "\r\n".join(text) + "\r\n"
+
+
+def write_textgrid(path: Path, words: list[str]) -> None:
+    """Words of 0.4 s from 0.2 s on, each of two phonemes, silence around them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    end = 0.2 + 0.4 * len(words)
+    spoken = [(0.2 + 0.4 * i, 0.6 + 0.4 * i, word) for i, word in enumerate(words)]
+    phones = [part for a, b, _ in spoken for part in ((a, a + 0.2, "t"), (a + 0.2, b, "@"))]
+    tiers = {
+        "ORT-MAU": [(0.0, 0.2, ""), *spoken, (end, end + 0.3, "")],
+        "MAU": [(0.0, 0.2, "<p:>"), *phones, (end, end + 0.3, "<p:>")],
+    }
+    text = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", "item []:"]
+    for number, (name, parts) in enumerate(tiers.items(), 1):
+        text += [
+            f"    item [{number}]:",
+            '        class = "IntervalTier"',
+            f'        name = "{name}"',
+        ]
+        text += [
+            "        xmin = 0",
+            f"        xmax = {end + 0.3}",
+            f"        intervals: size = {len(parts)}",
+        ]
+        for place, (start, stop, label) in enumerate(parts, 1):
+            text += [f"        intervals [{place}]:", f"            xmin = {start}"]
+            text += [f"            xmax = {stop}", f'            text = "{label}"']
+    path.write_text("\n".join(text) + "\n")
