@@ -21,6 +21,13 @@ CHANNEL = np.dtype(
      ("grad_order_no", ">i2"), ("d0", ">i4"), ("coil", COIL, COILS), ("head_coil", COIL, COILS)]
 )  # fmt: skip
 
+BALANCED = 50  # references that a row of compensation may name
+COMPENSATION = np.dtype(
+    [("sensor", "S32"), ("kind", ">i4"), ("d0", ">i4"), ("count", ">i2"),
+     ("references", "S31", BALANCED), ("weights", ">f8", BALANCED)]
+)  # fmt: skip
+FIRST_ORDER = 0x47314252  # "G1BR"
+
 
 def _text(text: str, size: int) -> bytes:
     return text.encode().ljust(size, b"\0")
@@ -46,7 +53,35 @@ def header(names: list[str], kinds: list[str], samples: int, rate: float) -> byt
         channel["coil"]["pos"][0] = 10 * direction  # cm
         channel["coil"]["norm"][0] = direction / np.linalg.norm(direction)
     titles = b"".join(_text(name, 32) for name in names)
-    return bytes(out) + struct.pack(">h", 0) + titles + channels.tobytes() + struct.pack(">h", 0)
+    rows = compensation(names, kinds)
+    filters, count = struct.pack(">h", 0), struct.pack(">h", len(rows))
+    return bytes(out) + filters + titles + channels.tobytes() + count + rows.tobytes()
+
+
+def compensation(names: list[str], kinds: list[str]) -> np.ndarray:
+    """One row per sensor with the weights of the references."""
+    references = [name for name, kind in zip(names, kinds, strict=True) if kind == "ref"]
+    sensors = [name for name, kind in zip(names, kinds, strict=True) if kind == "meg"]
+    rows = np.zeros(len(sensors), COMPENSATION)
+    for row, sensor in zip(rows, sensors, strict=True):
+        row["sensor"], row["kind"], row["count"] = sensor, FIRST_ORDER, len(references)
+        row["references"][: len(references)] = references
+        row["weights"][: len(references)] = 0.1
+    return rows
+
+
+#: Places of the head coils (cm), the same in either frame.
+HEAD_COILS = {"nasion": (9.0, 0.0, 0.0), "left ear": (0.0, 7.0, 0.0), "right ear": (0.0, -7.0, 0.0)}
+
+
+def head_coils() -> str:
+    """Content of a .hc file."""
+    lines = []
+    for frame in ("dewar", "head"):
+        for name, place in HEAD_COILS.items():
+            lines.append(f"measured {name} coil position relative to {frame} (cm):")
+            lines += [f"\t{axis} = {value}" for axis, value in zip("xyz", place, strict=True)]
+    return "\n".join(lines) + "\n"
 
 
 def write_ctf(
@@ -61,5 +96,6 @@ def write_ctf(
     folder.mkdir(parents=True)
     gains = np.array([1.0 if kind == "stim" else 1e15 for kind in kinds])
     counts = np.round(data * gains[:, None]).astype(">i4")
+    (folder / f"{folder.stem}.hc").write_text(head_coils())
     (folder / f"{folder.stem}.res4").write_bytes(header(names, kinds, data.shape[1], rate))
     (folder / f"{folder.stem}.meg4").write_bytes(b"MEG41CP\0" + counts.tobytes())
