@@ -58,6 +58,11 @@ def test_windows_beyond_the_recording_hold_the_default() -> None:
     assert one("WordLength", events, 100, 4)[0].tolist() == [0] * 4
 
 
+def test_events_before_the_recording_leave_no_trace() -> None:
+    events = words((-2.0, 1.0, "abcd"), (-0.3, 0.6, "abc"), (0.5, 0.3, "ab"))
+    assert one("WordLength", events, 0, 10)[0].tolist() == [3] * 3 + [0] * 2 + [2] * 3 + [0] * 2
+
+
 def test_ends_are_rounded_as_absolute_times() -> None:
     # 0.26 to 0.64 s at 10 Hz: samples 3 to 6, though the duration rounds to 4 samples.
     assert one("WordSegment", words((0.26, 0.38, "a")), 0, 8)[0].tolist() == [0] * 3 + [1] * 3 + [
