@@ -186,6 +186,13 @@ def test_sounds_are_cut_at_blocks_so_that_no_context_crosses() -> None:
     ]
 
 
+def test_batches_that_are_held_do_not_share_memory() -> None:
+    builder = FeatureBuilder([build_feature("WordLength")])
+    builder.add(words((0.0, 1.0, "abc"), (1.0, 1.0, "ab")), 10.0)
+    held = [builder.gather(np.array([0]), np.array([s]), 5)[0]["WordLength"] for s in (0, 12)]
+    assert held[0].unique().tolist() == [3.0] and held[1].unique().tolist() == [2.0]
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown feature 'MelSpectrun'; did you mean"):
         build_feature("MelSpectrun")
