@@ -51,7 +51,7 @@ def draw_learning_curves(
 ) -> Path:
     """Loss and one metric against the epoch: mean over seeds, band of one standard deviation.
 
-    There is one picture where the metric is the loss.
+    There is one picture where the metric is the loss, or of no epoch (known at the end alone).
 
     Args:
         histories: name of a variant -> one history per seed.
@@ -60,7 +60,9 @@ def draw_learning_curves(
         chance: level of a model that knows nothing.
         simulated: writes the label of simulated data.
     """
-    metrics = list(dict.fromkeys(("loss", metric)))
+    runs_of_all = [run for runs in histories.values() for run in runs]
+    known = any(len(values_of(run, s, metric)[0]) for run in runs_of_all for s in STYLES)
+    metrics = list(dict.fromkeys(("loss", metric) if known else ("loss",)))
     height_mm = 60.0 + 4.0 * (len(histories) + 2) / 2
     width_mm = DOUBLE_MM if len(metrics) > 1 else SINGLE_MM
     with figure(width_mm, height_mm, columns=len(metrics)) as (drawing, axes):
@@ -79,9 +81,9 @@ def draw_learning_curves(
             axis.set_xlabel("epoch")
             axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
             axis.set_ylabel(name.replace("_", " "))
-        if chance is not None:
+        if chance is not None and known:
             draw_chance(axes[-1], chance)
-        longest = max((len(run) for runs in histories.values() for run in runs), default=0)
+        longest = max(map(len, runs_of_all), default=0)
         for stage, style in STYLES.items():
             axes[0].plot([], [], style, color="#555555", label=stage, **_points(longest, style))
         # Outside: inside it would hide the first epochs of some run.

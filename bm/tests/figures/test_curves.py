@@ -61,3 +61,11 @@ def test_scores_show_every_reference_level(tmp_path: Path) -> None:
     path = draw_scores({"a": [0.6, 0.7], "b": [0.5]}, tmp_path / "s.svg", "accuracy", levels)
     text = path.read_text()
     assert all(label in text for label in levels)
+
+
+def test_a_metric_of_no_epoch_takes_no_room(tmp_path):
+    history = [{"train": {"loss": 1.0 / i}, "valid": {"loss": 1.1 / i}} for i in (1, 2, 3)]
+    one = draw_learning_curves({"a": [history]}, "distance", tmp_path / "a.svg", 0.5)
+    other = draw_learning_curves({"a": [history]}, "loss", tmp_path / "b.svg")
+    assert "distance" not in one.read_text()
+    assert one.read_text().count("axes_") == other.read_text().count("axes_")

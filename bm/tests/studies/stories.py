@@ -80,15 +80,20 @@ def brennan(root: Path, people: tuple[str, ...] = ("S01", "S03")) -> pd.DataFram
 
 def described(words: pd.DataFrame, begin: float, story: str) -> pd.DataFrame:
     """The BIDS table of events of MEG-MASC: descriptions are the text of dictionaries."""
-    rows = [
+    rows: list[tuple[float, float, dict[str, object]]] = [
         (begin, 0.0, {"kind": "sound", "story": story, "sound": f"stimuli/audio/{story}.0.WAV"})
     ]
     for word in words.to_dict("records"):
-        own = {"kind": "word", "word": word["word"], "sequence_id": float(word["sentence"])}
+        own: dict[str, object] = {
+            "kind": "word",
+            "word": word["word"],
+            "sequence_id": float(word["sentence"]),
+        }
         start = begin + word["onset"]
         rows.append((start, 0.3, {**own, "condition": "sentence", "pronounced": 1.0}))
         for number, name in enumerate(("ih1_B", "t_E")):
-            phone = {"kind": "phoneme", "phoneme": name, "sequence_id": float(word["sentence"])}
+            phone: dict[str, object] = {"kind": "phoneme", "phoneme": name}
+            phone["sequence_id"] = float(word["sentence"])
             rows.append((start + 0.15 * number, 0.15, {**phone, "condition": "sentence"}))
     table = pd.DataFrame(rows, columns=["onset", "duration", "trial_type"])
     return table.assign(trial_type=[str(told) for told in table["trial_type"]])

@@ -70,8 +70,10 @@ def test_processes_fetch_one_after_the_other(server: str, tmp_path: Path) -> Non
             fetch(f"{server}/x", tmp_path)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert Server.asked == ["/x"]
 
 
