@@ -49,9 +49,8 @@ class Dataset:
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
         self.layout = np.array([kinds[layout] for layout in layouts])
-        self._vocabulary = {
-            name: i for i, name in enumerate(sorted({n for s in signals for n in s.channels}))
-        }
+        self._vocabulary = {name: i for i, name in enumerate(vocabulary_of(signals))}
+        self._values = segments.values_of(table)
         self._positions = [torch.from_numpy(signal.positions) for signal in signals]
         self._subjects = {name: i for i, name in enumerate(facts.subjects)}
         self._columns = {
@@ -94,7 +93,7 @@ class Dataset:
         block = gather_windows(self.signals, recordings, starts, length, finish, self._pool)
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
-        labels = self._columns["label"][index]
+        labels = (self._columns["label"] if self._values is None else self._values)[index]
         return Batch(
             signal=block.transpose(1, 2),
             positions=torch.stack([self._positions[r] for r in recordings]),
@@ -149,18 +148,27 @@ def report_skipped(bad: Sequence[RecordingError], folder: Path | None) -> None:
     logger.warning("%d recordings were skipped; see %s", len(bad), path)
 
 
+def vocabulary_of(signals: Sequence[Signal]) -> tuple[str, ...]:
+    """Names of all channels in the order in which they occur first."""
+    return tuple(dict.fromkeys(name for signal in signals for name in signal.channels))
+
+
 def build_table(
     signals: list[Signal], recordings: Sequence[Recording], dset: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The segment table with split, and the names of the classes."""
+    rule = WindowRule.of(dset["segment"])
     parts = [
-        segments.segments_of(i, s.events, s.samples, s.rate_hz, dset["segment"])
+        segments.segments_of(
+            i, s.events, s.samples, s.rate_hz, rule.for_channels(dset["segment"], len(s.channels))
+        )
         for i, s in enumerate(signals)
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     if table.empty:
         raise UserError(f"no window: no event of kind {dset['segment']['kind']!r} fits")
     events = [signal.events for signal in signals]
+    segments.add_values(table, events, rule.values)
     classes = segments.number_labels(table, events, dset["segment"]["label"])
     table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
     table = segments.add_ids(table, [recording.id for recording in recordings])
@@ -169,8 +177,7 @@ def build_table(
         for start, r in zip(table["start"], table["recording"], strict=True)
     ]
     table["split"] = split.assign(table, dset["split"])
-    shared = WindowRule.of(dset["segment"]).shared_samples
-    split.check_no_overlap(table, shared)
+    split.check_no_overlap(table, rule.shared_samples)
     return table, classes
 
 
@@ -227,4 +234,6 @@ def _facts(
         subjects=tuple(sorted({f"{r.id.study}/{r.id.subject}" for r in recordings})),
         classes=classes,
         simulated=simulated,
+        values=segments.value_names(table),
+        vocabulary=vocabulary_of(signals),
     )

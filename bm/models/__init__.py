@@ -37,11 +37,11 @@ def save(module: Any, folder: Any, facts: Any) -> None:
     write(module, folder, facts)
 
 
-def load(folder: Any) -> Any:
+def load(folder: Any, **changes: Any) -> Any:
     """Rebuild a saved model without Hydra or Dora; see `bm.models.saved.load`."""
     from .saved import load as read
 
-    return read(folder)
+    return read(folder, **changes)
 
 
 def load_weights(module: Any, folder: Any) -> None:
