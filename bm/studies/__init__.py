@@ -17,6 +17,8 @@ STUDIES: Registry[Any] = Registry(
         "folder": "bm.studies.folder",
         "labram_h5": "bm.studies.labram_h5",
         "simulated": "bm.studies.simulated",
+        "tuab": "bm.studies.tuab",
+        "tuev": "bm.studies.tuev",
     },
 )
 
