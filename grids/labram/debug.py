@@ -11,7 +11,7 @@ from .._explorers import LabramExplorer
 
 @LabramExplorer
 def explorer(launcher: Any) -> None:
-    """Tokenizer, masked model, then fine-tuned, head alone, from scratch, and chance."""
+    """Tokenizer, masked model, then fine-tuned, head alone, and from scratch."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     tokenizer = stage(launcher, {"solver": "labram/debug_tokenizer"})
     masked = stage(launcher, {"solver": "labram/debug_pretrain", "tokenizer": tokenizer})

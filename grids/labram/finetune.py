@@ -1,7 +1,6 @@
 """Fine-tuning the published weights of LaBraM-Base on TUAB and TUEV: all, last blocks, head alone.
 
-Import them first: `python -m scripts.import_checkpoint family=labram path=labram-base.pth
-out=models/labram/base`.
+Import them first: `python -m scripts.import_checkpoint family=labram path=labram-base.pth`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any
 from .._explorers import LabramExplorer
 from ._rows import SEEDS
 
-WEIGHTS = "//hub/labram/base"  # a copy below BM_MODELS, ./models by default
+WEIGHTS = "//hub/labram/labram-base"  # the copy below BM_MODELS, ./models by default
 TASKS = ("labram/tuab", "labram/tuev")
 
 
