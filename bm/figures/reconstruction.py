@@ -41,8 +41,8 @@ def draw_reconstructions(pairs: Sequence[Pair], path: Path, simulated: bool = Fa
                     curve[1], color=SIDE_COLOURS["generated"], label="from codes", linewidth=0.8
                 )
                 axis.set_title(title)
-                axis.set_xlabel(axis_name)
             np.atleast_2d(axes)[row][0].set_ylabel(name)
+            np.atleast_2d(axes)[row][0].set_xlabel(axis_name)
         np.atleast_2d(axes)[0][0].legend(loc="best")
         label_simulated(drawing, simulated)
         return save(drawing, path)

@@ -223,7 +223,7 @@ def test_guess_of_codes() -> None:
     assert code_guess(torch.zeros(3)) == {"accuracy": 0.0, "loss": 0.0}
 
 
-def test_conformer_has_the_published_size_and_learns() -> None:
+def test_conformer_has_the_published_tokens_and_learns() -> None:
     torch.manual_seed(0)
     model = EEGConformer(22, 1000, 4, 250.0, depth=1)
     assert model(torch.zeros(2, 22, 1000)).shape == (2, 4)
