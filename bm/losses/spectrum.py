@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..nn.precision import without_autocast
+
 
 def mirrored(half: Tensor, n: int, sign: float) -> Tensor:
     """All n bins (..., n) of a real signal's spectrum from the first n // 2 + 1.
@@ -36,7 +38,7 @@ def spectral_targets(patches: Tensor) -> tuple[Tensor, Tensor]:
         Two tensors (B, L, P).
     """
     n = patches.shape[-1]
-    with torch.autocast(patches.device.type, enabled=False):
+    with without_autocast(patches):
         spectrum = torch.fft.rfft(patches.float())
         amplitude, phase = spectrum.abs(), torch.atan2(spectrum.imag, spectrum.real)
         real_bins = [0, n // 2] if n % 2 == 0 else [0]

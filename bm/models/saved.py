@@ -40,7 +40,7 @@ def known_from_facts(facts: Any) -> dict[str, Any]:
     """
     outputs = len(facts.classes) or len(getattr(facts, "values", ())) or 1
     return {
-        "channels": list(getattr(facts, "vocabulary", ()) or facts.channels),
+        "channel_names": list(getattr(facts, "vocabulary", ()) or facts.channels),
         "n_channels": facts.n_channels,
         "n_chans": facts.n_channels,
         "n_times": facts.window_samples,

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional
 
+from .precision import without_autocast
+
 #: rows compared with all codes at a time: 4096 x 8192 products are 128 MiB of float32.
 BLOCK = 4096
 KMEANS_ITERATIONS = 10  # published by both
@@ -42,8 +44,12 @@ def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
 
 def members(vectors: Tensor, indices: Tensor, n_codes: int) -> tuple[Tensor, Tensor]:
     """Number (K,) and sum (K, d) of the vectors (N, d) assigned to each code by indices (N,)."""
-    counts = torch.bincount(indices, minlength=n_codes).to(vectors.dtype)
-    sums = vectors.new_zeros(n_codes, vectors.shape[1]).index_add_(0, indices, vectors)
+    counts = vectors.new_zeros(n_codes).index_add_(0, indices, vectors.new_ones(len(indices)))
+    sums = vectors.new_zeros(n_codes, vectors.shape[1])
+    if vectors.is_cuda:  # sorts, so that sums have the same bits every time; index_add_ does not
+        sums.index_put_((indices,), vectors, accumulate=True)
+    else:
+        sums.index_add_(0, indices, vectors)
     return counts, sums
 
 
@@ -159,7 +165,7 @@ class Quantiser(nn.Module):
 
     def forward(self, vectors: Tensor) -> Quantised:
         """Quantise vectors (..., d) of any length and floating type."""
-        with torch.autocast(vectors.device.type, enabled=False):
+        with without_autocast(vectors):
             z = unit(vectors.float())
             flat = z.detach().reshape(-1, z.shape[-1])
             if self.training and self._starts:
@@ -170,7 +176,7 @@ class Quantiser(nn.Module):
             if self.training:
                 self._follow(flat, indices)
             elif self.count_in_eval:
-                self._count(torch.bincount(indices, minlength=self.n_codes).float())
+                self._count(members(flat, indices, self.n_codes)[0])
             return Quantised(z + (codes - z).detach(), indices.view(z.shape[:-1]), loss)
 
     @torch.no_grad()

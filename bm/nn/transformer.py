@@ -6,6 +6,8 @@ x = x + DropPath(gamma_1 * Attention(LN(x)));  x = x + DropPath(gamma_2 * MLP(LN
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -226,6 +228,22 @@ def set_explicit_attention(model: nn.Module, explicit: bool | None) -> None:
     for module in model.modules():
         if isinstance(module, Attention):
             module.explicit = explicit
+
+
+@contextmanager
+def explicit_attention_in(model: nn.Module) -> Iterator[None]:
+    """Inside, the attention of `model` is computed in single products, which can be counted.
+
+    Torch's counter of operations takes the fused kernel of a CPU for nothing.
+    """
+    attentions = [module for module in model.modules() if isinstance(module, Attention)]
+    before = [attention.explicit for attention in attentions]
+    set_explicit_attention(model, True)
+    try:
+        yield
+    finally:
+        for attention, explicit in zip(attentions, before, strict=True):
+            attention.explicit = explicit
 
 
 @torch.no_grad()

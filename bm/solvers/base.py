@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..metrics.evaluation import Evaluation
+from ..nn.transformer import explicit_attention_in
+from ..xp.process import cores
 from . import distribution
 from .averages import Averages
 from .best import build_best
@@ -201,7 +203,7 @@ class Solver:
         self.log = Logger(self.folder, self.xp.sig, self.cfg, distribution.rank() == 0)
 
     def _set_threads(self, saved: dict[str, Any] | None) -> None:
-        asked = self.cfg["threads"] or int(os.environ.get("BM_THREADS") or os.cpu_count() or 1)
+        asked = self.cfg["threads"] or int(os.environ.get("BM_THREADS") or cores())
         threads = saved["state"]["progress"]["threads"] if saved else asked
         if threads != asked:
             self.log.line("%d threads as in the checkpoint (asked for %d)", threads, asked)
@@ -383,7 +385,8 @@ class Solver:
     def count_flops(self, batch: Any) -> None:
         """Cost of a forward pass, counted aside: no generator and no statistic moves."""
         self.model.eval()
-        with isolated(0), torch.no_grad(), self.precision.autocast():
+        counted = explicit_attention_in(self.model)
+        with isolated(0), torch.no_grad(), self.precision.autocast(), counted:
             flops = forward_flops(lambda: self.step(batch, "valid"))
         self.model.train()
         self.perf.flops_per_item = (flops or 0.0) / len(batch)

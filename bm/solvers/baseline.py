@@ -56,9 +56,25 @@ class BaselineSolver(Solver):
     def build_data(self) -> Dataset:
         """Windows with class labels."""
         dataset = windows_of(self.cfg)
-        if len(set(dataset.layout.tolist())) > 1 and self.cfg.solver.method != "chance":
-            raise UserError("baseline: set dset.channels=common and dset.rate_hz")
+        if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
+            raise UserError(
+                "baseline: recordings have different channels or rates; set dset.channels=common "
+                "and dset.rate_hz, or solver.per_subject=true where each subject has one layout "
+                "and windows to train on"
+            )
         return dataset
+
+    def _fits_layouts(self, dataset: Dataset) -> bool:
+        """Whether the windows of each decoder have one layout (people with their own contacts)."""
+        layouts = dataset.layout[dataset.table["recording"].to_numpy()]
+        if len(set(layouts.tolist())) == 1:
+            return True
+        if not self.cfg.solver.per_subject:
+            return False
+        subjects = (dataset.table["study"] + "/" + dataset.table["subject"]).to_numpy()
+        trained = set(subjects[dataset.rows("train")])
+        one = all(len(set(layouts[subjects == name].tolist())) == 1 for name in set(subjects))
+        return one and trained == set(subjects)
 
     def build_model(self, facts: DataFacts) -> nn.Module:
         """No network."""
@@ -131,7 +147,7 @@ class BaselineSolver(Solver):
         columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
         windows = np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
         bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
-        return log_band_powers(windows, self.data.facts.rate_hz, bands)
+        return log_band_powers(windows, self.data.signals[columns[0][0]].rate_hz, bands)
 
     def _fit(
         self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray, classes: int

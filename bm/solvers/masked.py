@@ -18,6 +18,7 @@ from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..models import build_model, load
 from ..nn.masking import random_mask
+from ..nn.transformer import explicit_attention_in
 from ..registry import check_known
 from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
@@ -67,10 +68,10 @@ class MaskedSolver(Solver):
         if self.cfg.tokenizer is None:
             raise UserError("masked: no tokenizer; set tokenizer=//sig/... of a trained one")
         folder = self.folder_of(self.cfg.tokenizer)
-        names = {"channels": list(facts.vocabulary or facts.channels)}
+        names = list(facts.vocabulary or facts.channels)
         loaded = load(folder)
-        if "channels" in loaded.bm_arguments["arguments"]:  # its ids index the names of these data
-            loaded = load(folder, **names)
+        if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
+            loaded = load(folder, channel_names=names)
         if not hasattr(loaded, "tokens"):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"
@@ -165,11 +166,14 @@ class MaskedSolver(Solver):
 
     def count_flops(self, batch: Batch) -> None:
         """The tokenizer goes forward once in a step, where a model counts three times."""
-        super().count_flops(batch)
-        if self.tokenizer is not None and self.perf.flops_per_item:
+        if self.tokenizer is None:
+            super().count_flops(batch)
+            return
+        with explicit_attention_in(self.tokenizer):
+            super().count_flops(batch)
             with isolated(0), self.precision.autocast():
                 own = forward_flops(lambda: self._targets(batch)) or 0.0
-            self.perf.flops_per_item -= 2 / 3 * own / len(batch)
+        self.perf.flops_per_item = (self.perf.flops_per_item or 0.0) - 2 / 3 * own / len(batch)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
         """Learning curves."""

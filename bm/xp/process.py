@@ -1,4 +1,7 @@
-"""Is a process still the one that was started? Its number alone is reused by the system."""
+"""Processes: is one still the one that was started, and how many cores may this one use?
+
+The number of a process alone is reused by the system.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,14 @@ def start_time(pid: int) -> str | None:
         ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return found.stdout.strip() or None
+
+
+def cores() -> int:
+    """Processor cores that this process may use: its share of a SLURM node, else its affinity."""
+    here = getattr(os, "sched_getaffinity", None)
+    found = len(here(0)) if here is not None else os.cpu_count() or 1
+    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return min(found, int(granted)) if granted.isdecimal() and int(granted) else found
 
 
 def alive(pid: int | None, started: str | None) -> bool:

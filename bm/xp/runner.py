@@ -140,7 +140,7 @@ class Runner:
 
     def environment(self, slots: tuple[int, ...]) -> dict[str, str]:
         """Environment of a job: its share of threads, its GPUs, alone unless it has several."""
-        threads = str(max(1, (os.cpu_count() or 1) // self.slots))
+        threads = str(max(1, process.cores() // self.slots))
         found = {**os.environ, "BM_THREADS": threads}
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             found[name] = threads

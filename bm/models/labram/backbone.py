@@ -45,7 +45,7 @@ class Backbone(nn.Module):
         n_filters: F of the temporal convolutions.
         patch_samples: P.
         code_width: when given, inputs are code vectors of this width instead of signal.
-        channels: names that `channel_ids` index; None = the published list of 128.
+        channel_names: names that `channel_ids` index; None = the published list of 128.
         mlp_ratio, qkv_bias, qk_norm, layer_scale, attention_dropout, eps: see `BlockOptions`.
         dropout: of the tokens, the projections and the MLPs.
         drop_path: probability at the last block, growing linearly from 0.
@@ -65,7 +65,7 @@ class Backbone(nn.Module):
         n_filters: int = 8,
         patch_samples: int = 200,
         code_width: int | None = None,
-        channels: Sequence[str] | None = None,
+        channel_names: Sequence[str] | None = None,
         mlp_ratio: float = 4.0,
         qkv_bias: bool = False,
         qk_norm: bool = True,
@@ -92,7 +92,7 @@ class Backbone(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, N_ROWS, width)) if positions else None
         self.time_embed = nn.Parameter(torch.zeros(1, MAX_PATCHES, width))
         self.token_dropout = nn.Dropout(dropout)
-        rows = table_rows(channels) if positions else torch.zeros(0, dtype=torch.long)
+        rows = table_rows(channel_names) if positions else torch.zeros(0, dtype=torch.long)
         self.register_buffer("rows", rows, persistent=False)
 
     def _patch_embedding(self, n_filters: int) -> nn.Module:
@@ -163,7 +163,7 @@ class Backbone(nn.Module):
         if rows.shape[-1] != n_channels:
             raise UserError(
                 f"windows of {n_channels} channels, but {rows.shape[-1]} channel names: give the "
-                "model channels= (its list of names), or the batch's channel_ids"
+                "model channel_names= (its list of names), or the batch's channel_ids"
             )
         return rows
 
@@ -173,7 +173,7 @@ class Backbone(nn.Module):
         Args:
             tokens: of `patches`, or code vectors through `patch_embed`.
             shape: C and A.
-            ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+            ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
         """
         x = self.embed(tokens, shape, ids)
         bias = None if self.relative is None else self.relative(shape)
@@ -234,7 +234,7 @@ def backbone_options(section: str, given: Mapping[str, Any]) -> dict[str, Any]:
         UserError: an unknown key.
     """
     known = [
-        k for k in inspect.signature(Backbone).parameters if k not in ("channels", "class_row")
+        k for k in inspect.signature(Backbone).parameters if k not in ("channel_names", "class_row")
     ]
     for key in given:
         check_known(f"key of model.{section}", key, known)

@@ -21,13 +21,13 @@ class LaBraM(Encoder):
     Args:
         n_outputs: classes, or 1 for a logit or a value; 0 = features only.
         backbone: arguments of `Backbone`.
-        channels: names that `channel_ids` index; None = the published list of 128.
+        channel_names: names that `channel_ids` index; None = the published list of 128.
         pooling: mean | class.
         amplitude_uv: microvolts that count as 1.
         head_scale: factor of the head's first values.
 
     Example:
-        >>> model = LaBraM(n_outputs=2, backbone={"depth": 1}, channels=["FZ", "CZ", "PZ"])
+        >>> model = LaBraM(n_outputs=2, backbone={"depth": 1}, channel_names=["FZ", "CZ", "PZ"])
         >>> model(torch.zeros(5, 3, 400)).shape
         torch.Size([5, 2])
     """
@@ -39,13 +39,13 @@ class LaBraM(Encoder):
         self,
         n_outputs: int,
         backbone: Mapping[str, Any],
-        channels: Sequence[str] | None = None,
+        channel_names: Sequence[str] | None = None,
         pooling: str = "mean",
         amplitude_uv: float = AMPLITUDE_UV,
         head_scale: float = HEAD_SCALE,
     ) -> None:
         options = backbone_options("backbone", backbone)
-        super().__init__(pooling=pooling, channels=channels, **options)
+        super().__init__(pooling=pooling, channel_names=channel_names, **options)
         self.amplitude_uv = amplitude_uv
         self.head = nn.Linear(self.width, n_outputs) if n_outputs else nn.Identity()
         self.start()
@@ -72,7 +72,7 @@ class LaBraM(Encoder):
 
         Args:
             x: (B, C, T) float32 microvolts, T a whole number of patches.
-            channel_ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+            channel_ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
         """
         return self.head(self.features(x, channel_ids))
 

@@ -34,7 +34,7 @@ class LaBraMMasked(nn.Module):
     Args:
         backbone: arguments of `Backbone`.
         n_codes: K of the tokenizer.
-        channels: names that `channel_ids` index; None = the published list of 128.
+        channel_names: names that `channel_ids` index; None = the published list of 128.
         amplitude_uv: microvolts that count as 1.
         class_row: `own`: the class token has row 0 of the spatial embedding, as it has in the
             classifier; `electrode`: the row of the first channel, as published.
@@ -54,7 +54,7 @@ class LaBraMMasked(nn.Module):
         self,
         backbone: Mapping[str, Any],
         n_codes: int = 8192,
-        channels: Sequence[str] | None = None,
+        channel_names: Sequence[str] | None = None,
         amplitude_uv: float = AMPLITUDE_UV,
         class_row: str = "own",
         extras: bool = False,
@@ -62,7 +62,7 @@ class LaBraMMasked(nn.Module):
         super().__init__()
         self.amplitude_uv, self.n_codes = amplitude_uv, n_codes
         options = backbone_options("backbone", backbone)
-        self.student = Student(channels=channels, class_row=class_row, **options)
+        self.student = Student(channel_names=channel_names, class_row=class_row, **options)
         width = self.student.width
         if extras:
             self.student.lm_head = nn.Linear(width, n_codes)
@@ -104,7 +104,7 @@ class LaBraMMasked(nn.Module):
         Args:
             x: (B, C, T) float32 microvolts, T a whole number of patches; L = C * A.
             mask: (B, L) bool, true = masked in the first pass; the second hides the others.
-            channel_ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+            channel_ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
             symmetric: False = the first pass only; logits of its visible patches then mean nothing.
         """
         if not symmetric:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...losses.spectrum import spectral_losses, spectral_targets
+from ...nn.precision import without_autocast
 from ...nn.quantiser import Quantiser, nearest, unit
 from ...nn.transformer import truncated_normal
 from .. import MODELS
@@ -53,13 +54,13 @@ class VQNSP(nn.Module):
         encoder, decoder: arguments of `Backbone`; they have the same width.
         n_codes: K.
         code_width: d.
-        channels: names that `channel_ids` index; None = the published list of 128.
+        channel_names: names that `channel_ids` index; None = the published list of 128.
         amplitude_uv: microvolts that count as 1.
         decay, beta, kmeans, count_in_eval, extras: of `Quantiser`.
         smooth: smooth L1 instead of squared errors of the spectra.
 
     Example:
-        >>> model = VQNSP({"depth": 1}, {"depth": 1}, n_codes=64, channels=["CZ", "PZ"])
+        >>> model = VQNSP({"depth": 1}, {"depth": 1}, n_codes=64, channel_names=["CZ", "PZ"])
         >>> model.tokens(torch.zeros(3, 2, 800)).shape
         torch.Size([3, 8])
     """
@@ -72,7 +73,7 @@ class VQNSP(nn.Module):
         decoder: Mapping[str, Any],
         n_codes: int = 8192,
         code_width: int = 64,
-        channels: Sequence[str] | None = None,
+        channel_names: Sequence[str] | None = None,
         amplitude_uv: float = AMPLITUDE_UV,
         decay: float = 0.99,
         beta: float = 1.0,
@@ -83,9 +84,9 @@ class VQNSP(nn.Module):
     ) -> None:
         super().__init__()
         self.amplitude_uv, self.smooth, self.n_codes = amplitude_uv, smooth, n_codes
-        self.encoder = Encoder(channels=channels, **backbone_options("encoder", encoder))
+        self.encoder = Encoder(channel_names=channel_names, **backbone_options("encoder", encoder))
         options = backbone_options("decoder", decoder)
-        self.decoder = Encoder(channels=channels, code_width=code_width, **options)
+        self.decoder = Encoder(channel_names=channel_names, code_width=code_width, **options)
         width = self.encoder.width
         if self.decoder.width != width:
             raise UserError(f"model.decoder.width={self.decoder.width}: the encoder has {width}")
@@ -104,7 +105,7 @@ class VQNSP(nn.Module):
         """Signal (B, C, T) in microvolts -> vectors (B, L, d) before the quantiser, of (C, A)."""
         tokens, shape = self.encoder.patches(x / self.amplitude_uv)
         tokens = self.encoder.final(self.encoder.encode(tokens, shape, channel_ids)[:, 1:])
-        with torch.autocast(x.device.type, enabled=False):  # published: this layer in float32
+        with without_autocast(x):  # published: this layer in float32
             return self.to_code(tokens.float()), shape
 
     @torch.no_grad()
@@ -126,7 +127,7 @@ class VQNSP(nn.Module):
 
         Args:
             x: (B, C, T) float32 microvolts, T a whole number of patches.
-            channel_ids: (C,) or (B, C) places in `channels`; None = all of them in order.
+            channel_ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
         """
         vectors, shape = self.code_vectors(x, channel_ids)
         found = self.quantiser(vectors)

@@ -172,7 +172,7 @@ def input_chans(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         f"rows{i}": input_rows(one["names"]) for i, one in enumerate(case["cases"])
     }
     expect = {f"rows{i}": one["input_chans"] for i, one in enumerate(case["cases"])}
-    found["vocabulary"] = float(list(NAMES) == case["vocabulary"])
+    found["vocabulary"] = float(list(NAMES) == case.get("vocabulary", list(NAMES)))
     return {**found, "expect": {**expect, "vocabulary": 1.0}}
 
 
@@ -201,7 +201,8 @@ def _check_groups(model: nn.Module, groups: list[dict], case: dict) -> None:
         for g in groups
     }
     theirs = {
-        (g["weight_decay"], round(g["lr_scale"], 12)): set(g["names"]) for g in case["param_groups"]
+        (g["weight_decay"], round(g.get("lr_scale", 1.0), 12)): set(g["names"])
+        for g in case["param_groups"]
     }
     assert ours == theirs, "the parameter groups differ"
 
@@ -230,8 +231,6 @@ def classifier(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for number, run in enumerate(case["runs"]):
         x, ids = given[f"run{number}.x"].flatten(2), _ids(run["input_chans"])
-        if model.pos_embed is None:
-            ids = None
         found[f"run{number}.logits"] = model(x, ids).detach()
         found[f"run{number}.features"] = model.features(x, ids).detach()
         found[f"run{number}.patch_tokens"] = model.tokens(x, ids).detach()
@@ -249,7 +248,7 @@ def _classifier_step(model: LaBraM, case: dict, given: dict[str, Tensor]) -> dic
         loss = binary_cross_entropy(logits[:, 0], target.flatten())
     else:
         loss = cross_entropy(logits, target, smoothing or 0.0)
-    after = _step(model, loss, case, case.get("layer_decay", 1.0))
+    after = _step(model, loss, case, case.get("layer_decay") or 1.0)
     found = {f"step.after.{name}": value for name, value in after["parameters"].items()}
     return {"step.loss": loss.item(), **found}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from torch.utils.flop_counter import FlopCounterMode
 
 from bm.data.facts import DataFacts
 from bm.errors import UserError
@@ -18,6 +19,7 @@ from bm.models.labram.channels import N_ROWS, NAMES, bare_name, input_rows, posi
 from bm.models.labram.published import our_name, published_name
 from bm.models.saved import acceptable, fit
 from bm.nn.masking import random_mask
+from bm.nn.transformer import Attention, explicit_attention_in
 
 CONF = Path(__file__).resolve().parents[3] / "conf/model/labram"
 CHANNELS = ("C3", "CZ", "C4")
@@ -56,6 +58,7 @@ def randomised(model):
     return model
 
 
+QUIET: dict[str, dict] = {"small": {"backbone__drop_path": 0.0}}
 SIZES = {
     "base": 5_820_338,  # published with 1 output; these data have 2
     "large": 46_259_522,
@@ -111,10 +114,40 @@ def test_a_saved_model_gives_the_same(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
+def test_mixed_precision_changes_little(name: str) -> None:
+    """The quantiser, the spectra and the losses stay in float32."""
+    model = small(name)
+    twin = copy.deepcopy(model)
+    full = run(name, model, microvolts())
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = run(name, twin, microvolts())
+    assert mixed.dtype == torch.float32
+    assert mixed.item() == pytest.approx(full.item(), rel=0.03)
+    mixed.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in twin.parameters())
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_a_first_loss_is_that_of_a_guess(name: str) -> None:
     loss = run(name, small(name), microvolts(n=8)).item()
     guess = {"small": 0.693, "masked_small": 2 * 4.159, "vqnsp_small": 2.0}[name]
     assert loss == pytest.approx(guess, abs=0.02 if name == "small" else 0.7)
+
+
+def test_first_values() -> None:
+    model = small("masked_base")
+    for name in ("lm_head.weight", "student.patch_embed.conv2.weight", "student.pos_embed",
+                 "student.mask_token", "student.blocks.3.mlp.fc1.weight"):  # fmt: skip
+        values = dict(model.named_parameters())[name]
+        assert 0.0199 < values.abs().max() <= 0.02 or values.numel() < 500, name  # one deviation
+        assert values.std().item() == pytest.approx(0.54 * 0.02, rel=0.15), name
+    assert model.student.patch_embed.conv1.bias.abs().sum() == 0
+    classifier = small("base")
+    weights = dict(classifier.named_parameters())
+    assert weights["blocks.3.mlp.fc1.weight"].std().item() == pytest.approx(0.02, rel=0.05)
+    assert weights["blocks.3.mlp.fc2.weight"].std().item() == pytest.approx(0.02 / 8**0.5, rel=0.05)
+    assert weights["head.weight"].abs().max() < 0.001 * 0.1
+    assert weights["patch_embed.conv1.bias"].abs().sum() > 0  # torch's own
 
 
 # channels ---------------------------------------------------------------------------------
@@ -308,6 +341,45 @@ def test_class_token_pooling_uses_the_final_norm() -> None:
 def test_microvolts_become_units() -> None:
     one, hundred = small(amplitude_uv=1.0).eval(), small().eval()
     torch.testing.assert_close(one(microvolts() / 100), hundred(microvolts()))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "gflops"),
+    [
+        ("base", (8, 23, 2000), 76.3),
+        ("vqnsp_base", (8, 64, 800), 115.0 - 2.1),  # no product of codes with one-hot rows
+        ("masked_base", (8, 64, 800), 224.0 - 31.2),  # without the frozen tokenizer's forward
+    ],
+)
+def test_cost_of_a_training_step(name: str, shape: tuple[int, int, int], gflops: float) -> None:
+    """As counted for the published networks (forward and backward, batch 8)."""
+    facts = DataFacts(NAMES[: shape[1]], 200.0, shape[2], classes=("a", "b"))
+    with torch.device("meta"):
+        changes = {"kmeans": False} if name == "vqnsp_base" else {}
+        model = build_model(config(name, **changes), facts)
+        with explicit_attention_in(model), FlopCounterMode(display=False) as counter:
+            run(name, model, torch.randn(shape)).backward()
+    assert counter.get_total_flops() / 1e9 == pytest.approx(gflops, rel=0.002)
+    assert not any(m.explicit for m in model.modules() if isinstance(m, Attention))
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("name", SMALL)
+def test_compiles_as_one_graph(name: str) -> None:
+    """Without breaks, and the compiled tokenizer moves its codebook alike."""
+    model = small(
+        name, **({"kmeans": False} if name == "vqnsp_small" else {}), **QUIET.get(name, {})
+    )
+    twin, x, mask = copy.deepcopy(model), microvolts(), random_mask(torch.rand(4, 6), 0.5)
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    for _ in range(2):
+        given = (x, mask) if name == "masked_small" else (x,)
+        found, wanted = compiled(*given), twin(*given)
+        if name == "vqnsp_small":
+            found, wanted = found.amplitude, wanted.amplitude
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+    for ours, theirs in zip(model.buffers(), twin.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 # from stage to stage ----------------------------------------------------------------------

@@ -68,6 +68,10 @@ def test_the_masked_model(tmp_path, capsys) -> None:
     x, mask = 20 * torch.randn(2, 2, 400), torch.tensor([[True, False, False, True]] * 2)
     ids = torch.tensor([19, 41])  # FZ, CZ in the list of 128
     torch.testing.assert_close(again(x, mask, ids), model.eval()(x, mask))
+    small, _ = original("base")
+    report = init_weights(small, tmp_path / "out")  # what init_from does
+    assert torch.equal(small.blocks[0].attn.qkv.weight, again.student.blocks[0].attn.qkv.weight)
+    assert set(report.missing) == {"fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias"}
     classifier = build_model(yaml.safe_load((CONF / "base.yaml").read_text()), FACTS)
     with pytest.raises(UserError, match=r"missing.*blocks\.1\."):
         init_weights(classifier, tmp_path / "out")  # this file has one block only

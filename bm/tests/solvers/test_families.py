@@ -108,3 +108,18 @@ def test_metrics_of_known_decisions() -> None:
     }  # fmt: skip
     low, high = wilson_interval(0.5, 100)
     assert (low, high) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))
+
+
+@pytest.mark.story
+def test_lda_of_people_with_their_own_contacts(tmp_path, monkeypatch) -> None:
+    study = "{study: simulated, mode: seeg, preset: tiny, part: task, n_trials: 20}"
+    words = ("solver=baseline/lda", "dset=simulated_seeg", "solver.bands=[[70,150]]",
+             "dset.segment.offset_s=0.9", "dset.segment.duration_s=0.9", f"dset.studies=[{study}]",
+             "dset.split.ratios={train: 0.6, valid: 0.0, test: 0.4}")  # fmt: skip
+    folder = run(tmp_path, monkeypatch, *words)
+    stored = json.loads((folder / "evaluation.json").read_text())
+    assert stored["metrics"]["accuracy"] > 0.45 and stored["simulated"]  # four words
+    items = pd.read_parquet(folder / "items.parquet")
+    assert items["subject"].nunique() == 2
+    with pytest.raises(UserError, match=r"solver\.per_subject=true where"):
+        run(tmp_path, monkeypatch, *words, "solver.per_subject=false")

@@ -211,7 +211,11 @@ def test_ridge_lies_between_chance_and_the_observer() -> None:
 
 @pytest.mark.endurance
 def test_observer_at_snr_1() -> None:
-    """Sentences of five words, which differ in four to five places, cost what is missing to .99."""
+    """Measured values; the prototype found .60, .89, .99 and 1 for sentences, .24 for words.
+
+    Half of the errors at snr 1 are sentences of five words (.86). With energies drawn from the
+    observer's own chi-square model it finds .99: short windows in narrow bands cost the rest.
+    """
     found = observed(1.0, 2, 120)
     assert found.word == pytest.approx(0.24, abs=0.05)
     assert found.sentence == pytest.approx(0.96, abs=0.03)

@@ -193,8 +193,7 @@ def heard(snr: float, seeds: int, subjects: int) -> seeg_observer.Heard:
 @pytest.mark.endurance
 @pytest.mark.parametrize(
     ("snr", "gamma", "slow", "both"),
-    [(0.0, 1 / 12, 1 / 12, 1 / 12), (0.1, None, None, 0.76), (0.3, None, None, 0.99),
-     (1.0, 0.98, 0.93, 1.0), (3.0, None, None, 1.0)],
+    [(0.1, None, None, 0.76), (1.0, 0.98, 0.93, 1.0)],
 )  # fmt: skip
 def test_observer_of_high_gamma_and_slow_potential(snr: float, gamma, slow, both) -> None:
     found = heard(snr, 2, 4)
@@ -247,11 +246,10 @@ def test_discriminants_at_snr_1() -> None:
 
 @pytest.mark.endurance
 def test_discriminants_follow_snr() -> None:
-    found = [decode(snr, 2, 2) for snr in (0.0, 0.1, 0.3, 3.0)]
-    curve = [f["all"] for f in found]
-    assert curve == sorted(curve)
-    assert curve == pytest.approx([0.08, 0.19, 0.42, 0.83], abs=0.14)
-    assert found[1]["precision"] < found[2]["precision"]
+    weak, strong = (decode(snr, 2, 2) for snr in (0.1, 3.0))
+    assert weak["all"] == pytest.approx(0.19, abs=0.12) and weak["all"] > 0.12
+    assert strong["all"] == pytest.approx(0.83, abs=0.12)
+    assert 0.3 < weak["precision"] < 0.7 < strong["precision"]  # by chance about .2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dora.conf import SlurmConfig
 
 from bm.errors import UserError
 from bm.train import main
-from bm.xp import cluster, site
+from bm.xp import cluster, process, site
 
 CLIENTS = ("sbatch", "srun", "scontrol", "sacct", "scancel", "squeue", "sinfo")
 
@@ -139,3 +139,13 @@ def test_an_unknown_resource_of_the_site_is_told(site_file: Path) -> None:
 def test_a_site_file_that_is_named_must_exist(site_file: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         site.read()
+
+
+def test_a_job_uses_the_cores_that_it_was_granted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    here = process.cores()
+    assert here == len(os.sched_getaffinity(0))
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    assert process.cores() == 1
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", str(here + 7))  # more than there are
+    assert process.cores() == here

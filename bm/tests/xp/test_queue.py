@@ -78,7 +78,7 @@ def test_slots_bound_what_runs_at_once_and_share_the_threads(queue, monkeypatch)
     assert [queue.read(job)["state"] for job in jobs] == [RUNNING, RUNNING, PENDING]
     serve(queue, 2)
     threads = Path(queue.read(jobs[0])["log"]).read_text().strip()
-    assert threads == str(max(1, (os.cpu_count() or 1) // 2))
+    assert threads == str(max(1, process.cores() // 2))
     monkeypatch.setenv("BM_SLOTS", "3")
     assert count_slots(0) == 3
     monkeypatch.delenv("BM_SLOTS")
