@@ -166,16 +166,9 @@ def test_finished_stages_are_evaluated_again_alike(chain) -> None:
         assert again.chance == pytest.approx(stored["chance"], rel=1e-6)
 
 
-def test_fine_tuning_took_the_masked_weights(chain) -> None:
-    """Fault 11: a partial or empty load was silent."""
-    log = chain.tuned.folder / "train.log"
-    text = log.read_text() if log.exists() else ""
-    report = [line for line in text.splitlines() if "tensors loaded" in line]
-    assert report and "missing (" in report[0] and "unexpected" in report[0]
-
-
 @pytest.mark.parametrize("blocks", [0, 1])
 def test_only_the_last_blocks_or_the_head_move(chain, blocks) -> None:
+    """Fault 11: a partial or empty load was silent. All that is not tuned is the masked model's."""
     address = f"init_from=//sig/{chain.masked.xp.sig}"
     options = [f"solver.tune_blocks={blocks}", "optim.layer_decay=1", "optim.epochs=1"]
     solver = run(chain.folder, "solver=labram/debug", address, *options)
