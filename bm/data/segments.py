@@ -119,7 +119,7 @@ def add_values(table: pd.DataFrame, events: Sequence[pd.DataFrame], columns: Seq
         numbers = pd.to_numeric(pd.Series(found), errors="coerce").to_numpy(float)
         if not np.isfinite(numbers).all():
             bad = found[int(np.flatnonzero(~np.isfinite(numbers))[0])]
-            raise UserError(f"segment.values: {column!r} is {bad!r} in some event; give numbers")
+            raise UserError(f"segment.values: {column!r} is {bad} in some event; give numbers")
         table[VALUE + column] = numbers
 
 
