@@ -18,6 +18,7 @@ import torch
 from ..errors import RecordingError, UserError
 from . import segments, split
 from .batch import Batch
+from .carried import Carried
 from .facts import DataFacts
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, pin_wanted
@@ -38,6 +39,7 @@ class Dataset:
         table: one row per window (recording, start, length, event_row, label, ids, split).
         facts: what a model is built from.
         hash: changes whenever any window would.
+        carried: features of the same windows, see `carry`.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Dataset:
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
         self.scaler: Scaler = Scaler("none", None)
+        self.carried: Carried | None = None
         self._pool = BlockPool()
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
@@ -58,6 +61,14 @@ class Dataset:
         }
         names = table["study"] + "/" + table["subject"]
         self._subject_rows = names.map(self._subjects).to_numpy()
+
+    def carry(self, carried: Carried) -> None:
+        """Give every batch these features from now on, and name them in the facts."""
+        self.carried = carried
+        sizes = {kind.name: kind.dimension for kind in carried.kinds}
+        self.facts = dataclasses.replace(self.facts, features=sizes)
+        text = f"{self.hash}|{carried.identity}"
+        self.hash = hashlib.sha256(text.encode()).hexdigest()
 
     def rows(self, name: str) -> np.ndarray:
         """Rows of a split."""
@@ -94,6 +105,9 @@ class Dataset:
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = (self._columns["label"] if self._values is None else self._values)[index]
+        features, mask = (
+            self.carried.gather(recordings, starts, length) if self.carried else ({}, None)
+        )
         return Batch(
             signal=block.transpose(1, 2),
             positions=torch.stack([self._positions[r] for r in recordings]),
@@ -103,6 +117,8 @@ class Dataset:
             recording=which,
             segment=torch.from_numpy(index.astype(np.int64)),
             label=torch.as_tensor(labels),
+            features=features,
+            feature_mask=mask,
         )
 
 
@@ -153,31 +169,61 @@ def vocabulary_of(signals: Sequence[Signal]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for signal in signals for name in signal.channels))
 
 
-def build_table(
-    signals: list[Signal], recordings: Sequence[Recording], dset: Mapping[str, Any]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The segment table with split, and the names of the classes."""
-    rule = WindowRule.of(dset["segment"])
+def cut_windows(
+    signals: list[Signal],
+    recordings: Sequence[Recording],
+    dset: Mapping[str, Any],
+    segment: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Windows of all recordings by the rule `segment`, with ids and split."""
+    rule = WindowRule.of(segment)
     parts = [
         segments.segments_of(
-            i, s.events, s.samples, s.rate_hz, rule.for_channels(dset["segment"], len(s.channels))
+            i, s.events, s.samples, s.rate_hz, rule.for_channels(segment, len(s.channels))
         )
         for i, s in enumerate(signals)
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     if table.empty:
-        raise UserError(f"no window: no event of kind {dset['segment']['kind']!r} fits")
-    events = [signal.events for signal in signals]
-    segments.add_values(table, events, rule.values)
-    classes = segments.number_labels(table, events, dset["segment"]["label"])
-    table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
+        raise UserError(f"no window: no event of kind {segment['kind']!r} fits")
     table = segments.add_ids(table, [recording.id for recording in recordings])
     table["start_s"] = [
         start / signals[r].rate_hz
         for start, r in zip(table["start"], table["recording"], strict=True)
     ]
-    table["split"] = split.assign(table, dset["split"])
-    split.check_no_overlap(table, rule.shared_samples)
+    table["split"] = split.assign(table, dset["split"], float(dset.get("remove_ratio") or 0))
+    kept = table["split"] != split.REMOVED
+    for which, limit in (("train", "n_subjects"), ("test", "n_subjects_test")):
+        if dset.get(limit) is not None:  # valid goes with train, as published
+            names = ("test",) if which == "test" else ("train", "valid")
+            few = segments.leading_subjects(table, recordings, int(dset[limit]))
+            kept &= few | ~table["split"].isin(names)
+    table = table[kept].reset_index(drop=True)
+    table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
+    return table
+
+
+def build_table(
+    signals: list[Signal], recordings: Sequence[Recording], dset: Mapping[str, Any]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The segment table with split, and the names of the classes.
+
+    `dset.segment_test`, when there is one, changes keys of `dset.segment` for the test split.
+    """
+    table = cut_windows(signals, recordings, dset, dset["segment"])
+    left_out = table.attrs["left_out"]
+    if dset.get("segment_test"):
+        rule = {**dset["segment"], **dset["segment_test"]}
+        other = cut_windows(signals, recordings, dset, rule)
+        if WindowRule.of(rule).length(1000.0) != WindowRule.of(dset["segment"]).length(1000.0):
+            raise UserError("dset.segment_test: windows of another length than those of training")
+        parts = [table[table["split"] != "test"], other[other["split"] == "test"]]
+        table = pd.concat(parts, ignore_index=True)
+    events = [signal.events for signal in signals]
+    segments.add_values(table, events, WindowRule.of(dset["segment"]).values)
+    classes = segments.number_labels(table, events, dset["segment"]["label"])
+    table.attrs["left_out"] = left_out
+    split.check_no_overlap(table, WindowRule.of(dset["segment"]).shared_samples)
     return table, classes
 
 
