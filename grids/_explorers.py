@@ -10,6 +10,8 @@ from dora import Explorer
 
 #: Short titles: a long name would be cut to the width of its numbers.
 TITLES = {
+    "amplitude_correlation": "amp.corr",
+    "perplexity": "perpl.",
     "balanced_accuracy": "bal.acc",
     "chance_balanced_accuracy": "chance",
     "items_per_s": "items/s",
@@ -85,4 +87,15 @@ class DiffusionExplorer(BaseExplorer):
             "max_train_correlation_max",
         ),
         "perf": ("items_per_s", "samples_per_s"),
+    }
+
+
+class LabramExplorer(BaseExplorer):
+    """Three stages in one table: codebook, masked accuracy, and what is decoded in the end."""
+
+    columns = {
+        "train": ("loss",),
+        "valid": ("loss", "usage", "perplexity", "accuracy", "balanced_accuracy", "auroc", "kappa"),
+        "test": ("amplitude_correlation", "accuracy", "balanced_accuracy", "auroc", "kappa"),
+        "perf": ("items_per_s",),
     }

@@ -19,10 +19,10 @@ class Batch:
         signal: (B, C, T) float32; usually a transposed view, contiguity is not promised.
         positions: (B, C, 3) float32, metres; with dset.positions=layout x, y and 0 (see `layout`).
         channel_mask: (B, C) bool, true where the channel exists.
-        channel_ids: (B, C) int64, row of the study's channel vocabulary.
+        channel_ids: (B, C) int64, row of `DataFacts.vocabulary`.
         subject, recording: (B,) int64.
         segment: (B,) int64, row of the segment table.
-        label: (B,) int64 class or float32 value, when there is one.
+        label: (B,) int64 class, or (B, V) float32 values, when there are any.
         features: name -> (B, F, T').
         feature_mask: (B, T') bool.
     """

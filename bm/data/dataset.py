@@ -52,9 +52,8 @@ class Dataset:
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
         self.layout = np.array([kinds[layout] for layout in layouts])
-        self._vocabulary = {
-            name: i for i, name in enumerate(sorted({n for s in signals for n in s.channels}))
-        }
+        self._vocabulary = {name: i for i, name in enumerate(vocabulary_of(signals))}
+        self._values = segments.values_of(table)
         self._positions = [torch.from_numpy(signal.positions) for signal in signals]
         self._subjects = {name: i for i, name in enumerate(facts.subjects)}
         self._columns = {
@@ -105,7 +104,7 @@ class Dataset:
         block = gather_windows(self.signals, recordings, starts, length, finish, self._pool)
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
-        labels = self._columns["label"][index]
+        labels = (self._columns["label"] if self._values is None else self._values)[index]
         features, mask = (
             self.carried.gather(recordings, starts, length) if self.carried else ({}, None)
         )
@@ -165,6 +164,11 @@ def report_skipped(bad: Sequence[RecordingError], folder: Path | None) -> None:
     logger.warning("%d recordings were skipped; see %s", len(bad), path)
 
 
+def vocabulary_of(signals: Sequence[Signal]) -> tuple[str, ...]:
+    """Names of all channels in the order in which they occur first."""
+    return tuple(dict.fromkeys(name for signal in signals for name in signal.channels))
+
+
 def cut_windows(
     signals: list[Signal],
     recordings: Sequence[Recording],
@@ -172,8 +176,11 @@ def cut_windows(
     segment: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Windows of all recordings by the rule `segment`, with ids and split."""
+    rule = WindowRule.of(segment)
     parts = [
-        segments.segments_of(i, s.events, s.samples, s.rate_hz, segment)
+        segments.segments_of(
+            i, s.events, s.samples, s.rate_hz, rule.for_channels(segment, len(s.channels))
+        )
         for i, s in enumerate(signals)
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
@@ -212,9 +219,9 @@ def build_table(
             raise UserError("dset.segment_test: windows of another length than those of training")
         parts = [table[table["split"] != "test"], other[other["split"] == "test"]]
         table = pd.concat(parts, ignore_index=True)
-    classes = segments.number_labels(
-        table, [signal.events for signal in signals], dset["segment"]["label"]
-    )
+    events = [signal.events for signal in signals]
+    segments.add_values(table, events, WindowRule.of(dset["segment"]).values)
+    classes = segments.number_labels(table, events, dset["segment"]["label"])
     table.attrs["left_out"] = left_out
     split.check_no_overlap(table, WindowRule.of(dset["segment"]).shared_samples)
     return table, classes
@@ -273,4 +280,6 @@ def _facts(
         subjects=tuple(sorted({f"{r.id.study}/{r.id.subject}" for r in recordings})),
         classes=classes,
         simulated=simulated,
+        values=segments.value_names(table),
+        vocabulary=vocabulary_of(signals),
     )

@@ -20,6 +20,9 @@ class DataFacts:
         window_samples: T, samples per window.
         subjects: names; the index is `Batch.subject`.
         classes: class names; the index is `Batch.label`.
+        values: names of the values in `Batch.label` where windows have values instead of classes.
+        vocabulary: names that `Batch.channel_ids` index, of all channel sets; with one set they are
+            `channels`.
         features: dimension F of each target feature.
         scaler: statistics of the scaling, plain lists by name.
         simulated: true when any recording was made from equations.
@@ -35,6 +38,8 @@ class DataFacts:
     features: dict[str, int] = field(default_factory=dict)
     scaler: dict[str, list[float]] = field(default_factory=dict)
     simulated: bool = False
+    values: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def n_channels(self) -> int:
@@ -50,7 +55,7 @@ class DataFacts:
         """Inverse of `to_dict`, also after a trip through JSON (lists become tuples again)."""
         known = {f.name for f in dataclasses.fields(cls)}
         fixed: dict[str, Any] = {k: v for k, v in values.items() if k in known}
-        for name in ("channels", "kinds", "subjects", "classes"):
+        for name in ("channels", "kinds", "subjects", "classes", "values", "vocabulary"):
             fixed[name] = tuple(fixed.get(name, ()))
         fixed["positions"] = tuple(tuple(p) for p in fixed.get("positions", ()))
         return cls(**fixed)

@@ -100,6 +100,40 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
     return tuple(numbers)
 
 
+VALUE = "value_"  # start of the names of columns with values to predict
+
+
+def add_values(table: pd.DataFrame, events: Sequence[pd.DataFrame], columns: Sequence[str]) -> None:
+    """Add a column of numbers for each of some columns of the events.
+
+    Raises:
+        UserError: an event without such a number.
+    """
+    for column in columns:
+        found = []
+        for recording, row in zip(table["recording"], table["event_row"], strict=True):
+            frame = events[recording]
+            if column not in frame or row < 0:
+                raise UserError(f"segment.values: the events have no column {column!r}")
+            found.append(frame[column].iloc[row])
+        numbers = pd.to_numeric(pd.Series(found), errors="coerce").to_numpy(float)
+        if not np.isfinite(numbers).all():
+            bad = found[int(np.flatnonzero(~np.isfinite(numbers))[0])]
+            raise UserError(f"segment.values: {column!r} is {bad} in some event; give numbers")
+        table[VALUE + column] = numbers
+
+
+def value_names(table: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the values that `add_values` has put there."""
+    return tuple(str(n).removeprefix(VALUE) for n in table if str(n).startswith(VALUE))
+
+
+def values_of(table: pd.DataFrame) -> np.ndarray | None:
+    """Values (N, V) float32, None when windows have none."""
+    names = [VALUE + name for name in value_names(table)]
+    return table[names].to_numpy(np.float32) if names else None
+
+
 def add_ids(table: pd.DataFrame, ids: Sequence[RecordingId]) -> pd.DataFrame:
     """The table with study, subject, session, run and group of each window's recording."""
     for name in ("study", "subject", "session", "run"):

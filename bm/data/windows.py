@@ -37,6 +37,10 @@ class WindowRule:
             the other end (labram spec 2.7).
         ignore_start, ignore_end: a window may begin before, or end after, its block.
         baseline: subtract the mean from the window's start to the event's start.
+        values: event columns with numbers to predict, instead of classes.
+        max_tokens: windows are shortened until channels times tokens are at most so many (256 in
+            the pre-training of LaBraM, spec 2.3); None = `duration_s` whatever the channels.
+        token_s: length of a token of one channel, with `max_tokens`.
     """
 
     kind: str
@@ -54,6 +58,9 @@ class WindowRule:
     ignore_start: bool = False
     ignore_end: bool = False
     baseline: bool = False
+    values: tuple[str, ...] = ()
+    max_tokens: int | None = None
+    token_s: float = 1.0
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> WindowRule:
@@ -67,6 +74,22 @@ class WindowRule:
         if segment.within not in (None, "block"):
             raise UserError(f"segment.within={segment.within}: use block or null")
         return segment
+
+    def for_channels(self, values: Mapping[str, Any], n_channels: int) -> Mapping[str, Any]:
+        """`dset.segment` for recordings of so many channels, see `max_tokens`.
+
+        Raises:
+            UserError: more channels than tokens.
+        """
+        if self.max_tokens is None:
+            return values
+        tokens = self.max_tokens // n_channels
+        if tokens < 1:
+            raise UserError(
+                f"segment.max_tokens={self.max_tokens}: a recording has {n_channels} channels; "
+                "allow more tokens or pick channels"
+            )
+        return {**values, "duration_s": min(self.duration_s, tokens * self.token_s)}
 
     def length(self, rate_hz: float) -> int:
         """Samples of a window."""

@@ -35,3 +35,13 @@ def masked_cross_entropy(
         found[f"accuracy_{name}"] = (right * share).sum()
     losses = [found[f"loss_{name}"] for name in halves]
     return {"loss": torch.stack(losses).sum(), **found}
+
+
+def masked_errors(errors: Tensor, mask: Tensor, symmetric: bool = True) -> dict[str, Tensor]:
+    """Means of errors (B, L) where they were masked, and in the complement; `loss` is their sum."""
+    halves = {"masked": mask, "complement": ~mask} if symmetric else {"masked": mask}
+    found = {
+        f"loss_{name}": (errors * (half.float() / half.sum().clamp(min=1))).sum()
+        for name, half in halves.items()
+    }
+    return {"loss": torch.stack(list(found.values())).sum(), **found}

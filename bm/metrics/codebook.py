@@ -22,3 +22,19 @@ def codebook_usage(counts: Tensor) -> dict[str, float]:
         "usage": 1 - unused / len(counts),
         "perplexity": float(entropy.exp()) if unused < len(counts) else 0.0,
     }
+
+
+def code_guess(counts: Tensor) -> dict[str, float]:
+    """What a guess reaches that knows how often each code occurs (K,), and nothing of the signal.
+
+    Returns:
+        accuracy: share of the most frequent code.
+        loss: entropy of the frequencies, nats.
+    """
+    counts = counts.double()
+    total = counts.sum()
+    if total == 0:
+        return {"accuracy": 0.0, "loss": 0.0}
+    frequency = counts[counts > 0] / total
+    entropy = -(frequency * frequency.log()).sum()
+    return {"accuracy": float(frequency.max()), "loss": float(entropy)}

@@ -13,11 +13,12 @@ MODELS: Registry[Any] = Registry(
         "clip_convrnn": "bm.models.clip.convrnn",
         "clip_deep_mel": "bm.models.clip.deep_mel",
         "clip_simpleconv": "bm.models.clip.simpleconv",
+        "conformer": "bm.models.baselines.conformer",
         "eegdiff": "bm.models.eegdiff.model",
-        "eegnet": "bm.models.eegnet",
+        "eegnet": "bm.models.baselines.eegnet",
         "labram": "bm.models.labram.classifier",
         "labram_masked": "bm.models.labram.masked",
-        "shallow_fbcsp": "bm.models.shallow",
+        "shallow_fbcsp": "bm.models.baselines.shallow",
         "vqnsp": "bm.models.labram.tokenizer",
     },
 )
@@ -37,11 +38,11 @@ def save(module: Any, folder: Any, facts: Any) -> None:
     write(module, folder, facts)
 
 
-def load(folder: Any) -> Any:
+def load(folder: Any, **changes: Any) -> Any:
     """Rebuild a saved model without Hydra or Dora; see `bm.models.saved.load`."""
     from .saved import load as read
 
-    return read(folder)
+    return read(folder, **changes)
 
 
 def load_weights(module: Any, folder: Any) -> None:

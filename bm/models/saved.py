@@ -38,9 +38,9 @@ def known_from_facts(facts: Any) -> dict[str, Any]:
     Other libraries' names for the same facts are given too (`n_chans`, `sfreq`), so that their
     models plug in by `model.target`.
     """
-    outputs = len(facts.classes) or 1
+    outputs = len(facts.classes) or len(getattr(facts, "values", ())) or 1
     return {
-        "channel_names": list(facts.channels),
+        "channel_names": list(getattr(facts, "vocabulary", ()) or facts.channels),
         "n_channels": facts.n_channels,
         "n_chans": facts.n_channels,
         "n_times": facts.window_samples,
@@ -112,13 +112,23 @@ def replace_folder(temporary: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def load(folder: Path) -> nn.Module:
-    """Rebuild a saved model with its weights; raises `UserError` for a folder that has none."""
+def load(folder: Path, **changes: Any) -> nn.Module:
+    """Rebuild a saved model with its weights.
+
+    Args:
+        folder: in `save_pretrained` form.
+        changes: arguments other than the saved ones, e.g. the channels of other data.
+
+    Raises:
+        UserError: a folder that has no model.
+    """
     path = Path(folder) / CONFIG
     if not path.exists():
         raise UserError(f"no saved model in {folder} ({CONFIG} is missing)")
     saved = json.loads(path.read_text())
-    module: nn.Module = find_class(saved["name"], saved["target"])(**saved["arguments"])
+    module: nn.Module = find_class(saved["name"], saved["target"])(
+        **{**saved["arguments"], **changes}
+    )
     module.bm_arguments = saved
     load_weights(module, folder)
     return module

@@ -13,6 +13,8 @@ SOLVERS: Registry[Any] = Registry(
         "supervised": "bm.solvers.supervised",
         "baseline": "bm.solvers.baseline",
         "diffusion": "bm.solvers.diffusion",
+        "masked": "bm.solvers.masked",
+        "tokenizer": "bm.solvers.tokenizer",
     },
 )
 

@@ -22,7 +22,7 @@ from .best import build_best
 from .checkpoint import BestFolders, Checkpoints
 from .finite import FiniteCheck
 from .logger import Logger
-from .optim import build_average, build_optimizer, set_rates
+from .optim import build_average, build_optimizer, peak_rate, set_rates
 from .perf import Perf, forward_flops
 from .precision import Precision
 from .preemption import PreemptedError, Preemption
@@ -241,7 +241,7 @@ class Solver:
         self.accumulate = cfg["optim"]["accumulate"]
         steps = -(-self.batches // self.accumulate)
         optim, epochs = cfg["optim"], cfg["optim"]["epochs"]
-        self.schedule = Schedule(cfg["schedule"], optim["lr"], epochs, steps)
+        self.schedule = Schedule(cfg["schedule"], peak_rate(optim), epochs, steps)
         self.decay = decay_schedule(cfg["schedule"], optim["weight_decay"], epochs, steps)
         self.ema = build_average(self.model, cfg["ema"])
         self.best = build_best(cfg, self.main_metric)

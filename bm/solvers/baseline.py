@@ -15,7 +15,7 @@ from ..xp import marker
 from . import SOLVERS
 from .base import Solver
 from .show import write_evaluation
-from .supervised import class_evaluation
+from .tasks import class_evaluation
 from .windows import windows_of
 
 METHODS = ("lda", "chance")

@@ -56,6 +56,13 @@ def _settings(spared: bool, scale: float, layer_decay: float) -> dict[str, float
     return found if layer_decay == 1.0 else {**found, "lr_scale": scale}
 
 
+def peak_rate(optim: Mapping[str, Any]) -> float:
+    """Highest learning rate: `lr`, times windows per optimiser step over `lr_batch` if given."""
+    reference = optim.get("lr_batch")
+    scale = 1.0 if reference is None else optim["batch_size"] * optim["accumulate"] / reference
+    return float(optim["lr"] * scale)
+
+
 def set_rates(optimizer: torch.optim.Optimizer, rate: float, decay: float | None = None) -> None:
     """Learning rate of every group, times its `lr_scale`; weight decay where there is one."""
     for group in optimizer.param_groups:

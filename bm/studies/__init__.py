@@ -21,6 +21,8 @@ STUDIES: Registry[Any] = Registry(
         "labram_h5": "bm.studies.labram_h5",
         "schoffelen2019": "bm.studies.schoffelen2019",
         "simulated": "bm.studies.simulated",
+        "tuab": "bm.studies.tuab",
+        "tuev": "bm.studies.tuev",
     },
 )
 

@@ -15,6 +15,7 @@ from ...nn.precision import without_autocast
 from ...nn.quantiser import Quantiser, nearest, unit
 from ...nn.transformer import truncated_normal
 from .. import MODELS
+from ..reconstruction import Reconstruction
 from .backbone import AMPLITUDE_UV, Encoder, backbone_options
 
 
@@ -143,6 +144,15 @@ class VQNSP(nn.Module):
         spectra = found.amplitude, found.phase
         parts = spectral_losses(spectra, self.targets(x), self.smooth)
         return {"loss": found.loss + sum(parts.values()), "quantiser": found.loss, **parts}
+
+    def reconstructions(self, found: Tokenised, x: Tensor) -> list[Reconstruction]:
+        """Predicted beside true spectra of signal x, standardised, bin by bin."""
+        shown = self.encoder.patch_samples // 2 + 1  # the other bins repeat these
+        pairs = zip(("amplitude", "phase"), self.targets(x), strict=True)
+        return [
+            Reconstruction(name, target, getattr(found, name), "cycles per patch", shown)
+            for name, target in pairs
+        ]
 
     def no_weight_decay(self) -> set[str]:
         """Names of parameters that are never decayed."""

@@ -216,3 +216,26 @@ def test_robust_scaling_is_per_recording() -> None:
     block = scaler.apply(torch.stack(signals), torch.tensor([0, 1]))
     spread = torch.quantile(block, 0.75, dim=1) - torch.quantile(block, 0.25, dim=1)
     assert spread == pytest.approx(torch.ones(2, 2), abs=0.01)
+
+
+def test_windows_are_shortened_until_the_tokens_fit() -> None:
+    rule = {**SEGMENT, "duration_s": 16.0, "max_tokens": 256}
+    for channels, seconds in ((64, 4.0), (32, 8.0), (20, 12.0), (10, 16.0)):  # labram.md 2.3
+        assert WindowRule.of(rule).for_channels(rule, channels)["duration_s"] == seconds
+    assert WindowRule.of(SEGMENT).for_channels(SEGMENT, 64) is SEGMENT
+    with pytest.raises(UserError, match="300 channels; allow more tokens"):
+        WindowRule.of(rule).for_channels(rule, 300)
+
+
+def test_values_come_from_their_events() -> None:
+    events = [trials(2.0, 7.0).assign(knee=[np.nan, 1.5, -2.0]), trials(3.0).assign(knee=[0, 4])]
+    table = pd.DataFrame({"recording": [0, 0, 1], "event_row": [1, 2, 1]})
+    segments.add_values(table, events, ["knee"])
+    assert segments.value_names(table) == ("knee",)
+    assert segments.values_of(table).tolist() == [[1.5], [-2.0], [4.0]]
+    assert segments.values_of(table[["recording"]]) is None
+    with pytest.raises(UserError, match="no column 'hip'"):
+        segments.add_values(table, events, ["hip"])
+    table["event_row"] = 0
+    with pytest.raises(UserError, match="'knee' is nan"):
+        segments.add_values(table, events, ["knee"])

@@ -73,7 +73,7 @@ def test_without_signal_both_are_at_chance(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("solver.task=values", "only `classes`"),
+        ("solver.task=values", "dset.segment.values"),
         ("dset.segment.kind=trail", "did you mean 'trial'"),
         ("dset.studies=[{study: simulatd}]", "did you mean 'simulated'"),
         ("dset.studies=[{study: simulated, mode: motor, preset: tiny, sede: 1}]", "sede"),

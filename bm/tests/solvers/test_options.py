@@ -140,3 +140,19 @@ def test_wandb_offline_needs_no_network_and_keeps_the_name(tmp_path, monkeypatch
     assert b"valid/loss" in written
     with pytest.raises(UserError, match="did you mean 'offline'"):
         toy.run(tmp_path / "typo", "wandb.mode=ofline")
+
+
+def test_averaged_weights_are_what_is_evaluated_and_kept(tmp_path):
+    """Fault 19 of LaBraM's code: the average was updated and never evaluated."""
+    seen = []
+
+    class Watched(toy.Toy):
+        def step(self, batch, stage):
+            if stage == "valid":
+                seen.append(self.model[1].weight.detach().clone())
+            return super().step(batch, stage)
+
+    toy.run(tmp_path, "ema.decay=0.9", "optim.epochs=1", kind=Watched)
+    found = toy.outcome(tmp_path)
+    assert torch.equal(found["best"]["1.weight"], seen[-1])
+    assert not torch.allclose(found["state"]["model"]["1.weight"], seen[-1], atol=1e-4)

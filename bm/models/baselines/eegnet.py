@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from . import MODELS
+from .. import MODELS
 
 
 class MaxNormConv2d(nn.Conv2d):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import MODELS
+from .. import MODELS
 
 EPSILON = 1e-6  # uV^2 in units of the scaling; keeps the logarithm finite
 

@@ -1,0 +1,25 @@
+"""Reconstruction: what a tokenizer predicts from its codes beside what it should have been."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """One thing that is reconstructed, of B windows.
+
+    Attributes:
+        name: of it (amplitude, phase, signal).
+        target, predicted: (B, N, F): N patches or channels, F bins or samples.
+        axis: what the F entries count, for figures.
+        shown: so many of them, from the first on, are worth drawing.
+    """
+
+    name: str
+    target: Tensor
+    predicted: Tensor
+    axis: str
+    shown: int

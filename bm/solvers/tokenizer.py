@@ -1,0 +1,200 @@
+"""Tokenizer solver: signals to codes of a learned codebook, judged by what comes back from them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.batch import Batch
+from ..data.dataset import Dataset
+from ..data.facts import DataFacts
+from ..metrics.codebook import codebook_usage
+from ..metrics.evaluation import Evaluation
+from ..metrics.reconstruction import correlation
+from ..models import build_model
+from ..models.reconstruction import Reconstruction
+from ..xp.resolve import to_plain
+from . import SOLVERS, distribution
+from .base import Solver
+from .inputs import check_inputs, inputs_of
+from .show import draw_history
+from .state import isolated
+from .windows import windows_of
+
+N_MEAN = 256  # training windows that the mean reconstruction is taken from
+
+
+@SOLVERS.register("tokenizer")
+class TokenizerSolver(Solver):
+    """Trains any model with a `quantiser`, `code_vectors`, `losses` and `reconstructions`.
+
+    What is reconstructed and how it is judged is the model's: Fourier amplitude and phase for
+    LaBraM (spec 3.7), the signal for others. Histories hold the use of the codebook: over an epoch
+    of training (the moving average that starts anew with each) and over the whole valid split.
+    """
+
+    main_metric = ("loss", "min")
+    model: Any
+
+    def build_data(self) -> Dataset:
+        """Windows; labels are not looked at."""
+        return windows_of(self.cfg)
+
+    def build_model(self, facts: DataFacts) -> nn.Module:
+        """The configured tokenizer for these channels."""
+        model: Any = build_model(to_plain(self.cfg.model), facts)
+        check_inputs(model, self.data, self.cfg)
+        self.counts = torch.zeros(model.n_codes, dtype=torch.long)
+        return model  # type: ignore[no-any-return]
+
+    def begin_stage(self, stage: str) -> None:
+        """Count codes anew; before the first step the codebook starts from training windows."""
+        quantiser = self.model.quantiser
+        if stage == "train":
+            if not bool(quantiser.started):
+                self._start_codebook()
+            quantiser.reset_counts()
+        else:
+            self.counts = torch.zeros(quantiser.n_codes, dtype=torch.long, device=self.device)
+
+    def _start_codebook(self) -> None:
+        """K-means on as many batches as hold K vectors, or on all there are.
+
+        One batch, as published, leaves codes equal when it has fewer vectors than there are codes.
+        """
+        wanted = self.model.quantiser.n_codes
+        loader = self.data.loader(
+            *("train", max(1, self.cfg.optim.batch_size // distribution.world()), True),
+            *(self.cfg.seed, distribution.rank(), distribution.world()),
+        )
+        vectors: list[Tensor] = []
+        self.model.eval()
+        with isolated(self.cfg.seed), torch.no_grad():
+            for batch in loader:
+                moved = batch.to(self.device)
+                with self.precision.autocast():
+                    found, _ = self.model.code_vectors(
+                        moved.signal, **inputs_of(self.model, moved, "code_vectors")
+                    )
+                vectors.append(found.flatten(0, -2).float())
+                if sum(map(len, vectors)) * distribution.world() >= wanted:
+                    break
+        self.model.train()
+        every = torch.nn.functional.normalize(torch.cat(vectors), dim=-1, eps=1e-12)
+        self.model.quantiser.start(every)
+        self.log.line("codebook of %d codes started from %d vectors", wanted, len(every))
+
+    def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Losses of the model; in evaluation also how well each reconstruction correlates."""
+        found = self.model(batch.signal, **inputs_of(self.model, batch))
+        values: dict[str, Tensor] = self.model.losses(found, batch.signal)
+        if stage != "train":
+            self._count(found.indices)
+            for one in self.model.reconstructions(found, batch.signal):
+                values[f"{one.name}_correlation"] = correlation(one.target, one.predicted).mean()
+        return values
+
+    def _count(self, indices: Tensor) -> None:
+        counts = self.counts.to(indices.device)
+        self.counts = counts + torch.bincount(indices.flatten(), minlength=len(counts))
+
+    def epoch_metrics(self, stage: str) -> dict[str, float]:
+        """`unused_codes`, `usage` and `perplexity` of the codebook."""
+        if stage == "train":
+            return codebook_usage(self.model.quantiser.counts.cpu())
+        return codebook_usage(distribution.total(self.counts.clone()).cpu())
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Losses and correlations, beside those of the mean reconstruction of training windows."""
+        metrics = self.run_evaluation(split)
+        counts = distribution.total(self.counts.clone()).cpu()
+        return Evaluation(
+            split=split,
+            metrics=metrics,
+            chance=self._chance(split),
+            n_items=self.count_items(split),
+            simulated=self.data.facts.simulated,
+            extra={
+                "table": [name for name in metrics if name.endswith("_correlation")]
+                + ["loss", "usage", "perplexity"],
+                "codes": counts.tolist(),
+            },
+        )
+
+    def _chance(self, split: str) -> dict[str, float]:
+        """Correlation with the mean of the training windows: what needs no code at all."""
+        means: dict[str, Tensor] = {}
+        count = 0
+        for batch in self._some("train", N_MEAN):
+            for one in self._reconstruct(batch):
+                means[one.name] = means.get(one.name, 0.0) + one.target.double().mean(1).sum(0)
+            count += len(batch)
+        sums: dict[str, float] = {}
+        count_split = 0
+        for batch in self._some(split, N_MEAN):
+            for one in self._reconstruct(batch):
+                mean = (means[one.name] / count).to(one.target).expand_as(one.target)
+                name = f"{one.name}_correlation"
+                found = correlation(one.target, mean).double().sum()
+                sums[name] = sums.get(name, 0.0) + float(found)
+            count_split += len(batch)
+        return {name: value / count_split for name, value in sums.items()}
+
+    def _some(self, split: str, count: int) -> list[Batch]:
+        """Batches of about `count` windows evenly spaced over a split, one per channel set."""
+        rows = self.data.rows(split)
+        rows = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+        table = self.data.table.iloc[rows]
+        keys = list(zip(self.data.layout[table["recording"]], table["length"], strict=True))
+        groups: dict[Any, list[int]] = {}
+        for key, row in zip(keys, rows.tolist(), strict=True):
+            groups.setdefault(key, []).append(row)
+        size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
+        parts = [own[i : i + size] for own in groups.values() for i in range(0, len(own), size)]
+        return [self.data.gather(part).to(self.device) for part in parts]
+
+    @torch.no_grad()
+    def _reconstruct(self, batch: Batch) -> list[Reconstruction]:
+        self.model.eval()
+        with self.precision.autocast():
+            found = self.model(batch.signal, **inputs_of(self.model, batch))
+            reconstructions: list[Reconstruction] = self.model.reconstructions(found, batch.signal)
+        return reconstructions
+
+    def generate(self) -> None:
+        """Reconstructions of evenly spaced windows of the valid split, as a figure."""
+        if not self.cfg.log.figures:
+            return
+        from ..figures.reconstruction import draw_reconstructions
+
+        split = "valid" if len(self.data.rows("valid")) else "train"
+        batch = self._some(split, max(1, self.cfg.generate.n))[0]
+        name = f"reconstruction_{self.progress.epoch:04d}.svg"
+        draw_reconstructions(
+            [
+                (one.name, one.axis, *_shown(one.target, one), *_shown(one.predicted, one))
+                for one in self._reconstruct(batch)
+            ],
+            self.folder / "figures" / name,
+            self.data.facts.simulated,
+        )
+
+    def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
+        """Learning curves, and how often each code is used in the test split."""
+        from ..figures.codebook import draw_code_use
+
+        draw_history(self, folder)
+        if evaluation is not None and math.fsum(evaluation.extra["codes"]) > 0:
+            counts = np.array(evaluation.extra["codes"])
+            draw_code_use(counts, folder / "codes.svg", self.data.facts.simulated)
+
+
+def _shown(values: Tensor, one: Reconstruction) -> tuple[np.ndarray]:
+    """(N, shown) curves of all windows and patches."""
+    flat = values[..., : one.shown].flatten(0, 1)
+    return (flat.float().cpu().numpy(),)

@@ -1,0 +1,127 @@
+"""Study `tuev`: TUH EEG Events Corpus, six kinds of events."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..data.recording import RecordingId
+from ..errors import RecordingError
+from . import STUDIES
+from .base import Study
+from .event_table import frame
+from .tuh import PARTS, READING, TUHRecording, files_of, none_there
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+#: Class numbers; the files count from 1.
+CLASSES = ("spsw", "gped", "pled", "eyem", "artf", "bckg")
+EVENT_S = 1.0
+TOLERANCE_S = 2.5e-3  # half a sample at 200 Hz
+TREE = "{train,eval}/**/*.edf with a .rec file beside each"
+
+
+class EventsRecording(TUHRecording):
+    """One EDF file and its `.rec` file: rows of channel, start, end, label."""
+
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Columns label (0 to 5), class and channel (number in the file), in order of time.
+
+        Each row is an event: one labelled on several channels is there as often. Events that do
+        not last a second are left out and counted in the log (they break the published pipeline).
+        """
+        rows = [self._row(*line) for line in read_rec(self.path.with_suffix(".rec"))]
+        kept = [row for row in rows if abs(row["duration_s"] - EVENT_S) <= TOLERANCE_S]
+        if len(kept) < len(rows):
+            logger.warning(
+                "%s: %d events do not last 1 s and are left out", self.path, len(rows) - len(kept)
+            )
+        kept.sort(key=lambda row: row["start_s"])
+        return frame(kept, ("label", "class", "channel"))
+
+    @staticmethod
+    def _row(channel: int, start_s: float, end_s: float, label: int) -> dict:
+        row = {"kind": "trial", "start_s": start_s, "duration_s": end_s - start_s}
+        return {**row, "label": label - 1, "class": CLASSES[label - 1], "channel": channel}
+
+
+def read_rec(path: Path) -> list[tuple[int, float, float, int]]:
+    """Channel, start and end in seconds, and label from 1, of each row of a `.rec` file.
+
+    Raises:
+        RecordingError: no such file, or a row that is none.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise RecordingError(path, "no such file", "put it beside the EDF file") from None
+    found = []
+    for number, row in enumerate(csv.reader(text.splitlines()), 1):
+        if not row:
+            continue
+        try:
+            channel, start_s, end_s, label = row
+            entry = int(float(channel)), float(start_s), float(end_s), int(float(label))
+        except ValueError:
+            entry = (0, 0.0, 0.0, 0)
+        if not 1 <= entry[3] <= len(CLASSES):
+            raise RecordingError(
+                path,
+                f"line {number} is {','.join(row)!r}, not channel,start,end,label with a label of "
+                f"1 to {len(CLASSES)}",
+                "fetch it again",
+            )
+        found.append(entry)
+    return found
+
+
+@STUDIES.register("tuev")
+class TUEV(Study):
+    """Spikes, periodic discharges, eye movements, artefacts (Harati, 2015; v2.0.0), 23 electrodes.
+
+    Files are `<root>/tuev/{train,eval}/**/*.edf` with a `.rec` file beside each. The official part
+    is the `session` of a recording, so `split.fixed={test: {session: [eval]}}` is the published
+    test set. The subject is the file's name up to the first underscore in `train`, the folder in
+    `eval`, whose files are named by their event. Windows as published: `dset=tuev`.
+
+    Args:
+        path: folder of the corpus; None = `<root>/tuev`.
+        subjects: names; None = all that are there.
+    """
+
+    name = "tuev"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        path: str | None = None,
+        subjects: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
+        self.subjects = subjects
+
+    def recordings(self) -> Sequence[EventsRecording]:
+        """Train before eval, files in order of their paths.
+
+        Raises:
+            UserError: none is there.
+        """
+        found = []
+        for part in PARTS:
+            for subject, path in files_of(self.folder, part, "**/*.edf", self.subjects):
+                if part == "eval" and path.parent.name != part:
+                    subject = f"eval{path.parent.name}"
+                identity = RecordingId(self.name, subject, part, path.stem)
+                beside = (path.with_suffix(".rec"),)
+                found.append(EventsRecording(identity, path, READING, beside))
+        if not found:
+            raise none_there(self.name, self.folder, TREE)
+        return found

@@ -1,0 +1,43 @@
+"""What is pre-trained on must not be tested on: splits of recipes that belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from bm.data.split import assign
+
+CONF = Path(__file__).parents[3] / "conf"
+
+
+def split_of(recipe: str) -> dict:
+    """`dset.split` of a recipe over that of its data set."""
+    own = OmegaConf.load(CONF / "solver" / f"{recipe}.yaml")
+    name = next(str(d["override /dset"]) for d in own.defaults if "override /dset" in d)
+    base = OmegaConf.load(CONF / "dset" / f"{name}.yaml").split
+    found = OmegaConf.to_container(OmegaConf.merge(base, own.get("dset", {}).get("split", {})))
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("stage", ["tokenizer", "pretrain"])
+def test_people_of_the_task_are_in_the_same_split_before(stage) -> None:
+    people = [("eegmat", f"Subject{i:02d}") for i in range(36)]
+    people += [("eegmmidb", f"S{i:03d}") for i in range(1, 110)]
+    table = pd.DataFrame(people, columns=["study", "subject"])
+    before = assign(table, split_of(f"labram/eegmat_{stage}"))
+    task = assign(table, split_of("labram/eegmat"))
+    eegmat = table["study"] == "eegmat"
+    assert before[eegmat].equals(task[eegmat]) and (task[eegmat] == "test").any()
+    assert set(before[~eegmat]) == {"train"}
+
+
+@pytest.mark.parametrize("stage", ["debug_tokenizer", "debug_pretrain"])
+def test_simulated_people_are_too(stage) -> None:
+    pairs = [("simulated-background", f"pair{i:03d}") for i in range(12)]
+    table = pd.DataFrame(pairs, columns=["study", "group"])
+    before, task = (assign(table, split_of(f"labram/{name}")) for name in (stage, "debug"))
+    assert before.equals(task) and set(task[:6]) == {"train", "valid", "test"}

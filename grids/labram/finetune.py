@@ -1,0 +1,28 @@
+"""Fine-tuning the published weights of LaBraM-Base on TUAB and TUEV: all, last blocks, head alone.
+
+Import them first: `python -m scripts.import_checkpoint family=labram path=labram-base.pth`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import LabramExplorer
+from ._rows import SEEDS
+
+WEIGHTS = "//hub/labram/labram-base"  # the copy below BM_MODELS, ./models by default
+TASKS = ("labram/tuab", "labram/tuev")
+
+
+@LabramExplorer
+def explorer(launcher: Any) -> None:
+    """Published fine-tuning with five seeds; 8 blocks, 4 blocks and the linear probe with one."""
+    launcher.slurm_(gpus=1, mem_per_gpu=40, cpus_per_gpu=8, time=1440)
+    for task in TASKS:
+        bound = launcher.bind({"solver": task, "init_from": WEIGHTS})
+        for seed in SEEDS:
+            bound(seed=seed)
+        for blocks in (8, 4):
+            bound({"solver.tune_blocks": blocks})
+        probe = {"solver.tune_blocks": 0, "optim.layer_decay": 1.0, "optim.weight_decay": 0.0}
+        bound(probe)

@@ -1,0 +1,21 @@
+"""Tokenizers of LaBraM at published scale: encoders, size and width of the codebook, rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import LabramExplorer
+
+
+@LabramExplorer
+def explorer(launcher: Any) -> None:
+    """The published one, the deeper encoder, other codebooks, and the paper's learning rate."""
+    launcher.slurm_(gpus=8, mem_per_gpu=32, cpus_per_gpu=8, time=4320)
+    bound = launcher.bind({"solver": "labram/tokenizer"})
+    bound()
+    bound({"optim.lr_batch": None})
+    bound({"model": "labram/vqnsp_large"})
+    for n_codes in (2048, 4096):
+        bound({"model.n_codes": n_codes})
+    bound({"model.code_width": 32})
+    bound({"model.smooth": True})
