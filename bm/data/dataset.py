@@ -18,6 +18,7 @@ import torch
 from ..errors import RecordingError, UserError
 from . import segments, split
 from .batch import Batch
+from .carried import Carried
 from .facts import DataFacts
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, pin_wanted
@@ -38,6 +39,7 @@ class Dataset:
         table: one row per window (recording, start, length, event_row, label, ids, split).
         facts: what a model is built from.
         hash: changes whenever any window would.
+        carried: features of the same windows, see `carry`.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Dataset:
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
         self.scaler: Scaler = Scaler("none", None)
+        self.carried: Carried | None = None
         self._pool = BlockPool()
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
@@ -59,6 +62,14 @@ class Dataset:
         }
         names = table["study"] + "/" + table["subject"]
         self._subject_rows = names.map(self._subjects).to_numpy()
+
+    def carry(self, carried: Carried) -> None:
+        """Give every batch these features from now on, and name them in the facts."""
+        self.carried = carried
+        sizes = {kind.name: kind.dimension for kind in carried.kinds}
+        self.facts = dataclasses.replace(self.facts, features=sizes)
+        text = f"{self.hash}|{carried.identity}"
+        self.hash = hashlib.sha256(text.encode()).hexdigest()
 
     def rows(self, name: str) -> np.ndarray:
         """Rows of a split."""
@@ -95,6 +106,9 @@ class Dataset:
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = self._columns["label"][index]
+        features, mask = (
+            self.carried.gather(recordings, starts, length) if self.carried else ({}, None)
+        )
         return Batch(
             signal=block.transpose(1, 2),
             positions=torch.stack([self._positions[r] for r in recordings]),
@@ -104,6 +118,8 @@ class Dataset:
             recording=which,
             segment=torch.from_numpy(index.astype(np.int64)),
             label=torch.as_tensor(labels),
+            features=features,
+            feature_mask=mask,
         )
 
 

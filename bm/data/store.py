@@ -59,6 +59,32 @@ def events_to_json(events: pd.DataFrame) -> str:
     return json.dumps({name: events[name].tolist() for name in events})
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file of the cache; what a killed process left aside is removed.
+
+    Raises:
+        UserError: the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_suffix(".lock"))
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"paths.cache: cannot write below {path.parent} ({error.strerror or error}); "
+            "choose another folder with paths.cache=... or BM_CACHE"
+        ) from None
+    try:
+        for leftover in path.parent.glob(f".{path.stem}.*.tmp"):
+            leftover.unlink(missing_ok=True)  # of a process that was killed
+        yield
+    finally:
+        lock.release()
+
+
 class Store:
     """Folder of preprocessed recordings.
 
@@ -88,7 +114,7 @@ class Store:
         path = self.path(recording, recipe)
         if self.fresh(recording, path) is not None:
             return self._read(path)
-        with self._locked(path):
+        with locked(path):
             if self.fresh(recording, path) is None:
                 self._build(recording, recipe, path)
         return self._read(path)
@@ -102,26 +128,6 @@ class Store:
         if not self.verify and untouched(known, recording.source):
             return header
         return header if same_content(known, recording.source) else None
-
-    @contextmanager
-    def _locked(self, path: Path) -> Iterator[None]:
-        from filelock import FileLock
-
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path.with_suffix(".lock"))
-            lock.acquire()
-        except OSError as error:
-            raise UserError(
-                f"paths.cache: cannot write below {self.folder} ({error.strerror or error}); "
-                "choose another folder with paths.cache=... or BM_CACHE"
-            ) from None
-        try:
-            for leftover in path.parent.glob(f".{path.stem}.*.tmp"):
-                leftover.unlink(missing_ok=True)  # of a process that was killed
-            yield
-        finally:
-            lock.release()
 
     def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
         sources = read_sources(recording.source)

@@ -1,1 +1,62 @@
-"""What was heard, read or done, as tensors aligned with the signal."""
+"""What was heard, read or done, as tensors: audio, text, words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError, nearest
+from ..registry import Registry
+
+#: name -> module; a feature is a class built with its own keyword arguments, see `base.Feature`.
+FEATURES: Registry[Any] = Registry(
+    "feature",
+    {
+        "BertEmbedding": "bm.features.text",
+        "MelSpectrum": "bm.features.mel",
+        "Modality": "bm.features.words",
+        "PartOfSpeech": "bm.features.lexicon",
+        "Phoneme": "bm.features.phonemes",
+        "PhonemePulse": "bm.features.phonemes",
+        "Pitch": "bm.features.pitch",
+        "SegmentHash": "bm.features.hashes",
+        "Wav2VecChunk": "bm.features.wav2vec",
+        "Wav2VecConvolution": "bm.features.wav2vec",
+        "Wav2VecTransformer": "bm.features.wav2vec",
+        "WordEmbedding": "bm.features.lexicon",
+        "WordEmbeddingSmall": "bm.features.lexicon",
+        "WordFrequency": "bm.features.lexicon",
+        "WordHash": "bm.features.hashes",
+        "WordIndex": "bm.features.words",
+        "WordLength": "bm.features.words",
+        "WordPulse": "bm.features.words",
+        "WordSegment": "bm.features.words",
+        "XlmEmbedding": "bm.features.text",
+    },
+)
+
+
+def build_feature(entry: Mapping[str, Any] | str, models: Path | None = None) -> Any:
+    """The feature of one entry of `dset.features`.
+
+    Args:
+        entry: a registered name, or a mapping with `name` and the feature's own options.
+        models: folder of downloaded models (`paths.models`), given to the features that read some.
+
+    Raises:
+        UserError: unknown feature or option, with the nearest valid name.
+    """
+    options = {"name": entry} if isinstance(entry, str) else dict(entry)
+    if "name" not in options:
+        raise UserError(f"dset.features: {options} has no name")
+    name = options.pop("name")
+    kind = FEATURES.get(name)
+    parameters = inspect.signature(kind).parameters
+    for option in options:
+        if option not in parameters or option == "models":
+            raise UserError(
+                f"feature {name}: unknown option {option!r}{nearest(option, parameters)}"
+            )
+    return kind(**options, **({"models": models} if "models" in parameters else {}))

@@ -19,8 +19,13 @@ def absolute_paths(paths: Any) -> dict[str, Path]:
 
 
 def windows_of(cfg: Any) -> Dataset:
-    """The windows that `dset` and `paths` describe, through the store."""
+    """The windows that `dset` and `paths` describe, through the store, with `dset.features`."""
     paths = absolute_paths(cfg.paths)
     recordings, simulated = recordings_of(to_plain(cfg.dset.studies), paths)
-    store = Store(paths["cache"])
-    return build_dataset(recordings, to_plain(cfg.dset), simulated, store)
+    dset = to_plain(cfg.dset)
+    dataset = build_dataset(recordings, dset, simulated, Store(paths["cache"]))
+    if dset.get("features"):
+        from ..features.builder import features_of
+
+        dataset.carry(features_of(dset, dataset.signals, paths))
+    return dataset

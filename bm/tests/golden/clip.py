@@ -14,6 +14,8 @@ from bm.data.gather import gather_windows, pad_channels, subtract_baseline
 from bm.data.layout import sensor_layout
 from bm.data.signal import bare
 from bm.data.windows import WindowRule
+from bm.features import build_feature
+from bm.features.builder import FeatureBuilder
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
 from bm.metrics.retrieval import topk_accuracy
 from bm.metrics.words import word_retrieval_errors, words_at
@@ -224,7 +226,7 @@ def _segment(options: dict) -> dict[str, Any]:
 
 @adapter("clip", "segment extraction")
 def segment_dataset(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    """Chosen samples, bounds and signals; `features_*` and `mask_*` are the feature builder's."""
+    """Chosen samples, bounds, signals, features and masks."""
     rate, signal = case["config"]["sample_rate"], torch.from_numpy(data["raw"].T.copy())
     held = pd.DataFrame(case["blocks"], columns=["start_s", "stop_s"]).astype(float)
     held["duration_s"] = held["stop_s"].fillna(np.inf) - held["start_s"]
@@ -246,6 +248,12 @@ def segment_dataset(case: dict, data: Tensors, weights: Tensors) -> dict[str, An
             f"meg_{name}": block.transpose(1, 2),
             f"bounds_{name}": np.stack([chosen, chosen + length], 1) / rate,
         }
+        features = [build_feature(entry) for entry in variant["options"]["features"]]
+        builder = FeatureBuilder(features, variant["options"]["event_mask"])
+        builder.add(events, rate)
+        made, mask = builder.gather(np.zeros(len(chosen), int), chosen, length)
+        values[f"features_{name}"] = torch.cat(list(made.values()), 1)
+        values[f"mask_{name}"] = mask[:, None]
         known = {**data, f"bounds_{name}": variant["bounds"]}
         found |= values
         found["expect"] |= {key: known[key] for key in values}

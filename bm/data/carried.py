@@ -1,0 +1,33 @@
+"""What a dataset carries beside the signal: features of the same windows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from .batch_scaler import FeatureKind
+
+
+class Carried(Protocol):
+    """Features of the recordings of a dataset; room `features` makes them."""
+
+    @property
+    def kinds(self) -> tuple[FeatureKind, ...]:
+        """Name, dimension, cardinality and scaling of each feature."""
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever any value would."""
+
+    def gather(
+        self, recordings: np.ndarray, starts: np.ndarray, length: int
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Features name -> (B, F, T') and their mask (B, T) of windows.
+
+        Args:
+            recordings: (B,) number of the recording of each window.
+            starts: (B,) its first sample of the signal.
+            length: T, samples of every window.
+        """

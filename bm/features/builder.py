@@ -1,0 +1,165 @@
+"""FeatureBuilder: several features of several recordings, served by window (clip spec 2.8)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..data.batch_scaler import FeatureKind
+from ..data.blocks import split_sounds
+from ..data.signal import Signal
+from ..errors import UserError
+from . import build_feature
+from .base import Feature
+from .cache import FeatureCache, Rows, stacked
+from .track import Track
+from .words import WordSegment
+
+
+class FeatureBuilder:
+    """Features of recordings as tensors of windows.
+
+    Args:
+        features: in order, with different names.
+        event_mask: the mask is true where there is a word, else everywhere.
+        cache: of their rows.
+
+    Attributes:
+        features: name -> feature.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[Feature],
+        event_mask: bool = False,
+        cache: FeatureCache | None = None,
+    ) -> None:
+        self.features = {feature.name: feature for feature in features}
+        if len(self.features) < len(features):
+            raise UserError(f"dset.features: a name occurs twice in {[f.name for f in features]}")
+        self.event_mask, self.cache = event_mask, cache or FeatureCache(None)
+        self._tracks: list[dict[str, Track]] = []
+        self._words: list[Track] = []
+        self._keys: list[str] = []
+        self._rates: list[float] = []
+
+    @property
+    def kinds(self) -> tuple[FeatureKind, ...]:
+        """Name, dimension, cardinality and scaling of each feature."""
+        return tuple(feature.description for feature in self.features.values())
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever any value would."""
+        text = json.dumps([self.event_mask, self._keys])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def add(self, events: pd.DataFrame, rate_hz: float) -> None:
+        """Take in the next recording: its event table, and the rate of its signal."""
+        tracks = {}
+        for feature in self.features.values():
+            grid_hz = feature.rate_hz or rate_hz
+            chosen = events[events["kind"] == feature.kind].reset_index(drop=True)
+            rows = self._rows(feature, chosen, grid_hz)
+            tracks[feature.name] = Track(feature, rows.table, rows.counts, chosen, grid_hz)
+        self._tracks.append(tracks)
+        self._rates.append(rate_hz)
+        if self.event_mask:
+            words = events[events["kind"] == "word"].reset_index(drop=True)
+            there = torch.tensor([[0.0], *([[1.0]] * len(words))])
+            self._words.append(Track(WordSegment(), there, [1] * len(words), words, rate_hz))
+
+    def _rows(self, feature: Feature, events: pd.DataFrame, rate_hz: float) -> Rows:
+        described = [feature.name, feature.version, feature.options, feature.needs(events)]
+        key = json.dumps([*described, rate_hz], default=str)
+        self._keys.append(hashlib.sha256(key.encode()).hexdigest())
+        kind = np.int64 if feature.dtype is torch.int64 else np.float32
+        default = np.full((1, feature.dimension), feature.default, kind)
+
+        def make() -> Rows:
+            found = stacked(list(feature.rows(events, rate_hz)), default)
+            if not bool(torch.isfinite(found.table).all()):
+                raise UserError(f"feature {feature.name}: holds NaN or inf; check its events")
+            return found
+
+        return self.cache.get(feature.name, key, make)
+
+    def gather(
+        self, recordings: np.ndarray, starts: np.ndarray, length: int
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Features and mask of windows, see `data.carried.Carried`."""
+        found = {name: self._windows(name, recordings, starts, length) for name in self.features}
+        return found, self._mask(recordings, starts, length)
+
+    def _windows(
+        self, name: str, recordings: np.ndarray, starts: np.ndarray, length: int
+    ) -> Tensor:
+        """(B, F, T'), T' by the feature's own rate; a transposed view."""
+        feature, rate = self.features[name], self._rates[int(recordings[0])]
+        grid_hz = feature.rate_hz or rate
+        if grid_hz != rate:
+            starts = np.array([round(s / rate * grid_hz) for s in starts], int)
+            length = round(length / rate * grid_hz)
+        block = torch.empty(len(starts), length, feature.dimension, dtype=feature.dtype)
+        for place, recording, start in zip(
+            block.unbind(), recordings.tolist(), starts.tolist(), strict=True
+        ):
+            self._tracks[recording][name].fill(place, start)
+        return feature.finish(block.transpose(1, 2), grid_hz)
+
+    def _mask(self, recordings: np.ndarray, starts: np.ndarray, length: int) -> Tensor:
+        if not self.event_mask:
+            return torch.ones(len(starts), length, dtype=torch.bool)
+        rows = [
+            self._words[r].index(int(start), length) > 0
+            for r, start in zip(recordings.tolist(), starts, strict=True)
+        ]
+        return torch.from_numpy(np.stack(rows))
+
+
+def within_blocks(events: pd.DataFrame) -> pd.DataFrame:
+    """The events with sounds cut at the ends of blocks.
+
+    Windows lie inside a block, so that what a window sees of a sound is made from its own block
+    alone, whichever split the neighbours are in (clip spec 2.5).
+    """
+    blocks, sounds = (events[events["kind"] == kind] for kind in ("block", "sound"))
+    if blocks.empty or sounds.empty:
+        return events
+    if "offset" not in sounds:
+        sounds = sounds.assign(offset=0.0)
+    sounds = sounds.assign(offset=sounds["offset"].astype(float).fillna(0.0))
+    others = events[events["kind"] != "sound"]
+    pieces = split_sounds(sounds, blocks)
+    return pd.concat([others, pieces], ignore_index=True)
+
+
+def features_of(
+    dset: Mapping[str, Any],
+    signals: Sequence[Signal],
+    paths: Mapping[str, Path],
+) -> FeatureBuilder:
+    """What `dset.features` asks for, of every recording.
+
+    Args:
+        dset: plain section; `features` (list of names, or mappings with name and options),
+            `event_mask` (true), `split_wav_as_block` (true).
+        signals: of all recordings.
+        paths: cache and models.
+    """
+    made = [build_feature(entry, paths["models"]) for entry in dset["features"]]
+    cache = FeatureCache(paths["cache"])
+    builder = FeatureBuilder(made, bool(dset.get("event_mask", True)), cache)
+    for signal in signals:
+        cut = dset.get("split_wav_as_block", True)
+        events = within_blocks(signal.events) if cut else signal.events
+        builder.add(events, signal.rate_hz)
+    return builder

@@ -1,0 +1,61 @@
+"""Numbers that name a word or a segment, the same in every process and on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+
+from ..errors import UserError
+from . import FEATURES
+from .words import WordFeature
+
+
+def stable_hash(text: str) -> int:
+    """Positive 63-bit number of a text, never 0: 0 stands for nothing."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return (int.from_bytes(digest[:8], "big") >> 1) or 1
+
+
+def bare_word(word: str) -> str:
+    """A word as it is compared: lower case, without full stops at its ends."""
+    return word.lower().strip(".")
+
+
+@FEATURES.register("WordHash")
+class WordHash(WordFeature):
+    """Hash of a word, int64 (clip spec 2.8; the original's was salted and went through float32).
+
+    Args:
+        buckets: 1 + hash modulo this, a categorical feature; different words may then share a
+            number. None = the whole hash.
+    """
+
+    name = "WordHash"
+    dtype = torch.int64
+
+    def __init__(self, buckets: int | None = None) -> None:
+        super().__init__()
+        if buckets is not None and buckets < 1:
+            raise UserError(f"feature WordHash: buckets={buckets}; use 1 or more, or null")
+        self.buckets, self.options = buckets, {"buckets": buckets}
+        self.cardinality = 0 if buckets is None else 1 + buckets
+
+    def value(self, event: dict[str, Any]) -> int:
+        """Of the word."""
+        found = stable_hash(bare_word(event["word"]))
+        return found if self.buckets is None else 1 + found % self.buckets
+
+
+@FEATURES.register("SegmentHash")
+class SegmentHash(WordFeature):
+    """Hash of (place of the word in its sequence, the sequence): what a segment is, int64."""
+
+    name = "SegmentHash"
+    dtype = torch.int64
+    columns = ("word_index", "word_sequence")
+
+    def value(self, event: dict[str, Any]) -> int:
+        """Of the word's place."""
+        return stable_hash(f"{int(event['word_index'])}|{event['word_sequence']}")

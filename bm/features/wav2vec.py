@@ -1,0 +1,161 @@
+"""wav2vec 2.0: hidden states, convolutional features, and the sound it is given (clip spec 2.8)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from . import FEATURES
+from .pretrained import find_model, fingerprint, load_model, read_config
+from .sound import SOUND_HZ, SoundFeature, mono
+
+#: Published model and layers, of its embedding (0) and 24 blocks.
+MODEL, LAYERS = "facebook/wav2vec2-large-xlsr-53", (14, 15, 16, 17, 18)
+
+
+def normalised(wave: Tensor) -> Tensor:
+    """(n,) with mean 0 and variance 1, as the model was trained."""
+    return (wave - wave.mean()) / (wave.var(unbiased=False) + 1e-7).sqrt()
+
+
+class Wav2VecFeature(SoundFeature):
+    """A feature of a wav2vec 2.0 model (or HuBERT, WavLM: any of their class with such a config).
+
+    Args:
+        model: folder, or name on the hub.
+        context_s: longest stretch of sound that the model sees at once; None = the whole event,
+            as published. Longer sounds are cut into parts of half of it, seen with a quarter on
+            either side.
+        device: where the model runs.
+        random: weights drawn at random.
+        models: folder of downloaded models.
+    """
+
+    def __init__(
+        self,
+        model: str = MODEL,
+        context_s: float | None = None,
+        device: str = "cpu",
+        random: bool = False,
+        models: Path | None = None,
+    ) -> None:
+        super().__init__()
+        if context_s is not None and context_s < 1:
+            raise UserError(f"feature {self.name}: context_s={context_s}; use 1 s or more, or null")
+        self.folder = find_model(self.name, model, models)
+        self.config = read_config(self.folder)
+        self.context_s, self.device, self.random = context_s, device, random
+        files = fingerprint(self.folder)
+        self.options = {"model": files, "context_s": context_s, "random": random}
+        self.hop = math.prod(self.config["conv_stride"])
+        self.field = 1  # samples that one output sees
+        for kernel, stride in reversed(
+            list(zip(self.config["conv_kernel"], self.config["conv_stride"], strict=True))
+        ):
+            self.field = (self.field - 1) * stride + kernel
+
+    def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
+        """Sound (channels, n) -> (F, m), about 50 columns per second for the published model."""
+        sound = normalised(mono(wave, rate_hz, normalise=False))
+        sound = torch.nn.functional.pad(sound, (0, max(0, self.field - len(sound))))
+        count = (len(sound) - self.field) // self.hop + 1
+        if self.context_s is None or len(sound) <= self.context_s * SOUND_HZ:
+            return self._seen(sound)
+        part = max(1, round(self.context_s / 2 * SOUND_HZ / self.hop))
+        margin, found = part // 2, []
+        for first in range(0, count, part):
+            last, begin = min(first + part, count), max(0, first - margin)
+            end = min(last + margin, count)
+            stretch = sound[begin * self.hop : (end - 1) * self.hop + self.field]
+            found.append(self._seen(stretch)[:, first - begin : last - begin])
+        return torch.cat(found, 1)
+
+    def _seen(self, sound: Tensor) -> Tensor:
+        """(n,) -> (F, m)."""
+        model = load_model(str(self.folder), self.device, self.random)
+        with torch.inference_mode():
+            output = model(sound[None].to(self.device), output_hidden_states=True)
+            return self.chosen(output)[0].float().cpu().clone().T
+
+    def chosen(self, output: object) -> Tensor:
+        """What is taken from the model's output: (1, m, F)."""
+        raise NotImplementedError
+
+
+@FEATURES.register("Wav2VecTransformer")
+class Wav2VecTransformer(Wav2VecFeature):
+    """Mean of hidden states of wav2vec 2.0 over layers: the published target of `clip`.
+
+    Args:
+        layers: numbers of hidden states; 0 is the input of the first block.
+        options: see `Wav2VecFeature`.
+    """
+
+    name = "Wav2VecTransformer"
+    layout = "stretched"
+
+    def __init__(
+        self,
+        layers: Sequence[int] = LAYERS,
+        model: str = MODEL,
+        context_s: float | None = None,
+        device: str = "cpu",
+        random: bool = False,
+        models: Path | None = None,
+    ) -> None:
+        super().__init__(model, context_s, device, random, models)
+        last = int(self.config["num_hidden_layers"])
+        if not layers or not all(0 <= layer <= last for layer in layers):
+            raise UserError(f"feature {self.name}: layers={list(layers)}; {model} has 0 to {last}")
+        self.layers = list(layers)
+        self.options["layers"] = self.layers
+        self.dimension = int(self.config["hidden_size"])
+
+    def chosen(self, output: object) -> Tensor:
+        """Mean over the layers."""
+        states = output.hidden_states  # type: ignore[attr-defined]
+        return torch.stack([states[layer] for layer in self.layers]).mean(0)
+
+    def placed(self, values: Tensor, duration_s: float, rate_hz: float) -> Tensor:
+        """As they are: windows spread them."""
+        return values
+
+
+@FEATURES.register("Wav2VecConvolution")
+class Wav2VecConvolution(Wav2VecFeature):
+    """Output of the convolutions of wav2vec 2.0."""
+
+    name = "Wav2VecConvolution"
+
+    def __init__(
+        self,
+        model: str = MODEL,
+        context_s: float | None = None,
+        device: str = "cpu",
+        random: bool = False,
+        models: Path | None = None,
+    ) -> None:
+        super().__init__(model, context_s, device, random, models)
+        self.dimension = int(self.config["conv_dim"][-1])
+
+    def chosen(self, output: object) -> Tensor:
+        """The convolutional features."""
+        return output.extract_features  # type: ignore[attr-defined]
+
+
+@FEATURES.register("Wav2VecChunk")
+class Wav2VecChunk(SoundFeature):
+    """The normalised sound itself, 16 kHz."""
+
+    name = "Wav2VecChunk"
+    normalizable = False
+    rate_hz = float(SOUND_HZ)
+
+    def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
+        """Sound (channels, n) -> (1, m)."""
+        return normalised(mono(wave, rate_hz, normalise=False))[None]
