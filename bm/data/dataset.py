@@ -165,28 +165,51 @@ def report_skipped(bad: Sequence[RecordingError], folder: Path | None) -> None:
     logger.warning("%d recordings were skipped; see %s", len(bad), path)
 
 
-def build_table(
-    signals: list[Signal], recordings: Sequence[Recording], dset: Mapping[str, Any]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The segment table with split, and the names of the classes."""
+def cut_windows(
+    signals: list[Signal],
+    recordings: Sequence[Recording],
+    segment: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Windows of all recordings by one rule, with ids and the split that `chosen` describes."""
     parts = [
-        segments.segments_of(i, s.events, s.samples, s.rate_hz, dset["segment"])
+        segments.segments_of(i, s.events, s.samples, s.rate_hz, segment)
         for i, s in enumerate(signals)
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     if table.empty:
-        raise UserError(f"no window: no event of kind {dset['segment']['kind']!r} fits")
-    events = [signal.events for signal in signals]
-    classes = segments.number_labels(table, events, dset["segment"]["label"])
-    table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
+        raise UserError(f"no window: no event of kind {segment['kind']!r} fits")
     table = segments.add_ids(table, [recording.id for recording in recordings])
     table["start_s"] = [
         start / signals[r].rate_hz
         for start, r in zip(table["start"], table["recording"], strict=True)
     ]
-    table["split"] = split.assign(table, dset["split"])
-    shared = WindowRule.of(dset["segment"]).shared_samples
-    split.check_no_overlap(table, shared)
+    table["split"] = split.assign(table, chosen)
+    table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
+    return table
+
+
+def build_table(
+    signals: list[Signal], recordings: Sequence[Recording], dset: Mapping[str, Any]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The segment table with split, and the names of the classes.
+
+    `dset.segment_test`, when there is one, changes keys of `dset.segment` for the test split.
+    """
+    table = cut_windows(signals, recordings, dset["segment"], dset["split"])
+    left_out = table.attrs["left_out"]
+    if dset.get("segment_test"):
+        rule = {**dset["segment"], **dset["segment_test"]}
+        other = cut_windows(signals, recordings, rule, dset["split"])
+        if WindowRule.of(rule).length(1000.0) != WindowRule.of(dset["segment"]).length(1000.0):
+            raise UserError("dset.segment_test: windows of another length than those of training")
+        parts = [table[table["split"] != "test"], other[other["split"] == "test"]]
+        table = pd.concat(parts, ignore_index=True)
+    classes = segments.number_labels(
+        table, [signal.events for signal in signals], dset["segment"]["label"]
+    )
+    table.attrs["left_out"] = left_out
+    split.check_no_overlap(table, WindowRule.of(dset["segment"]).shared_samples)
     return table, classes
 
 

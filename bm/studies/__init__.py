@@ -11,11 +11,15 @@ STUDIES: Registry[Any] = Registry(
     "study",
     {
         "bci_iv_2a": "bm.studies.bci_iv_2a",
+        "brennan2019": "bm.studies.brennan2019",
+        "broderick2019": "bm.studies.broderick2019",
         "eegmat": "bm.studies.eegmat",
         "eegmmidb": "bm.studies.eegmmidb",
         "feis": "bm.studies.feis",
         "folder": "bm.studies.folder",
+        "gwilliams2022": "bm.studies.gwilliams2022",
         "labram_h5": "bm.studies.labram_h5",
+        "schoffelen2019": "bm.studies.schoffelen2019",
         "simulated": "bm.studies.simulated",
     },
 )

@@ -1,0 +1,127 @@
+"""Fetching files of a study: whole or absent, one process at a time, checked when run again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import UserError
+
+logger = logging.getLogger(__name__)
+BLOCK = 1 << 20  # bytes read at once
+#: Beside the files: name -> {size, sha256} of what was fetched.
+RECORD = "fetched.json"
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold the lock of a study's folder, which is made if need be.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    from filelock import FileLock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".download.lock")
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"paths.studies: cannot write to {folder} ({error.strerror or error}); "
+            "choose another folder with paths.studies=... or BM_DATA"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def fetch(url: str, folder: Path, name: str | None = None) -> Path:
+    """A file of the web in `folder`; nothing is fetched when it is there and whole.
+
+    Args:
+        url: where it is.
+        name: of the file; None = what the server calls it (Content-Disposition).
+
+    Raises:
+        UserError: no answer, or less than was promised.
+    """
+    known = _record(folder)
+    held = next((n for n, one in known.items() if one["url"] == url), None)
+    if held is not None and (folder / held).is_file():
+        if (folder / held).stat().st_size == known[held]["size"]:
+            return folder / held
+        logger.warning("%s has another size than what was fetched; fetched again", folder / held)
+    aside = folder / f".{os.getpid()}.part"
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer, open(aside, "wb") as file:
+            name = name or answer.headers.get_filename() or Path(url).name
+            promised = answer.headers.get("Content-Length")
+            digest = hashlib.sha256()
+            while block := answer.read(BLOCK):
+                digest.update(block)
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        size = aside.stat().st_size
+        if promised is not None and size != int(promised):
+            raise UserError(f"{url}: {size} of {promised} bytes came; run it again")
+        target = folder / Path(name).name
+        if target.name in known and known[target.name]["sha256"] != digest.hexdigest():
+            logger.warning("%s: the content is not what was fetched before", target)
+        os.replace(aside, target)
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UserError(
+            f"{url} cannot be fetched ({reason}); fetch it by hand into {folder}"
+        ) from None
+    finally:
+        aside.unlink(missing_ok=True)
+    _note(folder, {target.name: {"url": url, "size": size, "sha256": digest.hexdigest()}})
+    return target
+
+
+def _record(folder: Path) -> dict[str, dict]:
+    path = folder / RECORD
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def _note(folder: Path, more: Mapping[str, dict]) -> None:
+    aside = folder / f".{RECORD}.{os.getpid()}.tmp"
+    aside.write_text(json.dumps({**_record(folder), **more}, indent=1, sort_keys=True) + "\n")
+    os.replace(aside, folder / RECORD)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Files of a zip into `folder`, each whole or absent; those that are there stay.
+
+    Raises:
+        UserError: damaged, or a name that leads out of the folder.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            for entry in file.infolist():
+                target = folder / entry.filename
+                if entry.is_dir() or "__MACOSX" in entry.filename:
+                    continue
+                if not target.resolve().is_relative_to(folder.resolve()):
+                    raise UserError(f"{archive}: {entry.filename} leads out of {folder}")
+                if target.is_file() and target.stat().st_size == entry.file_size:
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+                with file.open(entry) as source, open(aside, "wb") as out:
+                    shutil.copyfileobj(source, out, BLOCK)
+                os.replace(aside, target)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{archive}: damaged ({error}); remove it and run again") from None

@@ -1,0 +1,38 @@
+"""MATLAB files of studies, with damage named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import RecordingError
+from .edf import FETCH
+
+
+def read_matlab(path: Path, *names: str) -> dict[str, Any]:
+    """Variables of a MATLAB file; structures have their fields as attributes.
+
+    Args:
+        path: the file.
+        names: variables that must be in it.
+
+    Raises:
+        RecordingError: missing, empty, damaged, or without one of `names`.
+    """
+    from scipy.io import loadmat
+
+    if not path.is_file() or path.stat().st_size == 0:
+        raise RecordingError(path, "missing or empty", FETCH)
+    try:
+        found = dict(loadmat(path, struct_as_record=False, squeeze_me=True))
+    except NotImplementedError:
+        raise RecordingError(path, "MATLAB 7.3 file", "save it with -v7 in MATLAB") from None
+    except Exception as error:
+        # scipy raises anything from zlib.error to MatReadError on a damaged file.
+        reason = f"no MATLAB file ({type(error).__name__}: {error})"
+        raise RecordingError(path, reason, FETCH) from error
+    missing = [name for name in names if name not in found]
+    if missing:
+        held = ", ".join(name for name in found if not name.startswith("__"))
+        raise RecordingError(path, f"no variable `{missing[0]}` (it has {held})", FETCH)
+    return found
