@@ -250,9 +250,7 @@ class ContrastiveSolver(Solver):
                 own = owners == recording
                 metrics.update(int(recording), *(value[own] for value in values))
             n += len(batch)
-        return Evaluation(
-            split, metrics.results(), n_items=n, simulated=self.data.facts.simulated
-        )
+        return Evaluation(split, metrics.results(), n_items=n, simulated=self.data.facts.simulated)
 
     # files --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Windows of speech: training at a fixed stride, testing at words (spec clip 2.5 and 2.6)."""
+"""Windows of speech with their features, and limits of recordings and people (clip 2.6)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ import numpy as np
 import pandas as pd
 
 from ..data import split
-from ..data.dataset import Dataset, build_dataset, build_table, read_all
+from ..data.dataset import Dataset, build_dataset
 from ..data.recording import Recording
 from ..data.store import Store
-from ..data.windows import WindowRule
 from ..errors import UserError
 from ..features.builder import features_of
 from ..studies import recordings_of
 from ..xp.resolve import to_plain
 from .windows import absolute_paths
-
-#: Keys of `dset` that this module reads; they change which windows there are.
-LIMITS = ("n_recordings", "skip_recordings", "n_subjects", "n_subjects_test")
 
 
 def interleaved(recordings: Sequence[Recording]) -> list[Recording]:
@@ -58,25 +54,23 @@ def of_leading_subjects(table: pd.DataFrame, splits: tuple[str, ...], n: int | N
     return ~rows | people.isin(kept)
 
 
-def combined_table(dataset: Dataset, kept: Sequence[Recording], dset: Mapping[str, Any]) -> Any:
-    """Training and validation windows of `dset.segment`, test windows of `dset.test.segment`."""
-    changes = {k: v for k, v in (dset.get("test") or {}).get("segment", {}).items()}
-    if not changes:
-        return dataset.table
-    other = {**dset, "segment": {**dset["segment"], **changes}}
-    rules = [WindowRule.of(each["segment"]) for each in (dset, other)]
-    rate = dataset.signals[0].rate_hz
-    if rules[0].baseline_samples(rate) != rules[1].baseline_samples(rate):
-        raise UserError("dset.test.segment: offset_s and baseline are those of dset.segment")
-    tests, _ = build_table(dataset.signals, kept, other)
-    own = dataset.table
-    parts = [own[own["split"] != "test"], tests[tests["split"] == "test"]]
-    table = pd.concat(parts, ignore_index=True)
-    if not (table["split"] == "test").any():
-        raise UserError("dset.test.segment: no window of it lies in the test split")
-    table.attrs = dict(own.attrs)
-    split.check_no_overlap(table, max(rule.shared_samples for rule in rules))
-    return table
+def not_removed(table: pd.DataFrame, rule: Mapping[str, Any], ratio: float) -> pd.Series:
+    """Rows to keep when so large a share of all blocks is left out of training (spec clip 2.3).
+
+    Raises:
+        UserError: splits that are not drawn as published, or nothing left to train on.
+    """
+    if not ratio:
+        return pd.Series(True, index=table.index)
+    if rule.get("method") != "published" or rule["key"] != "block_uid":
+        raise UserError("dset.remove_ratio needs dset.split.method=published, key=block_uid")
+    begin = float(rule["ratios"].get("test", 0)) + float(rule["ratios"].get("valid", 0))
+    scores = {uid: split.block_score(uid, rule["seed"]) for uid in table["block_uid"].unique()}
+    score = table["block_uid"].map(scores)
+    keep = (table["split"] != "train") | (score < begin) | (score >= begin + ratio)
+    if not (table["split"][keep] == "train").any():
+        raise UserError(f"dset.remove_ratio={ratio}: leaves no window to train on")
+    return keep
 
 
 def speech_windows_of(cfg: Any) -> Dataset:
@@ -92,14 +86,12 @@ def speech_windows_of(cfg: Any) -> Dataset:
         raise UserError("dset.features is empty: name what is decoded, e.g. [MelSpectrum]")
     recordings, simulated = recordings_of(dset["studies"], paths)
     recordings = limited(recordings, dset)
-    store = Store(paths["cache"])
-    dataset = build_dataset(recordings, dset, simulated, store)
-    if dset.get("test") or dset.get("n_subjects") or dset.get("n_subjects_test"):
-        _, kept = read_all(recordings, dset, store)
-        table = combined_table(dataset, kept, dset)
-        keep = of_leading_subjects(table, ("train", "valid"), dset.get("n_subjects"))
-        keep &= of_leading_subjects(table, ("test",), dset.get("n_subjects_test"))
-        dataset = with_table(dataset, table[keep].reset_index(drop=True))
+    dataset = build_dataset(recordings, dset, simulated, Store(paths["cache"]))
+    keep = of_leading_subjects(dataset.table, ("train", "valid"), dset.get("n_subjects"))
+    keep &= of_leading_subjects(dataset.table, ("test",), dset.get("n_subjects_test"))
+    keep &= not_removed(dataset.table, dset["split"], float(dset.get("remove_ratio") or 0))
+    if not keep.all():
+        dataset = with_table(dataset, dataset.table[keep].reset_index(drop=True))
     dataset.carry(features_of(dset, dataset.signals, paths))
     return dataset
 
