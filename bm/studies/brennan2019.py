@@ -14,7 +14,7 @@ from ..errors import RecordingError, UserError
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
-from .download import fetch, one_at_a_time, unpack
+from .download import fetch, one_at_a_time, unpack_into
 from .edf import FETCH
 from .matlab import read_matlab
 from .reading import Reading
@@ -267,12 +267,3 @@ class Brennan2019(Study):
                 if path.name in ("audio.zip", "proc.zip"):
                     # The archives hold a folder of their own name, or its files alone.
                     unpack_into(path, self.folder / path.stem)
-
-
-def unpack_into(archive: Path, folder: Path) -> None:
-    """A zip whose files end in `folder`, whether the zip names that folder or not."""
-    import zipfile
-
-    with zipfile.ZipFile(archive) as file:
-        inside = any(name.startswith(f"{folder.name}/") for name in file.namelist())
-    unpack(archive, folder.parent if inside else folder)

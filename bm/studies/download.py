@@ -125,3 +125,17 @@ def unpack(archive: Path, folder: Path) -> None:
                 os.replace(aside, target)
     except (zipfile.BadZipFile, EOFError) as error:
         raise UserError(f"{archive}: damaged ({error}); remove it and run again") from None
+
+
+def unpack_into(archive: Path, folder: Path) -> None:
+    """A zip whose files end in `folder`, whether the zip names that folder or not.
+
+    Raises:
+        UserError: see `unpack`.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            inside = any(name.startswith(f"{folder.name}/") for name in file.namelist())
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{archive}: damaged ({error}); remove it and run again") from None
+    unpack(archive, folder.parent if inside else folder)

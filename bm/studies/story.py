@@ -72,6 +72,9 @@ class StoryRecording(FileRecording):
         raw = self.open()
         duration = raw.n_times / float(raw.info["sfreq"])
         events = complete_sounds(self.read_events(raw), self.path)
+        phones = events["kind"] == "phoneme"  # aligners let those of neighbouring words overlap
+        ordered = events[phones].sort_values("start_s", kind="stable")
+        events = pd.concat([events[~phones], ordered], ignore_index=True)
         events = check_events(events, duration, self.path)
         return with_story_blocks(events, self.rule, self.path)
 
@@ -79,7 +82,7 @@ class StoryRecording(FileRecording):
 def with_story_blocks(events: pd.DataFrame, rule: BlockRule, path: str | Path) -> pd.DataFrame:
     """Numbered words, and blocks made by a rule (clip spec 2.2, 2.3)."""
     try:
-        events = add_sequence_info(events)
+        events = number_phonemes(add_sequence_info(events))
         check_story(events, path)
         blocks = create_blocks(events, rule.grouping)
     except UserError as error:
@@ -132,6 +135,36 @@ def sound_length(file: Path, path: str | Path) -> float:
     except soundfile.SoundFileError as error:
         raise RecordingError(path, f"its sound {file} is damaged ({error})", "fetch it") from None
     return float(found.frames / found.samplerate)
+
+
+def number_phonemes(events: pd.DataFrame) -> pd.DataFrame:
+    """Phonemes with the sequence and word they are in, and a `phoneme_id`, where missing.
+
+    A phoneme is of the last word that begins before it; a missing id is its rank in the word
+    (clip spec 2.2).
+    """
+    rows = events["kind"] == "phoneme"
+    if not rows.any():
+        return events
+    events = events.copy()
+    words = events[events["kind"] == "word"].sort_values("start_s", kind="stable")
+    starts = events.loc[rows, "start_s"].to_numpy(float)
+    # A phoneme and its word begin together; times in text are rounded.
+    owner = np.searchsorted(words["start_s"].to_numpy(float), starts + 1e-6, "right") - 1
+    owner = words.index[np.maximum(owner, 0)]
+    for name in ("sequence_id", "word_index"):
+        if name in events:
+            own = pd.Series(events.loc[owner, name].to_numpy(), index=events.index[rows])
+            events.loc[rows, name] = events.loc[rows, name].where(
+                events.loc[rows, name].notna(), own
+            )
+    if "phoneme_id" not in events:
+        events["phoneme_id"] = np.nan
+    ranks = pd.Series(owner, index=events.index[rows])
+    ranks = ranks.groupby(ranks, sort=False).cumcount().astype(float)
+    given = pd.to_numeric(events.loc[rows, "phoneme_id"])
+    events.loc[rows, "phoneme_id"] = given.where(given.notna(), ranks)
+    return events
 
 
 def check_story(events: pd.DataFrame, path: str | Path) -> None:

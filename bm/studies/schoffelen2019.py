@@ -1,0 +1,338 @@
+"""Study `schoffelen2019`: MEG of people who hear or read Dutch sentences and word lists (MOUS)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.recording import RecordingId
+from ..errors import RecordingError, UserError
+from ..features.phonemes import SAMPA
+from ..registry import check_known
+from . import STUDIES
+from .base import Study
+from .edf import FETCH
+from .matching import match
+from .presentation import CONTEXTS, read_log, with_conditions, word_of
+from .reading import Reading
+from .story import BlockRule, StoryRecording
+from .textgrid import read_textgrid
+
+if TYPE_CHECKING:
+    import mne
+
+RATE_HZ = 1200
+SENSORS = 273  # that are kept, after the references
+#: Values of the trigger channel.
+FIXATION, CONTEXT = 20, 10
+TRIGGERS = "UPPT001"
+BAD = (2011, 2036, 2062, 2063, 2076, 2084, 1006, 1014, 1090, 1115)
+# fmt: off
+MISSING = (
+    1014, 1018, 1021, 1023, 1041, 1043, 1047, 1051, 1056, 1060, 1067, 1082, 1091, 1096, 1112,
+    2012, 2018, 2022, 2023, 2026, 2043, 2044, 2045, 2048, 2054, 2060, 2074, 2081, 2082, 2087,
+    2093, 2100, 2107, 2112, 2115, 2118, 2123,
+)
+# fmt: on
+MODALITIES = ("audio", "visual")
+#: Letters of a sentence by which it is found in the list of stimuli.
+FOUND_BY = 45
+SILENCES = ("", "<p:>")
+START_FILE = re.compile(r"Start File\s+(\d+)\.wav", re.IGNORECASE)
+ONSET = "audio onset"
+RECIPE = (
+    "register at https://data.donders.ru.nl, fetch collection DSC_3011020.09_236_v1 and put its "
+    "sub-*, sourcedata and stimuli there; derivatives/phonemes (TextGrids) are the authors' to give"
+)
+
+
+def people(modality: str) -> list[str]:
+    """Names of the people whose recordings are used: A2002..., V1001..."""
+    letter, numbers = ("A", range(2002, 2126)) if modality == "audio" else ("V", range(1001, 1118))
+    return [f"{letter}{n}" for n in numbers if n not in BAD and n not in MISSING]
+
+
+def read_stimuli(path: Path) -> dict[str, int]:
+    """First letters of each sentence, in lower case -> its number.
+
+    Raises:
+        RecordingError: no such list.
+    """
+    try:
+        lines = path.read_bytes().decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        raise RecordingError(path, (error.strerror or str(error)).lower(), RECIPE) from None
+    pairs = [line.strip().split(maxsplit=1) for line in lines]
+    return {
+        text.lower()[:FOUND_BY]: int(number)
+        for number, text in (pair for pair in pairs if len(pair) == 2 and pair[0].isdigit())
+    }
+
+
+def heard_rows(log: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The log with each played file as a sound, and its words and phonemes from the TextGrid.
+
+    Raises:
+        RecordingError: a file without its TextGrid, or a TextGrid without words.
+    """
+    number, rows = None, []
+    for row in log.to_dict("records"):
+        started = START_FILE.search(row["code"])
+        if started:
+            number = int(started[1])
+            continue
+        if row["code"].strip().lower() == ONSET and number is not None:
+            rows += _played(row, f"EQ_Ramp_Int2_Int1LPF{number:03d}", folder)
+            number = None
+            continue
+        if row["condition"] != "word":  # words that are heard come from TextGrids
+            rows.append(row)
+    if not any(row.get("kind") == "sound" for row in rows):
+        raise RecordingError(folder, "the log plays no sound", "is it of somebody who reads?")
+    return pd.DataFrame(rows)
+
+
+def _played(row: dict[str, Any], stem: str, folder: Path) -> list[dict[str, Any]]:
+    path = folder / "derivatives" / "phonemes" / f"{stem}.TextGrid"
+    tiers, onset = read_textgrid(path), row["time"]
+    if "ORT-MAU" not in tiers or "MAU" not in tiers:
+        raise RecordingError(path, "no tiers ORT-MAU and MAU", RECIPE)
+    shared = {"context": row["context"], "block": row["block"], "modality": "audio"}
+    file = folder / "stimuli" / "audio_files" / f"{stem}.wav"
+    length = max(part.stop_s for tier in tiers.values() for part in tier)
+    found = [{**shared, "kind": "sound", "time": onset, "duration": length, "filepath": str(file)}]
+    words = [part for part in tiers["ORT-MAU"] if part.name not in SILENCES]
+    if not words:
+        raise RecordingError(path, "no word", RECIPE)
+    for word in words:
+        own = {"kind": "word", "time": onset + word.start_s, "word": word.name}
+        found.append({**shared, **own, "duration": word.stop_s - word.start_s})
+    for part in tiers["MAU"]:
+        if part.name in SILENCES:
+            continue
+        if part.name not in SAMPA:
+            raise RecordingError(path, f"phoneme {part.name!r} is not known", RECIPE)
+        # A phoneme begins after its word, also where both are rounded.
+        own = {"kind": "phoneme", "time": onset + part.start_s + 1e-6, "phoneme": part.name}
+        own |= {"phoneme_id": SAMPA.index(part.name), "duration": part.stop_s - part.start_s}
+        found.append({**shared, **own})
+    return sorted(found, key=lambda one: one["time"])
+
+
+def seen_rows(log: pd.DataFrame) -> pd.DataFrame:
+    """The log with its words as words that are read."""
+    log = log.copy()
+    words = (log["condition"] == "word") & log["event_type"].eq("Picture")
+    log["kind"] = words.map({True: "word", False: None})
+    log["modality"] = "visual"
+    log["word"] = [word_of(code) if word else None for code, word in zip(
+        log["code"], words, strict=True)]  # fmt: skip
+    return log
+
+
+def add_sentences(log: pd.DataFrame, stimuli: dict[str, int], path: Path) -> pd.DataFrame:
+    """Number, words and place in the list of stimuli of what lies between two fixations.
+
+    Raises:
+        RecordingError: a sentence after the first known one that is not in the list.
+    """
+    log = log.reset_index(drop=True)
+    log["sequence_id"] = (log.get("condition") == "fix").cumsum()
+    for name in ("word_index", "word_sequence", "sequence_uid"):
+        log[name] = pd.Series(None, index=log.index, dtype=object)
+    uid, early = None, []
+    for _, rows in log.groupby("sequence_id", sort=False):
+        words = rows[rows["kind"] == "word"]
+        if words.empty:
+            continue
+        text = " ".join(words["word"])
+        found = stimuli.get(text.lower()[:FOUND_BY])
+        if found is None and uid is not None:
+            raise RecordingError(path, f"{text[:60]!r} is not in stimuli.txt", "check the list")
+        if found is None:
+            early.append(rows.index)
+        uid = found
+        log.loc[words.index, "word_index"] = list(range(len(words)))
+        log.loc[rows.index, "word_sequence"] = text
+        log.loc[rows.index, "sequence_uid"] = None if found is None else str(found)
+    first = log["sequence_uid"].dropna()
+    for index in early:  # the first sentences may be unknown: they take the first known number
+        log.loc[index, "sequence_uid"] = first.iloc[0] if len(first) else "0"
+    owner = log["word_index"].where(log["kind"] == "word").ffill()
+    phones = log["kind"] == "phoneme"
+    log.loc[phones, "word_index"] = owner[phones]
+    return log
+
+
+def on_meg_clock(
+    log: pd.DataFrame, triggers: np.ndarray, values: np.ndarray, path: Path
+) -> pd.DataFrame:
+    """The log with `start_s` in the time of the recording.
+
+    Fixations and new contexts are matched with triggers; what lies between two of them is shifted
+    by the difference of the first; what comes after the last is dropped.
+
+    Args:
+        triggers: (n,) times in s.
+        values: (n,) 20 or 10.
+
+    Raises:
+        RecordingError: clocks that do not agree.
+    """
+    from scipy.stats import spearmanr
+
+    marks = log["condition"].map({"fix": FIXATION, **dict.fromkeys(CONTEXTS, CONTEXT)})
+    places = np.flatnonzero(marks.notna())
+    one, other = match(marks.iloc[places].astype(int).tolist(), values.astype(int).tolist())
+    if len(one) < 2:
+        raise RecordingError(path, f"{len(one)} of {len(places)} marks have a trigger", "skip it")
+    anchors, times = places[one], triggers[other]
+    logged = log["time"].to_numpy(float)
+    agreement = float(spearmanr(logged[anchors], times).statistic)
+    if not agreement > 0.9999:
+        raise RecordingError(path, f"log and triggers agree by {agreement:.4f} only", "skip it")
+    last = np.maximum(np.searchsorted(anchors, np.arange(len(log)), "right") - 1, 0)
+    log = log.assign(start_s=logged + (times - logged[anchors])[last])
+    return log.iloc[: anchors[-1] + 1].reset_index(drop=True)
+
+
+class MousRecording(StoryRecording):
+    """One person, who hears or reads."""
+
+    folder: Path = Path()
+    log: Path = Path()
+    modality = "audio"
+    context: str | None = None
+
+    def adjust(self, raw: mne.io.BaseRaw) -> None:
+        """The first 273 sensors.
+
+        Raises:
+            RecordingError: not 1200 Hz.
+        """
+        rate = float(raw.info["sfreq"])
+        if rate != RATE_HZ:
+            raise RecordingError(self.path, f"{rate:g} Hz, not {RATE_HZ}", FETCH)
+        raw.pick(raw.ch_names[:SENSORS], verbose="error")
+
+    def options(self) -> dict[str, Any]:
+        """Which events are kept."""
+        return {**super().options(), "modality": self.modality, "context": self.context}
+
+    def triggers(self, raw: mne.io.BaseRaw) -> tuple[np.ndarray, np.ndarray]:
+        """Times (s) and values of fixations and contexts on the trigger channel."""
+        import mne
+
+        names = [raw.ch_names[i] for i in mne.pick_types(raw.info, meg=False, stim=True)]
+        if not names:
+            raise RecordingError(self.path, "no trigger channel", FETCH)
+        name = TRIGGERS if TRIGGERS in names else names[0]
+        values = np.round(raw.get_data([name])[0]).astype(int)
+        steps = np.flatnonzero(np.diff(values, prepend=0)) if len(values) else np.array([], int)
+        steps = steps[np.isin(values[steps], (FIXATION, CONTEXT))]
+        return steps / float(raw.info["sfreq"]), values[steps]
+
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Words, phonemes and sounds on the clock of the recording.
+
+        Raises:
+            RecordingError: see `read_log`, `heard_rows`, `add_sentences`, `on_meg_clock`; or
+                nothing is left of the context asked for.
+        """
+        log = with_conditions(read_log(self.log))
+        audio = self.modality == "audio"
+        log = heard_rows(log, self.folder) if audio else seen_rows(log)
+        stimuli = read_stimuli(self.folder / "stimuli" / "stimuli.txt")
+        log = add_sentences(log, stimuli, self.log)
+        log = on_meg_clock(log, *self.triggers(raw), self.path)
+        kept = log[log["kind"].isin(("word", "phoneme", "sound"))]
+        if self.context is not None:
+            kept = kept[kept["context"] == self.context]
+        if kept.empty:
+            reason = f"no word of context {self.context}" if self.context else "no word"
+            raise RecordingError(self.log, reason, "skip it")
+        names = ("kind", "context", "word", "filepath", "sequence_id", "word_index", "phoneme",
+                 "phoneme_id", "word_sequence", "sequence_uid", "start_s")  # fmt: skip
+        kept = kept[[name for name in names if name in kept]].assign(
+            duration_s=kept["duration"].fillna(0.0),
+            condition=kept["context"],
+            language="nl",
+            modality=self.modality,
+        )
+        return kept.reset_index(drop=True)
+
+
+@STUDIES.register("schoffelen2019")
+class Schoffelen2019(Study):
+    """MOUS (Schoffelen et al., Scientific Data 6:17, 2019): sentences and word lists, 1200 Hz.
+
+    Files are `<root>/schoffelen2019/download/`: sub-A2002/meg/*.ds, sourcedata/meg_task (logs),
+    stimuli and derivatives/phonemes. They need a registration, see `RECIPE`.
+
+    Args:
+        modality: audio (they hear) or visual (they read).
+        context: keep events of `sentence` or `word_list` only; None = both.
+        subjects: names (A2002); None = all that are used.
+        min_block_s: see `story.BlockRule`; as published, blocks are not joined.
+    """
+
+    name = "schoffelen2019"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        modality: str = "audio",
+        context: str | None = None,
+        subjects: Sequence[str] | None = None,
+        min_block_s: float | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        check_known("modality", modality, MODALITIES)
+        if context is not None:
+            check_known("context", context, CONTEXTS)
+        self.modality, self.context, self.subjects = modality, context, subjects
+        self.rule = BlockRule("sentence_or_sound", min_block_s)
+        self.folder = (root or Path()) / self.name / "download"
+
+    def recordings(self) -> Sequence[MousRecording]:
+        """People in order.
+
+        Raises:
+            UserError: none is there: what to fetch.
+        """
+        wanted = people(self.modality) if self.subjects is None else list(self.subjects)
+        found = [made for name in wanted if (made := self._recording(name))]
+        if not found:
+            self.download()
+        return found
+
+    def _recording(self, name: str) -> MousRecording | None:
+        paths = sorted(self.folder.glob(f"sub-{name}/meg/*.ds"))
+        paths = [path for path in paths if "rest" not in path.name]
+        if not paths:
+            return None
+        logs = sorted((self.folder / "sourcedata" / "meg_task").glob(f"*{name}*"))
+        log = logs[-1] if logs else self.folder / "sourcedata" / "meg_task" / f"{name}.log"
+        identity = RecordingId(self.name, f"sub-{name}", "0", self.modality, kind="meg")
+        beside = tuple(p for p in (log, self.folder / "stimuli" / "stimuli.txt") if p.is_file())
+        made = MousRecording(identity, paths[-1], Reading(montage=None), beside)
+        made.folder, made.log, made.rule = self.folder, log, self.rule
+        made.modality, made.context = self.modality, self.context
+        return made
+
+    def download(self) -> None:
+        """Files need a registration.
+
+        Raises:
+            UserError: always, with what to do; no password is asked for.
+        """
+        example = "A2002" if self.modality == "audio" else "V1001"
+        raise UserError(
+            f"study schoffelen2019: no sub-{example}/meg/*.ds, ... in {self.folder}; {RECIPE}"
+        )
