@@ -65,7 +65,8 @@ class FeatureScaling(nn.Module):
             windows: features (B, F, T) and mask (B, T) of what counts.
         """
         size = len(self.centre)
-        total, squares, count = (*torch.zeros(2, size, dtype=torch.float64).unbind(), 0)
+        total, squares = torch.zeros(2, size, dtype=torch.float64).unbind()
+        count = 0
         for features, mask in windows:
             values = features.transpose(1, 2)[mask]  # (n, F)
             exact = values.double()

@@ -129,7 +129,7 @@ class Shuffled(Dataset):
     def gather(self, rows: Sequence[int]) -> Any:
         """Signals of other rows, features of these."""
         index = np.asarray(rows)
-        batch, own = super().gather(self.other[index]), super().gather(index)
+        batch, own = super().gather(self.other[index].tolist()), super().gather(rows)
         batch.features, batch.feature_mask = own.features, own.feature_mask
         batch.segment, batch.label = own.segment, own.label
         return batch
