@@ -123,7 +123,7 @@ def most_frequent(sets: list[CandidateSet], hashes: np.ndarray, k: int) -> float
 
 
 def chance_word_errors(words: np.ndarray, candidates: np.ndarray, top: int) -> tuple[float, float]:
-    """Errors of random orders: by candidate, and by word.
+    """Errors of a random order of candidates, and of guessing the most frequent words.
 
     Args:
         words: (N,) word of each window.
@@ -141,5 +141,6 @@ def chance_word_errors(words: np.ndarray, candidates: np.ndarray, top: int) -> t
             logs = (wrong + 1, total - top + 1), (wrong - top + 1, total + 1)
             missed = np.exp(sum(map(lgamma, logs[0])) - sum(map(lgamma, logs[1])))
         misses.append(missed)
-    by_word = 1 - min(top, len(values)) / len(values)
+    frequent = values[np.argsort(-counts, kind="stable")[:top]]
+    by_word = 1 - float(np.isin(words, frequent).mean())
     return float(np.mean(misses)), by_word

@@ -50,8 +50,8 @@ class RetrievalOptions:
     Attributes:
         candidates: `split` = all test segments; `recording` = those of the same recording.
         probabilities: every probability is kept in the items, not only those of the best.
-        word_windows: windows of the word-level errors, chosen at random; their speech are the
-            candidates. 0 = none.
+        word_windows: segments of the word-level errors at most, chosen at random; their speech
+            are the candidates. 0 = none.
         word_top: of their best candidates so many count.
         noise: estimates are replaced by noise: what chance gives.
         seed: of the choice and the noise.
@@ -96,19 +96,25 @@ def rank_set(
 
 
 def word_errors(
-    encoders: Encoders, rows: np.ndarray, words: np.ndarray, options: RetrievalOptions
+    encoders: Encoders,
+    rows: np.ndarray,
+    hashes: np.ndarray,
+    words: np.ndarray,
+    options: RetrievalOptions,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Word-level errors with their chance levels.
 
     `word_error` and `word_error_vocabulary` are counted with each window's own speech beside the
     candidates; those that begin with `published` as the original does, which loses one candidate
     and scores the last window with the one before it. They are errors of retrieval, not of a
-    transcription.
+    transcription. Each segment takes part once, in a window chosen at random: copies of a
+    candidate would tie, and chance could not be told.
     """
     generator = np.random.Generator(np.random.Philox(key=[options.seed, 1]))
-    n = min(options.word_windows, len(rows))
-    chosen = np.sort(generator.permutation(len(rows))[:n])
-    if n < 2:
+    mixed = generator.permutation(len(rows))
+    first = np.unique(hashes[mixed], return_index=True)[1]  # one window of each segment
+    chosen = np.sort(mixed[generator.permutation(first)][: options.word_windows])
+    if len(chosen) < 2:
         return {}, {}
     own, words = rows[chosen], words[chosen]
     estimates = torch.cat([encoders.estimates(some) for some in chunks(own)])
@@ -182,7 +188,9 @@ def retrieval_evaluation(
     items = items_of(dataset, rows, speech, values)
     evaluation = accuracies(split, items, sets, dataset.facts.simulated)
     if options.word_windows:
-        errors, chance = word_errors(encoders, rows, speech["word_hash"].to_numpy(), options)
+        errors, chance = word_errors(
+            encoders, rows, hashes, speech["word_hash"].to_numpy(), options
+        )
         evaluation.metrics.update(errors)
         evaluation.chance.update(chance)
     return evaluation

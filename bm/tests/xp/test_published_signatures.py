@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from dora.conf import DoraConfig
-from dora.hydra import HydraMain
+
+from bm.xp.main import Main
 
 #: The base configuration: every key of the table of clip spec 4.4 that these examples may change,
 #: beside some that they leave alone.
@@ -69,36 +69,27 @@ EXAMPLES = [
 
 
 @pytest.fixture
-def main(tmp_path: Path) -> HydraMain:
+def main(tmp_path: Path) -> Main:
     conf = tmp_path / "conf"
     (conf / "model").mkdir(parents=True)
     (conf / "config.yaml").write_text(BASE)
     for name in ("clip_conv", "convrnn"):
         (conf / "model" / f"{name}.yaml").write_text(TEMPLATE)
-    exclude = ["wandb.*", "num_prints", "device", "num_workers", "verbose", "cache"]
-    dora = DoraConfig(dir=tmp_path / "outputs", exclude=[*exclude, "features_models"])
-    return make_main(conf, dora)
-
-
-def make_main(conf: Path, dora: DoraConfig) -> HydraMain:
-    """A program with that configuration; its package is this one."""
 
     def run(cfg) -> None:
         raise AssertionError("only configurations are read")
 
     run.__module__ = "bm.train"
-    found = HydraMain(run, "config", str(conf))
-    found.dora.exclude = list(dora.exclude)
-    return found
+    return Main(run, "config", str(conf), version_base="1.1")
 
 
 @pytest.mark.parametrize(("signature", "arguments"), EXAMPLES)
-def test_published_signatures(main: HydraMain, signature: str, arguments: list[str]) -> None:
+def test_published_signatures(main: Main, signature: str, arguments: list[str]) -> None:
     xp = main.get_xp(["model=clip_conv", *arguments])
     assert xp.sig == signature, json.dumps(xp.delta)
 
 
-def test_defaults_and_excluded_keys_do_not_enter(main: HydraMain) -> None:
+def test_defaults_and_excluded_keys_do_not_enter(main: Main) -> None:
     same = ["model=clip_conv", "seed=2036", "optim.batch_size=128", "+device=cpu"]
     assert main.get_xp(same).sig == "6e3bf7d7"
     assert main.get_xp(["model=clip_conv", "seed=2035"]).sig != "6e3bf7d7"
