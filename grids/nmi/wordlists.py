@@ -13,7 +13,6 @@ def explorer(launcher: Any) -> None:
     """From 0.3 s before a word to 0.5 s after its start."""
     bound = published(launcher).bind({"dset": "audio_mous_wl"})
     bound.bind_({"optim.batch_size": 128})
-    bound.bind_({"dset.segment.offset_s": -0.3, "dset.segment.duration_s": 0.8})
     with launcher.job_array():
         for seed in SEEDS:
             bound(seed=seed)

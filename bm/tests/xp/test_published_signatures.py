@@ -80,7 +80,7 @@ def main(tmp_path: Path) -> Main:
         raise AssertionError("only configurations are read")
 
     run.__module__ = "bm.train"
-    return Main(run, "config", str(conf), version_base="1.1")
+    return Main(run, "config", str(conf), version_base="1.3")
 
 
 @pytest.mark.parametrize(("signature", "arguments"), EXAMPLES)
