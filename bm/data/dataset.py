@@ -168,10 +168,10 @@ def report_skipped(bad: Sequence[RecordingError], folder: Path | None) -> None:
 def cut_windows(
     signals: list[Signal],
     recordings: Sequence[Recording],
+    dset: Mapping[str, Any],
     segment: Mapping[str, Any],
-    chosen: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Windows of all recordings by one rule, with ids and the split that `chosen` describes."""
+    """Windows of all recordings by the rule `segment`, with ids and split."""
     parts = [
         segments.segments_of(i, s.events, s.samples, s.rate_hz, segment)
         for i, s in enumerate(signals)
@@ -184,7 +184,14 @@ def cut_windows(
         start / signals[r].rate_hz
         for start, r in zip(table["start"], table["recording"], strict=True)
     ]
-    table["split"] = split.assign(table, chosen)
+    table["split"] = split.assign(table, dset["split"], float(dset.get("remove_ratio") or 0))
+    kept = table["split"] != split.REMOVED
+    for which, limit in (("train", "n_subjects"), ("test", "n_subjects_test")):
+        if dset.get(limit) is not None:  # valid goes with train, as published
+            names = ("test",) if which == "test" else ("train", "valid")
+            few = segments.leading_subjects(table, recordings, int(dset[limit]))
+            kept &= few | ~table["split"].isin(names)
+    table = table[kept].reset_index(drop=True)
     table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
     return table
 
@@ -196,11 +203,11 @@ def build_table(
 
     `dset.segment_test`, when there is one, changes keys of `dset.segment` for the test split.
     """
-    table = cut_windows(signals, recordings, dset["segment"], dset["split"])
+    table = cut_windows(signals, recordings, dset, dset["segment"])
     left_out = table.attrs["left_out"]
     if dset.get("segment_test"):
         rule = {**dset["segment"], **dset["segment_test"]}
-        other = cut_windows(signals, recordings, rule, dset["split"])
+        other = cut_windows(signals, recordings, dset, rule)
         if WindowRule.of(rule).length(1000.0) != WindowRule.of(dset["segment"]).length(1000.0):
             raise UserError("dset.segment_test: windows of another length than those of training")
         parts = [table[table["split"] != "test"], other[other["split"] == "test"]]

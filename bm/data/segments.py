@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from .recording import RecordingId
+from .recording import Recording, RecordingId
 from .windows import WindowRule
 
 logger = logging.getLogger(__name__)
@@ -106,3 +106,16 @@ def add_ids(table: pd.DataFrame, ids: Sequence[RecordingId]) -> pd.DataFrame:
         table[name] = [getattr(ids[r], name) for r in table["recording"]]
     table["group"] = [ids[r].group or ids[r].subject for r in table["recording"]]
     return table
+
+
+def leading_subjects(table: pd.DataFrame, recordings: Sequence[Recording], count: int) -> pd.Series:
+    """Rows of the first `count` people, in the order of the recordings.
+
+    Raises:
+        UserError: no person is left.
+    """
+    if count < 1:
+        raise UserError(f"dset.n_subjects={count}: use 1 or more, or null")
+    order = dict.fromkeys((r.id.study, r.id.subject) for r in recordings)
+    chosen = {f"{study}/{subject}" for study, subject in list(order)[:count]}
+    return (table["study"] + "/" + table["subject"]).isin(chosen)

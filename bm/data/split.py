@@ -32,6 +32,8 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 #: Ways to draw the split of a key, and the order of the splits along [0, 1) in each.
 ORDERS = {"hash": SPLITS, "published": ("test", "valid", "train")}
+#: What is in no split.
+REMOVED = "removed"
 #: Seed of the published split of blocks (clip spec 2.3).
 BLOCK_SEED = 12
 
@@ -58,12 +60,19 @@ def split_of_score(score: float, ratios: Mapping[str, float], order: Sequence[st
     return order[-1]
 
 
-def _draw(key: str, seed: int, method: str, ratios: Mapping[str, float]) -> str:
+def _draw(
+    key: str, seed: int, method: str, ratios: Mapping[str, float], remove: float = 0.0
+) -> str:
+    order = ORDERS[method]
+    if remove:  # between the others and train, so that they stay what they are
+        ratios = {**ratios, REMOVED: remove, "train": float(ratios.get("train", 0.0)) - remove}
+        at = order.index("train")
+        order = (*order[:at], REMOVED, *order[at:])
     score = block_score(key, seed) if method == "published" else uniform_hash(f"{seed}|{key}")
-    return split_of_score(score, ratios, ORDERS[method])
+    return split_of_score(score, ratios, order)
 
 
-def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:
+def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -> pd.Series:
     """Split of each row.
 
     Args:
@@ -71,9 +80,11 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:
         split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
             method: `hash` (SHA-256 of seed and key) or `published` (clip spec 2.3: scores of
             `block_score`, test before valid before train).
+        remove: share of all keys that is taken from train and called `REMOVED`.
 
     Raises:
-        UserError: unknown key or split, ratios without a sum of 1, or an empty train split.
+        UserError: unknown key or split, ratios without a sum of 1, more removed than trains, or an
+            empty train split.
     """
     check_known("split key", split["key"], KEYS)
     method = split.get("method", "hash")
@@ -83,13 +94,17 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any]) -> pd.Series:
     ratios = [float(split["ratios"].get(name, 0.0)) for name in SPLITS]
     if abs(sum(ratios) - 1) > 1e-6 or min(ratios) < 0:
         raise UserError(f"dset.split.ratios: {dict(split['ratios'])} do not sum to 1")
+    if not 0 <= remove <= ratios[0]:
+        raise UserError(f"dset.remove_ratio={remove}: the training split is {ratios[0]:g}")
     missing = [c for c in KEYS[split["key"]] if c not in table]
     if missing:
         raise UserError(f"dset.split.key={split['key']}: the events have no {missing[0]!r}")
     keys = table[list(KEYS[split["key"]])].astype(str).agg("|".join, axis=1)
     if method == "published" and len(KEYS[split["key"]]) == 1:
         keys = table[KEYS[split["key"]][0]].astype(str)
-    drawn = {key: _draw(key, split["seed"], method, split["ratios"]) for key in keys.unique()}
+    drawn = {
+        key: _draw(key, split["seed"], method, split["ratios"], remove) for key in keys.unique()
+    }
     result = keys.map(drawn)
     for name, conditions in split["fixed"].items():
         chosen = pd.Series(True, index=table.index)

@@ -23,6 +23,8 @@ def windows_of(cfg: Any) -> Dataset:
     paths = absolute_paths(cfg.paths)
     recordings, simulated = recordings_of(to_plain(cfg.dset.studies), paths)
     dset = to_plain(cfg.dset)
+    first, count = int(dset.get("skip_recordings") or 0), dset.get("n_recordings")
+    recordings = recordings[first : None if count is None else first + int(count)]
     dataset = build_dataset(recordings, dset, simulated, Store(paths["cache"]))
     if dset.get("features"):
         from ..features.builder import features_of

@@ -39,7 +39,12 @@ MISSING = (
     2093, 2100, 2107, 2112, 2115, 2118, 2123,
 )
 # fmt: on
-MODALITIES = ("audio", "visual")
+#: Name -> how people take in the stimuli, and the context that is kept (None = both).
+SELECTIONS: dict[str, tuple[str, str | None]] = {
+    "audio_mous": ("audio", None),
+    "audio_mous_wl": ("audio", "word_list"),
+    "visual_mous": ("visual", None),
+}
 #: Letters of a sentence by which it is found in the list of stimuli.
 FOUND_BY = 45
 SILENCES = ("", "<p:>")
@@ -275,8 +280,7 @@ class Schoffelen2019(Study):
     stimuli and derivatives/phonemes. They need a registration, see `RECIPE`.
 
     Args:
-        modality: audio (they hear) or visual (they read).
-        context: keep events of `sentence` or `word_list` only; None = both.
+        selection: audio_mous (they hear), audio_mous_wl (word lists only), visual_mous (they read).
         subjects: names (A2002); None = all that are used.
         min_block_s: see `story.BlockRule`; as published, blocks are not joined.
     """
@@ -287,16 +291,14 @@ class Schoffelen2019(Study):
         self,
         root: Path | None = None,
         cache: Path | None = None,
-        modality: str = "audio",
-        context: str | None = None,
+        selection: str = "audio_mous",
         subjects: Sequence[str] | None = None,
         min_block_s: float | None = None,
     ) -> None:
         super().__init__(root, cache)
-        check_known("modality", modality, MODALITIES)
-        if context is not None:
-            check_known("context", context, CONTEXTS)
-        self.modality, self.context, self.subjects = modality, context, subjects
+        check_known("selection", selection, SELECTIONS)
+        self.modality, self.context = SELECTIONS[selection]
+        self.subjects = subjects
         self.rule = BlockRule("sentence_or_sound", min_block_s)
         self.folder = (root or Path()) / self.name / "download"
 

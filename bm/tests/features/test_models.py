@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
+from omegaconf import OmegaConf
 
 from bm.errors import UserError
 from bm.features import build_feature
@@ -20,9 +23,12 @@ from bm.features.language import iso_code
 from bm.features.pitch import yin
 from bm.features.sound import mono, read_sound
 from bm.features.wav2vec import normalised
+from bm.solvers.windows import windows_of
 
 from . import models
 from .test_builder import one, sound_events, words
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +156,30 @@ def test_xlm_divides_by_the_root_of_the_number_of_tokens(folder: Path, contextua
     state = states[-1 if contextual else 0][0]
     assert np.allclose(found[0][0], state[1], atol=1e-5)
     assert np.allclose(found[1][0], (state[2] + state[3]) / 2**0.5, atol=1e-5)
+
+
+def test_defaults_are_the_published_ones() -> None:
+    """Layers 14 to 18 and 120 mels, where accounts of the paper say otherwise (clip spec 9)."""
+    from bm.features.wav2vec import Wav2VecTransformer
+
+    defaults = inspect.signature(Wav2VecTransformer).parameters
+    assert list(defaults["layers"].default) == [14, 15, 16, 17, 18]
+    assert defaults["model"].default == "facebook/wav2vec2-large-xlsr-53"
+    assert build_feature("MelSpectrum").dimension == 120
+
+
+def test_models_of_the_configured_folder_are_used(folder: Path, tmp_path) -> None:
+    dset = yaml.safe_load((ROOT / "conf/dset/simulated_listening.yaml").read_text())
+    dset["studies"] = [{"study": "simulated", "mode": "listening", "preset": "tiny"}]
+    dset["split"]["fixed"] = {"test": {"run": ["2"]}}
+    dset["features"] = [{"name": "Wav2VecTransformer", "model": "wav2vec", "layers": [2]}]
+    paths = {"studies": str(tmp_path), "cache": str(tmp_path), "models": str(folder)}
+    dataset = windows_of(OmegaConf.create({"dset": dset, "paths": paths}))
+    assert dataset.facts.features == {"Wav2VecTransformer": 24}
+    values = dataset.gather([0, 1]).features["Wav2VecTransformer"]
+    assert values.shape[:2] == (2, 24) and float(values.std()) > 0.1
+    # Two people hear the same three stories: three files, not six.
+    assert len(list((tmp_path / "features/Wav2VecTransformer").glob("*.h5"))) == 3
 
 
 def test_offline_one_line_says_what_to_fetch_and_where_to_put_it(tmp_path, monkeypatch) -> None:

@@ -72,17 +72,19 @@ def test_what_is_heard_is_on_the_clock_of_the_recording(audio: Path) -> None:
 
 
 def test_word_lists_alone(audio: Path) -> None:
-    (found,) = recordings(audio, context="word_list")
+    (found,) = recordings(audio, selection="audio_mous_wl")
     events = found.events()
     assert set(events.query("kind != 'block'")["context"]) == {"word_list"}
     assert list(events.query("kind == 'block'")["uid"]) == ["131", "140"]
-    with pytest.raises(UserError, match="unknown context 'wordlist'; did you mean 'word_list'"):
-        recordings(audio, context="wordlist")
+    with pytest.raises(
+        UserError, match="unknown selection 'audio_wl'; did you mean 'audio_mous_wl'"
+    ):
+        recordings(audio, selection="audio_wl")
 
 
 def test_what_is_read(tmp_path: Path) -> None:
     stories.mous(tmp_path, "visual")
-    (found,) = recordings(tmp_path, modality="visual")
+    (found,) = recordings(tmp_path, selection="visual_mous")
     assert found.id.subject == "sub-V1001"
     events = found.events()
     words = events[events["kind"] == "word"]
