@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-DATASETS = ("audio_mous", "gwilliams2022", "broderick2019", "brennan2019")
+DATASETS = ("schoffelen2019", "gwilliams2022", "broderick2019", "brennan2019")
 SEEDS = (2036, 2037, 2038)
 MEL = [{"name": "MelSpectrum", "n_mels": 120}]
 #: Overrides of the rows of the main table; the first is the published system.

@@ -9,7 +9,7 @@ from ._common import SEEDS, TARGETS, published
 
 #: Recordings, and the share of blocks that is left out of training.
 AMOUNTS = {
-    "audio_mous": (19, 0.0),
+    "schoffelen2019": (19, 0.0),
     "gwilliams2022": (140, 0.62 * 0.7),
     "broderick2019": (380, 0.21 * 0.7),
 }

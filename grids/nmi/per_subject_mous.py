@@ -1,4 +1,4 @@
-"""How many people train: tested on the same 10 of audio_mous."""
+"""How many people train: tested on the same 10 of schoffelen2019."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TESTED = 10
 @ClipExplorer
 def explorer(launcher: Any) -> None:
     """More and more people."""
-    bound = published(launcher).bind({"dset": "audio_mous", "dset.n_subjects_test": TESTED})
+    bound = published(launcher).bind({"dset": "schoffelen2019", "dset.n_subjects_test": TESTED})
     with launcher.job_array():
         for seed in SEEDS:
             for people in PEOPLE:

@@ -24,7 +24,6 @@ from bm.solvers.candidates import (
 from bm.solvers.feature_scaling import FeatureScaling, joined
 from bm.solvers.retrieval import Encoders, RetrievalOptions, retrieval_evaluation
 from bm.solvers.speech_pair import aligned, beginning
-from bm.solvers.speech_windows import interleaved, not_removed, of_leading_subjects
 
 WORDS = 40
 
@@ -149,25 +148,3 @@ def test_the_brain_is_read_later_than_the_speech() -> None:
         aligned(time, time, time[:, 0] >= 0, 361)
     with pytest.raises(UserError, match="4 samples"):
         joined({"sound": torch.zeros(1, 1, 4)}, 5)
-
-
-def test_limits_of_people_and_blocks() -> None:
-    table = pd.DataFrame({"study": "s", "subject": list("abcabc"), "split": ["train"] * 3 + ["test"] * 3})  # fmt: skip
-    keep = of_leading_subjects(table, ("train", "valid"), 2)
-    assert table[keep]["subject"].tolist() == list("ab") + list("abc")
-    assert of_leading_subjects(table, ("test",), None).all()
-    table = pd.DataFrame({"block_uid": [str(i) for i in range(2000)], "split": "train"})
-    rule = {"method": "published", "key": "block_uid", "seed": 12, "ratios": {}}
-    assert 1 - not_removed(table, rule, 0.4).mean() == pytest.approx(0.4, abs=0.05)
-    with pytest.raises(UserError, match="remove_ratio"):
-        not_removed(table, {**rule, "method": "hash"}, 0.4)
-
-
-def test_a_limit_takes_recordings_of_every_study() -> None:
-    class Named:
-        def __init__(self, study: str, number: int) -> None:
-            self.id = type("Id", (), {"study": study})
-            self.number = number
-
-    given = [Named("a", 0), Named("a", 1), Named("b", 2)]
-    assert [r.number for r in interleaved(given)] == [0, 2, 1]  # type: ignore[arg-type]
