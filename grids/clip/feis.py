@@ -1,4 +1,4 @@
-"""Which of sixteen sounds was heard: real EEG, three seeds, beside shuffled signals."""
+"""Which of sixteen sounds was just heard: real EEG, three seeds, beside shuffled signals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .._explorers import ClipExplorer
 
 @ClipExplorer
 def explorer(launcher: Any) -> None:
-    """Expect little: fourteen electrodes, a second each."""
+    """Expect chance: the second after hearing, fourteen electrodes."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     bound = launcher.bind({"solver": "clip/feis"})
     for seed in (0, 1, 2):

@@ -10,10 +10,10 @@ from ._common import DATASETS, SEEDS, published
 #: What is taken away; in the order of the publication's code.
 ABLATIONS: dict[str, dict[str, Any]] = {
     "our model": {},
-    "w/o spatial attention": {"model.merger": None},
+    "w/o spatial attention": {"model": "clip/without_merger"},
     "w/o attention dropout": {"model.merger.dropout": 0.0},
     "w/o GLU convs": {"model.encoder.glu": 0},
-    "w/o initial 1x1 conv": {"model.initial": None},
+    "w/o initial 1x1 conv": {"model": "clip/without_initial"},
     "ReLU": {"model.encoder.activation": "relu"},
     "w/o skip": {"model.encoder.skip": False},
     "w/o final convs": {"model.head": "none"},
