@@ -84,7 +84,7 @@ class ContrastiveSolver(Solver):
         rows = np.arange(len(self.data.table))
         if not self.options["exclude_same"]:
             return torch.from_numpy(rows)
-        return torch.from_numpy(speech_of(self.data, rows)["segment_hash"].to_numpy())
+        return torch.from_numpy(speech_of(self.data, rows)["segment_hash"].to_numpy(copy=True))
 
     def _build_loaders(self) -> dict[str, Any]:
         """Validation windows are mixed too: neighbours are no fair negatives for each other."""
