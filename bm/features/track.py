@@ -59,9 +59,9 @@ class Track:
     def _rows_of_samples(self, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
         rows = np.zeros(max([0, *ends]), np.int64)
         for piece, begin, end in zip(self.pieces, begins, ends, strict=True):
-            if end > begin and piece.count:
+            if end > max(begin, 0) and piece.count:
                 steps = np.minimum(np.arange(end - begin), piece.count - 1)
-                low = max(0, -begin)  # a sound may have begun before the recording
+                low = max(0, -begin)  # an event may have begun before the recording
                 rows[begin + low : end] = (piece.first + steps)[low:]
         return rows
 

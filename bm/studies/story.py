@@ -23,7 +23,6 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "word": ("word", "word_index", "word_sequence", "modality", "language"),
     "phoneme": ("phoneme_id", "language"),
     "sound": ("filepath", "language"),
-    "block": ("uid",),
 }
 MODALITIES = ("audio", "visual")
 
@@ -58,18 +57,13 @@ class StoryRecording(FileRecording):
         """How blocks are made."""
         return {"blocks": vars(self.rule)}
 
-    def duration_s(self) -> float:
-        """Length of the recording."""
-        raw: mne.io.BaseRaw = self.open()
-        return raw.n_times / float(raw.info["sfreq"])
-
     def events(self) -> pd.DataFrame:
         """Checked events with their blocks, in order; blocks come before what they hold.
 
         Raises:
             RecordingError: see `event_table.check_events`, `complete_sounds` and `check_story`.
         """
-        raw = self.open()
+        raw: mne.io.BaseRaw = self.open()
         duration = raw.n_times / float(raw.info["sfreq"])
         events = complete_sounds(self.read_events(raw), self.path)
         phones = events["kind"] == "phoneme"  # aligners let those of neighbouring words overlap

@@ -29,7 +29,7 @@ from ..errors import UserError, nearest
 
 #: Keys that Dora reads from the base configuration alone; on a command line they do nothing.
 UNHEARD = {
-    "slurm": "put it in conf/config.yaml, in the grid with launcher.slurm_(...), "
+    "slurm": "put it in the site file (docs/grids.md), in the grid with launcher.slurm_(...), "
     "or use the flags -g, -p, -c of `dora grid`",
     "dora": "put it in conf/config.yaml, or set the environment variable named there",
 }

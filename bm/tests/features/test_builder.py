@@ -58,6 +58,11 @@ def test_windows_beyond_the_recording_hold_the_default() -> None:
     assert one("WordLength", events, 100, 4)[0].tolist() == [0] * 4
 
 
+def test_events_before_the_recording_leave_no_trace() -> None:
+    events = words((-2.0, 1.0, "abcd"), (-0.3, 0.6, "abc"), (0.5, 0.3, "ab"))
+    assert one("WordLength", events, 0, 10)[0].tolist() == [3] * 3 + [0] * 2 + [2] * 3 + [0] * 2
+
+
 def test_ends_are_rounded_as_absolute_times() -> None:
     # 0.26 to 0.64 s at 10 Hz: samples 3 to 6, though the duration rounds to 4 samples.
     assert one("WordSegment", words((0.26, 0.38, "a")), 0, 8)[0].tolist() == [0] * 3 + [1] * 3 + [
@@ -179,6 +184,13 @@ def test_sounds_are_cut_at_blocks_so_that_no_context_crosses() -> None:
         [1.0, 3.0, 0.0],
         [4.0, 3.0, 3.0],
     ]
+
+
+def test_batches_that_are_held_do_not_share_memory() -> None:
+    builder = FeatureBuilder([build_feature("WordLength")])
+    builder.add(words((0.0, 1.0, "abc"), (1.0, 1.0, "ab")), 10.0)
+    held = [builder.gather(np.array([0]), np.array([s]), 5)[0]["WordLength"] for s in (0, 12)]
+    assert held[0].unique().tolist() == [3.0] and held[1].unique().tolist() == [2.0]
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -303,3 +304,37 @@ def test_evaluation_on_slurm_equals_the_local_one(checkout: Checkout) -> None:
     for sig, metrics in local.items():
         assert json.loads((folder / sig / "metrics.json").read_text()) == metrics
     assert "kept" in checkout.call("scripts.run_eval", "grid=demo.tiny", "slurm=true")
+
+
+def test_twenty_experiments_with_random_kills_each_complete_once(checkout: Checkout) -> None:
+    """SIGKILL, requeue, user signals and cancellation at random; `-r` until all have finished."""
+    checkout.write("chaos", PARALLEL.format(seeds=20, epochs=8))
+    dice = random.Random(0)
+    harm = (
+        ("scancel", "--signal=KILL"), ("scancel", "--signal=USR2"), ("scontrol", "requeue"),
+        ("scancel",), ("scancel", "--signal=USR1"),
+    )  # fmt: skip
+    checkout.grid("demo.chaos", "--no_monitoring")
+    finished = checkout.outputs.glob
+    until, kills = time.monotonic() + 500, 0
+    while len(list(finished("xps/*/finished.json"))) < 20:
+        assert time.monotonic() < until, checkout.jobs("JobID", "State")
+        own = {p.name for p in (checkout.outputs / "by_id").iterdir()}
+        busy = sorted(own & set(slurm("squeue", "-h", "-t", "RUNNING", "-o", "%i").split()))
+        waiting = own & set(slurm("squeue", "-h", "-o", "%i").split())
+        if not waiting:
+            checkout.grid("demo.chaos", "-r", "--no_monitoring")
+        elif busy and kills < 15:
+            time.sleep(dice.uniform(1, 8))
+            subprocess.run([*dice.choice(harm), dice.choice(busy)], check=False)
+            kills += 1
+        time.sleep(0.5)
+    checkout.wait(lambda: not (own & set(slurm("squeue", "-h", "-o", "%i").split())))
+    assert kills == 15  # and who was killed after the end, but before the exit, is asked again
+    assert last(checkout.grid("demo.chaos", "-r", "-i", "0.05")).count("COM") == 20
+    done = [job for job, state in checkout.jobs("JobID", "State") if state == "COMPLETED"]
+    folders = [(checkout.outputs / "by_id" / job).resolve().name for job in done]
+    assert len(folders) == len(set(folders)) == 20
+    for folder in (checkout.outputs / "xps").iterdir():
+        history = json.loads((folder / "history.json").read_text())
+        assert len(history) == 8

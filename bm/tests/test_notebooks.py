@@ -1,0 +1,37 @@
+"""Every notebook runs from top to bottom; none is stored with output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+pytestmark = pytest.mark.skipif(not NOTEBOOKS, reason="an installed package has no notebooks")
+
+
+def read(path: Path):
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_is_stored_without_output(path: Path) -> None:
+    cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
+    assert cells and all(not cell.outputs and cell.execution_count is None for cell in cells)
+
+
+@pytest.mark.notebooks
+@pytest.mark.endurance
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("BM_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setenv("BM_EXECUTOR", "local")
+    found = read(path)
+    NotebookClient(found, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+    texts = [str(o) for c in found.cells if c.cell_type == "code" for o in c.outputs]
+    assert any("image/svg+xml" in text for text in texts)
