@@ -21,6 +21,11 @@ TITLES = {
     "bandpower_wasserstein": "bands",
     "riemann_distance_of_logeuclidean_means": "riemann",
     "max_train_correlation_max": "copy",
+    "top10_accuracy": "top-10",
+    "top1_accuracy": "top-1",
+    "chance_top10_accuracy": "chance",
+    "word_error": "w.err",
+    "word_error_vocabulary": "w.err voc",
 }
 FORMATS = {"items_per_s": ".0f", "data_wait": ".0%", "samples_per_s": ".2f"}
 
@@ -99,3 +104,29 @@ class LabramExplorer(BaseExplorer):
         "test": ("amplitude_correlation", "accuracy", "balanced_accuracy", "auroc", "kappa"),
         "perf": ("items_per_s",),
     }
+
+
+class ClipExplorer(BaseExplorer):
+    """Speech decoding: losses, segments and words found among the candidates, speed."""
+
+    columns = {
+        "train": ("loss",),
+        "valid": ("loss", "best"),
+        "test": (
+            "top10_accuracy",
+            "chance_top10_accuracy",
+            "top1_accuracy",
+            "word_error",
+            "word_error_vocabulary",
+        ),
+        "perf": ("items_per_s", "data_wait"),
+    }
+
+    def process_history(self, history: list[dict[str, Any]]) -> dict[str, Any]:
+        """With the lowest loss of validation so far."""
+        found = super().process_history(history)
+        losses = [(entry.get("valid") or {}).get("loss") for entry in history]
+        known = [v for v in losses if isinstance(v, int | float) and math.isfinite(v)]
+        if known:
+            found["valid"]["best"] = min(known)
+        return found

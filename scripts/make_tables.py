@@ -24,6 +24,7 @@ def command(
     """Write the tables and print the Markdown."""
     from bm.eval.experiments import of_grid
     from bm.eval.observer import reference
+    from bm.eval.published import published_levels
     from bm.eval.tables import add_tests, cells, collect, default_metrics, write_tables
     from bm.train import main
 
@@ -46,6 +47,8 @@ def command(
         if name not in levels and "accuracy" in main_metric:
             ideal = reference(experiment.config, outputs / "observer")
             levels[name] = {} if ideal is None else {"ideal observer": ideal}
+    for name in {row.dataset for row in rows}:
+        levels.setdefault(name, {}).update(published_levels(grid, main_metric, name))
     table = cells(rows, main_metric, levels, others)
     path = write_tables(grid, rows, table, outputs / "tables" / grid)
     print(path.read_text())

@@ -12,6 +12,7 @@ SOLVERS: Registry[Any] = Registry(
     {
         "supervised": "bm.solvers.supervised",
         "baseline": "bm.solvers.baseline",
+        "contrastive": "bm.solvers.contrastive",
         "diffusion": "bm.solvers.diffusion",
         "masked": "bm.solvers.masked",
         "tokenizer": "bm.solvers.tokenizer",

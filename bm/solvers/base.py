@@ -108,6 +108,9 @@ class Solver:
         """Draw figures of the finished run into `folder`; the base draws the learning curves."""
         draw_history(self, folder)
 
+    def show_facts(self) -> None:
+        """Print what `show=true` says of the family before a run."""
+
     def save_splits(self) -> None:
         """Keep which window is in which split beside the results."""
         from ..data.split import write_splits

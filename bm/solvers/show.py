@@ -20,6 +20,7 @@ def show(solver: Any) -> None:
     print(f"parameters {count:,} ({4 * count / 2**20:.1f} MiB in float32)")
     for name, value in vars(solver.data.facts).items():
         print(f"{name}: {str(value)[:160]}")
+    solver.show_facts()
     solver.precision = Precision(solver.cfg["precision"], solver.device)
     solver.perf = Perf(solver.device, solver.cfg["precision"])
     loader = solver.loaders["train"]

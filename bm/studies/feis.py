@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ class PhonemeRecording(FileRecording):
     """
 
     voice: Path = Path()
+    sounds: Path | None = None
 
     def table(self) -> pd.DataFrame:
         """The table in the zip: one row per sample."""
@@ -103,7 +105,22 @@ class PhonemeRecording(FileRecording):
                 row = {"kind": "phoneme", "start_s": float(onset), "duration_s": float(length)}
                 row |= {"label": str(word), "phoneme": str(word), "epoch": len(rows)}
                 rows.append({**row, "audio": f"{self.voice.name}/{word}.wav"})
+        if self.sounds is not None:
+            rows += [self.sound_event(row, self.sounds) for row in rows]
         return frame(rows)
+
+    def sound_event(self, row: dict, folder: Path) -> dict:
+        """The sound of an epoch, written to a file of its own."""
+        import soundfile
+
+        path = folder / self.voice.stem / f"{row['phoneme']}.wav"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_suffix(f".{os.getpid()}.tmp")
+            soundfile.write(aside, self.audio(row["phoneme"]), AUDIO_RATE_HZ, format="WAV")
+            os.replace(aside, path)
+        times = {"start_s": row["start_s"], "duration_s": row["duration_s"]}
+        return {"kind": "sound", **times, "filepath": str(path), "offset": 0.0}
 
     def audio(self, phoneme: str) -> np.ndarray:
         """What the person heard: (44100,) float32 in [-1, 1], 44.1 kHz.
@@ -167,6 +184,7 @@ class Feis(Study):
     Args:
         stage: articulators, stimuli, thinking, speaking or resting.
         subjects: numbers (1 to 21); None = all that are there.
+        sounds: events of kind `sound` too, with the files of what was heard.
     """
 
     name = "feis"
@@ -177,9 +195,13 @@ class Feis(Study):
         cache: Path | None = None,
         stage: str = "articulators",
         subjects: Sequence[int] | None = None,
+        sounds: bool = False,
     ) -> None:
         super().__init__(root, cache)
         check_known("stage", stage, STAGES)
+        if sounds and cache is None:
+            raise UserError("study feis: sounds=true writes sound files; set paths.cache")
+        self.sounds = cache / "feis" / "sounds" if sounds and cache is not None else None
         self.stage = stage
         self.subjects = None if subjects is None else {int(subject) for subject in subjects}
 
@@ -200,6 +222,7 @@ class Feis(Study):
             reading = Reading(montage="standard_1005")
             recording = PhonemeRecording(identity, path, reading)
             recording.voice = folder / "wav" / f"{voice}.zip"
+            recording.sounds = self.sounds
             found.append(recording)
         if not found:
             raise UserError(

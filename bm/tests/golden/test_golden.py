@@ -36,8 +36,8 @@ def test_no_shared_case_fails_and_every_adapter_is_used() -> None:
         result = run_case(path)
         assert result.status != "FAIL", f"{result.name}: {result.detail}"
         if result.status == "PASS":
-            file = path / "case.json" if path.is_dir() else path
-            used.add((path.parent.name, json.loads(file.read_text()).get("component", "keys")))
+            case = json.loads((path / "case.json").read_text()) if path.is_dir() else {}
+            used.add((path.parent.name, case.get("component", "keys")))
     assert used == set(ADAPTERS)
 
 

@@ -1,0 +1,1 @@
+"""Speech decoding on simulated and on real EEG that fits a workstation."""

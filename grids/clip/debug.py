@@ -1,0 +1,20 @@
+"""Speech decoding on simulated listening, with controls: does everything run and learn?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import ClipExplorer
+
+
+@ClipExplorer
+def explorer(launcher: Any) -> None:
+    """Contrastive, shuffled signals, noise, untrained, regression."""
+    launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
+    bound = launcher.bind({"solver": "clip/debug"})
+    for seed in (0, 1):
+        bound(seed=seed)
+    bound({"solver.shuffle_signals": True})
+    bound({"solver.wer_random": True, "optim.epochs": 1, "optim.max_batches": 1})
+    bound({"optim.epochs": 0})
+    bound({"solver.loss": "mse"})

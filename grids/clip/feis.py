@@ -1,0 +1,17 @@
+"""Which of sixteen sounds was just heard: real EEG, three seeds, beside shuffled signals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import ClipExplorer
+
+
+@ClipExplorer
+def explorer(launcher: Any) -> None:
+    """Expect chance: the second after hearing, fourteen electrodes."""
+    launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
+    bound = launcher.bind({"solver": "clip/feis"})
+    for seed in (0, 1, 2):
+        bound(seed=seed)
+        bound({"solver.shuffle_signals": True}, seed=seed)

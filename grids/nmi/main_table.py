@@ -1,0 +1,20 @@
+"""Table 2: five kinds of targets on four datasets, three seeds; 60 experiments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import ClipExplorer
+from ._common import DATASETS, SEEDS, TARGETS, published
+
+
+@ClipExplorer
+def explorer(launcher: Any) -> None:
+    """wav2vec 2.0, noise, mel spectrograms, learned from them, and their regression."""
+    bound = published(launcher)
+    with launcher.job_array():
+        for seed in SEEDS:
+            for dataset in DATASETS:
+                sub = bound.bind({"dset": dataset}, seed=seed)
+                for overrides in TARGETS.values():
+                    sub(overrides)

@@ -1,0 +1,28 @@
+"""Number of mel filters, with three ways to learn from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._explorers import ClipExplorer
+from ._common import DATASETS, SEEDS, published, with_mels
+
+FILTERS = (20, 40, 80, 120)
+WAYS: tuple[dict[str, Any], ...] = (
+    {},
+    {"solver.feature_model": "deep_mel"},
+    {"solver.loss": "mse"},
+)
+
+
+@ClipExplorer
+def explorer(launcher: Any) -> None:
+    """Contrastive, learned, regression."""
+    bound = published(launcher)
+    with launcher.job_array():
+        for seed in SEEDS:
+            for dataset in DATASETS:
+                sub = bound.bind({"dset": dataset}, seed=seed)
+                for filters in FILTERS:
+                    for way in WAYS:
+                        sub(with_mels(filters) | way)
