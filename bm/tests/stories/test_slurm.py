@@ -252,7 +252,7 @@ def test_a_dirty_checkout_is_refused_and_nothing_is_submitted(checkout: Checkout
 def test_two_tasks_give_the_metrics_of_one_process(checkout: Checkout, tmp_path: Path) -> None:
     """For a network without batch statistics, dropout or dropped paths."""
     text = PARALLEL.format(seeds=1, epochs=2).replace("gpus=1", "gpus=2")
-    own = '"supervised/debug", "model": "labram/small", "model.backbone.drop_path": 0.0'
+    own = '"labram/debug", "model.backbone.drop_path": 0.0, "optim.name": "sgd"'
     checkout.write("pair", text.replace('"supervised/debug"', own))
     assert last(checkout.grid("demo.pair", "-i", "0.05")).count("COM") == 1
     quiet = {"BM_OUTPUTS": str(tmp_path / "quiet")}
@@ -274,7 +274,8 @@ def test_stages_of_arrays_are_retried_in_order(checkout: Checkout) -> None:
     slurm("scancel", f"{up}_1")
     checkout.wait(lambda: not slurm("squeue", "-h", "-j", f"{up},{down}"), 120)
     states = {job: state.split()[0] for job, state in checkout.jobs("JobID", "State")}
-    assert states[f"{up}_1"] == "CANCELLED" and "COMPLETED" not in states[f"{down}_0"]
+    dropped = {state for job, state in states.items() if job.startswith(f"{down}_")}
+    assert states[f"{up}_1"] == "CANCELLED" and dropped == {"CANCELLED"}, states
     assert last(checkout.grid("demo.arrays", "-r", "-i", "0.05")).count("COM") == 4
     again = [j for j in checkout.jobs("JobID", "Start", "End", "State") if j[0] not in first]
     (redone,) = (j for j in again if j[0].split("_")[0] == min(k[0].split("_")[0] for k in again))
