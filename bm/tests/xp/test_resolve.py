@@ -206,7 +206,7 @@ def test_grid_resolves_in_this_process() -> None:
         ("solver=supervised/motr", ["unknown solver", "'supervised/motor'"]),
         ("model=baselines/eegnot", ["unknown model", "'baselines/eegnet'"]),
         ("dset=simulated_moto", ["unknown dset", "'simulated_motor'"]),
-        ("slurm.gpus=2", ["launcher.slurm_(", "conf/config.yaml", "-g, -p, -c"]),
+        ("slurm.gpus=2", ["launcher.slurm_(", "launcher.slurm_", "-g, -p, -c"]),
         ("slurm={gpus: 2}", ["launcher.slurm_("]),
         ("dora.dir=/x", ["conf/config.yaml"]),
         ("~dummy=null", ["set it to null"]),
