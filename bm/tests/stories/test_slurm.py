@@ -269,15 +269,17 @@ def test_stages_of_arrays_are_retried_in_order(checkout: Checkout) -> None:
     """A cancelled upstream drops its downstream; `-r` submits both, with the new number."""
     checkout.write("arrays", ARRAYS)
     checkout.grid("demo.arrays", "--no_monitoring")
-    first = {job for (job,) in checkout.jobs("JobID")}
-    up, down = sorted({job.split("_")[0] for job in first}, key=int)
+    up, down = sorted(
+        {p.name.split("_")[0] for p in (checkout.outputs / "by_id").iterdir()}, key=int
+    )
     slurm("scancel", f"{up}_1")
     checkout.wait(lambda: not slurm("squeue", "-h", "-j", f"{up},{down}"), 120)
     states = {job: state.split()[0] for job, state in checkout.jobs("JobID", "State")}
     dropped = {state for job, state in states.items() if job.startswith(f"{down}_")}
     assert states[f"{up}_1"] == "CANCELLED" and dropped == {"CANCELLED"}, states
     assert last(checkout.grid("demo.arrays", "-r", "-i", "0.05")).count("COM") == 4
-    again = [j for j in checkout.jobs("JobID", "Start", "End", "State") if j[0] not in first]
+    rows = checkout.jobs("JobID", "Start", "End", "State")
+    again = [row for row in rows if row[0].split("_")[0] not in (up, down)]
     (redone,) = (j for j in again if j[0].split("_")[0] == min(k[0].split("_")[0] for k in again))
     assert all(j[1] >= redone[2] for j in again if j is not redone)
 
