@@ -37,6 +37,7 @@ def command(
     from bm.data.store import recipe_of
     from bm.solvers.windows import absolute_paths
     from bm.studies import STUDIES
+    from bm.studies.choice import Choice
     from bm.studies.prepare import Job, export, prepare
     from bm.train import main
     from bm.xp.resolve import to_plain
@@ -51,7 +52,7 @@ def command(
     config = main.resolve(words).cfg
     dset = {**to_plain(config.dset), **_own_recipe(words, Path(main.config_path))}
     paths = absolute_paths(config.paths)
-    job = Job(dset["studies"], paths, recipe_of(dset), verify)
+    job = Job(dset["studies"], paths, recipe_of(dset), verify, Choice.of(dset))
     if jobs < 1:
         raise UserError(f"jobs={jobs}: at least one is needed")
     spread = on_slurm("prepare", gpus=0) if slurm else None

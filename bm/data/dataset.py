@@ -29,6 +29,9 @@ from .store import Store, in_memory, recipe_of
 from .windows import WindowRule
 
 logger = logging.getLogger(__name__)
+#: Keys of `dset` whose effect the recordings and their windows tell, or that no window depends on.
+TOLD_ELSEWHERE = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
+                  "extra_test_features")  # fmt: skip
 
 
 class Dataset:
@@ -246,7 +249,7 @@ def build_dataset(
     """
     signals, kept = read_all(recordings, dset, store)
     table, classes = build_table(signals, kept, dset)
-    described = {k: v for k, v in dset.items() if k not in ("name", "studies", "strict")}
+    described = {k: v for k, v in dset.items() if k not in TOLD_ELSEWHERE}
     text = json.dumps(
         [[s.identity for s in signals], described, table.drop(columns="start_s").to_csv()]
     )

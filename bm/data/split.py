@@ -79,7 +79,7 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
         table: segment table with ids.
         split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
             method: `hash` (SHA-256 of seed and key) or `published` (clip spec 2.3: scores of
-            `block_score`, test before valid before train).
+            `block_score`, test before valid before train) and min_keys (see `check_counts`).
         remove: share of all keys that is taken from train and called `REMOVED`.
 
     Raises:
@@ -121,7 +121,25 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
         )
     if not (result == "train").any():
         raise UserError("dset.split leaves no window to train on")
+    check_counts(table["recording"], keys, result, int(split.get("min_keys", 1)))
     return result
+
+
+def check_counts(recordings: pd.Series, keys: pd.Series, splits: pd.Series, least: int) -> None:
+    """Every recording has at least `least` keys in each split that it takes part in.
+
+    Published as `min_n_blocks_per_split` (clip spec 2.3); rows that are left out do not count.
+
+    Raises:
+        UserError: the first that has not.
+    """
+    kept = splits != REMOVED
+    counts = keys[kept].groupby([recordings[kept], splits[kept]], sort=True).nunique()
+    for (recording, name), count in counts[counts < least].items():
+        raise UserError(
+            f"recording {recording} has {count} keys in split {name}, fewer than "
+            f"dset.split.min_keys={least}; lower it, or change dset.split.ratios or seed"
+        )
 
 
 def overlapping(table: pd.DataFrame, splits: tuple[str, str], tolerance: int = 0) -> pd.DataFrame:

@@ -32,6 +32,7 @@ from .speech_pair import SpeechPair, aligned, beginning, build_pair
 from .speech_report import preflight
 from .speech_windows import Shuffled, speech_windows_of
 from .state import PerProcess
+from .told_features import told_features_of, told_of
 
 LOWPASS_ZEROS = 5  # zero crossings of the low-pass
 
@@ -49,6 +50,7 @@ class ContrastiveSolver(Solver):
     def build_data(self) -> Dataset:
         """Windows with features."""
         dataset = speech_windows_of(self.cfg)
+        self.told = told_features_of(self.cfg, dataset)
         if self.cfg.solver.shuffle_signals:
             dataset = Shuffled.of(dataset, self.cfg.seed)
         return dataset
@@ -133,16 +135,26 @@ class ContrastiveSolver(Solver):
         found = self.model.brain(signal, batch.subject, places)
         return found, self.model.targets(features), mask[:, None]
 
+    @property
+    def rejects(self) -> bool:
+        """Whether windows may be left out of a batch."""
+        return self.options["reject_above"] is not None or bool(self.options["reject_empty"])
+
     def kept(self, batch: Batch) -> Batch:
-        """Without windows beyond `solver.reject_above`; the last good batch when none is left."""
-        limit = self.options["reject_above"]
-        if limit is None:
+        """Without windows beyond `solver.reject_above`, and with `solver.reject_empty` without
+        those that hold no word; the last good batch when none is left."""
+        if not self.rejects:
             return batch
-        keep = kept_windows(batch.signal, limit)
+        limit, mask = self.options["reject_above"], batch.feature_mask
+        words = mask[:, None] if self.options["reject_empty"] and mask is not None else None
+        keep = kept_windows(batch.signal, float("inf") if limit is None else limit, words)
         if bool(keep.any()):
             self.last_good = batch[keep]
         elif not hasattr(self, "last_good"):
-            raise UserError(f"solver.reject_above={limit}: no window of the first batch is kept")
+            raise UserError(
+                f"solver.reject_above={limit}, reject_empty={self.options['reject_empty']}: no "
+                "window of the first batch is kept"
+            )
         return self.last_good
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
@@ -160,7 +172,7 @@ class ContrastiveSolver(Solver):
             loss = self.regression(estimate, target, mask if self.options["mask_loss"] else None)
         if stage == "train":
             loss = self.penalised(loss)
-        if self.options["reject_above"] is not None:
+        if self.rejects:
             found["kept"] = loss.new_tensor(len(batch) / size)
         return {"loss": loss, **found}
 
@@ -210,6 +222,9 @@ class ContrastiveSolver(Solver):
             )  # fmt: skip
             encoders = Encoders(self.encode_signals, self.encode_speech)
             found = retrieval_evaluation(self.data, split, encoders, options)
+            if self.told is not None and found.items is not None:
+                told = told_of(self.told, self.data, self.data.rows(split), self.offset_s)
+                found.items = found.items.assign(**told)
             if own["loss"] != "clip":
                 found.metrics.update(self.feature_evaluation(split).metrics)
         return found

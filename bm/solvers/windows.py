@@ -10,6 +10,7 @@ from dora import to_absolute_path
 from ..data.dataset import Dataset, build_dataset
 from ..data.store import Store
 from ..studies import recordings_of
+from ..studies.choice import Choice
 from ..xp.resolve import to_plain
 
 
@@ -21,10 +22,8 @@ def absolute_paths(paths: Any) -> dict[str, Path]:
 def windows_of(cfg: Any) -> Dataset:
     """The windows that `dset` and `paths` describe, through the store, with `dset.features`."""
     paths = absolute_paths(cfg.paths)
-    recordings, simulated = recordings_of(to_plain(cfg.dset.studies), paths)
     dset = to_plain(cfg.dset)
-    first, count = int(dset.get("skip_recordings") or 0), dset.get("n_recordings")
-    recordings = recordings[first : None if count is None else first + int(count)]
+    recordings, simulated = recordings_of(dset["studies"], paths, Choice.of(dset))
     dataset = build_dataset(recordings, dset, simulated, Store(paths["cache"]))
     if dset.get("features"):
         from ..features.builder import features_of

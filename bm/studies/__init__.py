@@ -53,11 +53,19 @@ def build_study(entry: Any, paths: Any) -> Any:
     return kind(root=Path(paths["studies"]), cache=Path(paths["cache"]), **options)
 
 
-def recordings_of(entries: Any, paths: Any) -> tuple[list[Any], bool]:
-    """Recordings of several studies in order, and whether any study is simulated."""
-    found, simulated = [], False
+def recordings_of(entries: Any, paths: Any, choice: Any = None) -> tuple[list[Any], bool]:
+    """Recordings of several studies in order, and whether any study is simulated.
+
+    Args:
+        entries: `dset.studies`.
+        paths: `paths` section of the configuration.
+        choice: which of them, a `choice.Choice`; None = all, one study after the other.
+    """
+    from .choice import Choice
+
+    lists, simulated = [], False
     for entry in entries:
         study = build_study(entry, paths)
         simulated |= study.simulated
-        found += list(study.recordings())[: dict(entry).get("n_recordings")]
-    return found, simulated
+        lists.append(list(study.recordings())[: dict(entry).get("n_recordings")])
+    return (choice or Choice())(lists), simulated

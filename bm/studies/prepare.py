@@ -13,6 +13,7 @@ from typing import Any
 from ..data.h5_layout import write_folder
 from ..data.store import Store, read_header
 from ..errors import RecordingError, UserError
+from .choice import Choice
 
 REPORT_S = 5.0  # seconds between two lines of progress
 
@@ -30,12 +31,20 @@ class Job:
         paths: `paths`, absolute.
         recipe: how recordings are preprocessed.
         verify: hash source files again.
+        choice: which of the recordings.
     """
 
     entries: list[dict[str, Any]]
     paths: dict[str, Path]
     recipe: dict[str, Any]
     verify: bool = False
+    choice: Choice | None = None
+
+    def recordings(self) -> list[Any]:
+        """What is prepared, in the order of the configuration."""
+        from . import recordings_of
+
+        return recordings_of(self.entries, self.paths, self.choice)[0]
 
 
 @dataclass
@@ -82,11 +91,10 @@ _worker: dict[str, Any] = {}
 def _start_worker(job: Job) -> None:
     import torch
 
-    from . import recordings_of
-
     torch.set_num_threads(1)
-    recordings, _ = recordings_of(job.entries, job.paths)
-    _worker.update(recordings=recordings, store=Store(job.paths["cache"], job.verify), job=job)
+    _worker.update(
+        recordings=job.recordings(), store=Store(job.paths["cache"], job.verify), job=job
+    )
 
 
 def _prepare_one(index: int) -> tuple[int, Problem | None]:
@@ -124,10 +132,8 @@ def prepare(
         UserError: no recording, or a cache that cannot be written.
         Exception: of an element that failed elsewhere; what the others built stays.
     """
-    from . import recordings_of
-
     begun, summary = time.perf_counter(), Summary()
-    recordings, _ = recordings_of(job.entries, job.paths)
+    recordings = job.recordings()
     if not recordings:
         raise UserError("the studies have no recording; see dset.studies and paths.studies")
     store = Store(job.paths["cache"], job.verify)
@@ -162,10 +168,8 @@ def export(job: Job, folder: Path) -> list[Path]:
     Raises:
         UserError: a recording is not in microvolts, or there is no space.
     """
-    from . import recordings_of
-
     store, found = Store(job.paths["cache"]), []
-    for recording in recordings_of(job.entries, job.paths)[0]:
+    for recording in job.recordings():
         try:
             signal = store.get(recording, job.recipe)
         except RecordingError:

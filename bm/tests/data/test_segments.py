@@ -113,6 +113,20 @@ def test_mistakes_in_a_split(change: dict, message: str) -> None:
         split.assign(table_of(10), {**SPLIT, **change})
 
 
+def test_every_recording_has_enough_keys_in_each_of_its_splits() -> None:
+    table = table_of(40, recordings=2)
+    keys = pd.Series([f"k{i // 2}" for i in range(40)])
+    splits = pd.Series((["train"] * 12 + ["test"] * 4 + [split.REMOVED] * 4) * 2)
+    recordings = pd.Series([0] * 20 + [1] * 20)
+    split.check_counts(recordings, keys, splits, 2)  # "valid" is absent, "removed" is in no split
+    splits[34:36] = "train"
+    with pytest.raises(UserError, match=r"recording 1 has 1 keys in split test, fewer than .*=2"):
+        split.check_counts(recordings, keys, splits, 2)
+    assert (split.assign(table, {**SPLIT, "min_keys": 1}) == split.assign(table, SPLIT)).all()
+    with pytest.raises(UserError, match="min_keys=30"):
+        split.assign(table, {**SPLIT, "min_keys": 30})
+
+
 def test_windows_of_two_splits_must_not_share_time() -> None:
     table = pd.DataFrame(
         {"recording": [0, 0], "start": [0, 40], "length": [50, 50], "split": ["train", "test"]}

@@ -96,6 +96,33 @@ def test_other_losses_and_targets(solver_of, argv) -> None:
         assert {"l2_MelSpectrum", "corr_MelSpectrum"} <= set(stored["metrics"])
 
 
+def test_items_say_what_further_features_say(solver_of) -> None:
+    told = "+dset.extra_test_features=[WordLength, WordIndex, {name: MelSpectrum, n_mels: 4}]"
+    solver = solver_of("optim.epochs=0", told, "solver.word_windows=0")
+    items = pd.read_parquet(solver.folder / "items.parquet")
+    assert (items["WordLength"] == items["word"].str.len()).all()
+    assert items["WordLength"].nunique() > 1
+    place = items["segment_text"].str.split("|").str[0].astype(float)
+    assert (items["WordIndex"] == place + 1).all()
+    assert {len(values) for values in items["MelSpectrum"]} == {4}
+    assert solver.data.facts.features == {"MelSpectrum": 20}  # the model is told nothing of them
+    with pytest.raises(UserError, match="did you mean 'WordLength'"):
+        solver_of("+dset.extra_test_features=[WordLenght]")
+
+
+def test_windows_without_a_word_are_left_out_when_asked(solver_of) -> None:
+    masked = ("solver.reject_empty=true", "dset.event_mask=true", "show=true")
+    solver = solver_of(*masked)
+    batch = solver.data.gather(solver.data.rows("train")[:4])
+    batch.feature_mask[1] = False
+    batch.feature_mask[3, 1:] = False
+    assert solver.kept(batch).segment.tolist() == batch.segment[[0, 2, 3]].tolist()
+    whole = solver_of("dset.event_mask=true", "show=true")
+    assert len(whole.kept(batch)) == 4
+    batch.feature_mask[:] = False
+    assert len(solver.kept(batch)) == 3  # the last that held some
+
+
 def test_encoding_sees_only_the_beginning_of_the_signal(solver_of) -> None:
     solver = solver_of(
         "optim.epochs=1", "optim.max_batches=2", "solver.task=encode", "solver.loss=l1"

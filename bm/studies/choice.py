@@ -1,0 +1,67 @@
+"""Which recordings of several studies are used: mixed, in turn, some of them (clip spec 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from ..data.recording import Recording
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is taken of lists of recordings, one list per entry of `dset.studies`.
+
+    Attributes:
+        skip: recordings that are left out at the front.
+        count: recordings after them; None = all.
+        seed: each list is mixed by a generator of this seed; None, 0 and less = as the study orders
+            them.
+        interleave: one recording of each list in turn; else one list after the other.
+    """
+
+    skip: int = 0
+    count: int | None = None
+    seed: int | None = None
+    interleave: bool = False
+
+    @classmethod
+    def of(cls, dset: Mapping[str, Any]) -> Choice:
+        """From `skip_recordings`, `n_recordings`, `shuffle_recordings_seed` and `interleave`.
+
+        Raises:
+            UserError: a negative number of recordings.
+        """
+        values = {name: dset.get(name) for name in ("skip_recordings", "n_recordings")}
+        for name, value in values.items():
+            if value is not None and int(value) < 0:
+                raise UserError(f"dset.{name}={value}: use 0 or more")
+        count, seed = values["n_recordings"], dset.get("shuffle_recordings_seed")
+        return cls(
+            int(values["skip_recordings"] or 0),
+            None if count is None else int(count),
+            None if seed is None else int(seed),
+            bool(dset.get("interleave", False)),
+        )
+
+    def __call__(self, lists: Sequence[Sequence[Recording]]) -> list[Recording]:
+        """The recordings in their final order."""
+        mixed = [self._mixed(list(one)) for one in lists]
+        if self.interleave:
+            turns = zip_longest(*mixed)
+            found = [one for turn in turns for one in turn if one is not None]
+        else:
+            found = [one for part in mixed for one in part]
+        last = None if self.count is None else self.skip + self.count
+        return found[self.skip : last]
+
+    def _mixed(self, recordings: list[Recording]) -> list[Recording]:
+        if self.seed is None or self.seed <= 0:
+            return recordings
+        import numpy as np
+
+        order = np.random.RandomState(self.seed).permutation(len(recordings))
+        return [recordings[i] for i in order.tolist()]
