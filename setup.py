@@ -42,8 +42,11 @@ EXTRAS = {
     "moabb": ["moabb>=1.2"],
     "bids": ["mne-bids>=0.16"],
     "arrow": ["datasets>=3"],
+    # autoreject 0.5 needs Python 3.11; 0.4 does not know the tested MNE.
+    "autoreject": ["autoreject>=0.5; python_version >= '3.11'"],
     "words": ["spacy>=3.7", "wordfreq>=3.1"],
     "dev": [
+        "autoreject>=0.5; python_version >= '3.11'",
         "ruff",
         "mypy",
         "codespell",

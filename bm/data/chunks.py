@@ -2,10 +2,12 @@
 
 Time steps run on groups of channels. Channel steps are linear and act sample by sample, so that
 their matrix is what they make of the identity; it is applied to a stretch of time after another.
+Window steps change the scratch file in place.
 """
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .preprocess import CHANNEL_STEPS, apply_step, check_steps
+from .preprocess import CHANNEL_STEPS, WINDOW_STEPS, apply_step, check_steps
+from .repair import repair
 
 if TYPE_CHECKING:
     import mne
@@ -52,10 +55,15 @@ def apply_in_chunks(
     check_steps(steps)
     data: np.ndarray | None = None
     info = raw.info
-    for channelwise, group in runs(steps):
-        if not channelwise:
+    for kind, group in runs(steps):
+        if kind == "time":
             read = reader_of(raw) if data is None else reader_of(data, info)
             data, info = _along_time(read, info, group, folder)
+        elif kind == "window":
+            if data is None:
+                data, info = _along_time(reader_of(raw), info, [], folder)
+            for step in group:
+                repair(data, info, **{k: v for k, v in step.items() if k != "step"})
         elif data is None and all(s["step"] in ("pick", "drop", "rename") for s in group):
             for step in group:  # nothing is read by these
                 raw = apply_step(raw, step)
@@ -69,16 +77,16 @@ def apply_in_chunks(
     return data, info
 
 
-def runs(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[bool, list[Mapping[str, Any]]]]:
-    """Consecutive steps of one kind: (are they channel steps, steps)."""
-    group: list[Mapping[str, Any]] = []
-    for step in steps:
-        if group and (step["step"] in CHANNEL_STEPS) != (group[0]["step"] in CHANNEL_STEPS):
-            yield group[0]["step"] in CHANNEL_STEPS, group
-            group = []
-        group.append(step)
-    if group:
-        yield group[0]["step"] in CHANNEL_STEPS, group
+def kind_of(step: Mapping[str, Any]) -> str:
+    """`time`, `channel` or `window`."""
+    name = step["step"]
+    return "channel" if name in CHANNEL_STEPS else "window" if name in WINDOW_STEPS else "time"
+
+
+def runs(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """Consecutive steps of one kind: (kind, steps)."""
+    for kind, group in itertools.groupby(steps, kind_of):
+        yield kind, list(group)
 
 
 def reader_of(source: Any, info: mne.Info | None = None) -> Any:

@@ -1,8 +1,9 @@
 """Preprocessing steps, applied in the order of the configuration.
 
 Every step says its method and order in the configuration, so that both are part of the signature.
-Steps are of two kinds: `TIME_STEPS` treat each channel by itself, `CHANNEL_STEPS` choose, name or
-mix channels sample by sample. Long recordings rely on this (see `chunks`).
+Steps are of three kinds: `TIME_STEPS` treat each channel by itself, `CHANNEL_STEPS` choose, name or
+mix channels sample by sample, `WINDOW_STEPS` treat all channels of a window at once and need no
+more than some windows in memory. Long recordings rely on this (see `chunks`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from ..errors import UserError, nearest
 from ..registry import check_known
+from .repair import repair
 
 if TYPE_CHECKING:
     import mne
@@ -257,6 +259,20 @@ def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     return mne.io.RawArray(data[first] - data[second], info, verbose="error")
 
 
+# windows ---------------------------------------------------------------------------------------
+
+
+def autoreject(
+    raw: mne.io.BaseRaw, window_s: float = 3.0, n_windows: int = 200, seed: int = 1234
+) -> mne.io.BaseRaw:
+    """Sensors that are bad for a while, made from their neighbours; see `repair.repair`."""
+    import mne
+
+    data = np.ascontiguousarray(raw.get_data().T)
+    repair(data, raw.info, window_s, n_windows, seed)
+    return mne.io.RawArray(data.T, raw.info, copy="info", verbose="error")
+
+
 def _find(raw: mne.io.BaseRaw, wanted: Sequence[str], step: str) -> list[str]:
     """Names as the recording spells them."""
     exact = set(raw.ch_names)
@@ -286,7 +302,8 @@ CHANNEL_STEPS: dict[str, Step] = {
     "rename": rename,
     "reference": reference,
 }
-STEPS = TIME_STEPS | CHANNEL_STEPS
+WINDOW_STEPS: dict[str, Step] = {"autoreject": autoreject}
+STEPS = TIME_STEPS | CHANNEL_STEPS | WINDOW_STEPS
 
 
 def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:

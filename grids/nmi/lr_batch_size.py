@@ -9,12 +9,17 @@ from ._common import SEEDS, published
 
 RATES = (1e-4, 3e-4, 6e-4, 1e-3)
 SIZES = (32, 64, 128, 256)
+#: The published preparation, then sensors repaired instead of clamped.
+REPAIRED = [
+    {"step": "resample", "rate_hz": 120.0, "method": "sinc"},
+    {"step": "autoreject", "window_s": 3.0, "n_windows": 200, "seed": 1234},
+]
 DELAYS_MS = (0.0, 50.0, 100.0, 150.0, 200.0, 250.0, 300.0)
 
 
 @ClipExplorer
 def explorer(launcher: Any) -> None:
-    """Sixteen pairs, seven delays, and sixteen recordings without a clamp."""
+    """Sixteen pairs, seven delays, and sixteen recordings with and without bad sensors repaired."""
     bound = published(launcher).bind({"dset": "gwilliams2022"})
     with launcher.job_array():
         for seed in SEEDS:
@@ -26,4 +31,4 @@ def explorer(launcher: Any) -> None:
                 sub({"solver.offset_ms": delay})
             few = sub.bind({"dset.n_recordings": 16})
             few()
-            few({"dset.scale.clamp": 1e12})
+            few({"dset.preprocess": REPAIRED, "dset.scale.clamp": 1e12})
