@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from ..errors import RecordingError, UserError
+from ..registry import check_known
 from . import segments, split
 from .batch import Batch
 from .carried import Carried
@@ -24,7 +25,7 @@ from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, pin_wanted
 from .recording import Recording
 from .scale import Scaler, build_scaler
-from .signal import Signal, select_common, select_named
+from .signal import Signal, select_common, select_named, select_padded
 from .store import Store, in_memory, recipe_of
 from .windows import WindowRule
 
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 #: Keys of `dset` whose effect the recordings and their windows tell, or that no window depends on.
 TOLD_ELSEWHERE = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
                   "extra_test_features")  # fmt: skip
+#: `dset.channels` in a word -> what makes all recordings alike.
+TOGETHER = {"common": select_common, "padded": select_padded}
 
 
 class Dataset:
@@ -57,6 +60,9 @@ class Dataset:
         self.layout = np.array([kinds[layout] for layout in layouts])
         self._vocabulary = {name: i for i, name in enumerate(vocabulary_of(signals))}
         self._values = segments.values_of(table)
+        self._masks = torch.ones(len(signals), max(len(s.channels) for s in signals)).bool()
+        for mask, signal in zip(self._masks, signals, strict=True):
+            mask[len(signal.channels) - signal.empty :] = False
         self._positions = [torch.from_numpy(signal.positions) for signal in signals]
         self._subjects = {name: i for i, name in enumerate(facts.subjects)}
         self._columns = {
@@ -114,7 +120,7 @@ class Dataset:
         return Batch(
             signal=block.transpose(1, 2),
             positions=torch.stack([self._positions[r] for r in recordings]),
-            channel_mask=torch.ones(len(index), channels, dtype=torch.bool),
+            channel_mask=self._masks[which, :channels],
             channel_ids=ids.expand(len(index), channels),
             subject=torch.from_numpy(self._subject_rows[index].astype(np.int64)),
             recording=which,
@@ -134,10 +140,13 @@ def read_all(
     """
     signals, kept, bad = [], [], []
     recipe, wanted = recipe_of(dset), dset.get("channels")
+    together = wanted if isinstance(wanted, str) else None
+    if together is not None:
+        check_known("dset.channels", together, TOGETHER)
     for recording in recordings:
         try:
             signal = store.get(recording, recipe) if store else in_memory(recording, recipe)
-            if wanted is not None and wanted != "common":
+            if wanted is not None and together is None:
                 signal = select_named(signal, wanted, recording.id.name)
             signals.append(signal)
             kept.append(recording)
@@ -148,7 +157,7 @@ def read_all(
     report_skipped(bad, store.folder if store else None)
     if not signals:
         raise UserError(f"no recording could be read: {bad[0] if bad else 'the studies are empty'}")
-    return (select_common(signals) if wanted == "common" else signals), kept
+    return TOGETHER[together](signals) if together else signals, kept
 
 
 def report_skipped(bad: Sequence[RecordingError], folder: Path | None) -> None:

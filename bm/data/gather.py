@@ -82,6 +82,8 @@ def gather_windows(
         if start < 0 or start + length > signal.samples:
             rows = torch.arange(start, start + length).remainder_(signal.samples)
             place.copy_(signal.at(rows))
+        elif signal.empty:
+            place.copy_(signal.rows(start, length))
         elif signal.columns is None:
             place.copy_(signal.data.narrow(0, start, length))
         else:
@@ -100,8 +102,3 @@ def subtract_baseline(block: Tensor, samples: int) -> Tensor:
     """
     block -= block[:, :samples].mean(1, keepdim=True)
     return block
-
-
-def pad_channels(block: Tensor, channels: int) -> Tensor:
-    """(B, T, C) with zero channels at the end up to `channels` (clip spec 2.5)."""
-    return torch.nn.functional.pad(block, (0, channels - block.shape[2]))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import RecordingError, UserError
 from .chunks import STRETCH, apply_in_chunks, is_long
-from .layout import sensor_layout
+from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, shift_of, standard_name
 from .recording import Recording
 
@@ -40,6 +40,8 @@ class Signal:
         events: its event table.
         identity: changes whenever data or events would.
         columns: (C,) columns of `data` that are served; None = all, C = C'.
+        empty: zero channels that are served after them, see `select_padded`; they count in
+            `channels`, `kinds` and `positions`.
     """
 
     data: Tensor
@@ -51,6 +53,7 @@ class Signal:
     events: pd.DataFrame
     identity: str
     columns: Tensor | None = None
+    empty: int = 0
 
     @property
     def samples(self) -> int:
@@ -58,19 +61,20 @@ class Signal:
         return len(self.data)
 
     def rows(self, start: int, length: int) -> Tensor:
-        """(length, C) samples from `start` on; a view unless columns are selected."""
-        part = self.data[start : start + length]
-        return part if self.columns is None else part.index_select(1, self.columns)
+        """(length, C) samples from `start` on; a view unless columns are selected or added."""
+        return self._served(self.data[start : start + length])
 
     def at(self, samples: Tensor) -> Tensor:
         """(n, C) copies of the samples numbered `samples`."""
-        part = self.data.index_select(0, samples)
-        return part if self.columns is None else part.index_select(1, self.columns)
+        return self._served(self.data.index_select(0, samples))
 
     def every(self, stride: int) -> Tensor:
         """(ceil(T / stride), C): every `stride`-th sample."""
-        part = self.data[::stride]
-        return part if self.columns is None else part.index_select(1, self.columns)
+        return self._served(self.data[::stride])
+
+    def _served(self, part: Tensor) -> Tensor:
+        part = part if self.columns is None else part.index_select(1, self.columns)
+        return pad_channels(part, len(self.channels)) if self.empty else part
 
     def select(self, index: Sequence[int], names: Sequence[str]) -> Signal:
         """The channels `index`, called `names`; nothing is copied."""
@@ -226,3 +230,36 @@ def select_common(signals: Sequence[Signal]) -> list[Signal]:
     if not order:
         raise UserError("dset.channels=common: the recordings share no channel")
     return [select_named(signal, order, "") for signal in signals]
+
+
+def pad_channels(block: Tensor, channels: int) -> Tensor:
+    """(..., C) with zero channels at the end up to `channels` (clip spec 2.5)."""
+    return torch.nn.functional.pad(block, (0, channels - block.shape[-1]))
+
+
+def select_padded(signals: Sequence[Signal]) -> list[Signal]:
+    """Every recording with as many channels as the largest has; the others get empty ones.
+
+    Channels are only numbered then: the third of one recording is not that of another. Empty ones
+    are zero and have no place (clip spec 2.5). Recordings that are all alike stay as they are.
+    """
+    if len({signal.channels for signal in signals}) == 1:
+        return list(signals)
+    count = max(len(signal.channels) for signal in signals)
+    names = tuple(str(number) for number in range(1, count + 1))
+    found = []
+    for signal in signals:
+        empty = count - len(signal.channels)
+        nowhere = np.full((empty, 3), np.nan, np.float32)
+        if np.isfinite(signal.positions).all() and (signal.positions[:, 2] == 0).all():
+            nowhere[:] = (INVALID, INVALID, 0)  # of the flat sensor layout
+        found.append(
+            replace(
+                signal,
+                channels=names,
+                kinds=signal.kinds + signal.kinds[:1] * empty,
+                positions=np.concatenate([signal.positions, nowhere]),
+                empty=empty,
+            )
+        )
+    return found

@@ -51,6 +51,9 @@ class ContrastiveSolver(Solver):
         """Windows with features."""
         dataset = speech_windows_of(self.cfg)
         self.told = told_features_of(self.cfg, dataset)
+        for split in ("valid", "test"):
+            if not len(dataset.rows(split)):
+                self.log.line("no window of split %s: see dset.split", split)
         if self.cfg.solver.shuffle_signals:
             dataset = Shuffled.of(dataset, self.cfg.seed)
         return dataset
@@ -58,6 +61,12 @@ class ContrastiveSolver(Solver):
     def build_model(self, facts: DataFacts) -> nn.Module:
         """Both networks, with features scaled by what training windows hold."""
         self.options = to_plain(self.cfg.solver)
+        sets = len(set(self.data.layout.tolist()))
+        if sets > 1 and not self.cfg.model.get("merger"):
+            raise UserError(
+                f"recordings have {sets} channel sets: use dset.channels=padded, or a model with "
+                "attention over sensors (model.merger)"
+            )
         scaling, own = self.fitted_scaling(), self.options
         self.offset_s = float(self.cfg.dset.segment.offset_s)
         pair = build_pair(to_plain(self.cfg.model), own, facts, scaling, self.offset_s)
@@ -230,11 +239,16 @@ class ContrastiveSolver(Solver):
         return found
 
     def encode_signals(self, rows: np.ndarray) -> Tensor:
-        """What is compared of windows' signals: (n, D)."""
-        batch = self.data.gather(rows).to(self.device)
-        with self.precision.autocast():
-            estimate = self.estimate(batch, "test")[0]
-        return self.model.clip.estimates(estimate.float())
+        """What is compared of windows' signals: (n, D); they may be of several channel sets."""
+        sets = self.data.layout[self.data.table["recording"].to_numpy()[rows]]
+        found: list[Tensor] = []
+        order = np.argsort(sets, kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(sets[order])) + 1):
+            batch = self.data.gather(rows[some]).to(self.device)
+            with self.precision.autocast():
+                estimate = self.estimate(batch, "test")[0]
+            found.append(self.model.clip.estimates(estimate.float()))
+        return torch.cat(found)[torch.from_numpy(np.argsort(order)).to(self.device)]
 
     def encode_speech(self, rows: np.ndarray) -> Tensor:
         """What is compared of windows' speech: (n, D) of norm 1; signals are not read."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from bm.data.gather import BlockPool, gather_windows, pad_channels, subtract_baseline
-from bm.data.signal import bare
+from bm.data.gather import BlockPool, gather_windows, subtract_baseline
+from bm.data.signal import bare, pad_channels
 
 SIGNALS = [torch.arange(3000.0).view(1000, 3), -torch.arange(600.0).view(200, 3)]
 

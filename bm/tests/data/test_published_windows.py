@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from omegaconf import OmegaConf
 
@@ -67,3 +68,38 @@ def test_windows_of_the_test_are_at_words(root: Path) -> None:
     assert (test["event_row"] >= 0).all() and (train["event_row"] == -1).all()
     with pytest.raises(UserError, match="another length"):
         dataset(root, segment_test={"kind": "word", "stride_s": None, "duration_s": 1.0})
+
+
+def two_studies(root: Path, **changes) -> Dataset:
+    if not (root / "broderick2019").exists():
+        stories.broderick(root, (1,), 2)
+    other = {"study": "broderick2019", "min_matches": 3, "sentences": "punctuation"}
+    both = [{"study": "brennan2019", "min_block_s": 3.5}, {**other, "min_block_s": 3.0}]
+    return dataset(root, studies=both, **changes)
+
+
+def test_recordings_of_two_studies_take_turns(root: Path) -> None:
+    signals = two_studies(root).signals
+    assert [len(signal.channels) for signal in signals] == [60, 128, 60, 128, 60]
+    one_by_one = two_studies(root, interleave=False).signals
+    assert [len(signal.channels) for signal in one_by_one] == [60, 60, 60, 128, 128]
+
+
+def test_channels_are_padded_with_zeros_without_a_place(root: Path) -> None:
+    own, padded = two_studies(root), two_studies(root, channels="padded")
+    assert set(own.layout) == {0, 1} and set(padded.layout) == {0}
+    assert padded.facts.n_channels == 128 and len(padded.facts.vocabulary) == 128
+    table = padded.table
+    small = table.index[table["recording"] == 0][:2].tolist()
+    large = table.index[table["recording"] == 1][:2].tolist()
+    batch = padded.gather([*small, *large])
+    assert batch.signal.shape == (4, 128, 361)
+    assert (batch.signal[:2, 60:] == 0).all() and (batch.positions[:2, 60:, :2] == -0.1).all()
+    assert batch.channel_mask.sum(1).tolist() == [60, 60, 128, 128]
+    torch.testing.assert_close(batch.signal[:2, :60], own.gather(small).signal)
+    torch.testing.assert_close(batch.signal[2:], own.gather(large).signal)
+    torch.testing.assert_close(batch.positions[2:], own.gather(large).positions)
+    alike = dataset(root, channels="padded")  # one study: nothing to pad, names stay
+    assert alike.facts.channels == dataset(root).facts.channels
+    with pytest.raises(UserError, match="did you mean 'padded'"):
+        dataset(root, channels="pade")

@@ -9,13 +9,13 @@ import torch
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "rabbit", "##s", "ran", "a", "##way"]
 
 
-def wav2vec(folder: Path) -> Path:
-    """wav2vec 2.0 with the published convolutions, narrow, and 4 blocks of width 24."""
+def wav2vec(folder: Path, blocks: int = 4) -> Path:
+    """wav2vec 2.0 with the published convolutions, narrow, and blocks of width 24."""
     from transformers import Wav2Vec2Config, Wav2Vec2Model
 
     config = Wav2Vec2Config(
         hidden_size=24,
-        num_hidden_layers=4,
+        num_hidden_layers=blocks,
         num_attention_heads=2,
         intermediate_size=32,
         conv_dim=(16,) * 7,
