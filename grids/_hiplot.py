@@ -27,3 +27,15 @@ class MainHP(HiPlotExplorer):
             }
             for stage in STAGES
         }
+
+    def process_history(self, xp: Any, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One point per epoch, with the lowest validation loss so far as `best`."""
+        best, found = math.inf, []
+        for entry in history:
+            value = (entry.get("valid") or {}).get("loss")
+            if isinstance(value, int | float) and math.isfinite(value):
+                best = min(best, float(value))
+                entry = {**entry, "valid": {**entry["valid"], "best": best}}
+            found.append(entry)
+        points: list[dict[str, Any]] = super().process_history(xp, found)
+        return points

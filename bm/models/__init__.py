@@ -52,8 +52,8 @@ def load_weights(module: Any, folder: Any) -> None:
     read(module, folder)
 
 
-def init_weights(module: Any, folder: Any, partial: bool = False) -> Any:
+def init_weights(module: Any, folder: Any, partial: bool = False, subjects: Any = None) -> Any:
     """Start a model from saved weights with a report; see `bm.models.saved.init_weights`."""
     from .saved import init_weights as start
 
-    return start(module, folder, partial)
+    return start(module, folder, partial, subjects)

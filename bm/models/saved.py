@@ -166,13 +166,17 @@ class LoadReport:
         return "; ".join(parts)
 
 
-def init_weights(module: nn.Module, folder: Path, partial: bool = False) -> LoadReport:
+def init_weights(
+    module: nn.Module, folder: Path, partial: bool = False, subjects: Sequence[str] | None = None
+) -> LoadReport:
     """Start a model from the weights of a saved one, which may be another model.
 
     Args:
         module: changed in place.
         folder: in `save_pretrained` form.
         partial: load what fits in name and shape, instead of raising.
+        subjects: names by index; what was learned of a person then goes to the same person, whose
+            index depends on who else is in the data. None = by index.
 
     Raises:
         UserError: no weights in the folder, nothing fits, or not everything fits and not `partial`.
@@ -182,12 +186,62 @@ def init_weights(module: nn.Module, folder: Path, partial: bool = False) -> Load
     path = Path(folder) / WEIGHTS
     if not path.exists():
         raise UserError(f"no weights in {folder} ({WEIGHTS} is missing)")
-    report = fit(module, load_file(path), str(folder))
+    given = load_file(path)
+    if subjects is not None and (Path(folder) / FACTS).exists():
+        known = json.loads((Path(folder) / FACTS).read_text()).get("subjects", [])
+        given = to_subjects(module, given, known, subjects, partial)
+    report = fit(module, given, str(folder))
     if not report.matched or not (partial or acceptable(module, report)):
         raise UserError(
             f"init_from: {report}; set init_partial=true to leave out what does not fit"
         )
     return report
+
+
+def to_subjects(
+    module: nn.Module,
+    given: Mapping[str, Tensor],
+    known: Sequence[str],
+    subjects: Sequence[str],
+    partial: bool,
+) -> dict[str, Tensor]:
+    """Tensors with a row per subject, their rows in the order of other subjects.
+
+    Args:
+        module: its parts tell by `by_subject` which tensors these are.
+        given: tensors by name.
+        known: subject of each row of `given`.
+        subjects: of each row of the result.
+        partial: rows of subjects that are not known stay as the module has them.
+
+    Raises:
+        UserError: a subject that is not known, and not `partial`.
+    """
+    parts = module.named_modules()
+    names = [".".join(filter(None, (n, own))) for n, p in parts for own in by_subject(p)]
+    found, own = dict(given), module.state_dict()
+    rows = {name: row for row, name in enumerate(known)}
+    for name in names:
+        if name not in given or len(given[name]) != len(known):
+            continue  # of another kind: `fit` tells
+        if own[name].shape[1:] != given[name].shape[1:]:
+            continue
+        strangers = [subject for subject in subjects if subject not in rows]
+        if strangers and not partial:
+            raise UserError(
+                f"init_from: nothing was learned of {len(strangers)} subjects ({strangers[0]}, "
+                "...); set init_partial=true to let them start anew"
+            )
+        found[name] = own[name].clone()
+        for row, subject in enumerate(subjects):
+            if subject in rows:
+                found[name][row] = given[name][rows[subject]]
+    return found
+
+
+def by_subject(part: nn.Module) -> tuple[str, ...]:
+    """Names of a layer's tensors with a row per subject."""
+    return tuple(getattr(part, "by_subject", ()))
 
 
 def fit(module: nn.Module, given: Mapping[str, Tensor], source: str) -> LoadReport:

@@ -39,6 +39,11 @@ class ChannelMerger(nn.Module):
         self.dimension, self.dropout, self.usage_penalty = dimension, dropout, usage_penalty
         self.training_penalty: Tensor | None = None
 
+    @property
+    def by_subject(self) -> tuple[str, ...]:
+        """Tensors with a row per subject."""
+        return ("heads",) if self.heads.ndim == 3 else ()
+
     def draw_centre(self, like: Tensor) -> Tensor:
         """(2,) uniform on the unit square, on the device of `like`."""
         return torch.rand(2, device=like.device, dtype=like.dtype)

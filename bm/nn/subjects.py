@@ -15,6 +15,9 @@ class SubjectLayers(nn.Module):
         identity: start from the identity instead of random numbers, both / sqrt(inner).
     """
 
+    #: Tensors with a row per subject.
+    by_subject = ("weights",)
+
     def __init__(self, inner: int, outer: int, subjects: int, identity: bool = False) -> None:
         super().__init__()
         if identity and inner != outer:
@@ -37,6 +40,8 @@ class SubjectEmbedding(nn.Module):
         width: of the vector.
         scale: the weights are kept divided by it, the output multiplied.
     """
+
+    by_subject = ("embedding.weight",)
 
     def __init__(self, subjects: int, width: int, scale: float = 1.0) -> None:
         super().__init__()

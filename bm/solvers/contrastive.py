@@ -298,10 +298,17 @@ class ContrastiveSolver(Solver):
         self.model.load_rest(folder)
 
     def init_model(self, folder: Path) -> None:
-        """Start the brain encoder from saved weights."""
+        """Start the brain encoder from saved weights, and what else was trained if both have it.
+
+        What was learned of a person goes to the same person; features are scaled anew.
+        """
         from ..models import init_weights
 
-        self.log.line("%s", init_weights(self.model.brain, folder, self.cfg["init_partial"]))
+        people, partial = self.data.facts.subjects, self.cfg["init_partial"]
+        self.log.line("%s", init_weights(self.model.brain, folder, partial, people))
+        count = self.model.init_rest(folder)
+        if count:
+            self.log.line("%s: %d tensors of the speech loaded", folder, count)
 
     def show_facts(self) -> None:
         """What goes wrong most often in speech decoding, printed before a run."""

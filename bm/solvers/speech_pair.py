@@ -69,6 +69,25 @@ class SpeechPair(nn.Module):
         brain = {f"brain.{k}": v for k, v in self.brain.state_dict().items()}
         self.load_state_dict({**load_file(path), **brain}, strict=True)
 
+    def init_rest(self, folder: Path) -> int:
+        """Start the speech network and the projections of the loss from saved ones; how many.
+
+        Nothing is taken where they are not the same network.
+        """
+        from safetensors.torch import load_file
+
+        path, taken = folder / REST, 0
+        given = load_file(path) if path.exists() else {}
+        for part in ("speech", "clip"):
+            own = getattr(self, part)
+            names = {k: v.shape for k, v in own.state_dict().items()} if own is not None else {}
+            saved = {k.removeprefix(f"{part}."): v for k, v in given.items()
+                     if k.startswith(f"{part}.")}  # fmt: skip
+            if names and names == {k: v.shape for k, v in saved.items()}:
+                own.load_state_dict(saved)
+                taken += len(saved)
+        return taken
+
 
 def clip_loss(options: Mapping[str, Any], offset_s: float, rate_hz: float, width: int) -> ClipLoss:
     """The loss of `solver.clip`: trims (seconds), pool, center, linear, twin."""

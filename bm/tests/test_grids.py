@@ -38,3 +38,11 @@ def test_hiplot_of_any_history_is_json(history) -> None:
 def test_hiplot_keeps_the_main_metrics() -> None:
     entry = {"valid": {"loss": 1.0, "balanced_accuracy": 0.5, "chance_accuracy": 0.25}}
     assert MainHP().process_metrics(None, entry)["valid"] == {"loss": 1.0, "balanced_accuracy": 0.5}
+
+
+def test_hiplot_shows_the_best_loss_so_far() -> None:
+    """Symptom: the original asks the history for a best loss that nobody writes there."""
+    history = [{"valid": {"loss": v}} for v in (3.0, 1.0, float("nan"), 2.0)]
+    points = MainHP().process_history(None, history)
+    assert [point["valid"].get("best") for point in points] == [3.0, 1.0, None, 1.0]
+    assert all("best" not in entry["valid"] for entry in history)

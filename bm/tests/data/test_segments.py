@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import numpy as np
 import pandas as pd
@@ -205,6 +206,23 @@ def test_published_robust_scaling_sees_training_windows_after_baseline() -> None
     window = scaler.finish(signal[:250].clone(), 0)
     expected = (signal[:250] - signal[:50].mean(0) - scaler.centres[0]) / scaler.scales[0]
     assert torch.allclose(window, expected, atol=1e-4)
+
+
+def test_published_scaling_asks_no_global_generator() -> None:
+    """Symptom: windows of the fit are shuffled without a seed, and a cache keeps one outcome."""
+    signals = [bare(torch.randn(20_000, 2).cumsum(0)) for _ in range(2)]
+    table = pd.DataFrame({"start": np.arange(0, 19_000, 25), "length": 250, "split": "train"})
+    table = pd.concat([table.assign(recording=r) for r in (0, 1)], ignore_index=True)
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        scaler = scale.Scaler("robust_windows", 20.0)
+        scaler.fit(signals, table, [0, 0])
+        found.append(torch.stack([*scaler.centres, *scaler.scales]))
+    assert torch.equal(*found)
+    assert len(table) / 2 > scale.ROBUST_WINDOWS  # a choice was made
 
 
 def test_zscore_uses_training_windows_only() -> None:

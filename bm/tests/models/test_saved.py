@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from bm.data.facts import DataFacts
 from bm.errors import UserError
-from bm.models import build_model, load, load_weights, save
+from bm.models import build_model, init_weights, load, load_weights, save
 
 FACTS = DataFacts(
     channels=("C3", "Cz", "C4"), rate_hz=125.0, window_samples=250, classes=("a", "b", "c", "d")
@@ -79,3 +80,39 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
         load_weights(build_model({"name": "eegnet", "f1": 4}, FACTS), tmp_path / "m")
     with pytest.raises(UserError, match="no saved model"):
         load(tmp_path / "none")
+
+
+@pytest.mark.parametrize("changes", [{"layers": True}, {"layers": False, "embedding": 4}])
+def test_what_was_learned_of_a_person_goes_to_the_same_person(changes, tmp_path: Path) -> None:
+    """Symptom: a checkpoint is only valid for the same choice of recordings."""
+    people = ("study/a", "study/b", "study/c")
+    facts = replace(FACTS, subjects=people)
+    options = {"name": "clip_simpleconv", "target": None, "hidden": 4, "n_outputs": 2}
+    merger = {"channels": 3, "dimension": 8, "per_subject": True}
+    options |= {"encoder": {"depth": 1}, "subject": changes, "merger": merger}
+    torch.manual_seed(0)
+    saved = build_model(options, facts)
+    save(saved, tmp_path / "m", facts)
+    names = [name for name in saved.state_dict() if "subject" in name or name == "merger.heads"]
+    assert len(names) == 2
+    few = ("study/c", "study/a")
+    model = build_model(options, replace(FACTS, subjects=few))
+    report = init_weights(model, tmp_path / "m", subjects=few)
+    assert report.complete
+    for name in names:
+        torch.testing.assert_close(model.state_dict()[name], saved.state_dict()[name][[2, 0]])
+    more = ("study/d", "study/b")
+    model = build_model(options, replace(FACTS, subjects=more))
+    before = {name: model.state_dict()[name].clone() for name in names}
+    with pytest.raises(UserError, match=r"nothing was learned of 1 subjects .study/d"):
+        init_weights(model, tmp_path / "m", subjects=more)
+    init_weights(model, tmp_path / "m", partial=True, subjects=more)
+    for name in names:
+        assert torch.equal(model.state_dict()[name][0], before[name][0])
+        assert torch.equal(model.state_dict()[name][1], saved.state_dict()[name][1])
+
+
+def test_a_model_may_have_room_for_more_people_than_there_are() -> None:
+    options = {"name": "clip_simpleconv", "hidden": 4, "n_outputs": 2, "encoder": {"depth": 1}}
+    model = build_model({**options, "subject": {"layers": True}, "n_subjects": 40}, FACTS)
+    assert len(model.subject_layers.weights) == 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import torch
 
 from bm.errors import UserError
 from bm.metrics.classification import wilson_interval
-from bm.solvers import build
+from bm.solvers import build, distribution
 from bm.train import main
 from grids._explorers import ClipExplorer
 
@@ -67,6 +68,8 @@ def test_it_learns_and_leaves_everything(solver_of) -> None:
     assert (items["rank"] < 10).mean() == pytest.approx(stored["metrics"]["top10_accuracy"])
     assert items["segment_hash"].nunique() == stored["extra"]["n_candidates"][0]
     assert len(items) == 2 * items["segment_hash"].nunique()  # two people heard each
+    saved = torch.load(solver.folder / "checkpoint.pt", weights_only=True)["state"]["model"]
+    assert saved["scaling.centre"].shape == (20, 1)  # plain tensors, no object of ours
     with solver.xp.enter():
         again = build(solver.xp.cfg).reevaluate("test")
     assert again.metrics == pytest.approx(stored["metrics"])
@@ -123,6 +126,37 @@ def test_windows_without_a_word_are_left_out_when_asked(solver_of) -> None:
     assert len(solver.kept(batch)) == 3  # the last that held some
 
 
+LEARNED = ("solver.feature_model=deep_mel", "solver.deep_mel.hidden=16",
+           "solver.deep_mel.n_outputs=12", "solver.deep_mel.encoder.depth=2")  # fmt: skip
+
+
+def test_a_start_from_another_run_takes_all_that_was_trained(solver_of, tmp_path) -> None:
+    """Symptom: an experiment that is continued starts from nothing, or with others' layers."""
+    up = solver_of(*LEARNED, "show=true")
+    up.save_model(tmp_path / "up")
+    down = solver_of(*LEARNED, "show=true", "seed=1")
+    down.data.facts = replace(down.data.facts, subjects=down.data.facts.subjects[::-1])
+    firsts = [next(iter(s.model.speech.parameters())) for s in (up, down)]
+    assert not torch.equal(*firsts)
+    down.init_model(tmp_path / "up")
+    for name, value in up.model.speech.state_dict().items():
+        assert torch.equal(down.model.speech.state_dict()[name], value), name
+    ours, theirs = (s.model.brain.subject_layers.weights for s in (down, up))
+    assert len(ours) == 2 and torch.equal(ours, theirs.flip(0))  # to the same person
+    plain = solver_of("show=true", "seed=1", "init_partial=true")
+    plain.init_model(tmp_path / "up")  # another target: the head is its own, the rest is loaded
+    assert torch.equal(plain.model.brain.subject_layers.weights, theirs)
+
+
+def test_the_batch_of_a_process_is_its_share_and_the_config_stays(solver_of, monkeypatch) -> None:
+    """Symptom: the batch in the saved configuration depends on the number of GPUs."""
+    solver = solver_of("show=true")
+    monkeypatch.setattr(distribution, "world", lambda: 4)
+    loaders = solver._build_loaders()
+    assert {loader.plan.batch_size for loader in loaders.values()} == {16}
+    assert solver.cfg.optim.batch_size == 64
+
+
 def test_encoding_sees_only_the_beginning_of_the_signal(solver_of) -> None:
     solver = solver_of(
         "optim.epochs=1", "optim.max_batches=2", "solver.task=encode", "solver.loss=l1"
@@ -167,6 +201,7 @@ def test_preflight_names_what_decides(solver_of, capsys) -> None:
         ("dset.features=[WordSegment]", "regression_classification"),
         ("solver.feature_model=shallow", "use deep_mel or null"),
         ("+solver.clip.tmn=1", "tmn"),
+        ("continue_best=false", "continue_best"),  # init_from takes the best weights, always
     ],
 )
 def test_mistakes_are_one_line(solver_of, argument, message) -> None:

@@ -94,6 +94,19 @@ def test_probabilities_and_candidates_of_the_recording() -> None:
     assert "word_error" not in found.metrics
 
 
+def test_every_item_says_where_it_is_from() -> None:
+    """Symptom: an item's study, person and recording are those of its whole batch, joined."""
+    windows = Windows()
+    found = retrieval_evaluation(windows, "test", encoders(0.1), RetrievalOptions())
+    items = found.items
+    for name in ("study", "subject", "recording", "session", "run", "start_s"):
+        assert items[name].tolist() == windows.table[name].tolist()
+    assert items["segment"].tolist() == list(range(2 * WORDS))
+    assert items["segment_hash"].dtype == items["word_hash"].dtype == np.int64
+    # an error of retrieval is not called that of a transcription
+    assert not any("wer" in name.split("_") for name in found.metrics)
+
+
 def test_what_a_segment_is() -> None:
     word = {"word_index": 2.0, "word_sequence": "a b c", "sequence_uid": "s", "word": "C."}
     assert segment_text(word) == "2|a b c" and word_text(word) == "c"
