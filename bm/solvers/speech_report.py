@@ -21,20 +21,19 @@ def split_lines(dataset: Dataset, rule: Mapping[str, Any]) -> list[str]:
     table = dataset.table
     known = [column for column in columns if column in table]
     keys = table[known].astype(str).agg("|".join, axis=1)
+    people = table["study"] + "/" + table["subject"]
     seen: dict[str, set] = {}
     for name in SPLITS:
         own = table["split"] == name
         seen[name] = set(keys[own])
-        people = (table["study"] + "/" + table["subject"])[own].nunique()
         lines.append(
-            f"  {name}: {int(own.sum())} windows, {len(seen[name])} keys, {people} subjects, "
+            f"  {name}: {int(own.sum())} windows, {len(seen[name])} keys, "
+            f"{people[own].nunique()} subjects, "
             f"{table['recording'][own].nunique()} recordings"
         )
     shared = len(seen["test"] & (seen["train"] | seen["valid"]))
     lines.append(f"  keys of test that train or valid hold too: {shared}")
-    strangers = set(table["subject"][table["split"] == "test"]) - set(
-        table["subject"][table["split"] == "train"]
-    )
+    strangers = set(people[table["split"] == "test"]) - set(people[table["split"] == "train"])
     lines.append(f"  subjects of test that never train: {len(strangers)}")
     return lines
 
@@ -44,6 +43,8 @@ def scaler_line(dataset: Dataset) -> str:
     scaler = dataset.scaler
     clamp = "no clamp" if scaler.clamp is None else f"clamp {scaler.clamp:g}"
     baseline = "baseline subtracted" if scaler.baselines else "no baseline"
+    if scaler.kind == "none":  # nothing is clamped then
+        return f"signal scaling: NONE, {baseline}"
     shared = "over all recordings" if scaler.kind == "zscore" else "per recording"
     return f"signal scaling: {scaler.kind} ({shared}), {clamp}, {baseline}"
 

@@ -113,6 +113,6 @@ def test_what_was_learned_of_a_person_goes_to_the_same_person(changes, tmp_path:
 
 
 def test_a_model_may_have_room_for_more_people_than_there_are() -> None:
-    options = {"name": "clip_simpleconv", "hidden": 4, "n_outputs": 2, "encoder": {"depth": 1}}
-    model = build_model({**options, "subject": {"layers": True}, "n_subjects": 40}, FACTS)
+    options = {"name": "clip_simpleconv", "hidden": 4, "n_outputs": 2, "n_subjects": 40}
+    model = build_model({**options, "encoder": {"depth": 1}, "subject": {"layers": True}}, FACTS)
     assert len(model.subject_layers.weights) == 40

@@ -10,6 +10,7 @@ import torch
 from bm.data.batch_scaler import BatchScaler, FeatureKind
 from bm.data.dataset import Dataset
 from bm.data.facts import DataFacts
+from bm.data.scale import Scaler
 from bm.data.signal import Signal
 from bm.errors import UserError
 from bm.solvers.candidates import (
@@ -24,6 +25,7 @@ from bm.solvers.candidates import (
 from bm.solvers.feature_scaling import FeatureScaling, joined
 from bm.solvers.retrieval import Encoders, RetrievalOptions, retrieval_evaluation
 from bm.solvers.speech_pair import aligned, beginning
+from bm.solvers.speech_report import scaler_line, split_lines
 
 WORDS = 40
 
@@ -161,3 +163,21 @@ def test_the_brain_is_read_later_than_the_speech() -> None:
         aligned(time, time, time[:, 0] >= 0, 361)
     with pytest.raises(UserError, match="4 samples"):
         joined({"sound": torch.zeros(1, 1, 4)}, 5)
+
+
+def test_the_preflight_says_when_nothing_is_scaled_and_who_is_a_stranger() -> None:
+    windows = Windows()
+    windows.scaler = Scaler("none", 20.0)
+    assert scaler_line(windows) == "signal scaling: NONE, no baseline"  # and nothing is clamped
+    windows.scaler = Scaler("robust_windows", 20.0)
+    assert scaler_line(windows) == (
+        "signal scaling: robust_windows (per recording), clamp 20, no baseline"
+    )
+    windows.table.loc[windows.table["recording"] == 0, "split"] = "train"
+    windows.table["study"] = [f"study{r}" for r in windows.table["recording"]]
+    windows.table["subject"] = "01"  # two people of one name
+    rule = {"key": "recording", "seed": 0, "fixed": {}}
+    lines = split_lines(windows, rule)
+    assert lines[0] == "split: by recording (study, subject, session, run), hash, seed 0"
+    assert f"  test: {WORDS} windows, 1 keys, 1 subjects, 1 recordings" in lines
+    assert lines[-1] == "  subjects of test that never train: 1"
