@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,12 +54,18 @@ class Wav2VecFeature(SoundFeature):
         self.context_s, self.device, self.random = context_s, device, random
         files = fingerprint(self.folder)
         self.options = {"model": files, "context_s": context_s, "random": random}
+        self.dimension = self.width
         self.hop = math.prod(self.config["conv_stride"])
         self.field = 1  # samples that one output sees
         for kernel, stride in reversed(
             list(zip(self.config["conv_kernel"], self.config["conv_stride"], strict=True))
         ):
             self.field = (self.field - 1) * stride + kernel
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """F."""
 
     def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
         """Sound (channels, n) -> (F, m), about 50 columns per second for the published model."""
@@ -82,9 +90,9 @@ class Wav2VecFeature(SoundFeature):
             output = model(sound[None].to(self.device), output_hidden_states=True)
             return self.chosen(output)[0].float().cpu().clone().T
 
+    @abstractmethod
     def chosen(self, output: object) -> Tensor:
         """What is taken from the model's output: (1, m, F)."""
-        raise NotImplementedError
 
 
 @FEATURES.register("Wav2VecTransformer")
@@ -99,22 +107,18 @@ class Wav2VecTransformer(Wav2VecFeature):
     name = "Wav2VecTransformer"
     layout = "stretched"
 
-    def __init__(
-        self,
-        layers: Sequence[int] = LAYERS,
-        model: str = MODEL,
-        context_s: float | None = None,
-        device: str = "cpu",
-        random: bool = False,
-        models: Path | None = None,
-    ) -> None:
-        super().__init__(model, context_s, device, random, models)
+    def __init__(self, layers: Sequence[int] = LAYERS, model: str = MODEL, **options: Any) -> None:
+        super().__init__(model, **options)
         last = int(self.config["num_hidden_layers"])
         if not layers or not all(0 <= layer <= last for layer in layers):
             raise UserError(f"feature {self.name}: layers={list(layers)}; {model} has 0 to {last}")
         self.layers = list(layers)
         self.options["layers"] = self.layers
-        self.dimension = int(self.config["hidden_size"])
+
+    @property
+    def width(self) -> int:
+        """Of a hidden state."""
+        return int(self.config["hidden_size"])
 
     def chosen(self, output: object) -> Tensor:
         """Mean over the layers."""
@@ -132,16 +136,10 @@ class Wav2VecConvolution(Wav2VecFeature):
 
     name = "Wav2VecConvolution"
 
-    def __init__(
-        self,
-        model: str = MODEL,
-        context_s: float | None = None,
-        device: str = "cpu",
-        random: bool = False,
-        models: Path | None = None,
-    ) -> None:
-        super().__init__(model, context_s, device, random, models)
-        self.dimension = int(self.config["conv_dim"][-1])
+    @property
+    def width(self) -> int:
+        """Of the last convolution."""
+        return int(self.config["conv_dim"][-1])
 
     def chosen(self, output: object) -> Tensor:
         """The convolutional features."""

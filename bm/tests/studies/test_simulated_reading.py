@@ -16,33 +16,25 @@ from bm.studies.simulated.gaze import Fixation, windows_of
 from bm.studies.simulated.reading import BANDS_HZ, BETA
 from bm.studies.simulated.vocabulary import CLASSES, WORDS, semantics
 
-from . import readers
+from . import readers, repeatable
 
 
 def study(preset: str = "tiny", **options):
     return STUDIES.get("simulated")(mode="reading", preset=preset, **options)
 
 
-def test_same_bits_in_any_order() -> None:
-    first, second = (study(n_runs=2, n_sentences=4).recordings() for _ in range(2))
-    late = second[1].signal_uv()
-    assert np.array_equal(first[0].signal_uv(), second[0].signal_uv())
-    assert np.array_equal(first[1].signal_uv(), late)
-    other = study(n_sentences=4, seed=1).recordings()[0].signal_uv()
-    assert not np.array_equal(other[:, :500], first[0].signal_uv()[:, :500])
+def test_same_bits_in_any_order_and_process() -> None:
+    repeatable.check_order("reading", n_runs=2, n_sentences=4)
+    repeatable.check_process("reading")
 
 
 def test_more_subjects_and_runs_begin_with_the_fewer() -> None:
-    small = study(n_sentences=4)
-    large = {r.id: r for r in study(n_sentences=4, n_runs=2, n_subjects=3).recordings()}
-    for recording in small.recordings():
-        assert np.array_equal(recording.signal_uv(), large[recording.id].signal_uv())
+    more = {"n_runs": 2, "n_subjects": 3}
+    repeatable.check_growth("reading", {"n_sentences": 4}, {"n_sentences": 4, **more})
 
 
 def test_snr_scales_the_response_by_its_root_and_nothing_else() -> None:
-    none, one, four = (study(snr=snr).recordings()[0].signal_uv() for snr in (0, 1, 4))
-    assert np.abs(one - none).max() > 1
-    np.testing.assert_allclose(four - none, 2 * (one - none), atol=2e-3)
+    repeatable.check_response(lambda snr: study(snr=snr).recordings()[0].signal_uv())
 
 
 def test_sentences_follow_the_grammar_and_differ() -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,7 +15,7 @@ from bm.studies.simulated.gestures import WORD_S, gesture_courses, lexicon
 from bm.studies.simulated.seeg import draw_speaker
 from bm.studies.simulated.streams import Place
 
-from . import speakers
+from . import repeatable, speakers
 
 
 def study(preset: str = "tiny", **options):
@@ -26,34 +23,21 @@ def study(preset: str = "tiny", **options):
 
 
 def test_same_bits_in_any_order_and_process() -> None:
-    first, second = study().recordings(), study().recordings()
-    late = second[-1].signal_uv()
-    assert np.array_equal(late, first[-1].signal_uv())
-    code = (
-        "import hashlib; from bm.studies import STUDIES; "
-        "r = STUDIES.get('simulated')(mode='seeg', preset='tiny').recordings()[-1]; "
-        "print(hashlib.sha256(r.signal_uv().tobytes()).hexdigest())"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == hashlib.sha256(late.tobytes()).hexdigest()
-    other = study(seed=1).recordings()[-1].signal_uv()
-    assert not np.array_equal(other[:5, :500], late[:5, :500])
+    repeatable.check_order("seeg")
+    repeatable.check_process("seeg")
 
 
 def test_more_subjects_runs_and_free_recordings_begin_with_the_fewer() -> None:
-    small = study(n_trials=1)
-    large = {r.id: r for r in study(n_trials=1, n_runs=2, n_subjects=3, n_free=2).recordings()}
-    for recording in small.recordings():
-        assert np.array_equal(recording.signal_uv(), large[recording.id].signal_uv())
+    more = {"n_runs": 2, "n_subjects": 3, "n_free": 2}
+    repeatable.check_growth("seeg", {"n_trials": 1}, {"n_trials": 1, **more})
 
 
-def test_snr_scales_the_response_by_its_root_and_nothing_else() -> None:
-    for place in (0, 1):  # a run of the task, and a recording without
-        none, one, four = (
-            study(snr=snr, n_trials=2).recordings()[place].signal_uv() for snr in (0, 1, 4)
-        )
-        assert np.abs(one - none).max() > 10
-        np.testing.assert_allclose(four - none, 2 * (one - none), atol=5e-3)
+@pytest.mark.parametrize("place", [0, 1])  # a run of the task, and a recording without
+def test_snr_scales_the_response_by_its_root_and_nothing_else(place: int) -> None:
+    def of_snr(snr: float) -> np.ndarray:
+        return study(snr=snr, n_trials=2).recordings()[place].signal_uv()
+
+    repeatable.check_response(of_snr, least_uv=10, atol=5e-3)
 
 
 def test_any_two_words_differ_in_two_gestures() -> None:
