@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..data.recording import Recording
+from ..errors import UserError
 
 
 class Study(ABC):
@@ -27,6 +29,24 @@ class Study(ABC):
     @abstractmethod
     def recordings(self) -> Sequence[Recording]:
         """All recordings, in a fixed order; nothing heavy is read."""
+
+    def present(self, find: Callable[[], list[Any]], missing: str) -> list[Any]:
+        """Recordings whose files are there; when there is none, the files are fetched first.
+
+        Args:
+            find: looks for files.
+            missing: what to say when there is still none: what is not where, and what to do.
+
+        Raises:
+            UserError: none is there and none can be fetched.
+        """
+        found = find()
+        if not found:
+            self.download()
+            found = find()
+        if not found:
+            raise UserError(f"study {self.name}: {missing}")
+        return found
 
     def download(self) -> None:  # noqa: B027 - most studies have nothing to fetch
         """Fetch the files when that is possible; the default has nothing to do."""

@@ -227,13 +227,7 @@ class BciIv2a(Study):
         Raises:
             UserError: none is there and none can be fetched.
         """
-        found = self._found()
-        if not found:
-            self.download()
-            found = self._found()
-        if not found:
-            raise UserError(f"study bci_iv_2a: no file of people {self.subjects} in {self.folder}")
-        return found
+        return self.present(self._found, f"no file of people {self.subjects} in {self.folder}")
 
     def _found(self) -> list[ImageryRecording]:
         found = []

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.recording import RecordingId
-from ..errors import RecordingError, UserError
+from ..errors import RecordingError
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
@@ -225,17 +225,9 @@ class Brennan2019(Study):
         Raises:
             UserError: none is there and none can be fetched.
         """
-        found = self._found() or self._fetched()
-        if not found:
-            wanted = "S01.mat, ..." if self.subjects is None else ", ".join(self.subjects)
-            raise UserError(
-                f"study brennan2019: no {wanted} in {self.folder}; fetch the files of {RECORD}"
-            )
-        return found
-
-    def _fetched(self) -> list[AliceRecording]:
-        self.download()
-        return self._found()
+        wanted = "S01.mat, ..." if self.subjects is None else ", ".join(self.subjects)
+        where = f"no {wanted} in {self.folder}"
+        return self.present(self._found, f"{where}; fetch the files of {RECORD}")
 
     def _found(self) -> list[AliceRecording]:
         paths = sorted(self.folder.glob("S[0-9][0-9].mat"))

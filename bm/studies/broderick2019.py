@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.recording import RecordingId
-from ..errors import RecordingError, UserError
+from ..errors import RecordingError
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
@@ -218,16 +218,8 @@ class Broderick2019(Study):
         Raises:
             UserError: none is there and none can be fetched.
         """
-        found = self._found()
-        if not found:
-            self.download()
-            found = self._found()
-        if not found:
-            raise UserError(
-                f"study broderick2019: no 'Natural Speech/EEG/SubjectK' in {self.folder}; "
-                f"fetch the files of {RECORD}"
-            )
-        return found
+        where = f"no 'Natural Speech/EEG/SubjectK' in {self.folder}"
+        return self.present(self._found, f"{where}; fetch the files of {RECORD}")
 
     def _found(self) -> list[OldManRecording]:
         found = []

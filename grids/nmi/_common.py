@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 DATASETS = ("schoffelen2019", "gwilliams2022", "broderick2019", "brennan2019")
@@ -26,3 +27,19 @@ def published(launcher: Any) -> Any:
 def with_mels(n_mels: int) -> dict[str, Any]:
     """Mel spectrograms of so many filters."""
     return {"dset.features": [{"name": "MelSpectrum", "n_mels": n_mels}]}
+
+
+def each(launcher: Any) -> Iterator[Any]:
+    """A launcher for every seed and data set."""
+    for seed in SEEDS:
+        for dataset in DATASETS:
+            yield launcher.bind({"dset": dataset}, seed=seed)
+
+
+def more_people(launcher: Any, dataset: str, people: Sequence[int], tested: int) -> None:
+    """More and more people train; the same few are tested."""
+    bound = published(launcher).bind({"dset": dataset, "dset.n_subjects_test": tested})
+    with launcher.job_array():
+        for seed in SEEDS:
+            for count in people:
+                bound({"dset.n_subjects": count}, seed=seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._explorers import ClipExplorer
-from ._common import DATASETS, SEEDS, published
+from ._common import each, published
 
 #: What is taken away; in the order of the publication's code.
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -29,8 +29,6 @@ def explorer(launcher: Any) -> None:
     """Batches of 256, the recipe's own."""
     bound = published(launcher)
     with launcher.job_array():
-        for seed in SEEDS:
-            for dataset in DATASETS:
-                sub = bound.bind({"dset": dataset}, seed=seed)
-                for overrides in ABLATIONS.values():
-                    sub(overrides)
+        for sub in each(bound):
+            for overrides in ABLATIONS.values():
+                sub(overrides)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._explorers import ClipExplorer
-from ._common import DATASETS, SEEDS, TARGETS, published
+from ._common import TARGETS, each, published
 
 
 @ClipExplorer
@@ -13,8 +13,6 @@ def explorer(launcher: Any) -> None:
     """wav2vec 2.0, noise, mel spectrograms, learned from them, and their regression."""
     bound = published(launcher)
     with launcher.job_array():
-        for seed in SEEDS:
-            for dataset in DATASETS:
-                sub = bound.bind({"dset": dataset}, seed=seed)
-                for overrides in TARGETS.values():
-                    sub(overrides)
+        for sub in each(bound):
+            for overrides in TARGETS.values():
+                sub(overrides)

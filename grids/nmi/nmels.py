@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._explorers import ClipExplorer
-from ._common import DATASETS, SEEDS, published, with_mels
+from ._common import each, published, with_mels
 
 FILTERS = (20, 40, 80, 120)
 WAYS: tuple[dict[str, Any], ...] = (
@@ -20,9 +20,7 @@ def explorer(launcher: Any) -> None:
     """Contrastive, learned, regression."""
     bound = published(launcher)
     with launcher.job_array():
-        for seed in SEEDS:
-            for dataset in DATASETS:
-                sub = bound.bind({"dset": dataset}, seed=seed)
-                for filters in FILTERS:
-                    for way in WAYS:
-                        sub(with_mels(filters) | way)
+        for sub in each(bound):
+            for filters in FILTERS:
+                for way in WAYS:
+                    sub(with_mels(filters) | way)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._explorers import ClipExplorer
-from ._common import SEEDS, published
+from ._common import more_people
 
 PEOPLE = tuple(range(10, 101, 10))
 TESTED = 10
@@ -14,8 +14,4 @@ TESTED = 10
 @ClipExplorer
 def explorer(launcher: Any) -> None:
     """More and more people."""
-    bound = published(launcher).bind({"dset": "schoffelen2019", "dset.n_subjects_test": TESTED})
-    with launcher.job_array():
-        for seed in SEEDS:
-            for people in PEOPLE:
-                bound({"dset.n_subjects": people}, seed=seed)
+    more_people(launcher, "schoffelen2019", PEOPLE, TESTED)

@@ -87,7 +87,7 @@ def test_what_was_learned_of_a_person_goes_to_the_same_person(changes, tmp_path:
     """Symptom: a checkpoint is only valid for the same choice of recordings."""
     people = ("study/a", "study/b", "study/c")
     facts = replace(FACTS, subjects=people)
-    options = {"name": "clip_simpleconv", "target": None, "hidden": 4, "n_outputs": 2}
+    options: dict = {"name": "clip_simpleconv", "target": None, "hidden": 4, "n_outputs": 2}
     merger = {"channels": 3, "dimension": 8, "per_subject": True}
     options |= {"encoder": {"depth": 1}, "subject": changes, "merger": merger}
     torch.manual_seed(0)
