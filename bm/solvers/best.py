@@ -16,7 +16,8 @@ class Best:
     Args:
         metric: its name.
         mode: `min` or `max`.
-        patience: validations without improvement after which to stop; None = never.
+        patience: validations without improvement after which to stop (0 as 1); None = never. As
+            published: the last epoch is the best one + patience (clip spec 4.3).
         min_delta: smallest change that counts against patience.
     """
 
@@ -56,7 +57,7 @@ class Best:
     @property
     def exhausted(self) -> bool:
         """True when patience is over."""
-        return self.patience is not None and self.waited > self.patience
+        return self.patience is not None and self.waited >= max(1, self.patience)
 
     def state_dict(self) -> dict[str, Any]:
         """Counters as plain values."""

@@ -177,6 +177,8 @@ def test_kept_epochs_and_early_stop(tmp_path):
     names = {p.name for p in (tmp_path / "xps/toy").iterdir()}
     assert "checkpoint-epoch-00002.pt" in names
     assert len(toy.outcome(tmp_path)["history"]) == 2  # one without improvement is too many
+    toy.run(tmp_path / "two", "early_stop.patience=2", "optim.lr=0", "optim.epochs=6")
+    assert len(toy.outcome(tmp_path / "two")["history"]) == 3  # the best one, and two more
 
 
 def two_processes(folder, *options, kill=False, **attributes):
