@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -13,6 +14,7 @@ import torch
 from bm.errors import UserError
 from bm.metrics.classification import wilson_interval
 from bm.solvers import build, distribution
+from bm.solvers.precision import Precision
 from bm.train import main
 from grids._explorers import ClipExplorer
 
@@ -155,6 +157,26 @@ def test_the_batch_of_a_process_is_its_share_and_the_config_stays(solver_of, mon
     loaders = solver._build_loaders()
     assert {loader.plan.batch_size for loader in loaders.values()} == {16}
     assert solver.cfg.optim.batch_size == 64
+
+
+def test_windows_of_several_channel_sets_are_encoded_in_their_order(solver_of) -> None:
+    """Symptom: an experiment on two studies trains and then fails when it is evaluated."""
+    entry = "study: simulated, mode: listening, preset: debug, n_runs: 5, n_subjects: 1"
+    twelve = "[Fp1, Fp2, F7, F3, Fz, F4, F8, C3, Cz, C4, Pz, Oz]"
+    studies = f"dset.studies=[{{{entry}}}, {{{entry}, channels: {twelve}, seed: 1}}]"
+    solver = solver_of(studies, "show=true")
+    owners = solver.data.table["recording"].to_numpy()
+    few, many = (np.flatnonzero(solver.data.layout[owners] == k)[:3] for k in (1, 0))
+    rows = np.stack([many, few], 1).ravel()  # one of each in turn
+    assert {len(solver.data.signals[r].channels) for r in owners[rows]} == {12, 20}
+    solver.model.eval()
+    solver.precision = Precision("fp32", solver.device)
+    with torch.no_grad():
+        together = solver.encode_signals(rows)
+        alone = torch.cat([solver.encode_signals(rows[k : k + 1]) for k in range(len(rows))])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    with pytest.raises(UserError, match=r"2 channel sets: use dset\.channels=padded"):
+        solver_of(studies, "model=clip/without_merger", "show=true")
 
 
 def test_encoding_sees_only_the_beginning_of_the_signal(solver_of) -> None:
