@@ -139,8 +139,13 @@ class Runner:
             self.start(record, tuple(free[:need]))
 
     def environment(self, slots: tuple[int, ...]) -> dict[str, str]:
-        """Environment of a job: its share of threads, its GPUs, alone unless it has several."""
-        threads = str(max(1, process.cores() // self.slots))
+        """Environment of a job: its share of threads, its GPUs, alone unless it has several.
+
+        `BM_THREADS` of the user wins: on a machine that others use too, threads that wait for each
+        other make a step ten and more times slower.
+        """
+        share = max(1, process.cores() // self.slots)
+        threads = os.environ.get("BM_THREADS") or str(share)
         found = {**os.environ, "BM_THREADS": threads}
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             found[name] = threads

@@ -71,6 +71,7 @@ def test_jobs_run_in_order_and_their_exit_code_is_their_state(queue: Queue) -> N
 
 
 def test_slots_bound_what_runs_at_once_and_share_the_threads(queue, monkeypatch) -> None:
+    monkeypatch.delenv("BM_THREADS", raising=False)
     program = "import os, time; print(os.environ['BM_THREADS']); time.sleep(0.3)"
     jobs = [add(queue, f"{n:08x}", program) for n in range(3)]
     runner = PythonRunner(queue, 2, 0)
@@ -79,6 +80,9 @@ def test_slots_bound_what_runs_at_once_and_share_the_threads(queue, monkeypatch)
     serve(queue, 2)
     threads = Path(queue.read(jobs[0])["log"]).read_text().strip()
     assert threads == str(max(1, process.cores() // 2))
+    monkeypatch.setenv("BM_THREADS", "7")  # what the user says wins
+    own = runner.environment((0,))
+    assert own["BM_THREADS"] == own["OMP_NUM_THREADS"] == "7"
     monkeypatch.setenv("BM_SLOTS", "3")
     assert count_slots(0) == 3
     monkeypatch.delenv("BM_SLOTS")
