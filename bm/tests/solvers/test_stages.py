@@ -291,3 +291,26 @@ def test_values_are_decoded_from_windows(chain) -> None:
     items = pd.read_parquet(solver.folder / "items.parquet")
     error = items["predicted_label"] - items["true_label"]
     assert np.sqrt((error**2).mean()) == pytest.approx(last["test"]["rmse"])
+
+
+@pytest.mark.parametrize("key", ["init_from", "tokenizer"])
+def test_stages_of_other_rates_do_not_follow_one_another(chain, key) -> None:
+    """A patch of 200 samples at 250 Hz is not the second that was learnt."""
+    stage = {
+        "init_from": ("labram/debug", chain.masked),
+        "tokenizer": ("labram/debug_pretrain", chain.tokenizer),
+    }
+    recipe, before = stage[key]
+    with pytest.raises(UserError, match=f"{key}: .* at 200 Hz, these data have 100 Hz"):
+        run(chain.folder, f"solver={recipe}", f"{key}=//sig/{before.xp.sig}", "dset.rate_hz=100")
+
+
+def test_other_preprocessing_is_told(chain, caplog) -> None:
+    address = f"init_from=//sig/{chain.masked.xp.sig}"
+    steps = "dset.preprocess=[{step: bandpass, low_hz: 1.0, high_hz: 40.0}]"
+    run(
+        chain.folder, "solver=labram/debug", address, steps, "optim.epochs=1", "optim.max_batches=1"
+    )
+    assert (
+        "trained on data preprocessed otherwise: nothing; here: bandpass low_hz=1.0" in caplog.text
+    )
