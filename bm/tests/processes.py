@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,3 +37,26 @@ def in_two_processes(folder: Path, worker: Callable[[int], Any]) -> list[Any]:
         pids.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def launch_two(worker: Callable[[int], Any]) -> list[int]:
+    """Start `worker(rank)` in two forks that meet as those of torchrun do; gives their pids."""
+    port = str(random.randint(20000, 60000))
+    pids = []
+    for rank in range(2):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, WORLD_SIZE="2",
+                                  RANK=str(rank), LOCAL_RANK=str(rank))  # fmt: skip
+                worker(rank)
+                code = 0
+            except SystemExit as left:
+                code = int(left.code or 0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        pids.append(pid)
+    return pids
