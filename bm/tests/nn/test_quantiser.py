@@ -116,6 +116,7 @@ def test_usage_and_unused_codes():
 
 
 def test_processes_start_alike_and_follow_as_one(tmp_path):
+    """Fault 2: each process ran k-means on its own batch, and nothing made them equal."""
     x = vectors(128)
     parts = (x[:40], x[40:])  # unequal shares
     known = Quantiser(10, 6, kmeans=False)

@@ -167,6 +167,16 @@ def test_finished_stages_are_evaluated_again_alike(chain) -> None:
         assert again.chance == pytest.approx(stored["chance"], rel=1e-6)
 
 
+def test_the_tokenizer_trains_without_validation(chain, tmp_path) -> None:
+    """Fault 6: stage 1 could not do without its evaluation."""
+    ratios = "dset.split.ratios={train: 0.8, valid: 0.0, test: 0.2}"
+    few = ("optim.epochs=1", "optim.max_batches=2", "log.figures=false")
+    solver = run(tmp_path, "solver=labram/debug_tokenizer", ratios, *few)
+    (entry,) = history_of(solver)
+    assert set(entry) == {"train", "perf", "test"} and entry["test"]["perplexity"] > 1
+    assert entry["train"]["usage"] > 0 and (solver.folder / "best/model.safetensors").exists()
+
+
 @pytest.mark.parametrize("blocks", [0, 1])
 def test_only_the_last_blocks_or_the_head_move(chain, blocks) -> None:
     """Fault 11: a partial or empty load was silent. All that is not tuned is the masked model's."""
