@@ -69,7 +69,7 @@ class Request:
 def command(request: Request, words: Sequence[str] = ()) -> int:
     """Extract what the request describes; exit code 1 when a recording was skipped."""
     from bm.eval.token_file import check_writable
-    from bm.eval.tokens import Options, TokenModel, extract
+    from bm.eval.tokens import Options, TokenModel, extract, in_words
 
     if request.out is None:
         raise UserError("where to? use out=tokens.h5")
@@ -98,7 +98,8 @@ def command(request: Request, words: Sequence[str] = ()) -> int:
     for error in found.bad:
         print(f"skipped {error}")
     if model.dropped:
-        print(f"left out: {', '.join(model.dropped)} (no electrode that the model knows)")
+        names = in_words(list(model.dropped))
+        print(f"left out: {names} (no electrode that the model knows)")
     print(f"{found.windows} windows of {found.recordings} recordings")
     print(f"written: {out}")
     return 1 if found.bad else 0

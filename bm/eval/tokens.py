@@ -108,15 +108,18 @@ class TokenModel:
         self.dropped: dict[str, None] = {}
         self._model, self._channels = model, tuple[str, ...]()
 
-    def fit(self, signal: Signal) -> Signal:
-        """The signal with the channels that the network knows.
+    def fit(self, signal: Signal, name: str) -> Signal:
+        """The signal of the recording `name` with the channels that the network knows.
 
         Raises:
             UserError: channels that it does not know, and not `drop_unknown`, or another rate.
+            RecordingError: it knows none of them, or they are not in microvolts.
         """
+        if signal.unit != "uV":
+            raise RecordingError(name, f"in {signal.unit}, not microvolts", "leave it out")
         if signal.rate_hz != self.facts.rate_hz:
             raise UserError(
-                f"the model was trained at {self.facts.rate_hz:g} Hz, this recording has "
+                f"the model was trained at {self.facts.rate_hz:g} Hz, {name} has "
                 f"{signal.rate_hz:g} Hz; set dset.rate_hz={self.facts.rate_hz:g}"
             )
         unknown = unknown_names(signal.channels) if self.named else []
@@ -124,12 +127,13 @@ class TokenModel:
             return signal
         if not self.options.drop_unknown:
             raise UserError(
-                f"LaBraM knows no electrode {', '.join(unknown)}; rename them (`rename` of the "
-                "study), or leave them out with drop_unknown=true"
+                f"{name}: LaBraM knows no electrode {in_words(unknown)}; rename them (`rename` of "
+                "the study), or leave them out with drop_unknown=true"
             )
-        kept = [i for i, name in enumerate(signal.channels) if name not in unknown]
+        kept = [i for i, channel in enumerate(signal.channels) if channel not in unknown]
         if not kept:
-            raise RecordingError("channels", f"only {', '.join(unknown)}", "rename them")
+            reason = f"LaBraM knows none of its electrodes {in_words(unknown)}"
+            raise RecordingError(name, reason, "rename them")
         self.dropped |= dict.fromkeys(unknown)
         return signal.select(kept, [signal.channels[i] for i in kept])
 
@@ -180,6 +184,12 @@ class TokenModel:
 Found = Part | RecordingError
 
 
+def in_words(names: Sequence[str], most: int = 20) -> str:
+    """Names with commas; of many the first and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def parts_of_dataset(dataset: Dataset, model: TokenModel, split: str | None) -> list[Part]:
     """Windows of a data set, recording by recording.
 
@@ -200,7 +210,8 @@ def parts_of_dataset(dataset: Dataset, model: TokenModel, split: str | None) -> 
         rows = table[table["recording"] == index].sort_values("start")
         study, subject, session, run = rows.iloc[0][["study", "subject", "session", "run"]]
         identity = RecordingId(study, subject, session, run)
-        found.append(Part(identity, model.fit(dataset.signals[index]), rows))
+        signal = model.fit(dataset.signals[index], identity.name)
+        found.append(Part(identity, signal, rows))
     return found
 
 
@@ -238,7 +249,7 @@ class Recordings:
                 yield error
 
     def _part(self, recording: Recording) -> Part:
-        signal = self.model.fit(self.store.get(recording, self.recipe))
+        signal = self.model.fit(self.store.get(recording, self.recipe), recording.id.name)
         length = self._window(signal)
         if length == 0:
             reason = f"{signal.samples} samples are no window"

@@ -176,7 +176,8 @@ def test_unknown_channels_are_named_or_left_out(
     words = [f"model={home.small}", "study=folder", f"path={tmp_path}/odd", f"out={tmp_path}/a.h5"]
     assert run(*words) == 2
     error = capsys.readouterr().err
-    assert "no electrode X7, Y2" in error and "drop_unknown=true" in error
+    assert "no electrode X7, Y2;" in error and "drop_unknown=true" in error
+    assert room.in_words(list("abc"), 2) == "a, b and 1 more"
     assert not (tmp_path / "a.h5").exists()
     assert run(*words, "drop_unknown=true") == 0
     assert "left out: X7, Y2" in capsys.readouterr().out
