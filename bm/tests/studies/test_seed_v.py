@@ -15,7 +15,7 @@ from bm.studies.seed_v import CLASSES, TRIALS
 from .edf_files import write_edf
 from .test_tuh import dataset
 
-RATE = 8
+RATE = 4
 LIST = """
     FP1 FPZ FP2 AF3 AF4 F7 F5 F3 F1 FZ F2 F4 F6 F8 FT7 FC5 FC3 FC1 FCZ FC2 FC4 FC6 FT8 T7 C5 C3
     C1 CZ C2 C4 C6 T8 TP7 CP5 CP3 CP1 CPZ CP2 CP4 CP6 TP8 P7 P5 P3 P1 PZ P2 P4 P6 P8 PO7 PO5
@@ -34,9 +34,8 @@ def session(path: Path, seconds: int, seed: int, names: list[str] = NAMES) -> No
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("seed_v")
-    for number, (_, ends, _) in TRIALS.items():
-        session(root / f"seed_v/EEG_raw/10_{number}_20180507.edf", ends[-1] + 20, int(number))
-    session(root / "seed_v/EEG_raw/2_1_20180401.edf", TRIALS["1"][1][-1], 7)
+    session(root / "seed_v/EEG_raw/10_2_20180524.edf", TRIALS["2"][1][-1] + 20, 2)
+    session(root / "seed_v/EEG_raw/2_3_20180401.edf", TRIALS["3"][1][-1], 7)
     return root
 
 
