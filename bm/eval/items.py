@@ -62,15 +62,19 @@ def read_scores(path: Path, extra: Mapping[str, Any], metric: str) -> Scores:
     if not path.exists():
         return Scores()
     import pandas as pd
+    from pyarrow import parquet
 
-    frame = pd.read_parquet(path)
+    wanted = {*IDENTITY, "recording", "label", "prediction"}
+    wanted |= {rule["column"] for rule in extra.get("item_scores", {}).values()}
+    known = [name for name in parquet.read_schema(path).names if name in wanted]
+    frame = pd.read_parquet(path, columns=known)  # lists of candidates stay on the disk
     values = score_column(frame, extra, metric)
     if values is None or not len(frame):
         return Scores()
     # The number of a recording depends on which were chosen; it serves where nothing else does.
-    known = [n for n in IDENTITY if n in frame] if "run" in frame else ["recording", "start_s"]
-    number = frame.groupby(known, sort=False).cumcount()
-    keys = zip(*(frame[name] for name in known), number, strict=True)
+    places = [n for n in IDENTITY if n in frame] if "run" in frame else ["recording", "start_s"]
+    number = frame.groupby(places, sort=False).cumcount()
+    keys = zip(*(frame[name] for name in places), number, strict=True)
     found = Scores(dict(zip(keys, values.tolist(), strict=True)))
     if "subject" in frame:
         names = frame["study"] + "/" + frame["subject"] if "study" in frame else frame["subject"]

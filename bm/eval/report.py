@@ -12,6 +12,7 @@ from ..figures import curves
 from .experiments import Experiment
 from .levels import ideal_levels
 from .page import Section, render, write
+from .pictures import pictures
 from .published import IDEAL
 from .tables import format_value
 from .variants import variants
@@ -81,6 +82,7 @@ def _dataset_section(
         path = folder / f"{name}-curves.svg"
         curves.draw_learning_curves(histories, metric, path, levels.get("chance"), simulated)
         drawn.append((path, "Learning curves: mean over seeds, band of one standard deviation"))
+    drawn += pictures(experiments, [e.folder for e in experiments], metric, folder / name)
     return Section(name, rows=_score_rows(scores, levels, simulated), figures=drawn)
 
 

@@ -9,6 +9,7 @@ from ..errors import UserError
 from . import comparison
 from .experiments import Experiment
 from .levels import levels_of, published_of
+from .pictures import pictures
 from .tables import Page, Row, cells, collect, write_tables
 from .variants import shared_parts
 
@@ -76,5 +77,11 @@ def table_of_grid(
     levels = levels_of(grid, experiments, metrics[0], outputs)
     table = cells(rows, metrics[0], levels, metrics[1:])
     folder = outputs / "tables" / grid
-    page = Page(notes_of(experiments, against))
+    figures = []
+    for name in dict.fromkeys(str(e.config.dset.name) for e in experiments):
+        own = [e for e in experiments if str(e.config.dset.name) == name]
+        places = [outputs / "eval" / e.sig for e in own]
+        found = pictures(own, places, metrics[0], folder / name)
+        figures += [(path, f"{name}. {caption}") for path, caption in found]
+    page = Page(notes_of(experiments, against), figures)
     return write_tables(grid, rows, table, folder, page)
