@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .published import Level, PublishedRow
 from .statistics import holm, paired_permutation, wilcoxon_signed_rank
 from .tables import Row
 
@@ -85,8 +86,22 @@ def pooled(rows: Sequence[Row], against: str) -> list[Row]:
         sigs = [sig for row, _ in pairs for sig in row.sigs]
         simulated = any(row.simulated for row, _ in pairs)
         made = Row(POOLED, variant, [float(np.mean(means))], sigs=sigs, simulated=simulated)
+        made.published, made.pooled = pooled_publication([row for row, _ in pairs]), True
+        made.scores.people = {k: v for row, _ in pairs for k, v in row.scores.people.items()}
         found.append(made)
         if variant != against:
             pairs_of.append((made, [p for row, r in pairs for p in people_pairs(row, r)]))
     _test_people(pairs_of)
     return found
+
+
+def pooled_publication(rows: Sequence[Row]) -> PublishedRow | None:
+    """Means over the data sets of what was published of one row; None where a part is missing."""
+    published = [row.published for row in rows]
+    first = published[0]
+    if first is None or any(p is None or p.name != first.name for p in published):
+        return None
+    values = [first.values.get(row.dataset, {}) for row in rows]
+    shared = [name for name in values[0] if all(name in own for own in values)]
+    means = {name: Level(float(np.mean([own[name].value for own in values]))) for name in shared}
+    return PublishedRow(first.name, {POOLED: means}, p=first.p)

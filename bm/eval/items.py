@@ -21,7 +21,7 @@ class Scores:
     """Scores of one experiment, or means over several with the same items.
 
     Attributes:
-        items: item -> score from 0 to 1.
+        items: key of an item, see `keys_of` -> score from 0 to 1.
         people: `study/subject` -> mean score of the person's items.
         counts: `study/subject` -> number of items.
     """
@@ -71,11 +71,7 @@ def read_scores(path: Path, extra: Mapping[str, Any], metric: str) -> Scores:
     values = score_column(frame, extra, metric)
     if values is None or not len(frame):
         return Scores()
-    # The number of a recording depends on which were chosen; it serves where nothing else does.
-    places = [n for n in IDENTITY if n in frame] if "run" in frame else ["recording", "start_s"]
-    number = frame.groupby(places, sort=False).cumcount()
-    keys = zip(*(frame[name] for name in places), number, strict=True)
-    found = Scores(dict(zip(keys, values.tolist(), strict=True)))
+    found = Scores(dict(zip(keys_of(frame).tolist(), values.tolist(), strict=True)))
     if "subject" in frame:
         names = frame["study"] + "/" + frame["subject"] if "study" in frame else frame["subject"]
         groups = pd.Series(values).groupby(names.to_numpy())
@@ -83,12 +79,26 @@ def read_scores(path: Path, extra: Mapping[str, Any], metric: str) -> Scores:
     return found
 
 
+def keys_of(items: pd.DataFrame) -> np.ndarray:
+    """A number for each item that is the same wherever the item is evaluated: (N,) uint64.
+
+    Items alike in `IDENTITY` are numbered. The number of a recording depends on which recordings
+    were chosen, and serves only where nothing else is known.
+    """
+    import pandas as pd
+
+    places = [n for n in IDENTITY if n in items] if "run" in items else ["recording", "start_s"]
+    base = pd.util.hash_pandas_object(items[places], index=False)
+    number = base.groupby(base).cumcount().to_numpy(dtype=np.uint64)
+    return base.to_numpy() + number * np.uint64(0x9E3779B97F4A7C15)  # an odd number: all differ
+
+
 def mean_scores(parts: Sequence[Scores]) -> Scores:
     """Means over seeds of the items and people that all of them have."""
 
     def shared(tables: Sequence[Mapping[Any, float]]) -> dict[Any, float]:
         keys = set.intersection(*(set(table) for table in tables))
-        return {k: float(np.mean([table[k] for table in tables])) for k in sorted(keys)}
+        return {k: sum(table[k] for table in tables) / len(tables) for k in sorted(keys)}
 
     if not parts:
         return Scores()

@@ -20,7 +20,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
 
 
 def paired_permutation(
-    first: Sequence[float], second: Sequence[float], draws: int = 10_000, seed: int = 0
+    first: Sequence[float], second: Sequence[float], draws: int = 100_000, seed: int = 0
 ) -> float:
     """Two-sided p of the mean difference of paired scores, by random sign flips.
 

@@ -41,6 +41,7 @@ class Row:
         intervals: resampled 95 % interval of each metric, of the seed read last.
         references: name of a reference -> metric -> value, chance excepted.
         published: the published row that it repeats.
+        pooled: the row is of all data sets, and has the publication's p beside its own.
     """
 
     dataset: str
@@ -60,6 +61,7 @@ class Row:
     references: dict[str, dict[str, float]] = field(default_factory=dict)
     chances: dict[str, float] = field(default_factory=dict)
     published: PublishedRow | None = None
+    pooled: bool = False
 
 
 def default_metrics(experiments: Sequence[Experiment], folder: Path) -> list[str]:
@@ -155,14 +157,15 @@ def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str
     if ideal is not None and row.chance is not None and row.values and ideal > row.chance:
         share = (float(np.mean(row.values)) - row.chance) / (ideal - row.chance)
         found["from chance to ideal"] = f"{share:.0%}"
-    found["seeds"], found["items"] = str(len(row.values)), str(row.n_items or "")
+    found["seeds"] = "" if row.pooled else str(len(row.values))
+    found["items"], found["people"] = str(row.n_items or ""), str(len(row.scores.people) or "")
     found["p, items"] = "" if row.p is None else f"{row.p:.2g}"
     found["p, people"] = people_cell(row.p_people, row.n_people)
     if row.published is not None:
         known = row.published.values.get(row.dataset, {})
         found["published as"] = row.published.name
         found |= {f"published {name}": str(known[name]) for name in metrics if name in known}
-        found["published p, people"] = row.published.p
+        found["published p, people"] = row.published.p if row.pooled else ""
     found["missing"] = "; ".join(row.missing)
     return found
 

@@ -47,11 +47,11 @@ def compare(rows: list[Row], against: str) -> None:
 
 def notes_of(experiments: Sequence[Experiment], against: str | None) -> list[str]:
     """Lines under a table: what rows share, what the tests are."""
-    found = [
-        f"All rows of {dataset}: {' '.join(parts)}"
-        for dataset, parts in shared_parts(experiments).items()
-        if parts
-    ]
+    shared: dict[str, list[str]] = {}
+    for dataset, parts in shared_parts(experiments).items():
+        if parts:
+            shared.setdefault(" ".join(parts), []).append(dataset)
+    found = [f"All rows of {', '.join(names)}: {text}" for text, names in shared.items()]
     return found + (comparison.notes(against) if against is not None else [])
 
 

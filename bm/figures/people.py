@@ -65,7 +65,8 @@ def draw_people(
         places = np.atleast_1d(axes).ravel()
         for axis, (name, own) in zip(places, rows.items(), strict=False):
             _draw_row(axis, [own.get(person) for person in people])
-            title = f"{name} ({len(own)} people)"
+            mean = np.mean([share.value for share in own.values()])
+            title = f"{name} ({len(own)} people, mean {mean:.3f})"
             axis.set_title(textwrap.fill(title, LETTERS // columns), loc="left")
             axis.set_ylabel(metric.replace("_", " "))
             if chance is not None:
@@ -89,14 +90,6 @@ def _draw_row(axis: Axes, shares: Sequence[Share | None]) -> None:
     style = {"fmt": "o", "ms": 3, "elinewidth": 0.8, "color": PALETTE[0]}
     axis.errorbar(x, y, yerr=np.maximum(ends, 0), **style)  # type: ignore[arg-type]
     axis.axhline(y.mean(), color=PALETTE[5], linewidth=0.8)
-    axis.annotate(
-        f"mean {y.mean():.3f}",
-        (0.0, y.mean()),
-        xycoords=("axes fraction", "data"),
-        va="bottom",
-        fontsize=6,
-        color=PALETTE[5],
-    )
     axis.set_xlim(-0.6, len(shares) - 0.4)
 
 
@@ -149,7 +142,9 @@ def draw_training_people(
         if chance is not None:
             draw_chance(axis, chance)
         axis.set_xlabel("people who train")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        counts = sorted({count for values in rows.values() for count in values})
+        if len(counts) <= NAMED:
+            axis.set_xticks(counts)
         axis.set_ylabel(metric.replace("_", " "))
         axis.set_ylim(bottom=0)
         if len(rows) > 1:
