@@ -39,10 +39,12 @@ class Task(Protocol):
     Attributes:
         main_metric: name and direction.
         chance: level drawn where no evaluation says it, or None.
+        score_name: what falls when `scores` fall, for figures.
     """
 
     main_metric: tuple[str, str]
     chance: float | None
+    score_name: str
 
     def check(self, metric: str) -> None:
         """Raise `UserError` when the best epoch cannot be chosen by `metric` on these windows."""
@@ -50,6 +52,10 @@ class Task(Protocol):
 
     def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
         """`loss` and running metrics of a batch, from outputs (B, n)."""
+        ...
+
+    def scores(self, found: Tensor, labels: Tensor) -> Tensor:
+        """How good each output is, higher is better: (B, n) -> (B,)."""
         ...
 
     def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -113,6 +119,7 @@ class Classes:
     """
 
     main_metric = ("balanced_accuracy", "max")
+    score_name = "log probability lost (nats)"
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.smoothing = dataset, options["label_smoothing"]
@@ -150,6 +157,14 @@ class Classes:
         accuracy = (found.detach().argmax(1) == labels).float().mean()
         return {"loss": loss, "accuracy": accuracy}
 
+    @staticmethod
+    def scores(found: Tensor, labels: Tensor) -> Tensor:
+        """Log probability of the true class."""
+        found = found.float()
+        if found.shape[1] == 1:
+            return torch.nn.functional.logsigmoid(found[:, 0] * (2 * labels - 1))
+        return found.log_softmax(1).gather(1, labels[:, None].long())[:, 0]
+
     def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """All of `classification_metrics`."""
         return classification_metrics(self.probabilities(found), labels)
@@ -178,6 +193,7 @@ class Values:
 
     main_metric = ("r2", "max")
     chance = 0.0
+    score_name = "squared error added"
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.names = dataset, dataset.facts.values
@@ -205,6 +221,11 @@ class Values:
                 "model.n_outputs out"
             )
         return {"loss": torch.nn.functional.mse_loss(found.float(), labels)}
+
+    @staticmethod
+    def scores(found: Tensor, labels: Tensor) -> Tensor:
+        """Less the mean squared error over the values."""
+        return -(found.float() - labels).square().mean(1)
 
     def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """R2, Pearson and RMSE."""

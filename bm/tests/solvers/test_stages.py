@@ -81,7 +81,7 @@ def test_every_stage_leaves_what_its_table_needs(chain) -> None:
         stored = json.loads((solver.folder / "evaluation.json").read_text())
         assert stored["simulated"] and stored["chance"]
     drawn = {p.name for p in (chain.tokenizer.folder / "figures").iterdir()}
-    assert drawn == {"curves.svg", "codes.svg", "reconstruction_0006.svg"}
+    assert drawn == {"curves.svg", "codes.svg", "electrodes.svg", "reconstruction_0006.svg"}
 
 
 def test_the_tokenizer_learns_spectra_through_its_codes(chain) -> None:
