@@ -246,9 +246,9 @@ def to_latex(table: Sequence[Mapping[str, str]]) -> str:
     columns = list(table[0])
 
     def escape(text: str) -> str:
-        for mark in "&%_#":
+        for mark in "&%_#{}":
             text = text.replace(mark, f"\\{mark}")
-        return text.replace("±", "$\\pm$")
+        return text.replace("±", "$\\pm$").replace("<", "$<$")
 
     lines = [f"\\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}", "\\toprule"]
     lines.append(" & ".join(escape(c) for c in columns) + " \\\\")

@@ -68,6 +68,7 @@ def test_rows_show_chance_items_missing_and_simulated() -> None:
     assert len({len(line) for line in text.splitlines()}) == 1  # aligned
     assert to_csv(table).count("\n") == len(table) + 1
     assert "0.950 $\\pm$ 0.071" in to_latex(table) and "95 \\% CI" in to_latex(table)
+    assert "a=[\\{'b': 1\\}] & $<$ 1" in to_latex([{"x": "a=[{'b': 1}]", "p": "< 1"}])
 
 
 def test_the_paired_test_is_against_the_named_row() -> None:
