@@ -24,7 +24,7 @@ def command(
     """Write the tables and print the Markdown."""
     from bm.eval.experiments import of_grid
     from bm.eval.tables import default_metrics
-    from bm.eval.whole import table_of_grid
+    from bm.eval.grid_table import table_of_grid
     from bm.train import main
 
     if grid is None:
