@@ -23,8 +23,8 @@ def command(
 ) -> int:
     """Write the tables and print the Markdown."""
     from bm.eval.experiments import of_grid
-    from bm.eval.tables import default_metrics
     from bm.eval.grid_table import table_of_grid
+    from bm.eval.tables import default_metrics
     from bm.train import main
 
     if grid is None:

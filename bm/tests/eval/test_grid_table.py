@@ -12,9 +12,9 @@ import pytest
 
 from bm.errors import UserError
 from bm.eval.experiments import Experiment, of_grid
+from bm.eval.grid_table import table_of_grid
 from bm.eval.report import write_report
 from bm.eval.tables import default_metrics
-from bm.eval.grid_table import table_of_grid
 from grids.labram import finetune
 from grids.nmi import per_subject_gwilliams
 
