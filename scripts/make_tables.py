@@ -1,8 +1,8 @@
 """`python -m scripts.make_tables grid=NAME|sigs=[a,b] [metric=A|[A,B]] [against=VARIANT]`: tables.
 
 Without `metric` the table shows what its solvers name. Mean ± sd over seeds, 95 % interval, chance
-and reference rows, number of items, and with `against` a paired test over test items with Holm's
-correction. Markdown, CSV, LaTeX and HTML.
+and reference rows, published values, number of items, and with `against` (`base`, or another row)
+paired tests over test items and over people with Holm's correction. Markdown, CSV, LaTeX and HTML.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ def command(
 ) -> int:
     """Write the tables of a grid, or of some experiments, and print the Markdown."""
     from bm.eval.experiments import of_grid, of_sigs
-    from bm.eval.observer import reference
-    from bm.eval.published import published_levels
-    from bm.eval.tables import add_tests, cells, collect, default_metrics, write_tables
+    from bm.eval.grid_table import table_of_grid
+    from bm.eval.tables import default_metrics
     from bm.train import main
 
     if (grid is None) == (sigs is None):
@@ -37,23 +36,8 @@ def command(
     title = grid or "-".join(names[:4])
     if metric is None:
         metric = default_metrics(experiments, outputs / "eval")
-    main_metric, *others = [metric] if isinstance(metric, str) else metric
-    rows = collect(experiments, outputs / "eval", main_metric, others)
-    if against is not None:
-        known = sorted({row.variant for row in rows})
-        if against not in known:
-            raise UserError(f"against={against}: no such row; rows: {', '.join(known)}")
-        add_tests(rows, against)
-    levels: dict[str, dict[str, float]] = {}
-    for experiment in experiments:
-        name = str(experiment.config.dset.name)
-        if name not in levels and "accuracy" in main_metric:
-            ideal = reference(experiment.config, outputs / "observer")
-            levels[name] = {} if ideal is None else {"ideal observer": ideal}
-    for name in {row.dataset for row in rows}:
-        levels.setdefault(name, {}).update(published_levels(title, main_metric, name))
-    table = cells(rows, main_metric, levels, others)
-    path = write_tables(title, rows, table, outputs / "tables" / title)
+    metrics = [metric] if isinstance(metric, str) else list(metric)
+    path = table_of_grid(title, experiments, metrics, outputs, against)
     print(path.read_text())
     print(f"written: {path.parent}/table.{{md,csv,tex,html}}")
     return 0

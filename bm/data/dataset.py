@@ -272,7 +272,8 @@ def build_dataset(
     if rule.baseline:
         dataset.scaler.baselines = [rule.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
-    dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict())
+    steps = tuple(map(dict, dset.get("preprocess") or ()))
+    dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict(), preprocess=steps)
     return dataset
 
 

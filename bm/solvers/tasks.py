@@ -28,6 +28,9 @@ from ..metrics.values import value_metrics
 WHERE = ("recording", "study", "subject", "session", "run", "start_s")
 #: Metrics that need both classes of two in the valid split.
 RANKED = ("auroc", "auc_pr")
+#: What tables show of two classes and of more, as published (labram.md 5.3).
+TWO = ("balanced_accuracy", "auc_pr", "auroc")
+MANY = ("balanced_accuracy", "kappa", "f1_weighted")
 
 
 class Task(Protocol):
@@ -100,7 +103,10 @@ def class_evaluation(
         items=items,
         n_items=len(labels),
         simulated=dataset.facts.simulated,
-        extra={"accuracy_interval": [low, high]},
+        extra={
+            "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
+            "intervals": {"accuracy": [low, high]},
+        },
     )
 
 

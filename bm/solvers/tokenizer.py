@@ -66,12 +66,10 @@ class TokenizerSolver(Solver):
         """K-means on as many batches as hold K vectors, or on all there are.
 
         One batch, as published, leaves codes equal when it has fewer vectors than there are codes.
+        Every process reads the same batches, so that their number changes nothing.
         """
         wanted = self.model.quantiser.n_codes
-        loader = self.data.loader(
-            *("train", max(1, self.cfg.optim.batch_size // distribution.world()), True),
-            *(self.cfg.seed, distribution.rank(), distribution.world()),
-        )
+        loader = self.data.loader("train", self.cfg.optim.batch_size, True, self.cfg.seed)
         vectors: list[Tensor] = []
         self.model.eval()
         with isolated(self.cfg.seed), torch.no_grad():
@@ -82,11 +80,11 @@ class TokenizerSolver(Solver):
                         moved.signal, **inputs_of(self.model, moved, "code_vectors")
                     )
                 vectors.append(found.flatten(0, -2).float())
-                if sum(map(len, vectors)) * distribution.world() >= wanted:
+                if sum(map(len, vectors)) >= wanted:
                     break
         self.model.train()
         every = torch.nn.functional.normalize(torch.cat(vectors), dim=-1, eps=1e-12)
-        self.model.quantiser.start(every)
+        self.model.quantiser.start(every, everywhere=True)
         self.log.line("codebook of %d codes started from %d vectors", wanted, len(every))
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
