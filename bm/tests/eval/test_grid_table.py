@@ -16,7 +16,7 @@ from bm.eval.grid_table import table_of_grid
 from bm.eval.report import write_report
 from bm.eval.tables import default_metrics
 from grids.labram import finetune
-from grids.nmi import per_subject_gwilliams
+from grids.nmi import _common, per_subject_gwilliams
 
 TOP = {"column": "rank", "below": 10}
 N_PEOPLE, N_WINDOWS = 7, 20
@@ -44,7 +44,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def experiments() -> list[Experiment]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(per_subject_gwilliams, "SEEDS", (2036,))
+        patch.setattr(_common, "SEEDS", (2036,))
         patch.setattr(per_subject_gwilliams, "PEOPLE", (3, 6, 9))
         return of_grid("nmi.per_subject_gwilliams")
 

@@ -13,14 +13,14 @@ from bm.eval.published_clip import ABLATIONS
 from bm.eval.published_labram import GRIDS as LABRAM
 from bm.eval.variants import variants
 from grids.labram import finetune, main
-from grids.nmi import _common, ablation_final, main_table
+from grids.nmi import _common, ablation_final
 
 
 @functools.lru_cache
 def grid(name: str) -> tuple[Published, list[Experiment], list[str]]:
     """Published rows, experiments and their rows, of one seed."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (ablation_final, main_table, finetune, main):
+        for module in (_common, finetune, main):
             patch.setattr(module, "SEEDS", (2036,))
         found = of_grid(name)
     return published_of(name, found), found, variants(found)
