@@ -217,7 +217,8 @@ def cells(
         ]
         lines += reference_cells(own, beside, metrics)
         found += [{"dataset": label, **line} for line in lines]
-    columns = list(dict.fromkeys(name for row in found for name in row))
+    first = ["dataset", "variant", *metrics]
+    columns = list(dict.fromkeys([*first, *(name for row in found for name in row)]))
     kept = [name for name in columns if any(row.get(name) for row in found)]
     return [{name: row.get(name, "") for name in kept} for row in found]
 

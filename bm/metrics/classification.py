@@ -83,3 +83,22 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n)) / (1 + Z95**2 / n)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def balanced_interval(
+    labels: np.ndarray, decided: np.ndarray, draws: int = 20_000
+) -> tuple[float, float]:
+    """95 % interval of the balanced accuracy over items, for items drawn independently.
+
+    The share decided right of each class that occurs is drawn from its Jeffreys posterior,
+    Beta(right + 1/2, wrong + 1/2); the quantiles are those of the mean over classes.
+    """
+    generator = np.random.default_rng(0)
+    shares = np.zeros(draws)
+    classes = np.unique(labels)
+    for k in classes:
+        right = int((decided[labels == k] == k).sum())
+        wrong = int((labels == k).sum()) - right
+        shares += generator.beta(right + 0.5, wrong + 0.5, draws) / len(classes)
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return float(low), float(high)

@@ -16,6 +16,7 @@ from ..data.segments import values_of
 from ..errors import UserError
 from ..losses.classification import binary_cross_entropy, cross_entropy
 from ..metrics.classification import (
+    balanced_interval,
     chance_levels,
     classification_metrics,
     probabilities,
@@ -95,7 +96,10 @@ def class_evaluation(
     for number, name in enumerate(dataset.facts.classes):
         items[f"prob_{name}"] = probs[:, number]
     found = classification_metrics(probs, labels)
-    low, high = wilson_interval(found["accuracy"], len(labels))
+    intervals = {
+        "accuracy": list(wilson_interval(found["accuracy"], len(labels))),
+        "balanced_accuracy": list(balanced_interval(labels, probs.argmax(1))),
+    }
     return Evaluation(
         split=split,
         metrics=found,
@@ -105,7 +109,7 @@ def class_evaluation(
         simulated=dataset.facts.simulated,
         extra={
             "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
-            "intervals": {"accuracy": [low, high]},
+            "intervals": intervals,
         },
     )
 

@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bm.metrics.classification import classification_metrics, probabilities
+from bm.metrics.classification import (
+    balanced_accuracy,
+    balanced_interval,
+    classification_metrics,
+    probabilities,
+)
 
 
 def test_kappa_of_one_class_is_a_number():
@@ -23,3 +28,18 @@ def test_metrics_of_a_split_are_not_means_over_its_parts():
     shards = [classification_metrics(probs[s], labels[s]) for s in np.split(np.arange(60), 2)]
     assert whole["accuracy"] == pytest.approx(np.mean([h["accuracy"] for h in halves]))
     assert whole["kappa"] != pytest.approx(np.mean([s["kappa"] for s in shards]), abs=1e-3)
+
+
+def test_interval_of_the_balanced_accuracy_covers_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(200):
+        labels = np.repeat([0, 1, 2], (60, 30, 15))
+        right = rng.random(len(labels)) < np.array([0.9, 0.6, 0.4])[labels]
+        decided = np.where(right, labels, (labels + 1) % 3)
+        low, high = balanced_interval(labels, decided, 2000)
+        assert 0 < low < balanced_accuracy(labels, decided) < high < 1
+        covered.append(low < (0.9 + 0.6 + 0.4) / 3 < high)
+    assert 0.9 <= np.mean(covered) <= 0.99
+    low, high = balanced_interval(np.repeat([0, 1], 5), np.repeat([0, 1], 5))
+    assert 0.6 < low < high < 1  # ten right ones prove no perfection

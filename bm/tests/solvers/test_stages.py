@@ -322,3 +322,15 @@ def test_other_preprocessing_is_told(chain, monkeypatch) -> None:
     run(chain.folder, "solver=labram/debug", f"init_from=//sig/{chain.masked.xp.sig}", steps, *few)
     (line,) = [line for line in lines if line.startswith("warning")]
     assert "preprocessed otherwise: nothing; here: bandpass low_hz=1.0" in line
+
+
+@pytest.mark.endurance
+def test_the_classifier_finds_the_abnormal_among_people_not_seen(tmp_path, chain) -> None:
+    """Measured once on one thread: .67 balanced accuracy, .74 AUROC; LDA on band powers .74."""
+    study = "{study: simulated, mode: background, preset: tiny, n_subjects: 240, duration_s: 24.0}"
+    solver = run(tmp_path, "solver=labram/debug", "optim.epochs=12", "dset.segment.stride_s=4.0",
+                 f"dset.studies=[{study}]", "log.figures=false")  # fmt: skip
+    found = json.loads((solver.folder / "evaluation.json").read_text())
+    low, high = found["extra"]["intervals"]["balanced_accuracy"]
+    assert 0.55 < low < found["metrics"]["balanced_accuracy"] < high < 0.9
+    assert 0.65 < found["metrics"]["auroc"] < 0.9
