@@ -326,7 +326,7 @@ class Solver:
         waited = loader.wait_s
         begun, first = time.perf_counter(), progress.position
         for group in self._groups(iter(loader)):
-            self._optimise(group, epoch)
+            self.optimise(group, epoch)
             progress.position += len(group)
             done = progress.position
             if self.log.due(done // self.accumulate, -(-self.batches // self.accumulate)):
@@ -347,7 +347,7 @@ class Solver:
             left -= len(group)
             yield [batch.to(self.device, non_blocking=True) for batch in group]
 
-    def _optimise(self, group: list[Any], epoch: int) -> None:
+    def optimise(self, group: list[Any], epoch: int) -> None:
         """One optimiser step; the batches of a group weigh as one big batch."""
         items = sum(len(batch) for batch in group)
         if self.perf.flops_per_item is None:
