@@ -31,6 +31,7 @@ PROFILED = 3  # steps whose operators are timed
 MOVED = 0.15  # the peak may move by so much within a run
 NARROW = 0.6  # eff is judged where the peak of products is below this share of the convolutions'
 MM_SIDE = 2048
+DATA_WAIT = 0.05  # share of a step that may be waited for data, with the published batch
 CONV_INPUT, CONV_WEIGHT = (4, 256, 48, 32), (256, 256, 3, 3)
 HEAVY = re.compile(r"aten::(\w*mm|\w*conv\w*|_?scaled_dot_product\w*|mkldnn_linear\w*|linear)$")
 CONVOLUTION = re.compile(r"conv")
@@ -239,8 +240,9 @@ def on_processor(name: str, folder: Path) -> list[Figure]:
     """All figures of a case on one thread of the processor."""
     case = CASES[name]
     words = {"plain": (), "default": (), "bf16": ("precision=bf16",)}
-    solvers = {key: trainer(name, folder / key, *words[key])
-               for key in words if key != "bf16" or has_bf16()}  # fmt: skip
+    if not has_bf16():
+        del words["bf16"]
+    solvers = {key: trainer(name, folder, *own) for key, own in words.items()}
     plain_form(solvers["plain"], case)
     default, batch = solvers["default"], batch_of(solvers["default"])
     flops = count(default, batch)
@@ -250,7 +252,26 @@ def on_processor(name: str, folder: Path) -> list[Figure]:
 
     times = alternate({key: stepper(solver) for key, solver in solvers.items()})
     heavy = statistics.median(heavy_share(stepper(default)) for _ in range(PROFILED))
-    return figures(f"{name}, batch {len(batch)}", case, flops, times, heavy)
+    found = figures(f"{name}, batch {len(batch)}", case, flops, times, heavy)
+    if case.loaded is not None:
+        window_s = statistics.median(times.steps["default"]) / len(batch)
+        share = reading_s(default, case.loaded) / (window_s * case.loaded)
+        what = f"{name}: reading {case.loaded} windows / a step of {case.loaded}"
+        found.append((what, share, "", DATA_WAIT, "<=", refusal(times)))
+    return found
+
+
+def reading_s(solver: Any, size: int) -> float:
+    """CPU time of reading a batch of so many random windows with their features.
+
+    The wait of a training is at most this, and nothing once reading goes on beside the step.
+    """
+    loader = solver.data.loader("train", size, shuffle=True)
+    took = []
+    for epoch in range(ROUNDS + 1):
+        loader.set_epoch(epoch)
+        took.append(process_s(lambda: len(next(iter(loader)))))
+    return statistics.median(took[1:])
 
 
 def figures(what: str, case: Case, flops: Flops, times: Times, heavy: float) -> list[Figure]:
