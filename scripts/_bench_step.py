@@ -27,6 +27,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ._step_cases import CASES, Case, batch_of, chosen, trainer
 
 ROUNDS = 5
+WARM = 3  # rounds that are thrown away on a GPU: compilation, choice of kernels
+BF16 = "precision=bf16"
 PROFILED = 3  # steps whose operators are timed
 MOVED = 0.15  # the peak may move by so much within a run
 NARROW = 0.6  # eff is judged where the peak of products is below this share of the convolutions'
@@ -104,8 +106,8 @@ class _OneLayout(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if "unique_dim" in str(func):
-            rows = torch.zeros(len(args[0]), dtype=torch.long)
-            return args[0][:1], rows, torch.ones(1, dtype=torch.long)
+            rows = torch.zeros(len(args[0]), dtype=torch.long, device=args[0].device)
+            return args[0][:1], rows, rows[:1] + 1
         return func(*args, **(kwargs or {}))
 
 
@@ -239,7 +241,7 @@ def has_bf16() -> bool:
 def on_processor(name: str, folder: Path) -> list[Figure]:
     """All figures of a case on one thread of the processor."""
     case = CASES[name]
-    words = {"plain": (), "default": (), "bf16": ("precision=bf16",)}
+    words = {"plain": (), "default": (), "bf16": (BF16,)}
     if not has_bf16():
         del words["bf16"]
     solvers = {key: trainer(name, folder, *own) for key, own in words.items()}
@@ -299,6 +301,37 @@ def figures(what: str, case: Case, flops: Flops, times: Times, heavy: float) -> 
     return found
 
 
+def on_gpu(name: str, folder: Path) -> list[Figure]:
+    """Eager float32 against bfloat16, and that compiled, on a GPU; wall time."""
+    from bm.solvers.perf import device_peak
+
+    words = {"fp32": (), "bf16": (BF16,), "compiled": (BF16, "compile=true")}
+    solvers = {k: trainer(name, folder, "device=cuda", *own) for k, own in words.items()}
+    device, batch = solvers["fp32"].device, batch_of(solvers["fp32"])
+    flops, steps = count(solvers["fp32"], batch), Times({key: [] for key in words})
+
+    for index in range(ROUNDS + WARM):
+        for key, solver in solvers.items():
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+            solver.optimise([batch], 0)
+            torch.cuda.synchronize()
+            if index >= WARM:
+                steps.steps[key].append(time.perf_counter() - began)
+    what = f"{name}, batch {len(batch)} on {torch.cuda.get_device_name(device)}"
+    took = statistics.median(steps.steps["compiled"])
+    compiled = steps.ratio("fp32", "compiled")
+    found: list[Figure] = [
+        (f"{what}: compiled bf16 step", took, "s", None, "", ""),
+        (f"{what}: fp32 / bf16", steps.ratio("fp32", "bf16"), "x", None, "", ""),
+        (f"{what}: fp32 / compiled bf16", compiled, "x", CASES[name].bars.gpu, ">=", ""),
+    ]
+    peak = device_peak(device, "bf16")
+    if peak is not None:
+        found.append((f"{what}: MFU, compiled bf16", flops.total / took / peak, "", None, "", ""))
+    return found
+
+
 def measure(name: str | None = None) -> Iterator[Figure]:
     """All figures of the cases that `name` selects (None = all but the slow ones)."""
     threads = torch.get_num_threads()
@@ -306,5 +339,10 @@ def measure(name: str | None = None) -> Iterator[Figure]:
         for one in chosen(name):
             with tempfile.TemporaryDirectory(dir=".") as folder:
                 yield from on_processor(one, Path(folder).resolve())
+                if torch.cuda.is_available():
+                    yield from on_gpu(one, Path(folder).resolve())
+                else:
+                    bar = CASES[one].bars.gpu
+                    yield f"{one}: fp32 / compiled bf16 on a GPU", None, "x", bar, ">=", "no GPU"
     finally:
         torch.set_num_threads(threads)

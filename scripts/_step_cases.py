@@ -101,6 +101,11 @@ CASES: dict[str, Case] = {
     "eegdiff_batch2": Case(
         (*EEGDIFF, "optim.batch_size=2"), MOTOR, Bars(eff=0.42, heavy=0.70, ratio=1.25, bf16=1.0)
     ),
+    "eegdiff_cond": Case(
+        (*EEGDIFF, "model=eegdiff/zuco_stft", "optim.batch_size=1", "dset.segment.duration_s=11.0"),
+        {"channels": 105, "rate_hz": 500.0, "seconds": 33.0, "subjects": 2},
+        Bars(eff=0.50, heavy=0.85, ratio=1.03, bf16=1.15), fused_attention=True, by_name=True,
+    ),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -76,6 +77,10 @@ class Solver:
     def build_optim(self, model: nn.Module) -> torch.optim.Optimizer:
         """The optimiser; its groups may carry `lr_scale`."""
         return build_optimizer(model, self.cfg["optim"])
+
+    def networks(self) -> list[nn.Module]:
+        """The parts of the model that a step calls: what `compile` compiles."""
+        return [self.model]
 
     def step(self, batch: Any, stage: str) -> dict[str, Tensor]:
         """Means over the batch; `loss` is optimised in stage train."""
@@ -176,7 +181,17 @@ class Solver:
         self._build_training()
         self._register()
         self._restore(saved)
+        if self.cfg["compile"]:
+            self._compile()
         return True
+
+    def _compile(self) -> None:
+        """Compile the networks in place: names of tensors stay what they are."""
+        if self.device.type == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+            self.log.line("compile: there is no C++ compiler; the model runs as it is")
+            return
+        for network in self.networks():
+            network.compile()
 
     def folder_of(self, address: str) -> Path:
         """Folder in `save_pretrained` form that an address (`//sig/...`) of the config names."""
