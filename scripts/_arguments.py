@@ -73,3 +73,17 @@ def main_of(
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def device_of(name: str) -> str:
+    """`auto` is cuda where there is one; `UserError` when there is no such device."""
+    import torch
+
+    there = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if there else "cpu"
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise UserError(f"device={name}: use auto, cpu or cuda")
+    if name.startswith("cuda") and not there:
+        raise UserError(f"device={name}: this machine has no GPU that torch can use; use cpu")
+    return name

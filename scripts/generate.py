@@ -26,7 +26,7 @@ from typing import Any
 
 from bm.errors import UserError
 
-from ._arguments import main_of
+from ._arguments import device_of, main_of
 
 SAMPLING = ("sampler", "steps", "eta", "guidance", "batch_size")
 
@@ -90,7 +90,7 @@ def command(request: Request) -> int:
     from bm.models.eegdiff.pipeline import EEGDiffusionPipeline
     from bm.solvers.waves import write_waves
 
-    pipeline = EEGDiffusionPipeline.from_pretrained(folder, _device(request.device))
+    pipeline = EEGDiffusionPipeline.from_pretrained(folder, device_of(request.device))
     _make(out)  # before the long work
     settings: dict[str, Any] = {key: getattr(request, key) for key in SAMPLING}
     conditions = {"classes": request.classes, "subjects": request.subjects}
@@ -119,20 +119,6 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"out={folder}: {error.strerror}; give a folder to write to") from None
-
-
-def _device(name: str) -> str:
-    """`auto` is cuda where there is one; `UserError` when there is no such device."""
-    import torch
-
-    there = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if there else "cpu"
-    if name.partition(":")[0] not in ("cpu", "cuda"):
-        raise UserError(f"device={name}: use auto, cpu or cuda")
-    if name.startswith("cuda") and not there:
-        raise UserError(f"device={name}: this machine has no GPU that torch can use; use cpu")
-    return name
 
 
 def generate(**values: Any) -> int:

@@ -1,8 +1,8 @@
 """`python -m scripts.make_tables grid=NAME [metric=A|[A,B]] [against=VARIANT]`: tables of a grid.
 
 Without `metric` the table shows what its solvers name. Mean ± sd over seeds, 95 % interval, chance
-and reference rows, number of items, and with `against` a paired test over test items with Holm's
-correction. Markdown, CSV, LaTeX and HTML.
+and reference rows, published values, number of items, and with `against` (`base`, or another row)
+paired tests over test items and over people with Holm's correction. Markdown, CSV, LaTeX and HTML.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ def command(
 ) -> int:
     """Write the tables and print the Markdown."""
     from bm.eval.experiments import of_grid
-    from bm.eval.observer import reference
-    from bm.eval.published import published_levels
-    from bm.eval.tables import add_tests, cells, collect, default_metrics, write_tables
+    from bm.eval.grid_table import table_of_grid
+    from bm.eval.tables import default_metrics
     from bm.train import main
 
     if grid is None:
@@ -34,23 +33,8 @@ def command(
     experiments = of_grid(grid)
     if metric is None:
         metric = default_metrics(experiments, outputs / "eval")
-    main_metric, *others = [metric] if isinstance(metric, str) else metric
-    rows = collect(experiments, outputs / "eval", main_metric, others)
-    if against is not None:
-        known = sorted({row.variant for row in rows})
-        if against not in known:
-            raise UserError(f"against={against}: no such row; rows: {', '.join(known)}")
-        add_tests(rows, against)
-    levels: dict[str, dict[str, float]] = {}
-    for experiment in experiments:
-        name = str(experiment.config.dset.name)
-        if name not in levels and "accuracy" in main_metric:
-            ideal = reference(experiment.config, outputs / "observer")
-            levels[name] = {} if ideal is None else {"ideal observer": ideal}
-    for name in {row.dataset for row in rows}:
-        levels.setdefault(name, {}).update(published_levels(grid, main_metric, name))
-    table = cells(rows, main_metric, levels, others)
-    path = write_tables(grid, rows, table, outputs / "tables" / grid)
+    metrics = [metric] if isinstance(metric, str) else list(metric)
+    path = table_of_grid(grid, experiments, metrics, outputs, against)
     print(path.read_text())
     print(f"written: {path.parent}/table.{{md,csv,tex,html}}")
     return 0

@@ -74,6 +74,14 @@ class Dataset:
         """Rows of a split."""
         return np.flatnonzero((self.table["split"] == name).to_numpy())
 
+    def groups(self, rows: np.ndarray) -> np.ndarray:
+        """Number of the channel set, rate and length of rows, from 0 on: what fits one batch."""
+        layouts = self.layout[self._columns["recording"][rows]]
+        lengths = self._columns["length"][rows]
+        pairs = list(zip(layouts.tolist(), lengths.tolist(), strict=True))
+        numbers = {pair: i for i, pair in enumerate(sorted(set(pairs)))}
+        return np.array([numbers[pair] for pair in pairs], dtype=int)
+
     def loader(
         self,
         split: str,
@@ -85,12 +93,7 @@ class Dataset:
     ) -> Loader:
         """Loader of a split; `batch_size` is of one process."""
         rows = self.rows(split)
-        layouts = self.layout[self._columns["recording"][rows]]
-        lengths = self._columns["length"][rows]
-        pairs = list(zip(layouts.tolist(), lengths.tolist(), strict=True))
-        numbers = {pair: i for i, pair in enumerate(sorted(set(pairs)))}
-        groups = np.array([numbers[pair] for pair in pairs], dtype=int)
-        plan = Plan(rows, groups, batch_size, shuffle, seed, rank, world)
+        plan = Plan(rows, self.groups(rows), batch_size, shuffle, seed, rank, world)
         return Loader(plan, self.gather, pin_wanted())
 
     def gather(self, rows: Sequence[int]) -> Batch:
@@ -257,7 +260,8 @@ def build_dataset(
     if rule.baseline:
         dataset.scaler.baselines = [rule.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
-    dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict())
+    steps = tuple(map(dict, dset.get("preprocess") or ()))
+    dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict(), preprocess=steps)
     return dataset
 
 

@@ -23,6 +23,7 @@ class DataFacts:
         values: names of the values in `Batch.label` where windows have values instead of classes.
         vocabulary: names that `Batch.channel_ids` index, of all channel sets; with one set they are
             `channels`.
+        preprocess: steps before resampling, as in `dset.preprocess`; None = not known.
         features: dimension F of each target feature.
         scaler: statistics of the scaling, plain lists by name.
         simulated: true when any recording was made from equations.
@@ -40,6 +41,7 @@ class DataFacts:
     simulated: bool = False
     values: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
+    preprocess: tuple[dict[str, Any], ...] | None = None
 
     @property
     def n_channels(self) -> int:
@@ -57,5 +59,7 @@ class DataFacts:
         fixed: dict[str, Any] = {k: v for k, v in values.items() if k in known}
         for name in ("channels", "kinds", "subjects", "classes", "values", "vocabulary"):
             fixed[name] = tuple(fixed.get(name, ()))
+        if fixed.get("preprocess") is not None:
+            fixed["preprocess"] = tuple(map(dict, fixed["preprocess"]))
         fixed["positions"] = tuple(tuple(p) for p in fixed.get("positions", ()))
         return cls(**fixed)

@@ -110,12 +110,12 @@ def add_values(table: pd.DataFrame, events: Sequence[pd.DataFrame], columns: Seq
         UserError: an event without such a number.
     """
     for column in columns:
-        found = []
-        for recording, row in zip(table["recording"], table["event_row"], strict=True):
-            frame = events[recording]
-            if column not in frame or row < 0:
+        found = np.empty(len(table), dtype=object)
+        for recording, rows in table.reset_index(drop=True).groupby("recording"):
+            frame = events[int(recording)]  # type: ignore[call-overload]
+            if column not in frame or (rows["event_row"] < 0).any():
                 raise UserError(f"segment.values: the events have no column {column!r}")
-            found.append(frame[column].iloc[row])
+            found[rows.index] = frame[column].to_numpy()[rows["event_row"]]
         numbers = pd.to_numeric(pd.Series(found), errors="coerce").to_numpy(float)
         if not np.isfinite(numbers).all():
             bad = found[int(np.flatnonzero(~np.isfinite(numbers))[0])]

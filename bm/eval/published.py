@@ -1,38 +1,122 @@
-"""Published results that tables put beside ours (Défossez et al. 2023; spec clip 5.4)."""
+"""Published results that tables put beside ours, and which of our rows repeats which of them."""
 
 from __future__ import annotations
 
-DATASETS = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
-#: Top-10 segment accuracy, %, mean over three seeds, of the data sets in this order (Table 2).
-TABLE_2: dict[str, tuple[float, ...]] = {
-    "random": (5.3, 0.5, 0.7, 0.8),
-    "mel regression": (6.0, 1.0, 12.4, 20.6),
-    "contrastive mel": (8.0, 9.7, 55.1, 55.1),
-    "deep mel": (24.7, 15.4, 64.4, 61.2),
-    "wav2vec 2.0": (25.7, 17.7, 70.7, 67.5),
-}
-#: The same of the ablations, with batches of 256.
-ABLATIONS: dict[str, tuple[float, ...]] = {
-    "subject embedding": (29.4, 14.7, 66.7, 64.6),
-    "clamp 100": (27.1, 13.3, 66.5, 66.9),
-    "our model": (25.7, 13.4, 66.7, 67.3),
-    "w/o attention dropout": (26.8, 12.3, 65.2, 67.3),
-    "ReLU": (24.6, 12.5, 64.9, 65.6),
-    "w/o skip": (24.3, 11.0, 62.4, 65.3),
-    "w/o final convs": (19.0, 11.2, 65.1, 67.2),
-    "w/o initial 1x1 conv": (22.1, 11.9, 64.0, 62.7),
-    "w/o spatial attention": (20.6, 11.9, 61.9, 65.6),
-    "w/o GLU convs": (6.0, 6.9, 66.3, 66.7),
-    "w/o subject layer": (20.2, 6.9, 44.3, 42.4),
-    "w/o clamping": (14.1, 1.0, 22.3, 1.5),
-}
-GRIDS = {"nmi.main_table": TABLE_2, "nmi.ablation_final": ABLATIONS}
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-def published_levels(grid: str, metric: str, dataset: str) -> dict[str, float]:
-    """Name -> value from 0 to 1 that was published for a data set; empty when nothing was."""
-    if metric != "top10_accuracy" or dataset not in DATASETS:
-        return {}
-    place = DATASETS.index(dataset)
-    rows = GRIDS.get(grid, {})
-    return {f"published: {name}": values[place] / 100 for name, values in rows.items()}
+IDEAL = "ideal observer"  # name of its row in tables and figures
+
+
+@dataclass(frozen=True)
+class Level:
+    """A value that stands beside ours; `sd` over seeds where it was published."""
+
+    value: float
+    sd: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f}" if self.sd is None else f"{self.value:.3f} ± {self.sd:.3f}"
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One row of a publication.
+
+    Attributes:
+        name: as in the publication.
+        values: dataset -> metric -> value.
+        settings: dotted key of our configuration -> value of the experiments that repeat it, see
+            `setting`; None = none of ours does.
+        p: of the publication's signed-rank test over all people, against its reference row.
+    """
+
+    name: str
+    values: Mapping[str, Mapping[str, Level]]
+    settings: Mapping[str, Any] | None = None
+    p: str = ""
+
+
+@dataclass
+class Published:
+    """What a grid's table needs of a publication.
+
+    Attributes:
+        rows: signature -> the published row that the experiment repeats.
+        others: dataset -> published rows that none of its experiments repeats.
+    """
+
+    rows: dict[str, PublishedRow] = field(default_factory=dict)
+    others: dict[str, list[PublishedRow]] = field(default_factory=dict)
+
+
+def published_rows(grid: str) -> list[PublishedRow]:
+    """Published rows of the question that a grid asks; empty when nothing was published."""
+    from .published_clip import GRIDS as CLIP
+    from .published_labram import GRIDS as LABRAM
+
+    return list({**CLIP, **LABRAM}.get(grid, ()))
+
+
+def setting(config: DictConfig, key: str, upstream: Mapping[str, DictConfig]) -> Any:
+    """Value of a dotted key.
+
+    `features` are the names of `dset.features`; `pretrained` tells whether there is `init_from`;
+    `upstream.KEY` is a key of the experiment that `init_from` names, None without one.
+
+    Args:
+        config: of an experiment.
+        key: dotted.
+        upstream: signature -> configuration of the grid's other experiments.
+    """
+    from omegaconf import OmegaConf
+
+    from ..xp.address import signature_of
+
+    if key == "features":
+        return [entry.name for entry in config.dset.get("features") or ()]
+    if key == "pretrained":
+        return config.init_from is not None
+    if key.startswith("upstream."):
+        above = upstream.get(signature_of(config.init_from) or "")
+        return None if above is None else OmegaConf.select(above, key.removeprefix("upstream."))
+    return OmegaConf.select(config, key)
+
+
+def match(
+    rows: Iterable[PublishedRow], config: DictConfig, upstream: Mapping[str, DictConfig]
+) -> PublishedRow | None:
+    """The published row whose settings are all those of an experiment, on its dataset."""
+    for row in rows:
+        if row.settings is None or str(config.dset.name) not in row.values:
+            continue
+        if all(setting(config, key, upstream) == v for key, v in row.settings.items()):
+            return row
+    return None
+
+
+def published_beside(grid: str, configs: Mapping[str, DictConfig]) -> Published:
+    """Published rows beside the experiments of a grid.
+
+    Args:
+        grid: its name.
+        configs: signature -> configuration.
+    """
+    rows, found = published_rows(grid), Published()
+    if not rows:
+        return found
+    for sig, config in configs.items():
+        row = match(rows, config, configs)
+        if row is not None:
+            found.rows[sig] = row
+    for dataset in dict.fromkeys(str(config.dset.name) for config in configs.values()):
+        own = [sig for sig, config in configs.items() if str(config.dset.name) == dataset]
+        taken = {found.rows[sig].name for sig in own if sig in found.rows}
+        left = [row for row in rows if dataset in row.values and row.name not in taken]
+        found.others[dataset] = left
+    return found

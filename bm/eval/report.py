@@ -10,9 +10,12 @@ from typing import Any
 
 from ..figures import curves
 from .experiments import Experiment
-from .observer import reference
+from .levels import ideal_levels
 from .page import Section, render, write
-from .tables import format_value, variant_of
+from .pictures import pictures
+from .published import IDEAL
+from .tables import format_value
+from .variants import variants
 
 #: CSS class of a state in the table of experiments.
 STATE_CLASSES = {"done": "done", "missing": "failed", "failed": "failed", "unfinished": "note"}
@@ -62,14 +65,14 @@ def _dataset_section(
     """Scores and learning curves of the experiments on one dataset."""
     scores: dict[str, list[float]] = defaultdict(list)
     histories: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
-    for experiment in experiments:
+    for experiment, variant in zip(experiments, variants(experiments), strict=True):
         value = last_values(experiment, "test").get(metric)
         if value is not None:
-            scores[variant_of(experiment.name)].append(value)
+            scores[variant].append(value)
         if len(experiment.history) > 1:
-            histories[variant_of(experiment.name)].append(experiment.history)
+            histories[variant].append(experiment.history)
     simulated = any(e.simulated for e in experiments)
-    levels = _levels(experiments[0], metric, folder)
+    levels = _levels(experiments, metric, folder)
     drawn = []
     if scores:
         path = folder / f"{name}-scores.svg"
@@ -79,19 +82,19 @@ def _dataset_section(
         path = folder / f"{name}-curves.svg"
         curves.draw_learning_curves(histories, metric, path, levels.get("chance"), simulated)
         drawn.append((path, "Learning curves: mean over seeds, band of one standard deviation"))
+    drawn += pictures(experiments, [e.folder for e in experiments], metric, folder / name)
     return Section(name, rows=_score_rows(scores, levels, simulated), figures=drawn)
 
 
-def _levels(experiment: Experiment, metric: str, folder: Path) -> dict[str, float]:
+def _levels(experiments: Sequence[Experiment], metric: str, folder: Path) -> dict[str, float]:
     """Chance and, on simulated data, the observer that knows the simulation."""
     levels = {}
-    chance = last_values(experiment, "test").get(f"chance_{metric}")
+    chance = last_values(experiments[0], "test").get(f"chance_{metric}")
     if chance is not None:
         levels["chance"] = chance
-    if "accuracy" in metric:
-        ideal = reference(experiment.config, folder)
-        if ideal is not None:
-            levels["ideal observer"] = ideal
+    ideal = ideal_levels(experiments, metric, [e.folder for e in experiments], folder)
+    if metric in ideal:
+        levels[IDEAL] = ideal[metric]
     return levels
 
 

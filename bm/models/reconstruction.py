@@ -16,6 +16,7 @@ class Reconstruction:
         target, predicted: (B, N, F): N patches or channels, F bins or samples.
         axis: what the F entries count, for figures.
         shown: so many of them, from the first on, are worth drawing.
+        by_channel: the N entries are all patches of the first channel, of the second, and so on.
     """
 
     name: str
@@ -23,3 +24,4 @@ class Reconstruction:
     predicted: Tensor
     axis: str
     shown: int
+    by_channel: bool = False

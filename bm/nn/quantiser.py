@@ -180,12 +180,16 @@ class Quantiser(nn.Module):
             return Quantised(z + (codes - z).detach(), indices.view(z.shape[:-1]), loss)
 
     @torch.no_grad()
-    def start(self, vectors: Tensor) -> None:
+    def start(self, vectors: Tensor, everywhere: bool = False) -> None:
         """Start the codebook by k-means on unit vectors (N, d), the same in every process.
 
         With fewer than K vectors some codes start equal: give several batches then.
+
+        Args:
+            vectors: of this process.
+            everywhere: every process gives the same, which then count once.
         """
-        samples = from_all_processes(vectors)
+        samples = vectors if everywhere else from_all_processes(vectors)
         means, counts = spherical_kmeans(
             samples, random_rows(samples, self.n_codes), KMEANS_ITERATIONS
         )

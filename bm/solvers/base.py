@@ -24,6 +24,7 @@ from .checkpoint import BestFolders, Checkpoints
 from .finite import FiniteCheck
 from .logger import Logger
 from .optim import build_average, build_optimizer, peak_rate, set_rates
+from .origin import check_origin
 from .perf import Perf, forward_flops
 from .precision import Precision
 from .preemption import PreemptedError, Preemption
@@ -175,7 +176,10 @@ class Solver:
             show(self)
             return False
         if self.cfg["init_from"] and saved is None:
-            self.init_model(self.folder_of(self.cfg["init_from"]))
+            folder = self.folder_of(self.cfg["init_from"])
+            for line in check_origin("init_from", folder, self.data.facts, self.model):
+                self.log.line("warning: %s", line)
+            self.init_model(folder)
         distribution.broadcast_model(self.model)
         seed_ranks(self.cfg["seed"])
         self._build_training()

@@ -25,7 +25,7 @@ from . import SOLVERS, distribution
 from .base import Solver
 from .show import draw_generated, draw_history
 from .waves import Generated, write_waves
-from .windows import windows_of
+from .windows import evenly, windows_of
 
 #: Columns of a table, the main one first.
 TABLE = (
@@ -143,8 +143,7 @@ class DiffusionSolver(Solver):
     def _some(self, split: str, count: int) -> np.ndarray:
         """Evenly spaced rows of a split, of the training split when it is empty."""
         rows = self.data.rows(split)
-        rows = rows if len(rows) else self.data.rows("train")
-        return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+        return evenly(rows if len(rows) else self.data.rows("train"), count)
 
     def real(self, rows: np.ndarray) -> np.ndarray:
         """(N, C, T) windows, cut to the length that the model generates."""

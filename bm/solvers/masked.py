@@ -24,6 +24,7 @@ from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
 from .inputs import check_inputs, inputs_of
+from .origin import check_origin
 from .perf import forward_flops
 from .show import draw_history
 from .state import isolated
@@ -72,10 +73,12 @@ class MaskedSolver(Solver):
         loaded = load(folder)
         if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
             loaded = load(folder, channel_names=names)
-        if not hasattr(loaded, "tokens"):
+        if not hasattr(loaded, "code_vectors"):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"
             )
+        for line in check_origin("tokenizer", folder, facts, loaded):
+            self.log.line("warning: %s", line)
         loaded.requires_grad_(False).eval()
         return loaded.to(self.device)
 

@@ -209,6 +209,7 @@ def accuracies(
     frequent = {name: most_frequent(sets, hashes, k) for k, name in names.items()}
     extra = {
         "table": ["top10_accuracy", "top1_accuracy"],
+        "item_scores": {name: {"column": "rank", "below": k} for k, name in names.items()},
         "n_candidates": [len(s.hashes) for s in sets],
         "intervals": intervals,
         "references": {"most frequent segments": frequent},

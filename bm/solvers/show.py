@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..data.batch import Batch
 from ..metrics.evaluation import Evaluation
 from .perf import Perf
 from .precision import Precision
@@ -73,3 +75,25 @@ def draw_generated(solver: Any, real: np.ndarray, generated: np.ndarray) -> None
         draw_generation(real, generated, *about)
     except ValueError as error:
         solver.log.line("no figures of generated waves: %s", error)
+
+
+def draw_channels(solver: Any, values: Mapping[str, np.ndarray], batch: Batch, path: Path) -> None:
+    """Maps of values of electrodes on the head; a line instead where there are no places.
+
+    Args:
+        solver: its log is told.
+        values: title -> (C,).
+        batch: windows of the channel set that the values are of.
+        path: file to write.
+    """
+    from ..figures.topography import draw_topographies
+
+    signal = solver.data.signals[int(batch.recording[0])]
+    if set(signal.kinds) != {"eeg"}:  # a map is of the scalp
+        return
+    maps = {title: {"": np.asarray(value)} for title, value in values.items()}
+    simulated = solver.data.facts.simulated
+    try:
+        draw_topographies(maps, signal.positions, path, "", simulated)
+    except ValueError as error:
+        solver.log.line("no map of electrodes: %s", error)

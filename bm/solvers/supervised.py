@@ -19,6 +19,7 @@ from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
 from .inputs import check_inputs, inputs_of
+from .occlusion import draw_occlusion
 from .show import draw_history
 from .tasks import TASKS, Task
 from .tuning import freeze
@@ -93,8 +94,9 @@ class SupervisedSolver(Solver):
         return self.task.evaluation(split, torch.cat(rows).numpy(), outputs)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
-        """Learning curves with the chance level, and what the task shows of the test split."""
+        """Learning curves with the chance level; of the test split decisions and electrodes."""
         chance: Any = None if evaluation is None else evaluation.chance.get(self.best.metric)
         draw_history(self, folder, chance if chance is not None else self.task.chance)
         if evaluation is not None and evaluation.items is not None:
             self.task.draw(folder, evaluation)
+            draw_occlusion(self, "test", folder / "electrodes.svg")

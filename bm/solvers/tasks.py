@@ -28,6 +28,9 @@ from ..metrics.values import value_metrics
 WHERE = ("recording", "study", "subject", "session", "run", "start_s")
 #: Metrics that need both classes of two in the valid split.
 RANKED = ("auroc", "auc_pr")
+#: What tables show of two classes and of more, as published (labram.md 5.3).
+TWO = ("balanced_accuracy", "auc_pr", "auroc")
+MANY = ("balanced_accuracy", "kappa", "f1_weighted")
 
 
 class Task(Protocol):
@@ -36,10 +39,12 @@ class Task(Protocol):
     Attributes:
         main_metric: name and direction.
         chance: level drawn where no evaluation says it, or None.
+        score_name: what falls when `scores` fall, for figures.
     """
 
     main_metric: tuple[str, str]
     chance: float | None
+    score_name: str
 
     def check(self, metric: str) -> None:
         """Raise `UserError` when the best epoch cannot be chosen by `metric` on these windows."""
@@ -47,6 +52,10 @@ class Task(Protocol):
 
     def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
         """`loss` and running metrics of a batch, from outputs (B, n)."""
+        ...
+
+    def scores(self, found: Tensor, labels: Tensor) -> Tensor:
+        """How good each output is, higher is better: (B, n) -> (B,)."""
         ...
 
     def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -94,7 +103,10 @@ def class_evaluation(
         items=items,
         n_items=len(labels),
         simulated=dataset.facts.simulated,
-        extra={"accuracy_interval": [low, high]},
+        extra={
+            "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
+            "intervals": {"accuracy": [low, high]},
+        },
     )
 
 
@@ -107,6 +119,7 @@ class Classes:
     """
 
     main_metric = ("balanced_accuracy", "max")
+    score_name = "log probability lost (nats)"
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.smoothing = dataset, options["label_smoothing"]
@@ -144,6 +157,14 @@ class Classes:
         accuracy = (found.detach().argmax(1) == labels).float().mean()
         return {"loss": loss, "accuracy": accuracy}
 
+    @staticmethod
+    def scores(found: Tensor, labels: Tensor) -> Tensor:
+        """Log probability of the true class."""
+        found = found.float()
+        if found.shape[1] == 1:
+            return torch.nn.functional.logsigmoid(found[:, 0] * (2 * labels - 1))
+        return found.log_softmax(1).gather(1, labels[:, None].long())[:, 0]
+
     def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """All of `classification_metrics`."""
         return classification_metrics(self.probabilities(found), labels)
@@ -172,6 +193,7 @@ class Values:
 
     main_metric = ("r2", "max")
     chance = 0.0
+    score_name = "squared error added"
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.names = dataset, dataset.facts.values
@@ -199,6 +221,11 @@ class Values:
                 "model.n_outputs out"
             )
         return {"loss": torch.nn.functional.mse_loss(found.float(), labels)}
+
+    @staticmethod
+    def scores(found: Tensor, labels: Tensor) -> Tensor:
+        """Less the mean squared error over the values."""
+        return -(found.float() - labels).square().mean(1)
 
     def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """R2, Pearson and RMSE."""

@@ -22,9 +22,9 @@ from ..xp.resolve import to_plain
 from . import SOLVERS, distribution
 from .base import Solver
 from .inputs import check_inputs, inputs_of
-from .show import draw_history
+from .show import draw_channels, draw_history
 from .state import isolated
-from .windows import windows_of
+from .windows import batches_of, commonest, evenly, windows_of
 
 N_MEAN = 256  # training windows that the mean reconstruction is taken from
 
@@ -66,12 +66,10 @@ class TokenizerSolver(Solver):
         """K-means on as many batches as hold K vectors, or on all there are.
 
         One batch, as published, leaves codes equal when it has fewer vectors than there are codes.
+        Every process reads the same batches, so that their number changes nothing.
         """
         wanted = self.model.quantiser.n_codes
-        loader = self.data.loader(
-            *("train", max(1, self.cfg.optim.batch_size // distribution.world()), True),
-            *(self.cfg.seed, distribution.rank(), distribution.world()),
-        )
+        loader = self.data.loader("train", self.cfg.optim.batch_size, True, self.cfg.seed)
         vectors: list[Tensor] = []
         self.model.eval()
         with isolated(self.cfg.seed), torch.no_grad():
@@ -82,11 +80,11 @@ class TokenizerSolver(Solver):
                         moved.signal, **inputs_of(self.model, moved, "code_vectors")
                     )
                 vectors.append(found.flatten(0, -2).float())
-                if sum(map(len, vectors)) * distribution.world() >= wanted:
+                if sum(map(len, vectors)) >= wanted:
                     break
         self.model.train()
         every = torch.nn.functional.normalize(torch.cat(vectors), dim=-1, eps=1e-12)
-        self.model.quantiser.start(every)
+        self.model.quantiser.start(every, everywhere=True)
         self.log.line("codebook of %d codes started from %d vectors", wanted, len(every))
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
@@ -147,16 +145,9 @@ class TokenizerSolver(Solver):
 
     def _some(self, split: str, count: int) -> list[Batch]:
         """Batches of about `count` windows evenly spaced over a split, one per channel set."""
-        rows = self.data.rows(split)
-        rows = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
-        table = self.data.table.iloc[rows]
-        keys = list(zip(self.data.layout[table["recording"]], table["length"], strict=True))
-        groups: dict[Any, list[int]] = {}
-        for key, row in zip(keys, rows.tolist(), strict=True):
-            groups.setdefault(key, []).append(row)
+        rows = evenly(self.data.rows(split), count)
         size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
-        parts = [own[i : i + size] for own in groups.values() for i in range(0, len(own), size)]
-        return [self.data.gather(part).to(self.device) for part in parts]
+        return [batch.to(self.device) for batch in batches_of(self.data, rows, size)]
 
     @torch.no_grad()
     def _reconstruct(self, batch: Batch) -> list[Reconstruction]:
@@ -185,13 +176,34 @@ class TokenizerSolver(Solver):
         )
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
-        """Learning curves, and how often each code is used in the test split."""
+        """Learning curves, use of each code in the test split, and a map of what comes back."""
         from ..figures.codebook import draw_code_use
 
         draw_history(self, folder)
+        self._draw_electrodes(folder / "electrodes.svg")
         if evaluation is not None and math.fsum(evaluation.extra["codes"]) > 0:
             counts = np.array(evaluation.extra["codes"])
             draw_code_use(counts, folder / "codes.svg", self.data.facts.simulated)
+
+    def _draw_electrodes(self, path: Path) -> None:
+        """Correlation of what is reconstructed, electrode by electrode, over the test split."""
+        size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
+        batches = commonest(self.data, "test", N_MEAN, size)
+        found: dict[str, list[Tensor]] = {}
+        for batch in (batch.to(self.device) for batch in batches):
+            for one in self._reconstruct(batch):
+                if one.by_channel:
+                    own = by_electrode(one, batch.signal.shape[1])
+                    found.setdefault(f"{one.name}: correlation", []).append(own.cpu())
+        if found:
+            values = {title: torch.cat(parts).mean(0).numpy() for title, parts in found.items()}
+            draw_channels(self, values, batches[0], path)
+
+
+def by_electrode(one: Reconstruction, channels: int) -> Tensor:
+    """Correlation of predicted with true values of each channel: (B, C)."""
+    parts = [v.unflatten(1, (channels, -1)).flatten(0, 1) for v in (one.target, one.predicted)]
+    return correlation(*parts).unflatten(0, (-1, channels))
 
 
 def _shown(values: Tensor, one: Reconstruction) -> tuple[np.ndarray]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.recording import RecordingId
 from . import STUDIES
-from .base import Study
 from .event_table import frame
-from .tuh import PARTS, READING, TUHRecording, files_of, none_there
+from .tuh import PARTS, READING, TUHCorpus, TUHRecording
 
 if TYPE_CHECKING:
     import mne
@@ -33,31 +31,16 @@ class AbnormalRecording(TUHRecording):
 
 
 @STUDIES.register("tuab")
-class TUAB(Study):
+class TUAB(TUHCorpus):
     """Normal and abnormal clinical EEG (Lopez de Diego, 2017; v3.0.0), 23 electrodes.
 
     Files are `<root>/tuab/{train,eval}/{abnormal,normal}/01_tcp_ar/*.edf`. The official part is the
     `session` of a recording, so `split.fixed={test: {session: [eval]}}` is the published test set;
     the people of `train` are divided by the seed of the split, those with normal and abnormal
     recordings as one. Files without exactly the 23 electrodes are skipped, as published.
-
-    Args:
-        path: folder of the corpus; None = `<root>/tuab`.
-        subjects: names; None = all that are there.
     """
 
     name = "tuab"
-
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        path: str | None = None,
-        subjects: Sequence[str] | None = None,
-    ) -> None:
-        super().__init__(root, cache)
-        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
-        self.subjects = subjects
 
     def recordings(self) -> Sequence[AbnormalRecording]:
         """Train before eval, normal before abnormal, files in order of their names.
@@ -69,12 +52,12 @@ class TUAB(Study):
         for part in PARTS:
             for label, word in enumerate(CLASSES):
                 pattern = f"{word}/01_tcp_ar/**/*.edf"
-                for subject, path in files_of(self.folder, part, pattern, self.subjects):
+                for subject, path in self.files_of(part, pattern):
                     run = path.stem.partition("_")[2] or "0"
                     identity = RecordingId(self.name, subject, part, run)
                     recording = AbnormalRecording(identity, path, READING)
                     recording.label = label
                     found.append(recording)
         if not found:
-            raise none_there(self.name, self.folder, TREE)
+            raise self.none_there(TREE)
         return found

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from ..data.recording import RecordingId
 from ..errors import RecordingError
 from . import STUDIES
-from .base import Study
 from .event_table import frame
-from .tuh import PARTS, READING, TUHRecording, files_of, none_there
+from .tuh import PARTS, READING, TUHCorpus, TUHRecording
 
 if TYPE_CHECKING:
     import mne
@@ -82,31 +81,16 @@ def read_rec(path: Path) -> list[tuple[int, float, float, int]]:
 
 
 @STUDIES.register("tuev")
-class TUEV(Study):
+class TUEV(TUHCorpus):
     """Spikes, periodic discharges, eye movements, artefacts (Harati, 2015; v2.0.0), 23 electrodes.
 
     Files are `<root>/tuev/{train,eval}/**/*.edf` with a `.rec` file beside each. The official part
     is the `session` of a recording, so `split.fixed={test: {session: [eval]}}` is the published
     test set. The subject is the file's name up to the first underscore in `train`, the folder in
     `eval`, whose files are named by their event. Windows as published: `dset=tuev`.
-
-    Args:
-        path: folder of the corpus; None = `<root>/tuev`.
-        subjects: names; None = all that are there.
     """
 
     name = "tuev"
-
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        path: str | None = None,
-        subjects: Sequence[str] | None = None,
-    ) -> None:
-        super().__init__(root, cache)
-        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
-        self.subjects = subjects
 
     def recordings(self) -> Sequence[EventsRecording]:
         """Train before eval, files in order of their paths.
@@ -116,12 +100,12 @@ class TUEV(Study):
         """
         found = []
         for part in PARTS:
-            for subject, path in files_of(self.folder, part, "**/*.edf", self.subjects):
+            for subject, path in self.files_of(part, "**/*.edf"):
                 if part == "eval" and path.parent.name != part:
                     subject = f"eval{path.parent.name}"
                 identity = RecordingId(self.name, subject, part, path.stem)
                 beside = (path.with_suffix(".rec"),)
                 found.append(EventsRecording(identity, path, READING, beside))
         if not found:
-            raise none_there(self.name, self.folder, TREE)
+            raise self.none_there(TREE)
         return found

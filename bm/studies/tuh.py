@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RecordingError, UserError
+from .base import Study
 from .file_recording import FileRecording
 from .reading import Reading
 
@@ -50,28 +51,43 @@ class TUHRecording(FileRecording):
         return raw.pick(wanted, verbose="error")
 
 
-def files_of(
-    folder: Path, part: str, pattern: str, subjects: Sequence[str] | None
-) -> list[tuple[str, Path]]:
-    """Subject and EDF file below one part of a corpus, sorted.
-
-    The subject is the file's name up to the first underscore.
+class TUHCorpus(Study):
+    """A corpus in the parts `train` and `eval`.
 
     Args:
-        folder: of the corpus.
-        part: train or eval.
-        pattern: of the files below it.
-        subjects: only these; None = all.
+        path: folder of the corpus; None = `<root>/<name>`.
+        subjects: names; None = all that are there.
     """
-    found = [(path.stem.split("_")[0], path) for path in sorted((folder / part).glob(pattern))]
-    wanted = None if subjects is None else set(subjects)
-    return [pair for pair in found if wanted is None or pair[0] in wanted]
 
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        path: str | None = None,
+        subjects: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
+        self.subjects = subjects
 
-def none_there(name: str, folder: Path, tree: str) -> UserError:
-    """The error of a corpus without recordings."""
-    return UserError(
-        f"study {name}: no recording in {folder} ({tree}); ask for the corpus at "
-        "https://isip.piconepress.com/projects/tuh_eeg/ and set paths.studies (BM_DATA) or the "
-        "study's `path`"
-    )
+    def files_of(self, part: str, pattern: str) -> list[tuple[str, Path]]:
+        """Subject and EDF file below one part, sorted.
+
+        The subject is the file's name up to the first underscore.
+
+        Args:
+            part: train or eval.
+            pattern: of the files below it.
+        """
+        paths = sorted((self.folder / part).glob(pattern))
+        found = [(path.stem.split("_")[0], path) for path in paths]
+        wanted = None if self.subjects is None else set(self.subjects)
+        return [pair for pair in found if wanted is None or pair[0] in wanted]
+
+    def none_there(self, tree: str) -> UserError:
+        """The error of a corpus without recordings."""
+        return UserError(
+            f"study {self.name}: no recording in {self.folder} ({tree}); ask for the corpus at "
+            "https://isip.piconepress.com/projects/tuh_eeg/ and set paths.studies (BM_DATA) or the "
+            "study's `path`"
+        )

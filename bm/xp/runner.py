@@ -16,6 +16,9 @@ from .files import write_json
 from .queue import Queue, upstream_state
 
 POLL_S = 0.1
+LOOK_S = (
+    2.0  # without any sign, look at all jobs so often: `dora run` may have finished an upstream
+)
 REQUEUE_EXIT = 85  # the job saved its state and wants to be started again
 
 
@@ -46,6 +49,13 @@ class Started:
     child: subprocess.Popen | None
 
 
+def over(item: Started) -> bool:
+    """Whether a job's process has ended."""
+    if item.child is not None:
+        return item.child.poll() is not None
+    return not process.alive(item.pid, item.started)
+
+
 class Runner:
     """Serves one queue: reaps what ended, starts what can start.
 
@@ -58,6 +68,7 @@ class Runner:
     def __init__(self, jobs: Queue, slots: int, gpus: int) -> None:
         self.jobs, self.slots, self.gpus = jobs, slots, gpus
         self.active: list[Started] = []
+        self.seen = -1
 
     def serve(self) -> None:
         """Work until nothing is queued or running."""
@@ -66,10 +77,26 @@ class Runner:
             write_json(self.jobs.folder / queue.RUNNER, own)
             self.adopt()
         while self.turn():
+            self.rest()
+
+    def rest(self) -> None:
+        """Wait until a job ended, a file of the queue changed, or `LOOK_S` are over.
+
+        Reading every job ten times a second would cost a tenth of a core for a hundred jobs.
+        """
+        until = time.monotonic() + LOOK_S
+        while time.monotonic() < until:
             time.sleep(POLL_S)
+            if self.stamp() != self.seen or any(over(item) for item in self.active):
+                return
+
+    def stamp(self) -> int:
+        """Moves whenever a file of the queue is written."""
+        return self.jobs.folder.stat().st_mtime_ns
 
     def turn(self) -> bool:
         """Reap and start; false when there is nothing left, the runner's entry removed."""
+        self.seen = self.stamp()  # before reading: what changes meanwhile is seen next time
         self.reap()
         with self.jobs.lock():
             records = self.jobs.records()
@@ -94,11 +121,9 @@ class Runner:
     def reap(self) -> None:
         """Write the state of jobs that ended."""
         for item in list(self.active):
+            if not over(item):
+                continue
             code = item.child.poll() if item.child is not None else None
-            if item.child is None and process.alive(item.pid, item.started):
-                continue
-            if item.child is not None and code is None:
-                continue
             self.active.remove(item)
             with self.jobs.lock():
                 self.judge(item, code)

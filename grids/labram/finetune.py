@@ -1,4 +1,4 @@
-"""Fine-tuning the published weights of LaBraM-Base on TUAB and TUEV: all, last blocks, head alone.
+"""Fine-tuning the published weights of LaBraM-Base: TUAB, TUEV, SEED-V and joint angles of MoBI.
 
 Import them first: `python -m scripts.import_checkpoint family=labram path=labram-base.pth`.
 """
@@ -12,11 +12,12 @@ from ._rows import SEEDS
 
 WEIGHTS = "//hub/labram/labram-base"  # the copy below BM_MODELS, ./models by default
 TASKS = ("labram/tuab", "labram/tuev")
+OTHERS = ("labram/seed_v", "labram/mobi")  # of the paper's appendix
 
 
 @LabramExplorer
 def explorer(launcher: Any) -> None:
-    """Published fine-tuning with five seeds; 8 blocks, 4 blocks and the linear probe with one."""
+    """All four with five seeds; of the first two also 8 blocks, 4 blocks and the linear probe."""
     launcher.slurm_(gpus=1, mem_per_gpu=40, cpus_per_gpu=8, time=1440)
     for task in TASKS:
         bound = launcher.bind({"solver": task, "init_from": WEIGHTS})
@@ -26,3 +27,6 @@ def explorer(launcher: Any) -> None:
             bound({"solver.tune_blocks": blocks})
         probe = {"solver.tune_blocks": 0, "optim.layer_decay": 1.0, "optim.weight_decay": 0.0}
         bound(probe)
+    for task in OTHERS:
+        for seed in SEEDS:
+            launcher({"solver": task, "init_from": WEIGHTS}, seed=seed)

@@ -27,12 +27,18 @@ AMPLITUDE_UV = 100.0  # the published loops divide microvolts by 100
 RELATIVE = ("none", "shared", "blocks")
 CLASS_ROWS = ("own", "electrode")
 POOLINGS = ("mean", "class")
+POOLS = ("none", "mean")
 
 
 def table_rows(channels: Sequence[str] | None) -> Tensor:
     """Row (C,) of the spatial embedding of each channel; None = the 128 names of the table."""
     names = NAMES[: N_ROWS - 1] if channels is None else channels
     return torch.tensor([position_row(name) for name in names])
+
+
+def takes_names(model: nn.Module) -> bool:
+    """Whether a model tells its channels by their names, so that each needs one of the table."""
+    return any(isinstance(m, Backbone) and m.pos_embed is not None for m in model.modules())
 
 
 class Backbone(nn.Module):
@@ -167,19 +173,50 @@ class Backbone(nn.Module):
             )
         return rows
 
-    def encode(self, tokens: Tensor, shape: tuple[int, int], ids: Tensor | None = None) -> Tensor:
+    def encode(
+        self,
+        tokens: Tensor,
+        shape: tuple[int, int],
+        ids: Tensor | None = None,
+        layer: int | None = None,
+    ) -> Tensor:
         """Patch tokens (B, C * A, D) -> all tokens after the last block (B, 1 + C * A, D).
 
         Args:
             tokens: of `patches`, or code vectors through `patch_embed`.
             shape: C and A.
             ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
+            layer: blocks to go through; 0 = embeddings alone, None = all blocks.
         """
+        if layer is not None and not 0 <= layer <= self.depth:
+            raise UserError(f"layer={layer}: the network has blocks 1 to {self.depth}; 0 = none")
         x = self.embed(tokens, shape, ids)
         bias = None if self.relative is None else self.relative(shape)
-        for block in self.blocks:
+        for block in list(self.blocks)[:layer]:
             x = block(x, shape, bias)
         return x
+
+    def final(self, x: Tensor) -> Tensor:
+        """The last layer norm, (..., D); a backbone without one gives x."""
+        return x
+
+    def patch_tokens(
+        self, x: Tensor, ids: Tensor | None = None, layer: int | None = None, pool: str = "none"
+    ) -> Tensor:
+        """Features of a frozen network: (B, C, A, D), or (B, D) with `pool`.
+
+        Args:
+            x: (B, C, T) in units of `amplitude_uv`, T a whole number of patches.
+            ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
+            layer: blocks to go through, whose tokens are given as they are; None = all of them
+                and the last norm.
+            pool: `mean` over channels and patches, before the norm.
+        """
+        check_known("pool", pool, POOLS)
+        tokens, shape = self.patches(x)
+        found = self.encode(tokens, shape, ids, layer)[:, 1:]
+        found = found.mean(1) if pool == "mean" else found.unflatten(1, shape)
+        return self.final(found) if layer is None else found
 
     def no_weight_decay(self) -> set[str]:
         """Names of parameters that are never decayed."""

@@ -62,10 +62,18 @@ class LaBraM(Encoder):
         """Signal (B, C, T) in microvolts -> what the head sees (B, D)."""
         return self.pooled(self.all_tokens(x, channel_ids))
 
-    def tokens(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
-        """Signal (B, C, T) in microvolts -> normalised patch tokens (B, C, A, D)."""
-        found = self.final(self.all_tokens(x, channel_ids)[:, 1:])
-        return found.unflatten(1, (x.shape[1], -1))
+    def tokens(
+        self,
+        x: Tensor,
+        channel_ids: Tensor | None = None,
+        layer: int | None = None,
+        pool: str = "none",
+    ) -> Tensor:
+        """Signal (B, C, T) in microvolts -> normalised patch tokens (B, C, A, D).
+
+        `layer` and `pool` as in `patch_tokens`; with mean pooling, pool=mean is what the head sees.
+        """
+        return self.patch_tokens(x / self.amplitude_uv, channel_ids, layer, pool)
 
     def forward(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
         """Logits or values (B, n_outputs).

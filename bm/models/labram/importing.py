@@ -25,6 +25,11 @@ KEYS = ("model", "module", "state_dict")
 #: starts of names that the published loaders drop, or that a later version no longer has
 DROPPED = ("loss", "teacher", "scaling", "logit_scale")
 HEADS = {200: 10, 400: 16, 800: 16}  # by width, as published
+#: of the published data (labram spec 2.1), as in conf/dset/labram_corpus.yaml
+PREPROCESS = (
+    {"step": "bandpass", "low_hz": 0.1, "high_hz": 75.0},
+    {"step": "notch", "freqs_hz": [50.0]},
+)
 STRIDE = 8  # samples of a patch for each of the D / F steps in time
 
 
@@ -139,7 +144,12 @@ def import_published(path: Path, partial: bool = False, n_heads: int | None = No
 def published_facts(module: nn.Module) -> dict[str, Any]:
     """Arguments of `DataFacts` for a published model: all 128 names at 200 Hz, one patch."""
     sizes = {m.patch_samples for m in module.modules() if isinstance(m, Backbone)}
-    return {"channels": NAMES[: N_ROWS - 1], "rate_hz": 200.0, "window_samples": max(sizes)}
+    return {
+        "channels": NAMES[: N_ROWS - 1],
+        "rate_hz": 200.0,
+        "window_samples": max(sizes),
+        "preprocess": PREPROCESS,
+    }
 
 
 def _sorted_out(file: ForeignFile) -> tuple[dict[str, Tensor], list[str]]:

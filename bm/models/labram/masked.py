@@ -22,6 +22,10 @@ class Student(Backbone):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, self.width))
         self.norm = nn.LayerNorm(self.width, options.get("eps", 1e-6))
 
+    def final(self, x: Tensor) -> Tensor:
+        """The last layer norm, (..., D)."""
+        return self.norm(x)
+
     def masked(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Patch tokens (B, L, D) with the mask token where mask (B, L) is true."""
         return torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
@@ -91,6 +95,19 @@ class LaBraMMasked(nn.Module):
             channel_ids = channel_ids.repeat(len(masks), 1)
         found = self.student.norm(self.student.encode(every, shape, channel_ids))
         return found.unflatten(0, (len(masks), len(x)))
+
+    def tokens(
+        self,
+        x: Tensor,
+        channel_ids: Tensor | None = None,
+        layer: int | None = None,
+        pool: str = "none",
+    ) -> Tensor:
+        """Signal (B, C, T) in microvolts, nothing masked -> normalised patch tokens (B, C, A, D).
+
+        `layer` and `pool` as in `Backbone.patch_tokens`.
+        """
+        return self.student.patch_tokens(x / self.amplitude_uv, channel_ids, layer, pool)
 
     def forward(
         self,

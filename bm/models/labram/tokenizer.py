@@ -150,7 +150,7 @@ class VQNSP(nn.Module):
         shown = self.encoder.patch_samples // 2 + 1  # the other bins repeat these
         pairs = zip(("amplitude", "phase"), self.targets(x), strict=True)
         return [
-            Reconstruction(name, target, getattr(found, name), "cycles per patch", shown)
+            Reconstruction(name, target, getattr(found, name), "cycles per patch", shown, True)
             for name, target in pairs
         ]
 

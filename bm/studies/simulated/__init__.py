@@ -14,6 +14,7 @@ from ...errors import UserError, nearest
 from .. import STUDIES
 from ..base import Study
 from . import background, listening, motor, observers, reading, seeg, vocabulary
+from .listening_observer import Heard, rank_shares
 from .nuisance import Nuisance
 from .options import check_channels, check_names, check_values
 from .presets import preset as preset_defaults
@@ -212,6 +213,23 @@ class Simulated(Study):
             level = self.snr if snr is None else snr
         accuracy, total = observers.OBSERVERS[self.mode](self, float(level), n)
         return accuracy, interval(accuracy, total)
+
+    def retrieve(self, heard: Heard, tops: Sequence[int], n: int = 2000) -> dict[int, float]:
+        """Top-k accuracy of the ideal observer of mode listening among a decoder's own candidates.
+
+        Args:
+            heard: the windows that are ranked, and the candidates.
+            tops: values of k.
+            n: Monte Carlo draws, shared by the windows.
+
+        Raises:
+            UserError: another mode, whose observer ranks no segments.
+        """
+        made = [r for r in self.recordings() if isinstance(r, listening.ListeningRecording)]
+        if not made:
+            raise UserError(f"mode {self.mode} has no observer of retrieval; use mode=listening")
+        rng = Place(self.seed, self.mode).stream("study", 9)
+        return rank_shares(made, heard, tops, n, rng)
 
     def classify(self, recording: SimulatedRecording, windows: np.ndarray) -> np.ndarray:
         """Log-likelihoods for windows (n, C, T) uV of a recording.

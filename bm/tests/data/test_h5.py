@@ -59,6 +59,7 @@ def test_windows_start_where_the_original_starts_them(samples: int, shares: tupl
 
 @pytest.mark.parametrize("samples", [0, 100, 599, 600, 799])
 def test_a_short_recording_gives_no_window(samples: int) -> None:
+    """Fault 14: a negative count, which spoils the index of all that follows."""
     for shares in [(0, 1), (0, 0.9), (0.9, 1)]:
         assert window_starts(samples, 800, 200, *shares).tolist() == []
 
@@ -222,3 +223,23 @@ def test_files_of_other_channels_do_not_mix(tmp_path: Path) -> None:
         write_file(tmp_path / f"{name}.hdf5", {name: signal_of(noise(900), channels)}, RECIPE)
     with pytest.raises(RecordingError, match=r"b\.hdf5: b: other channels .* than a"):
         H5Windows([tmp_path / "a.hdf5", tmp_path / "b.hdf5"], 800, 200)
+
+
+def test_no_file_is_open_when_other_processes_begin(tmp_path: Path) -> None:
+    """Fault 13: a file that was open before the fork gave its readers each other's bytes."""
+    import os
+
+    values = noise(4000)
+    write_file(tmp_path / "x.hdf5", {"r": signal_of(values, ["FZ", "CZ", "PZ"])}, RECIPE)
+    windows = H5Windows([tmp_path / "x.hdf5"], 100, 100)
+    np.testing.assert_array_equal(windows[3], values[:, 300:400])
+    assert h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE) == 0
+    pids = []
+    for first in (0, 20):
+        pid = os.fork()
+        if pid == 0:
+            rows = range(first, first + 20)
+            same = all((windows[i] == values[:, 100 * i : 100 * i + 100]).all() for i in rows)
+            os._exit(0 if same else 1)
+        pids.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]

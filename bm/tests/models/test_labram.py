@@ -96,6 +96,7 @@ def run(name: str, model, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("n_patches", [1, 2])  # one patch broke the published tokenizer
 @pytest.mark.parametrize("name", SMALL)
 def test_one_step_on_a_cpu_reaches_every_parameter(name: str, n_patches: int) -> None:
+    """Faults 5, 8, 18: no CPU, no window of one patch, heads that nothing used."""
     model = small(name)
     loss = run(name, model, microvolts(n_patches))
     loss.backward()
@@ -162,6 +163,7 @@ def test_names_are_found_in_any_case_and_form() -> None:
 
 @pytest.mark.parametrize("name", NAMES[N_ROWS - 1 :])
 def test_names_beyond_the_table_are_named(name: str) -> None:
+    """Fault 4: the last eight names fail as an index."""
     with pytest.raises(UserError, match=rf"{name}.*row 1\d\d.*ends at 128"):
         small(facts=DataFacts(channels=("CZ", name), rate_hz=200.0, window_samples=200))
 
@@ -249,7 +251,7 @@ def test_both_passes_in_one_batch_equal_two_single_ones() -> None:
 
 @pytest.mark.parametrize("row", ["own", "electrode"])
 def test_row_of_the_class_token(row: str) -> None:
-    """Published pre-training never trains row 0, which the class token has in fine-tuning."""
+    """Fault 9: published pre-training never trains row 0, which the class token has later."""
     model = randomised(small("masked_small", class_row=row))
     run("masked_small", model, microvolts()).backward()
     trained = model.student.pos_embed.grad[0].abs().sum(1) > 0
@@ -321,6 +323,7 @@ def test_targets_are_the_whole_spectrum() -> None:
 
 @pytest.mark.parametrize("relative", ["none", "shared", "blocks"])
 def test_relative_positions_are_there_only_when_asked_for(relative: str) -> None:
+    """Fault 20: the option that switches them off switched them on."""
     model = small(backbone__relative=relative).eval()
     tables = [p for n, p in model.named_parameters() if "relative" in n]
     assert len(tables) == {"none": 0, "shared": 1, "blocks": 2}[relative]

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import copy
-import os
 
 import pytest
 import torch
-from torch import distributed as dist
 
 from bm.metrics.codebook import codebook_usage
 from bm.nn.quantiser import Quantiser, from_all_processes, nearest, spherical_kmeans, unit
+from bm.tests.processes import in_two_processes
 
 
 def vectors(n=96, d=6, seed=0):
@@ -116,27 +115,8 @@ def test_usage_and_unused_codes():
     assert codebook_usage(quantiser.counts)["usage"] == 0
 
 
-def in_two_processes(folder, worker):
-    """Run `worker(rank)` in two processes of one group; gives what each saved."""
-    pids = []
-    for rank in range(2):
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                torch.set_num_threads(1)
-                store = f"file://{folder}/store"
-                dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
-                torch.save(worker(rank), folder / f"{rank}.pt")
-                code = 0
-            finally:
-                os._exit(code)
-        pids.append(pid)
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
-
-
 def test_processes_start_alike_and_follow_as_one(tmp_path):
+    """Fault 2: each process ran k-means on its own batch, and nothing made them equal."""
     x = vectors(128)
     parts = (x[:40], x[40:])  # unequal shares
     known = Quantiser(10, 6, kmeans=False)

@@ -12,6 +12,7 @@ import torch
 from bm.errors import UserError
 from bm.solvers import checkpoint as checkpoint_module
 from bm.solvers.finite import NonFiniteError
+from bm.tests.processes import launch_two
 
 from . import toy
 
@@ -181,14 +182,7 @@ def test_kept_epochs_and_early_stop(tmp_path):
 
 def two_processes(folder, *options, kill=False, **attributes):
     """Run a toy in two processes; `kill`: both die once a second checkpoint is there."""
-    port = random.randint(20000, 60000)
-
-    def worker(rank):
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WORLD_SIZE="2",
-                          RANK=str(rank), LOCAL_RANK=str(rank))  # fmt: skip
-        toy.run(folder, *options, **attributes)
-
-    pids = [toy.forked(lambda rank=rank: worker(rank)) for rank in range(2)]
+    pids = launch_two(lambda rank: toy.run(folder, *options, **attributes))
     if kill:
         limit = time.time() + 60
         while not (folder / "xps/toy/checkpoint.previous.pt").exists():

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bm.errors import UserError
+from bm.eval.observer import retrieval_reference
 from bm.metrics.classification import wilson_interval
 from bm.solvers import build
 from bm.train import main
@@ -70,6 +71,17 @@ def test_it_learns_and_leaves_everything(solver_of) -> None:
     with solver.xp.enter():
         again = build(solver.xp.cfg).reevaluate("test")
     assert again.metrics == pytest.approx(stored["metrics"])
+
+
+@pytest.mark.endurance
+def test_the_recipe_comes_near_the_ideal_observer(solver_of, tmp_path) -> None:
+    solver = solver_of(small=("solver=clip/debug", "log.figures=false"))
+    stored = evaluation(solver)
+    found, chance = stored["metrics"]["top10_accuracy"], stored["chance"]["top10_accuracy"]
+    items = pd.read_parquet(solver.folder / "items.parquet")
+    ideal = retrieval_reference(solver.xp.cfg, items, tmp_path / "observer")["top10_accuracy"]
+    assert 0.99 < ideal <= 1
+    assert 0.6 < (found - chance) / (ideal - chance) <= 1  # two seeds measured: 0.94 and 0.83
 
 
 def test_shuffled_signals_are_at_chance(solver_of) -> None:

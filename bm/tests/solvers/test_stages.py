@@ -18,6 +18,7 @@ from torch import Tensor
 from bm.errors import UserError
 from bm.models.labram.channels import position_row
 from bm.solvers import build
+from bm.solvers.logger import Logger
 from bm.train import main
 from grids._explorers import LabramExplorer
 
@@ -81,7 +82,7 @@ def test_every_stage_leaves_what_its_table_needs(chain) -> None:
         stored = json.loads((solver.folder / "evaluation.json").read_text())
         assert stored["simulated"] and stored["chance"]
     drawn = {p.name for p in (chain.tokenizer.folder / "figures").iterdir()}
-    assert drawn == {"curves.svg", "codes.svg", "reconstruction_0006.svg"}
+    assert drawn == {"curves.svg", "codes.svg", "electrodes.svg", "reconstruction_0006.svg"}
 
 
 def test_the_tokenizer_learns_spectra_through_its_codes(chain) -> None:
@@ -164,6 +165,16 @@ def test_finished_stages_are_evaluated_again_alike(chain) -> None:
             again = build(xp.cfg).reevaluate("test")
         assert again.metrics == pytest.approx(stored["metrics"], rel=1e-6)
         assert again.chance == pytest.approx(stored["chance"], rel=1e-6)
+
+
+def test_the_tokenizer_trains_without_validation(chain, tmp_path) -> None:
+    """Fault 6: stage 1 could not do without its evaluation."""
+    ratios = "dset.split.ratios={train: 0.8, valid: 0.0, test: 0.2}"
+    few = ("optim.epochs=1", "optim.max_batches=2", "log.figures=false")
+    solver = run(tmp_path, "solver=labram/debug_tokenizer", ratios, *few)
+    (entry,) = history_of(solver)
+    assert set(entry) == {"train", "perf", "test"} and entry["test"]["perplexity"] > 1
+    assert entry["train"]["usage"] > 0 and (solver.folder / "best/model.safetensors").exists()
 
 
 @pytest.mark.parametrize("blocks", [0, 1])
@@ -291,3 +302,23 @@ def test_values_are_decoded_from_windows(chain) -> None:
     items = pd.read_parquet(solver.folder / "items.parquet")
     error = items["predicted_label"] - items["true_label"]
     assert np.sqrt((error**2).mean()) == pytest.approx(last["test"]["rmse"])
+
+
+@pytest.mark.parametrize("key", ["init_from", "tokenizer"])
+def test_stages_of_other_rates_do_not_follow_one_another(chain, key) -> None:
+    """A patch of 200 samples at 100 Hz is not the second that was learnt."""
+    recipe = {"init_from": "debug", "tokenizer": "debug_pretrain"}[key]
+    before = {"init_from": chain.masked, "tokenizer": chain.tokenizer}[key]
+    with pytest.raises(UserError, match=f"{key}: .* at 200 Hz, these data have 100 Hz"):
+        address = f"{key}=//sig/{before.xp.sig}"
+        run(chain.folder, f"solver=labram/{recipe}", address, "dset.rate_hz=100")
+
+
+def test_other_preprocessing_is_told(chain, monkeypatch) -> None:
+    lines = []
+    monkeypatch.setattr(Logger, "line", lambda self, text, *values: lines.append(text % values))
+    steps = "dset.preprocess=[{step: bandpass, low_hz: 1.0, high_hz: 40.0}]"
+    few = ("optim.epochs=1", "optim.max_batches=1", "log.figures=false")
+    run(chain.folder, "solver=labram/debug", f"init_from=//sig/{chain.masked.xp.sig}", steps, *few)
+    (line,) = [line for line in lines if line.startswith("warning")]
+    assert "preprocessed otherwise: nothing; here: bandpass low_hz=1.0" in line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 from sklearn import metrics as reference
-from torch import distributed as dist
 from torch import nn
 
 from bm.data.facts import DataFacts
@@ -26,6 +24,7 @@ from bm.solvers.schedule import Schedule
 from bm.solvers.supervised import SupervisedSolver
 from bm.solvers.tasks import Classes, Values
 from bm.solvers.tuning import freeze
+from bm.tests.processes import in_two_processes
 
 FACTS = DataFacts(("CZ", "PZ"), 200.0, 400, classes=("normal", "abnormal"), simulated=True)
 SMALL = {"width": 100, "depth": 3, "n_heads": 5, "n_filters": 4, "drop_path": 0.5}
@@ -77,25 +76,6 @@ def test_a_ranking_needs_both_classes_in_the_valid_split(metric) -> None:
     one.check("kappa")
     with pytest.raises(UserError, match="split valid, which has 1"):
         one.check(metric)
-
-
-def in_two_processes(folder, worker) -> list:
-    pids = []
-    for rank in range(2):
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                torch.set_num_threads(1)
-                store = f"file://{folder}/store"
-                dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
-                torch.save(worker(rank), folder / f"{rank}.pt")
-                code = 0
-            finally:
-                os._exit(code)
-        pids.append(pid)
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
 def test_two_processes_judge_the_whole_split(tmp_path) -> None:

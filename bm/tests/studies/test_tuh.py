@@ -79,6 +79,7 @@ def test_tuab_signal_is_in_the_published_order(tuab: Path) -> None:
 
 
 def test_tuab_split_follows_its_seed_alone(tuab: Path) -> None:
+    """Fault 10: no seed, no order, and people on both sides."""
     split = dset("tuab")["split"]
     tables = [
         dataset("tuab", tuab, split={**split, "seed": seed}).table.set_index(["subject", "start"])

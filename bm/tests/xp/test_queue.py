@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -83,6 +84,27 @@ def test_slots_bound_what_runs_at_once_and_share_the_threads(queue, monkeypatch)
     assert count_slots(0) == 3
     monkeypatch.delenv("BM_SLOTS")
     assert (count_slots(0), count_slots(4)) == (1, 4)
+
+
+def test_a_resting_runner_reads_no_jobs_until_something_happens(queue, monkeypatch) -> None:
+    job = add(queue, "a" * 8, "import time; time.sleep(1.2)")
+    runner, looks = PythonRunner(queue, 1, 0), []
+    monkeypatch.setattr(runner, "turn", lambda: (looks.append(1), PythonRunner.turn(runner))[1])
+    runner.serve()
+    assert queue.state(job) == COMPLETED
+    assert len(looks) <= 4  # started, seen started, ended, nothing left
+
+
+def test_a_resting_runner_sees_a_new_job_at_once(queue: Queue) -> None:
+    add(queue, "a" * 8, "import time; time.sleep(30)")
+    runner = PythonRunner(queue, 2, 0)
+    runner.turn()
+    runner.turn()  # what it changed itself is seen now
+    began = time.monotonic()
+    threading.Timer(0.2, lambda: add(queue, "b" * 8)).start()
+    runner.rest()
+    assert 0.15 < time.monotonic() - began < 1.5
+    queue.cancel([record["job_id"] for record in queue.records()])
 
 
 def test_each_slot_gets_its_gpu(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,207 @@
+"""Study `mobi`: EEG and joint angles while walking on a treadmill, eight people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.recording import RecordingId
+from ..errors import RecordingError, UserError
+from . import STUDIES
+from .base import Study
+from .event_table import frame
+from .file_recording import FileRecording
+from .reading import Reading
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+RATE_HZ = 100.0
+EYES = ("TP9", "TP10", "FT9", "FT10")
+#: Measured by goniometers (G) and predicted by the decoder (P); hip, knee, ankle, right and left.
+JOINTS = ("GHR", "GKR", "GAR", "GHL", "GKL", "GAL", "PHR", "PKR", "PAR", "PHL", "PKL", "PAL")
+DEGREES = 90.0  # that count as 1
+FILES = ("eeg.txt", "joints.txt", "impedances-before.txt")
+FOLDER = re.compile(r"^(SL\d+)-(T\d+)$")
+STEP_S, HISTORY_S = 0.05, 2.0
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a session: seconds of the recording, from standing still at 0."""
+
+    start_s: float
+    stop_s: float
+
+
+#: Two minutes of standing, fifteen of walking, five of walking while the EEG moves an avatar.
+STRETCHES = {
+    "walk": Stretch(120.0, 720.0),
+    "walk_end": Stretch(720.0, 1020.0),
+    "bci": Stretch(1020.0, 1320.0),
+}
+
+
+def read_numbers(path: Path, header: int) -> np.ndarray:
+    """(N, columns) numbers of a text file: tabs, `header` lines of text first.
+
+    Raises:
+        RecordingError: no such file, or no table of numbers.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, sep="\t", header=None, skiprows=header)
+        found: np.ndarray = table.dropna(axis=1, how="all").to_numpy(float)
+    except FileNotFoundError:
+        raise RecordingError(path, "no such file", "fetch the session again") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise RecordingError(path, f"no table of numbers ({reason})", "fetch it again") from None
+    return found
+
+
+def read_names(path: Path) -> list[str]:
+    """Names of the channels in their order, from the table of impedances.
+
+    Raises:
+        RecordingError: no such table.
+    """
+    names, inside = [], False
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        fields = [field.strip() for field in line.split("\t")]
+        if fields[0].startswith("Phys. Chn."):
+            inside = True
+        elif inside and fields[0].startswith("#") and fields[1] not in ("Ref", "Gnd"):
+            names.append(fields[1])
+    if not names:
+        raise RecordingError(path, "no table `Phys. Chn.` of channel names", "fetch it again")
+    return names
+
+
+class WalkingRecording(FileRecording):
+    """A stretch of one session, read from `eeg.txt` in microvolts."""
+
+    stretch = Stretch(0.0, 0.0)
+
+    def open(self) -> mne.io.BaseRaw:
+        """The stretch in V.
+
+        Raises:
+            RecordingError: names and columns that do not go together, another rate than 100 Hz,
+                or a recording that ends before the stretch does.
+        """
+        import mne
+
+        names = read_names(self.path.with_name(FILES[2]))
+        rows = self._cut(read_numbers(self.path, 1), self.path)
+        if rows.shape[1] != len(names) + 1:
+            reason = f"{rows.shape[1] - 1} columns for {len(names)} names of impedances-before.txt"
+            raise RecordingError(self.path, reason, "fetch the session again")
+        kinds = ["eog" if name in EYES else "eeg" for name in names]
+        info = mne.create_info(names, RATE_HZ, kinds)
+        return mne.io.RawArray(1e-6 * rows[:, 1:].T, info, verbose="error")
+
+    def _cut(self, rows: np.ndarray, path: Path) -> np.ndarray:
+        """Rows (N, 1 + columns) of the stretch; the first column is the time."""
+        step = float(np.median(np.diff(rows[:, 0]))) if len(rows) > 1 else np.nan
+        if not abs(step * RATE_HZ - 1) < 0.01:
+            raise RecordingError(path, f"a sample every {step:g} s, not 0.01", "fetch it again")
+        first, last = (round(s * RATE_HZ) for s in (self.stretch.start_s, self.stretch.stop_s))
+        if len(rows) < last:
+            reason = f"{len(rows) / RATE_HZ:.0f} s, but {self.id.run} ends at {last / RATE_HZ:g} s"
+            raise RecordingError(path, reason, "fetch the session again")
+        return rows[first:last]
+
+    def options(self) -> dict[str, Any]:
+        """Where the stretch is."""
+        return vars(self.stretch)
+
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """One event of kind `trial` every 50 ms from 2 s on, with the angles there, of 90 degrees.
+
+        Columns are the joints in small letters.
+        """
+        path = self.path.with_name(FILES[1])
+        rows = self._cut(read_numbers(path, 2), path)
+        if rows.shape[1] != len(JOINTS) + 1:
+            reason = f"{rows.shape[1] - 1} angles, not {len(JOINTS)}"
+            raise RecordingError(path, reason, "fetch the session again")
+        seconds = len(rows) / RATE_HZ
+        times = np.arange(round(HISTORY_S / STEP_S), round(seconds / STEP_S)) * STEP_S
+        found = frame([{"kind": "trial", "start_s": t, "duration_s": 0.0} for t in times.tolist()])
+        angles = rows[np.round(times * RATE_HZ).astype(int), 1:] / DEGREES
+        return found.assign(**{j.lower(): angles[:, i] for i, j in enumerate(JOINTS)})
+
+
+@STUDIES.register("mobi")
+class MoBI(Study):
+    """Walking on a treadmill (He et al., Scientific Data 5:180074, 2018), 60 electrodes, 100 Hz.
+
+    Folders are `<root>/mobi/SL01-T01` (person, session) with `eeg.txt` (time and 64 channels,
+    microvolts), `joints.txt` (time and 12 angles in degrees: six of goniometers, six predicted by
+    the decoder of the experiment) and `impedances-before.txt` (names of the channels). Four of the
+    channels are at the eyes. A session is three recordings, whose `run` is walk (the first 10 min
+    of walking), walk_end (the last 5 min) and bci (5 min under control of the decoder), so that
+    `split.fixed={valid: {run: [walk_end]}, test: {run: [bci]}}` is the published split. Windows of
+    2 s end where their angles are measured: `dset=mobi`.
+
+    Not said by the paper's file description or by LaBraM's, and taken here for granted: the times
+    of the three parts (standing until 2 min, walking until 17 min, then the decoder until 22 min),
+    the moment of a window's angles (its end), and that T7 and T8 sat at FCz and AFz.
+
+    Args:
+        path: folder of the sessions; None = `<root>/mobi`.
+        subjects: such as SL01; None = all that are there.
+        stretches: start and stop in seconds of walk, walk_end and bci, where they differ.
+        moved: name in the files -> electrode where it sat.
+    """
+
+    name = "mobi"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        path: str | None = None,
+        subjects: Sequence[str] | None = None,
+        stretches: dict[str, Sequence[float]] | None = None,
+        moved: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
+        self.subjects = subjects
+        given = {k: Stretch(*map(float, v)) for k, v in (stretches or {}).items()}
+        self.stretches = {**STRETCHES, **given}
+        rename = {"T7": "FCz", "T8": "AFz"} if moved is None else dict(moved)
+        self.reading = Reading(rename=rename, exclude=EYES)
+
+    def recordings(self) -> Sequence[WalkingRecording]:
+        """People and sessions in order, parts in order of time.
+
+        Raises:
+            UserError: none is there.
+        """
+        found = []
+        for folder in sorted(self.folder.glob("SL*-T*")):
+            match = FOLDER.match(folder.name)
+            if match is None or (self.subjects is not None and match[1] not in self.subjects):
+                continue
+            path, *beside = (folder / name for name in FILES)
+            for run, stretch in self.stretches.items():
+                identity = RecordingId(self.name, match[1], match[2], run)
+                recording = WalkingRecording(identity, path, self.reading, tuple(beside))
+                recording.stretch = stretch
+                found.append(recording)
+        if not found:
+            raise UserError(
+                f"study mobi: no folder such as SL01-T01 in {self.folder}; fetch the sessions (He "
+                "et al. 2018, figshare) and set paths.studies (BM_DATA) or the study's `path`"
+            )
+        return found

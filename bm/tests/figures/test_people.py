@@ -1,0 +1,47 @@
+"""Figures of people: everybody is drawn with an interval, in one order, with chance."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bm.figures.people import Share, draw_people, draw_training_people
+
+
+def shares(values: dict[str, float]) -> dict[str, Share]:
+    return {f"s/{k}": Share(v, max(0, v - 0.1), v + 0.1) for k, v in values.items()}
+
+
+def names(text: str) -> list[str]:
+    """Tick labels and titles in the order of the file."""
+    return [name.strip() for name in re.findall(r"<text [^>]*>([^<]*)</text>", text)]
+
+
+def test_people_stand_in_the_order_of_the_first_row(tmp_path: Path) -> None:
+    rows = {
+        "base": shares({"ann": 0.2, "bob": 0.8, "cid": 0.5}),
+        "other": shares({"ann": 0.4, "dan": 0.3}),
+    }
+    path = draw_people(rows, tmp_path / "p.svg", "top10_accuracy", 0.1, True)
+    found = names(path.read_text())
+    ticks = [name for name in found if name in ("ann", "bob", "cid", "dan")]
+    assert ticks == ["bob", "cid", "ann", "dan"] * 2
+    assert "base (3 people, mean 0.500)" in found and "other (2 people, mean 0.350)" in found
+    assert found.count("chance") == 2 and "simulated data" in found
+
+
+def test_many_people_are_not_named(tmp_path: Path) -> None:
+    rows = {"base": shares({f"{i:03d}": i / 100 for i in range(96)})}
+    found = names(draw_people(rows, tmp_path / "p.svg", "accuracy").read_text())
+    assert "people, in the order of the first panel" in found
+    assert "000" not in found and "chance" not in found
+
+
+def test_training_people_are_the_axis(tmp_path: Path) -> None:
+    values = {3: [0.2, 0.3, 0.25], 6: [0.4, 0.5, 0.45], 27: [0.7]}
+    path = draw_training_people({"": values}, tmp_path / "t.svg", "top10_accuracy", 0.01)
+    text = path.read_text()
+    assert {"people who train", "chance", "3", "6", "27"} <= set(names(text))
+    lines = [len(re.findall("[ML]", d)) for d in re.findall(r'<path d="([^"]*)"', text)]
+    assert 3 in lines  # the line of means
+    assert draw_training_people({"a": values, "b": values}, tmp_path / "u.svg", "x").exists()

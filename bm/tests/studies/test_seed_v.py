@@ -1,0 +1,88 @@
+"""SEED-V on a miniature of its folder: published clips, emotions and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bm.data.audit import audit_table
+from bm.errors import RecordingError, UserError
+from bm.studies import recordings_of
+from bm.studies.seed_v import CLASSES, TRIALS
+
+from .edf_files import write_edf
+from .test_tuh import dataset
+
+RATE = 4
+LIST = """
+    FP1 FPZ FP2 AF3 AF4 F7 F5 F3 F1 FZ F2 F4 F6 F8 FT7 FC5 FC3 FC1 FCZ FC2 FC4 FC6 FT8 T7 C5 C3
+    C1 CZ C2 C4 C6 T8 TP7 CP5 CP3 CP1 CPZ CP2 CP4 CP6 TP8 P7 P5 P3 P1 PZ P2 P4 P6 P8 PO7 PO5
+    PO3 POZ PO4 PO6 PO8 CB1 O1 OZ O2 CB2
+"""
+NAMES = LIST.split()
+
+
+def session(path: Path, seconds: int, seed: int, names: list[str] = NAMES) -> None:
+    """A recording of so many seconds, with mastoids and eyes (EDF: the name counts)."""
+    every = [f"EEG {name}" for name in names] + ["M1", "M2", "VEO", "HEO"]
+    data = np.random.default_rng(seed).normal(0, 30, (len(every), RATE * seconds))
+    write_edf(path, every, data, RATE)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("seed_v")
+    session(root / "seed_v/EEG_raw/10_2_20180524.edf", TRIALS["2"][1][-1] + 20, 2)
+    session(root / "seed_v/EEG_raw/2_3_20180401.edf", TRIALS["3"][1][-1], 7)
+    return root
+
+
+def test_clips_are_the_published_ones() -> None:
+    seconds = 0
+    for begins, ends, labels in TRIALS.values():
+        assert len(begins) == len(ends) == len(labels) == 15
+        assert [labels.count(c) for c in range(5)] == [3] * 5
+        assert all(a < b for a, b in zip(begins, ends, strict=True))
+        # after disgust and fear people rested for longer (description of the data set)
+        rests = [b - a for a, b in zip(ends, begins[1:], strict=False)]
+        after = list(zip(rests, labels, strict=False))
+        shortest = {c: min(rest for rest, label in after if label == c) for c in range(5)}
+        assert [c for c in range(5) if shortest[c] > 45] == [0, 1]
+        seconds += sum(ends) - sum(begins)
+    assert 16 * seconds == 117_744  # windows of the public set
+
+
+def test_windows_labels_and_split(root: Path) -> None:
+    found = dataset("seed_v", root, preprocess=[], rate_hz=None)
+    table = found.table
+    assert found.facts.classes == CLASSES and len(found.facts.channels) == 62
+    assert [name.upper() for name in found.facts.channels] == NAMES
+    assert table["subject"].unique().tolist() == ["02", "10"]
+    assert (
+        table["split"] == [("train", "valid", "test")[row // 5] for row in table["event_row"]]
+    ).all()
+    assert set(table["length"]) == {RATE}
+    own = table[table["session"] == "2"]
+    begins, ends, labels = TRIALS["2"]
+    assert len(own) == sum(ends) - sum(begins)
+    for clip, rows in own.groupby("event_row"):
+        assert rows["start_s"].tolist() == list(range(begins[clip], ends[clip]))
+        assert set(rows["label"]) == {labels[clip]}
+    signals = [s.events for s in found.signals]
+    assert not audit_table(table.assign(length_s=1.0), signals)
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no file such as EEG_raw/1_1_20180804\.cnt"):
+        recordings_of([{"study": "seed_v"}], {"studies": tmp_path, "cache": tmp_path})
+    session(tmp_path / "a/1_2_20180804.edf", 100, 0)
+    session(tmp_path / "a/2_1_20180804.edf", 10, 0, NAMES[1:])
+    (short, few), _ = recordings_of(
+        [{"study": "seed_v", "path": str(tmp_path / "a")}], {"studies": tmp_path, "cache": "."}
+    )
+    with pytest.raises(RecordingError, match="100 s, but session 2 lasts 2817 s"):
+        short.events()
+    with pytest.raises(RecordingError, match="61 electrodes, not 62"):
+        few.load_raw()
