@@ -33,7 +33,7 @@ PROFILED = 3  # steps whose operators are timed
 MOVED = 0.15  # the peak may move by so much within a run
 NARROW = 0.6  # eff is judged where the peak of products is below this share of the convolutions'
 MM_SIDE = 2048
-DATA_WAIT = 0.05  # share of a step that may be waited for data, with the published batch
+DATA_WAIT = 5.0  # % of a step that may be waited for data, with the published batch
 CONV_INPUT, CONV_WEIGHT = (4, 256, 48, 32), (256, 256, 3, 3)
 HEAVY = re.compile(r"aten::(\w*mm|\w*conv\w*|_?scaled_dot_product\w*|mkldnn_linear\w*|linear)$")
 CONVOLUTION = re.compile(r"conv")
@@ -257,9 +257,9 @@ def on_processor(name: str, folder: Path) -> list[Figure]:
     found = figures(f"{name}, batch {len(batch)}", case, flops, times, heavy)
     if case.loaded is not None:
         window_s = statistics.median(times.steps["default"]) / len(batch)
-        share = reading_s(default, case.loaded) / (window_s * case.loaded)
+        share = 100 * reading_s(default, case.loaded) / (window_s * case.loaded)
         what = f"{name}: reading {case.loaded} windows / a step of {case.loaded}"
-        found.append((what, share, "", DATA_WAIT, "<=", refusal(times)))
+        found.append((what, share, "%", DATA_WAIT, "<=", refusal(times)))
     return found
 
 
