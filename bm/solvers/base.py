@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -77,6 +78,10 @@ class Solver:
     def build_optim(self, model: nn.Module) -> torch.optim.Optimizer:
         """The optimiser; its groups may carry `lr_scale`."""
         return build_optimizer(model, self.cfg["optim"])
+
+    def networks(self) -> list[nn.Module]:
+        """The parts of the model that a step calls: what `compile` compiles."""
+        return [self.model]
 
     def step(self, batch: Any, stage: str) -> dict[str, Tensor]:
         """Means over the batch; `loss` is optimised in stage train."""
@@ -180,7 +185,17 @@ class Solver:
         self._build_training()
         self._register()
         self._restore(saved)
+        if self.cfg["compile"]:
+            self._compile()
         return True
+
+    def _compile(self) -> None:
+        """Compile the networks in place: names of tensors stay what they are."""
+        if self.device.type == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+            self.log.line("compile: there is no C++ compiler; the model runs as it is")
+            return
+        for network in self.networks():
+            network.compile()
 
     def folder_of(self, address: str) -> Path:
         """Folder in `save_pretrained` form that an address (`//sig/...`) of the config names."""
@@ -330,7 +345,7 @@ class Solver:
         waited = loader.wait_s
         begun, first = time.perf_counter(), progress.position
         for group in self._groups(iter(loader)):
-            self._optimise(group, epoch)
+            self.optimise(group, epoch)
             progress.position += len(group)
             done = progress.position
             if self.log.due(done // self.accumulate, -(-self.batches // self.accumulate)):
@@ -351,7 +366,7 @@ class Solver:
             left -= len(group)
             yield [batch.to(self.device, non_blocking=True) for batch in group]
 
-    def _optimise(self, group: list[Any], epoch: int) -> None:
+    def optimise(self, group: list[Any], epoch: int) -> None:
         """One optimiser step; the batches of a group weigh as one big batch."""
         items = sum(len(batch) for batch in group)
         if self.perf.flops_per_item is None:

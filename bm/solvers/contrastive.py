@@ -113,6 +113,10 @@ class ContrastiveSolver(Solver):
             own = self.options
             self.pools[stage] = NegativePool(own["negatives"], own["pool_size"])
 
+    def networks(self) -> list[nn.Module]:
+        """Both encoders."""
+        return [part for part in (self.model.brain, self.model.speech) if part is not None]
+
     # one batch ----------------------------------------------------------------------------
 
     def prepared(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from diffusers.models.attention_processor import Attention
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
@@ -75,7 +76,19 @@ def build(kind: Any, cross: bool, shape: tuple[int, ...], vector: bool, given: M
 def map_denoiser(shape: tuple[int, ...], vector: bool, given: Mapping[str, Any]) -> MapDenoiser:
     """`UNet2DModel` with the published arguments unless `given` says otherwise."""
     found: MapDenoiser = build(MapDenoiser, False, shape, vector, given)
+    for module in found.modules():
+        if isinstance(module, Attention):
+            module.register_forward_hook(_in_order)
     return found
+
+
+def _in_order(module: Attention, given: Any, found: Tensor) -> Tensor:
+    """What an attention gives, in the layout of the other layers.
+
+    It comes transposed; the convolutions after it would follow, and turn their large weights and
+    gradients round in every step: a quarter of a step of two windows.
+    """
+    return found.contiguous()
 
 
 def text_map_denoiser(

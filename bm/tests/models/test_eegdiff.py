@@ -153,6 +153,19 @@ def test_network_of_waves_takes_any_length_and_text(length: int) -> None:
         net(x, t)
 
 
+def test_convolutions_of_maps_keep_their_layout() -> None:
+    """A transposed image would have torch turn the weights and gradients of all layers after it."""
+    model = small("small_stft")
+    given: list[tuple[bool, bool]] = []
+    for module in model.network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(
+                lambda m, x, y: given.append((x[0].is_contiguous(), y.is_contiguous()))
+            )
+    model(torch.randn(2, *model.representation.shape), torch.tensor([10, 900]))
+    assert len(given) > 10 and all(map(all, given))
+
+
 def test_text_reaches_the_network_of_maps_and_its_mask_counts() -> None:
     network = {"name": "unet2d_text", "layers_per_block": 1, "block_out_channels": [8, 16],
                "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],

@@ -227,3 +227,14 @@ def test_each_process_draws_its_own_and_resumes_it(tmp_path):
     two_processes(folder, *options, kind=Drawing, kill=True)
     two_processes(folder, *options, kind=Drawing)
     assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(folder))
+
+
+@pytest.mark.parametrize("compiler", ["/usr/bin/c++", None])
+def test_networks_are_compiled_where_there_is_a_compiler(tmp_path, monkeypatch, caplog, compiler):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(self))
+    monkeypatch.setattr("shutil.which", lambda name: compiler)
+    caplog.set_level("INFO")
+    solver = toy.run(tmp_path, "compile=true", "optim.epochs=1")
+    assert compiled == ([solver.model] if compiler else [])
+    assert ("no C++ compiler" in caplog.text) == (compiler is None)

@@ -104,3 +104,21 @@ def test_a_step_with_frozen_blocks_moves_the_head_only():
     optimiser.step()
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
     assert moved == {"head.weight", "head.bias"}
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_one_kernel_on_a_processor_steps_like_the_loop(name):
+    def trained(fused):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(5, 7), nn.GELU(), nn.Linear(7, 3))
+        optimizer = build_optimizer(model, {**OPTIM, "name": name, "lr": 0.01, "momentum": 0.9})
+        assert all(group["fused"] for group in optimizer.param_groups)
+        for group in optimizer.param_groups:
+            group.update(fused=fused, foreach=False)
+        for _ in range(20):
+            model(torch.randn(4, 5)).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        return nn.utils.parameters_to_vector(model.parameters())
+
+    torch.testing.assert_close(trained(True), trained(False), rtol=1e-4, atol=1e-5)
