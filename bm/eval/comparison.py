@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .published import Level, PublishedRow
+from .publication import Level, PublishedRow
 from .statistics import holm, paired_permutation, wilcoxon_signed_rank
 from .tables import Row
 

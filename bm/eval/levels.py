@@ -7,7 +7,8 @@ from pathlib import Path
 
 from .experiments import Experiment
 from .observer import reference, retrieval_reference
-from .published import IDEAL, Level, Published, published_beside
+from .publication import IDEAL, Level
+from .published import Published, published_beside
 
 #: dataset -> name of the row -> metric -> value.
 Levels = dict[str, dict[str, dict[str, Level]]]

@@ -6,40 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .publication import PublishedRow
+from .published_clip import GRIDS as CLIP
+from .published_labram import GRIDS as LABRAM
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-
-IDEAL = "ideal observer"  # name of its row in tables and figures
-
-
-@dataclass(frozen=True)
-class Level:
-    """A value that stands beside ours; `sd` over seeds where it was published."""
-
-    value: float
-    sd: float | None = None
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f}" if self.sd is None else f"{self.value:.3f} ± {self.sd:.3f}"
-
-
-@dataclass(frozen=True)
-class PublishedRow:
-    """One row of a publication.
-
-    Attributes:
-        name: as in the publication.
-        values: dataset -> metric -> value.
-        settings: dotted key of our configuration -> value of the experiments that repeat it, see
-            `setting`; None = none of ours does.
-        p: of the publication's signed-rank test over all people, against its reference row.
-    """
-
-    name: str
-    values: Mapping[str, Mapping[str, Level]]
-    settings: Mapping[str, Any] | None = None
-    p: str = ""
 
 
 @dataclass
@@ -57,9 +29,6 @@ class Published:
 
 def published_rows(grid: str) -> list[PublishedRow]:
     """Published rows of the question that a grid asks; empty when nothing was published."""
-    from .published_clip import GRIDS as CLIP
-    from .published_labram import GRIDS as LABRAM
-
     return list({**CLIP, **LABRAM}.get(grid, ()))
 
 

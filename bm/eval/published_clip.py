@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .published import Level, PublishedRow
+from .publication import Level, PublishedRow
 
 Pair = tuple[float, float]
 

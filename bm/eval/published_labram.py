@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .published import Level, PublishedRow
+from .publication import Level, PublishedRow
 
 Pair = tuple[float, float]
 

@@ -13,7 +13,7 @@ from .experiments import Experiment
 from .levels import ideal_levels
 from .page import Section, render, write
 from .pictures import pictures
-from .published import IDEAL
+from .publication import IDEAL
 from .tables import format_value
 from .variants import variants
 

@@ -16,7 +16,7 @@ from ..xp.files import read_json, write_text
 from .experiments import Experiment
 from .items import Scores, mean_scores, read_scores
 from .page import Section, render, write
-from .published import IDEAL, Level, PublishedRow
+from .publication import IDEAL, Level, PublishedRow
 from .statistics import LEAST_PAIRS, mean_interval
 from .variants import variants
 

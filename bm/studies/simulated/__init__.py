@@ -239,7 +239,7 @@ class Simulated(Study):
             reading: (n, 96), of the words, for windows of one fixated word; seeg: (n, words), for
             windows of 1 s from the true onset on.
         """
-        return recording.log_likelihoods(windows)
+        return observers.log_likelihoods(recording, windows)
 
 
 def interval(share: float, n: int) -> tuple[float, float]:

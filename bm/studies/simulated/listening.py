@@ -226,12 +226,6 @@ class ListeningRecording(SimulatedRecording):
         tesla = self.signal_uv().astype(np.float64) * FT_PER_UV * 1e-15
         return mne.io.RawArray(tesla, info, verbose="error")
 
-    def log_likelihoods(self, windows: np.ndarray) -> np.ndarray:
-        """Of every word window of the story, for windows of 3 s: (n, K)."""
-        listener, rate = self.listener(), self.rate_hz
-        z = whitened(listener, cut(self.response(), self.word_windows(), rate), rate)
-        return whitened(listener, windows, rate) @ z.T - np.square(z).sum(1) / 2
-
     def word_windows(self) -> np.ndarray:
         """First samples of the windows of 3 s at words that lie in the recording: (K,)."""
         starts = [round(w.start / AUDIO_HZ * self.rate_hz) for w in self.story.words]

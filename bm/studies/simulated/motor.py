@@ -209,13 +209,6 @@ class MotorRecording(SimulatedRecording):
         truth = {"subject": subject, "session": session, "bads": bads, "artefacts": artefacts}
         return Drawn(signal, [block, *trials, *artefacts], truth)
 
-    def log_likelihoods(self, windows: np.ndarray) -> np.ndarray:
-        """Of the four classes, for windows of 3-6 s after the cross: (n, 4)."""
-        subject = draw_subject(self.place, self.channels)
-        session = draw_session(self.place, subject, self.channels, self.options["snr"])
-        matrices = spectral_matrices(subject, session, FREQUENCIES)
-        return log_likelihoods(matrices, window_bins(windows))
-
     def rhythms(self, subject: Subject, session: Session, samples: int) -> np.ndarray:
         """The part that carries the label: (C, T) float32 uV, proportional to sqrt(snr)."""
         sources = long_shaped(

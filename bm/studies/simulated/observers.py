@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import UserError
 from . import background, listening, motor, reading, reading_observer, seeg, seeg_observer
+from .simulation import SimulatedRecording
 from .streams import Place
 
 if TYPE_CHECKING:
@@ -77,3 +78,42 @@ OBSERVERS: dict[str, Observer] = {
     "reading": observe_reading,
     "seeg": observe_seeg,
 }
+
+
+def score_trials(recording: motor.MotorRecording, windows: np.ndarray) -> np.ndarray:
+    """Of the four classes, for windows of 3-6 s after the cross: (n, 4)."""
+    subject = motor.draw_subject(recording.place, recording.channels)
+    snr = recording.options["snr"]
+    session = motor.draw_session(recording.place, subject, recording.channels, snr)
+    matrices = motor.spectral_matrices(subject, session, motor.FREQUENCIES)
+    return motor.log_likelihoods(matrices, motor.window_bins(windows))
+
+
+def score_story(recording: listening.ListeningRecording, windows: np.ndarray) -> np.ndarray:
+    """Of every word window of the story, for windows of 3 s: (n, K)."""
+    listener, rate = recording.listener(), recording.rate_hz
+    heard = listening.cut(recording.response(), recording.word_windows(), rate)
+    z = listening.whitened(listener, heard, rate)
+    return listening.whitened(listener, windows, rate) @ z.T - np.square(z).sum(1) / 2
+
+
+def score_spoken(recording: seeg.SeegRecording, windows: np.ndarray) -> np.ndarray:
+    """Of every word of the task, for windows of 1 s from the (true) onset on: (n, words)."""
+    return seeg_observer.word_scores(recording, windows)["both"]
+
+
+#: mode -> log-likelihoods of windows (n, C, T) uV of a recording: (n, K).
+SCORES: dict[str, Callable[[Any, np.ndarray], np.ndarray]] = {
+    "motor": score_trials,
+    "listening": score_story,
+    "reading": reading_observer.window_scores,
+    "seeg": score_spoken,
+}
+
+
+def log_likelihoods(recording: SimulatedRecording, windows: np.ndarray) -> np.ndarray:
+    """What the observer thinks of windows (n, C, T) uV: (n, K); K is said by the mode."""
+    mode = recording.place.mode
+    if mode not in SCORES:
+        raise UserError(f"mode {mode} has no observer of single windows")
+    return SCORES[mode](recording, windows)

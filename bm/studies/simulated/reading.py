@@ -205,12 +205,6 @@ class ReadingRecording(SimulatedRecording):
             rows.append(event("special", rest.start, rest.stop, **own))
         return rows
 
-    def log_likelihoods(self, windows: np.ndarray) -> np.ndarray:
-        """Of every word of the vocabulary, for windows of one fixated word each: (n, 96)."""
-        from .reading_observer import window_scores
-
-        return window_scores(self, windows)
-
 
 def word_extent(sentence: Sentence, index: int) -> tuple[int, int, int]:
     """Samples from and to of a word's first visit, and its number of fixations.

@@ -248,12 +248,6 @@ class SeegRecording(SimulatedRecording):
             channel["loc"][:3] = place
         return mne.io.RawArray(self.signal_uv().astype(np.float64) * UV, info, verbose="error")
 
-    def log_likelihoods(self, windows: np.ndarray) -> np.ndarray:
-        """Of every word of the task, for windows of 1 s from the (true) onset on: (n, words)."""
-        from .seeg_observer import word_scores
-
-        return word_scores(self, windows)["both"]
-
 
 def gamma_course(speaker: Speaker, word: np.ndarray, time_s: np.ndarray) -> np.ndarray:
     """Change of the log power of high gamma during a word that begins at 0: (C, T)."""

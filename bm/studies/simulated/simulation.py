@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from ...data.recording import Recording, RecordingId
-from ...errors import UserError
 from . import nuisance, positions
 from .forward import background_covariance, background_spectrum, patch
 from .noise import gaussian, long_shaped, scaled, unit_variance
@@ -178,10 +177,6 @@ class SimulatedRecording(Recording, ABC):
     def truth(self) -> dict[str, Any]:
         """What the signal was made from; never read by a solver."""
         return self.drawn().truth
-
-    def log_likelihoods(self, windows: np.ndarray) -> np.ndarray:
-        """What the observer thinks of windows (n, C, T) uV: (n, K); K is said by the mode."""
-        raise UserError(f"mode {self.place.mode} has no observer of single windows")
 
     def fingerprint(self) -> str:
         """All settings, the place and the version of the equations."""

@@ -8,7 +8,8 @@ import pytest
 
 from bm.eval.experiments import Experiment, of_grid
 from bm.eval.levels import levels_of, published_of
-from bm.eval.published import Level, Published, PublishedRow, match, published_beside
+from bm.eval.publication import Level, PublishedRow
+from bm.eval.published import Published, match, published_beside
 from bm.eval.published_clip import ABLATIONS
 from bm.eval.published_labram import GRIDS as LABRAM
 from bm.eval.variants import variants

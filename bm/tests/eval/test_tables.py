@@ -9,7 +9,7 @@ from scipy import stats
 
 from bm.eval.comparison import POOLED, add_tests, pooled
 from bm.eval.items import Scores, mean_scores, read_scores
-from bm.eval.published import IDEAL, Level, PublishedRow
+from bm.eval.publication import IDEAL, Level, PublishedRow
 from bm.eval.statistics import holm, mean_interval, paired_permutation, wilcoxon_signed_rank
 from bm.eval.tables import Row, cells, format_value, to_csv, to_latex, to_markdown
 
