@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NAMED = 16  # people at most whose names fit below a panel
-LETTERS = 110  # of a title across the page
+LETTERS = 96  # of a title across the page
 FEW = 8  # people up to whom panels stand side by side
 
 

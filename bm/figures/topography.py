@@ -20,6 +20,7 @@ SPHERE_M = (0.0, 0.0, 0.0, 0.095)  # centre and radius of the head, the default 
 DISTANCE_M = (0.03, 0.25)  # of electrodes on a head from its origin, median; else not in metres
 REACH_M = 0.075  # electrodes this far from the axis of the head to one side cover that side
 WIDEST_MM, BAR_MM = 45.0, 16.0  # of one map; of titles and colour bars
+LINE_MM = 4.0  # of a second line of a title
 
 
 def draw_topographies(
@@ -52,7 +53,8 @@ def draw_topographies(
     map_mm = min(WIDEST_MM, DOUBLE_MM / len(values))
     width_mm = max(map_mm * len(values), 2 * WIDEST_MM)
     size = {"rows": len(names), "columns": len(values)}
-    with figure(width_mm, map_mm * len(names) + BAR_MM, **size) as (drawing, axes):
+    height_mm = map_mm * len(names) + BAR_MM + LINE_MM * max(band.count("\n") for band in values)
+    with figure(width_mm, height_mm, **size) as (drawing, axes):
         axes = np.reshape(axes, (len(names), len(values)))
         for column, (band, sets) in enumerate(values.items()):
             limits = _limits(sets)
