@@ -35,7 +35,11 @@ def test_supervised_leaves_everything(tmp_path, monkeypatch) -> None:
     assert len(history) == 2 and {"train", "valid", "test", "perf"} <= set(history[-1])
     for stage, names in SupervisedExplorer.columns.items():  # no column of the table stays empty
         assert set(names) <= set(history[-1][stage])
-    assert {p.name for p in (folder / "figures").iterdir()} == {"curves.svg", "confusion.svg"}
+    assert {p.name for p in (folder / "figures").iterdir()} == {
+        "confusion.svg",
+        "curves.svg",
+        "electrodes.svg",
+    }
     stored = json.loads((folder / "evaluation.json").read_text())
     items = pd.read_parquet(folder / "items.parquet")
     assert stored["simulated"] and stored["n_items"] == len(items) == 32
