@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..xp.files import read_json, write_json
-from .experiments import Experiment
+from .experiments import Experiment, of_sigs
 
 #: (function, items) -> (place of the item, result or error) as they come.
 Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[tuple[int, Any]]]
@@ -69,6 +69,27 @@ def _recompute(experiment: Experiment) -> tuple[dict[str, Any], Any]:
         solver = build(experiment.config)
         result = solver.reevaluate("test")
     return result.to_dict(), result.items
+
+
+def trained(sig: str) -> Any:
+    """Solver of a finished experiment with its data and best weights, for notebooks and scripts.
+
+    Args:
+        sig: its signature.
+
+    Raises:
+        UserError: no such experiment, or one that has not finished.
+    """
+    from ..solvers import build
+    from ..train import main
+
+    experiment = of_sigs([sig])[0]
+    if not (experiment.folder / "finished.json").exists():
+        raise UserError(f"{sig} has not finished ({experiment.state}); run it to the end first")
+    with main.get_xp_from_sig(sig).enter():
+        solver = build(experiment.config)
+        solver.open_best()
+    return solver
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -440,6 +440,11 @@ class Solver:
 
     def reevaluate(self, split: str) -> Evaluation:
         """Evaluate a finished experiment afresh with its best weights; nothing is written."""
+        self.open_best()
+        return self.evaluate(split)
+
+    def open_best(self) -> None:
+        """Data and best weights of a finished experiment, ready to compute; nothing is written."""
         from ..xp import marker
 
         distribution.start(self.device)
@@ -454,7 +459,6 @@ class Solver:
         self.perf = Perf(self.device, self.cfg["precision"])
         self.load_model(self.folder / "best")
         self.model.eval()
-        return self.evaluate(split)
 
     def count_items(self, split: str) -> int:
         """Rows of the segment table in a split."""

@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from bm.errors import UserError
+from bm.eval.evaluate import trained
 from bm.eval.observer import retrieval_reference
 from bm.metrics.classification import wilson_interval
 from bm.solvers import build, distribution
 from bm.solvers.precision import Precision
+from bm.solvers.sentence_response import sentence_response
 from bm.train import main
 from grids._explorers import ClipExplorer
 
@@ -206,6 +208,30 @@ def test_encoding_sees_only_the_beginning_of_the_signal(solver_of) -> None:
         second = solver.estimate(batch, "test")
     torch.testing.assert_close(first[0], second[0])
     assert first[0].shape == first[1].shape and not torch.equal(first[1], second[1])
+
+
+def test_a_typed_sentence_has_a_response_for_each_person(solver_of) -> None:
+    words = "dset.features=[WordLength, WordPulse]"
+    few = ("optim.epochs=1", "optim.max_batches=2")
+    solver = solver_of(*few, "solver.task=encode", "solver.loss=l1", words)
+    people = solver.data.facts.subjects
+    each = [sentence_response(solver, "Go home, slowly.", person) for person in people]
+    seconds = 1 + 0.3 + 0.3 + 0.4 + 0.3 + 0.6 + 1
+    assert {tuple(found.shape) for found in each} == {
+        (solver.data.facts.n_channels, round(seconds * solver.rate_hz))
+    }
+    assert not torch.equal(*each[:2]) and all(found.abs().max() > 0 for found in each)
+    again = trained(solver.xp.sig)
+    mean = sentence_response(again, "Go home, slowly.")
+    torch.testing.assert_close(mean, torch.stack(each).mean(0))
+    (solver.folder / "finished.json").unlink()
+    with pytest.raises(UserError, match="has not finished"):
+        trained(solver.xp.sig)
+    with pytest.raises(UserError, match="unknown subject 'nobody'"):
+        sentence_response(solver, "Go", "nobody")
+    solver.options["task"] = "decode"
+    with pytest.raises(UserError, match=r"solver\.task=decode predicts no signal"):
+        sentence_response(solver, "Go")
 
 
 def test_classes_over_time(solver_of) -> None:
