@@ -22,6 +22,7 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LETTER_MM = 1.35  # of a legend, with its share of handles and gaps
 STYLES = {"train": ":", "valid": "-"}
 History = Sequence[Mapping[str, Mapping[str, float]]]
 
@@ -63,8 +64,9 @@ def draw_learning_curves(
     runs_of_all = [run for runs in histories.values() for run in runs]
     known = any(len(values_of(run, s, metric)[0]) for run in runs_of_all for s in STYLES)
     metrics = list(dict.fromkeys(("loss", metric) if known else ("loss",)))
-    height_mm = 60.0 + 4.0 * (len(histories) + 2) / 2
     width_mm = DOUBLE_MM if len(metrics) > 1 else SINGLE_MM
+    columns, letters = legend_room(list(histories), width_mm)
+    height_mm = 60.0 + 4.0 * (len(histories) + 2) / columns
     with figure(width_mm, height_mm, columns=len(metrics)) as (drawing, axes):
         axes = np.atleast_1d(axes)
         for axis, name in zip(axes, metrics, strict=True):
@@ -76,7 +78,7 @@ def draw_learning_curves(
                         [values_of(run, stage, name) for run in runs],
                         colour,
                         style,
-                        label if stage == "valid" else None,
+                        shortened(label, letters) if stage == "valid" else None,
                     )
             axis.set_xlabel("epoch")
             axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
@@ -88,9 +90,25 @@ def draw_learning_curves(
             axes[0].plot([], [], style, color="#555555", label=stage, **_points(longest, style))
         # Outside: inside it would hide the first epochs of some run.
         handles = axes[0].get_legend_handles_labels()
-        drawing.legend(*handles, loc="outside upper center", ncols=2)
+        drawing.legend(*handles, loc="outside upper center", ncols=columns)
         label_simulated(drawing, simulated)
         return save(drawing, path)
+
+
+def legend_room(names: Sequence[str], width_mm: float) -> tuple[int, int]:
+    """Columns of a legend above a figure, and letters that a name may have in it."""
+    letters = int((width_mm - 12.0) / 2 / LETTER_MM)
+    if max(map(len, names), default=0) <= letters:
+        return 2, letters
+    return 1, int((width_mm - 12.0) / LETTER_MM)
+
+
+def shortened(name: str, letters: int) -> str:
+    """A name cut in its middle where it has more letters than there is room for."""
+    if len(name) <= letters:
+        return name
+    half = (letters - 1) // 2
+    return f"{name[:half]}…{name[-(letters - 1 - half) :]}"
 
 
 def _points(count: int, style: str) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bm.figures.curves import draw_learning_curves, draw_scores, values_of
+from bm.figures.curves import (
+    draw_learning_curves,
+    draw_scores,
+    legend_room,
+    shortened,
+    values_of,
+)
 from bm.figures.style import PALETTE
 
 HISTORY = [
@@ -69,3 +75,12 @@ def test_a_metric_of_no_epoch_takes_no_room(tmp_path):
     other = draw_learning_curves({"a": [history]}, "loss", tmp_path / "b.svg")
     assert "distance" not in one.read_text()
     assert one.read_text().count("axes_") == other.read_text().count("axes_")
+
+
+def test_long_names_have_a_line_each_and_are_cut_in_the_middle() -> None:
+    assert legend_room(["base", "model=eegnet"], 175.0)[0] == 2
+    columns, letters = legend_room(["solver=labram/eegmat " * 5], 175.0)
+    assert columns == 1 and letters > 100
+    name = shortened("solver=labram/eegmat init_from=//sig/4940ffcd seed=1", 21)
+    assert len(name) == 21 and name.startswith("solver=") and name.endswith("seed=1")
+    assert shortened("base", 21) == "base"
