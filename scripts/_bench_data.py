@@ -40,9 +40,9 @@ def make_dataset(signals: list[Any], windows: int, kind: str) -> Dataset:
     import pandas as pd
 
     from bm.data.dataset import Dataset
-    from bm.data.facts import DataFacts
     from bm.data.scale import Scaler
     from bm.data.signal import bare
+    from bm.facts import DataFacts
 
     records = [bare(data, RATE_HZ) for data in signals]
     names = records[0].channels
@@ -149,10 +149,10 @@ def h5_ratio(folder: Path) -> tuple[str, float, float]:
     import torch
 
     from bm.data.dataset import build_dataset
-    from bm.data.h5_layout import write_file
     from bm.data.signal import bare
     from bm.data.store import Store
-    from bm.studies.labram_h5 import LabramH5
+    from bm.readers.labram_h5 import write_file
+    from bm.studies.labram_corpus import LabramH5
 
     path, samples = folder / "labram_h5" / "noise.hdf5", int(60 * H5_RATE_HZ)
     signals = {f"r{i}": bare(torch.randn(samples, CHANNELS), H5_RATE_HZ) for i in range(MINUTES)}

@@ -36,7 +36,7 @@ def write_recordings(folder: Path, count: int, seconds: float) -> None:
 def job_of(folder: Path, cache: Path, recipe: dict[str, Any]) -> Any:
     """What `scripts.prepare` would do for a folder."""
     from bm.data.store import recipe_of
-    from bm.solvers.windows import absolute_paths
+    from bm.solvers.build_data import absolute_paths
     from bm.studies.prepare import Job
 
     paths = absolute_paths({"studies": str(folder), "cache": str(cache), "models": "."})

@@ -303,7 +303,7 @@ def figures(what: str, case: Case, flops: Flops, times: Times, heavy: float) -> 
 
 def on_gpu(name: str, folder: Path) -> list[Figure]:
     """Eager float32 against bfloat16, and that compiled, on a GPU; wall time."""
-    from bm.solvers.perf import device_peak
+    from bm.engine.perf import device_peak
 
     words = {"fp32": (), "bf16": (BF16,), "compiled": (BF16, "compile=true")}
     solvers = {k: trainer(name, folder, "device=cuda", *own) for k, own in words.items()}

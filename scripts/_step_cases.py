@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bm.models.labram.channels import NAMES
+from bm.nn.electrodes import NAMES
 from bm.registry import check_known
 
 

@@ -25,8 +25,8 @@ SHOWN = 20  # findings printed one by one
 def windows(cfg: Any) -> tuple[Dataset, pd.DataFrame, list]:
     """The data set of a configuration, its table with `length_s`, and the findings within it."""
     from bm.data.audit import audit_table
-    from bm.data.windows import WindowRule
-    from bm.solvers.supervised import windows_of
+    from bm.data.window_rule import WindowRule
+    from bm.solvers.supervised.solver import windows_of
     from bm.xp.resolve import to_plain
 
     dataset = windows_of(cfg)

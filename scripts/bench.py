@@ -70,7 +70,7 @@ def bench_checkpoint() -> list[Measure]:
     """Pause of a checkpoint against a raw write and fsync of the same bytes, in turn."""
     import torch
 
-    from bm.solvers.checkpoint import write
+    from bm.engine.checkpoint import write
 
     state = {f"w{i}": torch.randn(2**20) for i in range(CHECKPOINT_MB // 4)}
     payload = b"".join(tensor.numpy().tobytes() for tensor in state.values())
@@ -150,7 +150,7 @@ BENCHES: dict[str, Callable[..., list[Measure]]] = {
 
 def report(measures: list[Measure]) -> str:
     """The figures as an aligned Markdown table, with machine, commit and date."""
-    from bm.eval.tables import to_markdown
+    from bm.eval.tables.rows import to_markdown
 
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False

@@ -40,7 +40,7 @@ from bm.registry import check_known
 from ._arguments import device_of, main_of
 
 if TYPE_CHECKING:
-    from bm.eval.tokens import TokenModel
+    from bm.eval.tokens.extract import TokenModel
 
 EVERY_S = 5.0  # seconds between lines of progress
 RAW = {"kind": "none", "clamp": None}  # the models divide microvolts themselves
@@ -68,8 +68,8 @@ class Request:
 
 def command(request: Request, words: Sequence[str] = ()) -> int:
     """Extract what the request describes; exit code 1 when a recording was skipped."""
-    from bm.eval.token_file import check_writable
-    from bm.eval.tokens import Options, TokenModel, extract, in_words
+    from bm.eval.tokens.extract import Options, TokenModel, extract, in_words
+    from bm.eval.tokens.file import check_writable
 
     if request.out is None:
         raise UserError("where to? use out=tokens.h5")
@@ -185,8 +185,8 @@ def _source(
     from omegaconf import OmegaConf
 
     from bm.data.store import Store, recipe_of
-    from bm.eval.tokens import Recordings, parts_of_dataset
-    from bm.solvers.windows import absolute_paths, windows_of
+    from bm.eval.tokens.extract import Recordings, parts_of_dataset
+    from bm.solvers.build_data import absolute_paths, windows_of
     from bm.studies import recordings_of
 
     if dset["segment"] is not None:

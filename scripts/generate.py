@@ -88,7 +88,7 @@ def command(request: Request) -> int:
     out = outputs / "generated" / name if request.out is None else Path(request.out).expanduser()
 
     from bm.models.eegdiff.pipeline import EEGDiffusionPipeline
-    from bm.solvers.waves import write_waves
+    from bm.solvers.wave_files import write_waves
 
     pipeline = EEGDiffusionPipeline.from_pretrained(folder, device_of(request.device))
     _make(out)  # before the long work

@@ -32,7 +32,7 @@ def command(
     n_heads: int = 0,
 ) -> int:
     """Import one file."""
-    from bm.data.facts import DataFacts
+    from bm.facts import DataFacts
     from bm.models import save
 
     if family is None or path is None:

@@ -13,8 +13,8 @@ from ._arguments import main_of
 def run(grid: str, metric: str | None = None) -> Path:
     """Write the report of a grid and return its page."""
     from bm.eval.experiments import of_grid
-    from bm.eval.report import write_report
-    from bm.eval.tables import default_metrics
+    from bm.eval.tables.report import write_report
+    from bm.eval.tables.rows import default_metrics
     from bm.train import main
 
     folder = Path(main.dora.dir) / "report" / grid

@@ -24,8 +24,8 @@ def command(
 ) -> int:
     """Write the tables of a grid, or of some experiments, and print the Markdown."""
     from bm.eval.experiments import of_grid, of_sigs
-    from bm.eval.grid_table import table_of_grid
-    from bm.eval.tables import default_metrics
+    from bm.eval.tables.grid import table_of_grid
+    from bm.eval.tables.rows import default_metrics
     from bm.train import main
 
     if (grid is None) == (sigs is None):

@@ -35,7 +35,7 @@ def command(
     """Prepare, print a summary; exit code 1 when a recording was skipped."""
     from bm.data.dataset import report_skipped
     from bm.data.store import recipe_of
-    from bm.solvers.windows import absolute_paths
+    from bm.solvers.build_data import absolute_paths
     from bm.studies import STUDIES
     from bm.studies.choice import Choice
     from bm.studies.prepare import Job, export, prepare

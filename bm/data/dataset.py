@@ -16,18 +16,18 @@ import pandas as pd
 import torch
 
 from ..errors import RecordingError, UserError
+from ..facts import DataFacts
 from ..registry import check_known
 from . import segments, split
 from .batch import Batch
-from .carried import Carried
-from .facts import DataFacts
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, pin_wanted
 from .recording import Recording
 from .scale import Scaler, build_scaler
 from .signal import Signal, select_common, select_named, select_padded
 from .store import Store, in_memory, recipe_of
-from .windows import WindowRule
+from .window_features import Carried
+from .window_rule import WindowRule
 
 logger = logging.getLogger(__name__)
 #: Keys of `dset` whose effect the recordings and their windows tell, or that no window depends on.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import RecordingError, UserError
-from .h5_layout import names_of, read_group, read_samples
+from ..readers.labram_h5 import names_of, read_group, read_samples
 
 logger = logging.getLogger(__name__)
 

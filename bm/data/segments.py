@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import UserError
 from .recording import Recording, RecordingId
-from .windows import WindowRule
+from .window_rule import WindowRule
 
 logger = logging.getLogger(__name__)
 

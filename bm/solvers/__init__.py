@@ -10,9 +10,9 @@ from ..registry import Registry
 SOLVERS: Registry[Any] = Registry(
     "solver",
     {
-        "supervised": "bm.solvers.supervised",
+        "supervised": "bm.solvers.supervised.solver",
         "baseline": "bm.solvers.baseline",
-        "contrastive": "bm.solvers.contrastive",
+        "contrastive": "bm.solvers.speech.solver",
         "diffusion": "bm.solvers.diffusion",
         "masked": "bm.solvers.masked",
         "tokenizer": "bm.solvers.tokenizer",

@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..data.dataset import Dataset
-from ..data.facts import DataFacts
+from ..engine.run import Solver
+from ..engine.show import write_evaluation
 from ..errors import UserError
+from ..facts import DataFacts
 from ..metrics.evaluation import Evaluation
 from ..registry import check_known
 from ..xp import marker
 from . import SOLVERS
-from .base import Solver
-from .show import write_evaluation
-from .tasks import class_evaluation
-from .windows import windows_of
+from .build_data import windows_of
+from .supervised.tasks import class_evaluation
 
 METHODS = ("lda", "chance")
 PSD_S = 1.0  # length of a Welch segment

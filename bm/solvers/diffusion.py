@@ -12,8 +12,11 @@ from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..data.dataset import Dataset
-from ..data.facts import DataFacts
+from ..engine import processes
+from ..engine.run import Solver
+from ..engine.show import draw_generated, draw_history
 from ..errors import UserError
+from ..facts import DataFacts
 from ..metrics import generation
 from ..metrics.evaluation import Evaluation
 from ..models import build_model
@@ -21,11 +24,9 @@ from ..models.eegdiff.conditioning import Condition
 from ..models.eegdiff.generation import Sampling, generate_waves
 from ..models.eegdiff.model import EEGDiffusion
 from ..xp.resolve import to_plain
-from . import SOLVERS, distribution
-from .base import Solver
-from .show import draw_generated, draw_history
-from .waves import Generated, write_waves
-from .windows import evenly, windows_of
+from . import SOLVERS
+from .build_data import evenly, windows_of
+from .wave_files import Generated, write_waves
 
 #: Columns of a table, the main one first.
 TABLE = (
@@ -116,15 +117,15 @@ class DiffusionSolver(Solver):
         sampling = Sampling(**{k: v for k, v in options.items() if k not in ("every", "n")})
         columns = self.data.gather(rows.tolist())
         seeds = (self.cfg.seed * SEED_STRIDE + np.arange(len(rows))).tolist()
-        world = 1 if alone else distribution.world()
-        own = slice(0 if alone else distribution.rank(), None, world)
+        world = 1 if alone else processes.world()
+        own = slice(0 if alone else processes.rank(), None, world)
         condition = self.condition_of(columns.label, columns.subject)
         part = Condition(*(None if v is None else v[own] for v in vars(condition).values()))
         began = time.perf_counter()
         waves = generate_waves(self.model, seeds[own], sampling, part).float().cpu().numpy()
         seconds = time.perf_counter() - began
         whole = np.empty((len(rows), *waves.shape[1:]), np.float32)
-        for rank, found in enumerate([waves] if alone else distribution.same_objects(waves)):
+        for rank, found in enumerate([waves] if alone else processes.same_objects(waves)):
             whole[rank::world] = found
         self.perf.more["samples_per_s"] = len(rows) / max(1e-9, seconds)
         self.log.line("generated %d waves at %.1f a second", len(rows), len(rows) / seconds)

@@ -10,8 +10,14 @@ from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..data.dataset import Dataset
-from ..data.facts import DataFacts
+from ..engine import processes
+from ..engine.origin import check_origin
+from ..engine.perf import forward_flops
+from ..engine.run import Solver
+from ..engine.show import draw_history
+from ..engine.state import isolated
 from ..errors import UserError
+from ..facts import DataFacts
 from ..losses.masked import masked_cross_entropy, masked_errors
 from ..losses.spectrum import spectral_targets
 from ..metrics.codebook import code_guess, codebook_usage
@@ -21,14 +27,9 @@ from ..nn.masking import random_mask
 from ..nn.transformer import explicit_attention_in
 from ..registry import check_known
 from ..xp.resolve import to_plain
-from . import SOLVERS, distribution
-from .base import Solver
-from .inputs import check_inputs, inputs_of
-from .origin import check_origin
-from .perf import forward_flops
-from .show import draw_history
-from .state import isolated
-from .windows import windows_of
+from . import SOLVERS
+from .build_data import windows_of
+from .model_inputs import check_inputs, inputs_of
 
 #: What is predicted of a hidden patch -> whether a tokenizer makes it.
 TARGETS = {"codes": True, "embeddings": True, "patches": False, "spectrum": False}
@@ -146,7 +147,7 @@ class MaskedSolver(Solver):
         """How many codes the targets use, for an accuracy to be read against."""
         if stage == "train" or self.cfg.solver.target != "codes":
             return {}
-        usage = codebook_usage(distribution.total(self.counts.clone()).cpu())
+        usage = codebook_usage(processes.total(self.counts.clone()).cpu())
         return {f"target_{name}": value for name, value in usage.items()}
 
     def evaluate(self, split: str) -> Evaluation:
@@ -154,7 +155,7 @@ class MaskedSolver(Solver):
         metrics = self.run_evaluation(split)
         chance = {}
         if self.cfg.solver.target == "codes":
-            guess = code_guess(distribution.total(self.counts.clone()).cpu())
+            guess = code_guess(processes.total(self.counts.clone()).cpu())
             chance = {name: guess[name.partition("_")[0]] for name in metrics
                       if name in ("accuracy", "accuracy_masked", "accuracy_complement",
                                   "loss_masked", "loss_complement")}  # fmt: skip

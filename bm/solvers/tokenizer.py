@@ -12,19 +12,20 @@ from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..data.dataset import Dataset
-from ..data.facts import DataFacts
+from ..engine import processes
+from ..engine.run import Solver
+from ..engine.show import draw_channels, draw_history
+from ..engine.state import isolated
+from ..facts import DataFacts
 from ..metrics.codebook import codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..metrics.reconstruction import correlation
 from ..models import build_model
 from ..models.reconstruction import Reconstruction
 from ..xp.resolve import to_plain
-from . import SOLVERS, distribution
-from .base import Solver
-from .inputs import check_inputs, inputs_of
-from .show import draw_channels, draw_history
-from .state import isolated
-from .windows import batches_of, commonest, evenly, windows_of
+from . import SOLVERS
+from .build_data import batches_of, commonest, evenly, windows_of
+from .model_inputs import check_inputs, inputs_of
 
 N_MEAN = 256  # training windows that the mean reconstruction is taken from
 
@@ -105,12 +106,12 @@ class TokenizerSolver(Solver):
         """`unused_codes`, `usage` and `perplexity` of the codebook."""
         if stage == "train":
             return codebook_usage(self.model.quantiser.counts.cpu())
-        return codebook_usage(distribution.total(self.counts.clone()).cpu())
+        return codebook_usage(processes.total(self.counts.clone()).cpu())
 
     def evaluate(self, split: str) -> Evaluation:
         """Losses and correlations, beside those of the mean reconstruction of training windows."""
         metrics = self.run_evaluation(split)
-        counts = distribution.total(self.counts.clone()).cpu()
+        counts = processes.total(self.counts.clone()).cpu()
         return Evaluation(
             split=split,
             metrics=metrics,

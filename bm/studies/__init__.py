@@ -18,7 +18,7 @@ STUDIES: Registry[Any] = Registry(
         "feis": "bm.studies.feis",
         "folder": "bm.studies.folder",
         "gwilliams2022": "bm.studies.gwilliams2022",
-        "labram_h5": "bm.studies.labram_h5",
+        "labram_h5": "bm.studies.labram_corpus",
         "mobi": "bm.studies.mobi",
         "schoffelen2019": "bm.studies.schoffelen2019",
         "seed_v": "bm.studies.seed_v",

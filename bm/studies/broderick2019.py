@@ -13,15 +13,15 @@ import pandas as pd
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError
+from ..readers.alignment import match
+from ..readers.download import fetch, one_at_a_time, unpack_into
+from ..readers.edf import FETCH
+from ..readers.matlab import read_matlab
+from ..readers.raw import Reading
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
-from .download import fetch, one_at_a_time, unpack_into
-from .edf import FETCH
-from .matching import match
-from .matlab import read_matlab
-from .reading import Reading
-from .story import BlockRule, StoryRecording
+from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
     import mne

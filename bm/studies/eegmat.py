@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
+from ..readers.event_table import frame, read_table
+from ..readers.file_recording import FileRecording
+from ..readers.raw import Reading
 from . import STUDIES
 from .base import Study
-from .event_table import frame, read_table
-from .file_recording import FileRecording
-from .reading import Reading
 
 if TYPE_CHECKING:
     import mne

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
+from ..readers.edf import FETCH
+from ..readers.event_table import frame
+from ..readers.file_recording import FileRecording
+from ..readers.raw import Reading
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
-from .edf import FETCH
-from .event_table import frame
-from .file_recording import FileRecording
-from .reading import Reading
 
 if TYPE_CHECKING:
     import mne

@@ -14,12 +14,13 @@ import numpy as np
 
 from ..data.recording import EVENT_KINDS, Kind, RecordingId
 from ..errors import RecordingError, UserError
+from ..readers import bids, montage
+from ..readers.event_table import frame, read_table
+from ..readers.file_recording import FileRecording
+from ..readers.raw import ENDINGS, Reading
 from ..registry import check_known
-from . import STUDIES, bids, montage
+from . import STUDIES
 from .base import Study
-from .event_table import frame, read_table
-from .file_recording import FileRecording
-from .reading import ENDINGS, Reading
 
 if TYPE_CHECKING:
     import mne

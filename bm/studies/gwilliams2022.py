@@ -11,13 +11,13 @@ import pandas as pd
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
+from ..readers.download import fetch, one_at_a_time, unpack
+from ..readers.edf import FETCH
+from ..readers.event_table import read_table
+from ..readers.raw import Reading
 from . import STUDIES
 from .base import Study
-from .download import fetch, one_at_a_time, unpack
-from .edf import FETCH
-from .event_table import read_table
-from .reading import Reading
-from .story import BlockRule, StoryRecording
+from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
     import mne

@@ -12,11 +12,11 @@ import numpy as np
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
+from ..readers.event_table import frame
+from ..readers.file_recording import FileRecording
+from ..readers.raw import Reading
 from . import STUDIES
 from .base import Study
-from .event_table import frame
-from .file_recording import FileRecording
-from .reading import Reading
 
 if TYPE_CHECKING:
     import mne

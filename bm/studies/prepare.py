@@ -10,9 +10,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ..data.h5_layout import write_folder
 from ..data.store import Store, read_header
 from ..errors import RecordingError, UserError
+from ..readers.labram_h5 import write_folder
 from .choice import Choice
 
 REPORT_S = 5.0  # seconds between two lines of progress

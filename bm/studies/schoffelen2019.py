@@ -13,15 +13,15 @@ import pandas as pd
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
 from ..features.phonemes import SAMPA
+from ..readers.alignment import match
+from ..readers.edf import FETCH
+from ..readers.presentation import CONTEXTS, read_log, with_conditions, word_of
+from ..readers.raw import Reading
+from ..readers.textgrid import read_textgrid
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
-from .edf import FETCH
-from .matching import match
-from .presentation import CONTEXTS, read_log, with_conditions, word_of
-from .reading import Reading
-from .story import BlockRule, StoryRecording
-from .textgrid import read_textgrid
+from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
     import mne

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..data.recording import RecordingId
+from ..readers.event_table import frame
 from . import STUDIES
-from .event_table import frame
-from .tuh import PARTS, READING, TUHCorpus, TUHRecording
+from .shared.tuh import PARTS, READING, TUHCorpus, TUHRecording
 
 if TYPE_CHECKING:
     import mne

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError
+from ..readers.event_table import frame
 from . import STUDIES
-from .event_table import frame
-from .tuh import PARTS, READING, TUHCorpus, TUHRecording
+from .shared.tuh import PARTS, READING, TUHCorpus, TUHRecording
 
 if TYPE_CHECKING:
     import mne

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 600, 60, 7
 GROUND = {"nn", "losses", "metrics", "figures"}
-#: room -> rooms it may import, besides itself and the ground modules (errors, registry).
+BELOW_STUDIES = GROUND | {"data", "readers", "features"}
+#: room -> rooms it may import, besides itself and the ground modules.
 FLOORS: dict[str, set[str]] = {
     "xp": set(),
     "nn": set(),
@@ -20,13 +21,15 @@ FLOORS: dict[str, set[str]] = {
     "metrics": {"nn"},
     "figures": {"metrics"},
     "data": GROUND,
+    "readers": GROUND | {"data"},
     "features": GROUND | {"data"},
-    "studies": GROUND | {"data", "features"},
+    "studies": BELOW_STUDIES,
     "models": GROUND,
-    "solvers": GROUND | {"data", "features", "studies", "models", "xp"},
-    "eval": GROUND | {"data", "features", "studies", "models", "xp", "solvers"},
+    "engine": GROUND | {"data", "models", "xp"},
+    "solvers": BELOW_STUDIES | {"studies", "models", "engine", "xp"},
+    "eval": BELOW_STUDIES | {"studies", "models", "engine", "solvers", "xp"},
 }
-GROUND_MODULES = {"errors", "registry"}
+GROUND_MODULES = {"errors", "registry", "facts"}
 HEAVY = ("torch", "mne", "transformers", "diffusers", "wandb", "pandas", "scipy", "sklearn")
 
 

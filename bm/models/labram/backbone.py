@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import UserError
+from ...nn.electrodes import N_ROWS, NAMES, position_row
 from ...nn.patches import CodeEmbedding, TemporalConv, embedding_width
 from ...nn.transformer import (
     EPS,
@@ -20,7 +21,6 @@ from ...nn.transformer import (
     truncated_normal,
 )
 from ...registry import check_known
-from .channels import N_ROWS, NAMES, position_row
 
 MAX_PATCHES = 16  # rows of the time embedding
 AMPLITUDE_UV = 100.0  # the published loops divide microvolts by 100

@@ -14,11 +14,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import UserError
+from ...nn.electrodes import N_ROWS, NAMES
 from .. import MODELS
 from ..foreign import ForeignFile, read_checkpoint
 from ..saved import LoadReport, acceptable, fit
 from .backbone import Backbone
-from .channels import N_ROWS, NAMES
 from .published import our_state
 
 KEYS = ("model", "module", "state_dict")

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from bm.data.dataset import Dataset
 from bm.errors import UserError
-from bm.solvers.windows import windows_of
+from bm.solvers.build_data import windows_of
 from bm.tests.studies import stories
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,7 @@ from bm.data.preprocess import apply_steps
 from bm.data.store import Store, recipe_of
 from bm.errors import UserError
 from bm.studies import recordings_of
-from bm.tests.studies.files import DATA, needs
+from bm.tests.shared_data import DATA, needs
 
 RATE, WINDOWS, SENSOR = 60.0, 30, 5
 STEP = {"step": "autoreject", "window_s": 1.0, "n_windows": 24}

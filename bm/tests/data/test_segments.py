@@ -13,7 +13,7 @@ import torch
 from bm.data import scale, segments, split
 from bm.data.recording import RecordingId
 from bm.data.signal import bare
-from bm.data.windows import WindowRule
+from bm.data.window_rule import WindowRule
 from bm.errors import UserError
 
 SEGMENT = {"kind": "trial", "offset_s": 1.0, "duration_s": 2.0, "stride_s": None, "label": "label"}

@@ -18,7 +18,7 @@ from bm.errors import UserError
 from bm.features import FEATURES, build_feature
 from bm.features.builder import FeatureBuilder, within_blocks
 from bm.features.cache import FeatureCache
-from bm.solvers.windows import windows_of
+from bm.solvers.build_data import windows_of
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -23,7 +23,7 @@ from bm.features.language import iso_code
 from bm.features.pitch import yin
 from bm.features.sound import mono, read_sound
 from bm.features.wav2vec import Wav2VecConvolution, Wav2VecTransformer, normalised
-from bm.solvers.windows import windows_of
+from bm.solvers.build_data import windows_of
 
 from . import models
 from .test_builder import one, sound_events, words

@@ -13,7 +13,7 @@ from bm.data.batch_scaler import BatchScaler, FeatureKind, kept_windows
 from bm.data.gather import gather_windows, subtract_baseline
 from bm.data.layout import sensor_layout
 from bm.data.signal import bare, pad_channels
-from bm.data.windows import WindowRule
+from bm.data.window_rule import WindowRule
 from bm.features import build_feature
 from bm.features.builder import FeatureBuilder
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from bm.data.trials import crop_trials, resample_trials, shift_in_time, standardise_trials
+from bm.engine.schedule import Schedule
 from bm.nn.quantiser import spherical_kmeans, unit
-from bm.solvers.schedule import Schedule
 
 from .running import Tensors, adapter
 

@@ -15,6 +15,7 @@ from bm.data.sentences import (
     word_image,
     word_matrix,
 )
+from bm.engine.schedule import Schedule
 from bm.metrics import generation
 from bm.metrics.covariance import log_euclidean_mean
 from bm.metrics.distribution import class_diversity
@@ -27,7 +28,6 @@ from bm.nn.noise import NoiseSchedule, slerp
 from bm.nn.published import byte_range, from_byte_range, training_image
 from bm.nn.sampling import SAMPLERS, Noise, Path, invert, last, steps_of
 from bm.nn.stft import STFT, griffin_lim
-from bm.solvers.schedule import Schedule
 
 from .running import Tensors, adapter
 

@@ -14,9 +14,9 @@ from bm.data.gather import gather_windows
 from bm.data.h5_windows import H5Windows
 from bm.data.preprocess import apply_steps
 from bm.data.signal import bare
+from bm.engine.schedule import Schedule
 from bm.losses.classification import binary_cross_entropy, cross_entropy
 from bm.metrics.classification import classification_metrics, probabilities
-from bm.solvers.schedule import Schedule
 
 from .running import Tensors, adapter
 

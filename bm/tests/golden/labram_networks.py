@@ -7,18 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bm.engine.optim import parameter_groups, set_rates
 from bm.losses.classification import binary_cross_entropy, cross_entropy
 from bm.losses.masked import masked_cross_entropy
-from bm.models.labram.channels import NAMES, input_rows
 from bm.models.labram.classifier import LaBraM
 from bm.models.labram.masked import LaBraMMasked
 from bm.models.labram.published import our_state, published_name
 from bm.models.labram.tokenizer import VQNSP
 from bm.models.saved import fit
+from bm.nn.electrodes import NAMES, input_rows
 from bm.nn.masking import random_mask
 from bm.nn.patches import TemporalConv
 from bm.nn.quantiser import Quantiser, spherical_kmeans
-from bm.solvers.optim import parameter_groups, set_rates
 
 from .running import Tensors, adapter
 

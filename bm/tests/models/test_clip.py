@@ -9,8 +9,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from bm.data.facts import DataFacts
 from bm.errors import UserError
+from bm.facts import DataFacts
 from bm.losses.contrastive import ClipLoss
 from bm.models import MODELS, build_model
 from bm.models.clip.convrnn import ConvRNN, valid_length

@@ -9,8 +9,8 @@ import pytest
 import torch
 import yaml
 
-from bm.data.facts import DataFacts
 from bm.errors import UserError
+from bm.facts import DataFacts
 from bm.models import build_model, load, save
 from bm.models.eegdiff.conditioning import UNKNOWN, Condition, Conditioning
 from bm.models.eegdiff.generation import Sampling, generate_images, generate_waves

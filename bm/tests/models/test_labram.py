@@ -11,13 +11,13 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from bm.data.facts import DataFacts
 from bm.errors import UserError
+from bm.facts import DataFacts
 from bm.losses.masked import masked_cross_entropy
 from bm.models import build_model, init_weights, load, save
-from bm.models.labram.channels import N_ROWS, NAMES, bare_name, input_rows, position_row
 from bm.models.labram.published import our_name, published_name
 from bm.models.saved import acceptable, fit
+from bm.nn.electrodes import N_ROWS, NAMES, bare_name, input_rows, position_row
 from bm.nn.masking import random_mask
 from bm.nn.transformer import Attention, explicit_attention_in
 

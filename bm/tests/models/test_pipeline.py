@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from bm.data.facts import DataFacts
 from bm.errors import UserError
+from bm.facts import DataFacts
 from bm.models import build_model, load
 from bm.models.eegdiff.conditioning import UNKNOWN, Condition
 from bm.models.eegdiff.generation import Sampling, Start, generate_images, item_seeds

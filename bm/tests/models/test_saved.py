@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bm.data.facts import DataFacts
 from bm.errors import UserError
+from bm.facts import DataFacts
 from bm.models import build_model, init_weights, load, load_weights, save
 
 FACTS = DataFacts(

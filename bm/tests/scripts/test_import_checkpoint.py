@@ -11,8 +11,8 @@ import pytest
 import torch
 import yaml
 
-from bm.data.facts import DataFacts
 from bm.errors import UserError
+from bm.facts import DataFacts
 from bm.models import build_model, init_weights, load
 from bm.models.foreign import read_checkpoint
 from bm.models.labram.importing import import_published

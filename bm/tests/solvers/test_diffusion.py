@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 import torch
 
-from bm.data.facts import DataFacts
-from bm.solvers import build, diffusion, distribution
-from bm.solvers.show import draw_generated
+from bm.engine import processes
+from bm.engine.show import draw_generated
+from bm.facts import DataFacts
+from bm.solvers import build, diffusion
 from bm.train import main
 from grids._explorers import DiffusionExplorer
 
@@ -87,7 +88,7 @@ def test_a_new_evaluation_is_the_old_one_and_bad_waves_are_one_line(
     found = solver.evaluate("test")
     assert set(found.metrics) == {"loss"} and "references" not in found.extra
     assert log.kept[1:] == ["1 of 8 generated waves are not finite: no distances are measured"]
-    monkeypatch.setattr(distribution, "world", lambda: 2)  # the other one is not here to answer
+    monkeypatch.setattr(processes, "world", lambda: 2)  # the other one is not here to answer
     solver.generate()
     reason = "generated samples hold values that are not finite"
     assert log.kept[3:] == [f"no figures of generated waves: {reason}"]

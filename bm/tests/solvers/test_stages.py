@@ -15,14 +15,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from bm.engine.logger import Logger
 from bm.errors import UserError
-from bm.models.labram.channels import position_row
+from bm.nn.electrodes import position_row
 from bm.solvers import build
-from bm.solvers.logger import Logger
 from bm.train import main
 from grids._explorers import LabramExplorer
 
-from . import toy
+from ..engine import toy
 
 pytestmark = pytest.mark.story
 QUICK = ["threads=1", "device=cpu"]

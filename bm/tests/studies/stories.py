@@ -164,7 +164,7 @@ CLOCK_S = 3.7  # the log's clock is ahead of the recording's
 
 def mous(root: Path, modality: str = "audio") -> None:
     """One person; two sentences, then two word lists, a fixation before each and at the end."""
-    from .ctf import write_ctf
+    from ..readers.ctf import write_ctf
 
     folder = root / "schoffelen2019" / "download"
     (folder / "stimuli").mkdir(parents=True)

@@ -12,11 +12,11 @@ import pytest
 
 from bm.data.store import Store
 from bm.errors import RecordingError, UserError
+from bm.readers.event_table import check_events, read_table
+from bm.readers.plausibility import preflight
 from bm.studies import build_study
-from bm.studies.event_table import check_events, read_table
-from bm.studies.preflight import preflight
 
-from .files import DATA, needs
+from ..shared_data import DATA, needs
 
 pytestmark = [pytest.mark.shared, needs("formats")]
 FORMATS = DATA / "formats"

@@ -16,8 +16,8 @@ from bm.errors import RecordingError, UserError
 from bm.studies import build_study
 from bm.studies.bci_iv_2a import CHANNELS
 
-from .files import ROOT
-from .gdf import write_gdf
+from ..readers.gdf import write_gdf
+from ..shared_data import ROOT
 
 RATE = 250
 #: Starts of trials in two runs of 20 s, and their classes (1 to 4).

@@ -15,13 +15,13 @@ from scipy.io import loadmat, savemat
 
 from bm.data.blocks import create_blocks
 from bm.errors import RecordingError, UserError
-from bm.solvers.windows import windows_of
+from bm.solvers.build_data import windows_of
 from bm.studies import STUDIES
 from bm.studies import brennan2019 as study
-from bm.studies.story import BlockRule, with_story_blocks
+from bm.studies.shared.story import BlockRule, with_story_blocks
 
+from ..shared_data import DATA, needs
 from . import stories
-from .files import DATA, needs
 
 ROOT = Path(__file__).resolve().parents[3]
 ALICE = DATA / "alice"

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bm.errors import RecordingError, UserError
+from bm.readers.alignment import match
 from bm.studies import STUDIES
 from bm.studies import broderick2019 as study
-from bm.studies.matching import match
 
 from . import stories
 

@@ -11,7 +11,7 @@ import pytest
 from bm.errors import RecordingError, UserError
 from bm.studies import build_study
 
-from .files import DATA, needs
+from ..shared_data import DATA, needs
 
 pytestmark = [pytest.mark.shared, needs("eegmat")]
 

@@ -13,7 +13,7 @@ from bm.data.store import Store
 from bm.errors import RecordingError, UserError
 from bm.studies import build_study
 
-from .files import DATA, needs
+from ..shared_data import DATA, needs
 
 PATHS = {"studies": DATA, "cache": "."}
 pytestmark = [pytest.mark.shared, needs("eegmmidb")]

@@ -13,7 +13,7 @@ from bm.errors import RecordingError, UserError
 from bm.studies import build_study
 from bm.studies.feis import PHONEMES
 
-from .files import DATA, needs
+from ..shared_data import DATA, needs
 
 pytestmark = [pytest.mark.shared, needs("feis")]
 

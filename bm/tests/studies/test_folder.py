@@ -11,10 +11,10 @@ import pytest
 
 from bm.data.dataset import build_dataset
 from bm.errors import RecordingError, UserError
+from bm.readers.bids import Listing, entities, find
 from bm.studies import build_study
-from bm.studies.bids import Listing, entities, find
 
-from .files import DATA, needs
+from ..shared_data import DATA, needs
 
 FORMATS = DATA / "formats"
 RUN4 = DATA / "eegmmidb" / "S001" / "S001R04.edf"

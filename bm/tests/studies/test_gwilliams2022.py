@@ -13,12 +13,12 @@ from omegaconf import OmegaConf
 from bm.errors import RecordingError, UserError
 from bm.features import build_feature
 from bm.features.builder import FeatureBuilder
-from bm.solvers.windows import windows_of
+from bm.solvers.build_data import windows_of
 from bm.studies import STUDIES
 from bm.studies import gwilliams2022 as study
 
+from ..shared_data import DATA, needs
 from . import stories
-from .files import DATA, needs
 
 ROOT = Path(__file__).resolve().parents[3]
 

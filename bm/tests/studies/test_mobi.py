@@ -9,7 +9,7 @@ import pytest
 
 from bm.data.audit import audit_table
 from bm.errors import RecordingError, UserError
-from bm.models.labram.channels import input_rows
+from bm.nn.electrodes import input_rows
 from bm.studies import recordings_of
 from bm.studies.mobi import JOINTS, STRETCHES
 

@@ -10,9 +10,9 @@ import pytest
 
 from bm.data.layout import sensor_layout
 from bm.errors import RecordingError, UserError
+from bm.readers.presentation import condition_of, read_log, word_of
 from bm.studies import STUDIES
 from bm.studies import schoffelen2019 as study
-from bm.studies.presentation import condition_of, read_log, word_of
 
 from . import stories
 

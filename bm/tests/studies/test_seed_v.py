@@ -12,7 +12,7 @@ from bm.errors import RecordingError, UserError
 from bm.studies import recordings_of
 from bm.studies.seed_v import CLASSES, TRIALS
 
-from .edf_files import write_edf
+from ..readers.edf_files import write_edf
 from .test_tuh import dataset
 
 RATE = 4

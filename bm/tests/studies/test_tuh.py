@@ -12,12 +12,12 @@ from bm.data.audit import audit_table
 from bm.data.dataset import build_dataset
 from bm.data.store import Store
 from bm.errors import RecordingError, UserError
-from bm.models.labram.channels import input_rows
+from bm.nn.electrodes import input_rows
 from bm.studies import recordings_of
+from bm.studies.shared.tuh import ELECTRODES
 from bm.studies.tuev import read_rec
-from bm.studies.tuh import ELECTRODES
 
-from .edf_files import NAMES, recording
+from ..readers.edf_files import NAMES, recording
 
 CONF = Path(__file__).parents[3] / "conf" / "dset"
 TRAIN = 8  # people

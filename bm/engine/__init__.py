@@ -1,0 +1,1 @@
+"""The loop on which every task family runs: epochs, saving, resuming, stopping."""

@@ -1,0 +1,53 @@
+"""Means over items, kept on the device so that a step never waits for the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import processes
+
+
+class Averages:
+    """Sums and weights by name, float64; the same in every process after `result`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, values: Mapping[str, Tensor], weight: int) -> None:
+        """Add scalars that are means over `weight` items."""
+        for name, value in values.items():
+            if name not in self.sums:
+                self.sums[name] = torch.zeros(2, dtype=torch.float64, device=self.device)
+            value = value.detach().to(self.device, torch.float64).reshape(())
+            self.sums[name] += torch.stack((value * weight, torch.full_like(value, weight)))
+
+    def local(self) -> dict[str, float]:
+        """Means of this process alone."""
+        return {name: float(s[0] / s[1]) for name, s in self.sums.items()}
+
+    def result(self) -> dict[str, float]:
+        """Means over all processes."""
+        names = sorted({n for names in processes.same_objects(list(self.sums)) for n in names})
+        if not names:
+            return {}
+        zero = torch.zeros(2, dtype=torch.float64, device=self.device)
+        table = torch.stack([self.sums.get(name, zero) for name in names])
+        table = processes.total(table).cpu()
+        return {name: float(row[0] / row[1]) for name, row in zip(names, table, strict=True)}
+
+    def clear(self) -> None:
+        """Forget everything, at the start of a stage."""
+        self.sums = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Sums by name."""
+        return {"sums": dict(self.sums)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.sums = {name: value.to(self.device) for name, value in state["sums"].items()}

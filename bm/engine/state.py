@@ -1,0 +1,135 @@
+"""Everything stateful of a run, registered once by name, then saved and restored alike."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from ..errors import UserError
+from . import processes
+
+
+class Stateful(Protocol):
+    """Anything with a state of tensors and plain values."""
+
+    def state_dict(self) -> Mapping[str, Any]: ...
+
+    def load_state_dict(self, state: Any, /) -> Any: ...
+
+
+class State:
+    """Named stateful objects of one run."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Any] = {}
+
+    def register(self, name: str, item: Any) -> None:
+        """Make `item` part of every checkpoint as `name`; a name is taken once."""
+        if name in self.items:
+            raise ValueError(f"state {name!r} is registered twice")
+        self.items[name] = item
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of every item by name."""
+        return {name: item.state_dict() for name, item in self.items.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore every item; raises `UserError` when the names are not the same."""
+        if state.keys() != self.items.keys():
+            odd = ", ".join(sorted(state.keys() ^ self.items.keys()))
+            raise UserError(f"the checkpoint holds other parts than this run ({odd}); use --clear")
+        for name, item in self.items.items():
+            item.load_state_dict(state[name])
+
+
+class RandomState:
+    """Every global random generator as plain values: torch (CPU, CUDA), numpy, Python."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Present state."""
+        name, keys, position, has_gauss, cached = np.random.get_state()
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        return {
+            "torch": torch.get_rng_state(),
+            "cuda": cuda,
+            "numpy": [str(name), [int(k) for k in keys], int(position), int(has_gauss), cached],
+            "python": random.getstate(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue every generator where it was."""
+        torch.set_rng_state(state["torch"])
+        if state["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda"])
+        name, keys, position, has_gauss, cached = state["numpy"]
+        np.random.set_state((name, np.array(keys, np.uint32), position, has_gauss, cached))
+        version, internal, gauss = state["python"]
+        random.setstate((version, tuple(internal), gauss))
+
+
+class PerProcess:
+    """A part that differs between processes (generators, running means): every state by rank.
+
+    Its `state_dict` must be called in all processes at once. When a run goes on with another
+    number of processes, the new ones keep their fresh state.
+
+    Args:
+        item: this process's own.
+    """
+
+    def __init__(self, item: Stateful) -> None:
+        self.item = item
+
+    def state_dict(self) -> dict[str, Any]:
+        """States by rank."""
+        return {"ranks": processes.same_objects(self.item.state_dict())}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with the state of this rank."""
+        if processes.rank() < len(state["ranks"]):
+            self.item.load_state_dict(state["ranks"][processes.rank()])
+
+
+class Progress:
+    """Where the run is: epochs completed, steps taken, batches consumed of the epoch begun."""
+
+    def __init__(self) -> None:
+        self.epoch = self.step = self.position = self.threads = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Plain numbers."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Inverse of `state_dict`."""
+        vars(self).update(state)
+
+
+def seed_ranks(seed: int) -> None:
+    """Give every process but the first generators of its own; models are built before it."""
+    if processes.rank() > 0:
+        seed_all(seed + 1_000_003 * processes.rank())
+
+
+def seed_all(seed: int) -> None:
+    """Start every global generator from `seed`."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """Inside, generators start from `seed`; afterwards they continue as if undisturbed."""
+    generators = RandomState()
+    kept = generators.state_dict()
+    try:
+        seed_all(seed)
+        yield
+    finally:
+        generators.load_state_dict(kept)

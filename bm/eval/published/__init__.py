@@ -1,0 +1,1 @@
+"""Rows of publications that stand beside ours."""

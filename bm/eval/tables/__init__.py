@@ -1,0 +1,1 @@
+"""Tables of a grid: rows, references, statistics, figures, pages."""

@@ -1,0 +1,1 @@
+"""Tokens of saved encoders, written for other programs."""

@@ -1,0 +1,330 @@
+"""Features of recordings from a frozen network: tokens (C, A, D) of windows, or codes (C, A)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ... import __version__
+from ...data.dataset import Dataset
+from ...data.gather import gather_windows
+from ...data.recording import Recording, RecordingId
+from ...data.segments import values_of
+from ...data.signal import Signal
+from ...data.store import Store
+from ...errors import RecordingError, UserError
+from ...facts import DataFacts
+from ...models import load
+from ...models.labram.backbone import MAX_PATCHES, POOLS, Backbone, takes_names
+from ...models.saved import FACTS, WEIGHTS
+from ...nn.electrodes import unknown_names
+from ...registry import check_known
+from .file import token_file
+
+MAX_TOKENS = 256  # channels times patches of a window, as in pre-training (labram spec 2.3)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is taken from a network.
+
+    Attributes:
+        layer: blocks to go through; None = all and the last norm. Not for tokenizers.
+        pool: none | mean, over channels and patches. Not for tokenizers.
+        batch_size: windows at a time.
+        drop_unknown: leave out channels without a row in the position table, instead of raising.
+        device: of the network.
+    """
+
+    layer: int | None = None
+    pool: str = "none"
+    batch_size: int = 64
+    drop_unknown: bool = False
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Windows of one recording: rows of a segment table, in order of their starts."""
+
+    identity: RecordingId
+    signal: Signal
+    windows: pd.DataFrame
+
+
+@dataclass
+class Summary:
+    """What an extraction has done."""
+
+    recordings: int = 0
+    windows: int = 0
+    bad: list[RecordingError] = field(default_factory=list)
+
+
+class TokenModel:
+    """A saved network that makes tokens or codes of signals of any channels.
+
+    Attributes:
+        facts: of the data that it was trained on.
+        codes: whether it is a tokenizer.
+        patch_samples: P.
+        dropped: names of channels that were left out so far.
+
+    Args:
+        folder: in `save_pretrained` form.
+        options: what is taken.
+
+    Raises:
+        UserError: no such model, or options that do not fit it.
+    """
+
+    def __init__(self, folder: Path, options: Options) -> None:
+        check_known("pool", options.pool, POOLS)
+        if options.batch_size < 1:
+            raise UserError(f"batch_size={options.batch_size}: at least 1 is needed")
+        self.folder, self.options = Path(folder), options
+        model = load(self.folder)
+        name = type(model).__name__
+        backbones = [m for m in model.modules() if isinstance(m, Backbone)]
+        if not backbones or not hasattr(model, "tokens"):
+            raise UserError(f"{folder} holds {name}, which makes no tokens; use a model of LaBraM")
+        self.codes = hasattr(model, "code_vectors")
+        if self.codes and (options.layer is not None or options.pool != "none"):
+            raise UserError(f"{folder} holds {name}, which makes codes: leave layer and pool out")
+        depth = backbones[0].depth
+        if options.layer is not None and not 0 <= options.layer <= depth:
+            raise UserError(f"layer={options.layer}: {name} has {depth} blocks; use 0 to {depth}")
+        self.patch_samples = backbones[0].patch_samples
+        self.named = takes_names(model)
+        self.facts = DataFacts.from_dict(json.loads((self.folder / FACTS).read_text()))
+        self.dropped: dict[str, None] = {}
+        self._model, self._channels = model, tuple[str, ...]()
+
+    def fit(self, signal: Signal, name: str) -> Signal:
+        """The signal of the recording `name` with the channels that the network knows.
+
+        Raises:
+            UserError: channels that it does not know, and not `drop_unknown`, or another rate.
+            RecordingError: it knows none of them, or they are not in microvolts.
+        """
+        if signal.unit != "uV":
+            raise RecordingError(name, f"in {signal.unit}, not microvolts", "leave it out")
+        if signal.rate_hz != self.facts.rate_hz:
+            raise UserError(
+                f"the model was trained at {self.facts.rate_hz:g} Hz, {name} has "
+                f"{signal.rate_hz:g} Hz; set dset.rate_hz={self.facts.rate_hz:g}"
+            )
+        unknown = unknown_names(signal.channels) if self.named else []
+        if not unknown:
+            return signal
+        if not self.options.drop_unknown:
+            raise UserError(
+                f"{name}: LaBraM knows no electrode {in_words(unknown)}; rename them (`rename` of "
+                "the study), or leave them out with drop_unknown=true"
+            )
+        kept = [i for i, channel in enumerate(signal.channels) if channel not in unknown]
+        if not kept:
+            reason = f"LaBraM knows none of its electrodes {in_words(unknown)}"
+            raise RecordingError(name, reason, "rename them")
+        self.dropped |= dict.fromkeys(unknown)
+        return signal.select(kept, [signal.channels[i] for i in kept])
+
+    def window_samples(self, n_channels: int) -> int:
+        """Longest window of whole patches for so many channels (labram spec 2.3)."""
+        return self.patch_samples * max(1, min(MAX_PATCHES, MAX_TOKENS // n_channels))
+
+    @torch.no_grad()
+    def outputs(self, part: Part) -> Iterator[np.ndarray]:
+        """Tokens float32 or codes int32 of the windows of a part, a batch at a time."""
+        if part.signal.channels != self._channels:
+            names = list(part.signal.channels)
+            self._model = load(self.folder, **({"channel_names": names} if self.named else {}))
+            self._model.eval().to(self.options.device)
+            self._channels = part.signal.channels
+        starts, size = part.windows["start"].to_numpy(), self.options.batch_size
+        length = int(part.windows["length"].iloc[0])
+        for first in range(0, len(starts), size):
+            own = starts[first : first + size]
+            block = gather_windows([part.signal], np.zeros(len(own), int), own, length)
+            x = block.transpose(1, 2).contiguous().to(self.options.device)  # as models are given it
+            yield self._outputs_of(x).cpu().numpy()
+
+    def _outputs_of(self, x: torch.Tensor) -> torch.Tensor:
+        if self.codes:
+            found: torch.Tensor = self._model.tokens(x)
+            return found.unflatten(1, (x.shape[1], -1)).to(torch.int32)
+        options = {"layer": self.options.layer, "pool": self.options.pool}
+        tokens: torch.Tensor = self._model.tokens(x, **options)
+        return tokens.float()
+
+    def attributes(self) -> dict[str, Any]:
+        """What the file says of the network."""
+        digest = hashlib.sha256((self.folder / WEIGHTS).read_bytes()).hexdigest()
+        layer = self.options.layer
+        return {
+            "kind": "codes" if self.codes else "tokens",
+            "model": str(self._model.bm_arguments["name"]),
+            "weights": digest,
+            "rate_hz": self.facts.rate_hz,
+            "patch_samples": self.patch_samples,
+            "layer": -1 if layer is None else layer,
+            "pool": self.options.pool,
+            "version": __version__,
+        }
+
+
+Found = Part | RecordingError
+
+
+def in_words(names: Sequence[str], most: int = 20) -> str:
+    """Names with commas; of many the first and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def parts_of_dataset(dataset: Dataset, model: TokenModel, split: str | None) -> list[Part]:
+    """Windows of a data set, recording by recording.
+
+    Args:
+        dataset: not scaled.
+        model: whose channels are taken.
+        split: only windows of this; None = all.
+
+    Raises:
+        UserError: no window in that split.
+    """
+    table = dataset.table if split is None else dataset.table[dataset.table["split"] == split]
+    if table.empty:
+        known = ", ".join(sorted(set(dataset.table["split"])))
+        raise UserError(f"split={split}: no window; there are {known}")
+    found = []
+    for index in sorted(set(table["recording"])):
+        rows = table[table["recording"] == index].sort_values("start")
+        study, subject, session, run = rows.iloc[0][["study", "subject", "session", "run"]]
+        identity = RecordingId(study, subject, session, run)
+        signal = model.fit(dataset.signals[index], identity.name)
+        found.append(Part(identity, signal, rows))
+    return found
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Whole recordings in windows one after the other, what is left at the end dropped.
+
+    Attributes:
+        members: read one at a time.
+        recipe: preprocessing.
+        store: where preprocessed recordings are kept.
+        model: whose channels are taken.
+        window_s: of a window; None = as many patches as 256 tokens allow, 16 at most, fewer in
+            shorter recordings.
+        strict: stop at the first bad recording.
+    """
+
+    members: Sequence[Recording]
+    recipe: Mapping[str, Any]
+    store: Store
+    model: TokenModel
+    window_s: float | None = None
+    strict: bool = False
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Found]:
+        for recording in self.members:
+            try:
+                yield self._part(recording)
+            except RecordingError as error:
+                if self.strict:
+                    raise
+                yield error
+
+    def _part(self, recording: Recording) -> Part:
+        signal = self.model.fit(self.store.get(recording, self.recipe), recording.id.name)
+        length = self._window(signal)
+        if length == 0:
+            reason = f"{signal.samples} samples are no window"
+            raise RecordingError(recording.id.name, reason, "skip it")
+        starts = np.arange(0, signal.samples - length + 1, length)
+        return Part(recording.id, signal, pd.DataFrame({"start": starts, "length": length}))
+
+    def _window(self, signal: Signal) -> int:
+        """Samples of a window, 0 when the recording has none."""
+        patch = self.model.patch_samples
+        if self.window_s is None:
+            longest = self.model.window_samples(len(signal.channels))
+            return min(longest, signal.samples // patch * patch)
+        length = round(self.window_s * signal.rate_hz)
+        if length % patch or not patch <= length <= MAX_PATCHES * patch:
+            seconds = patch / signal.rate_hz
+            raise UserError(
+                f"window_s={self.window_s:g}: must be 1 to {MAX_PATCHES} times {seconds:g} s"
+            )
+        return length if length <= signal.samples else 0
+
+
+def columns_of(part: Part) -> dict[str, np.ndarray]:
+    """What a file keeps of the windows of a part."""
+    rows = part.windows
+    found = {"start_s": rows["start"].to_numpy() / part.signal.rate_hz}
+    if "label" in rows and (rows["label"] >= 0).any():
+        found["label"] = rows["label"].to_numpy(np.int64)
+    values = values_of(rows)
+    if values is not None:
+        found["value"] = values
+    if "split" in rows:
+        found["split"] = rows["split"].to_numpy(object)
+    return found
+
+
+def extract(
+    source: Iterable[Found],
+    model: TokenModel,
+    path: Path,
+    attributes: Mapping[str, Any],
+    tick: Callable[[float, int], None] = lambda share, windows: None,
+) -> Summary:
+    """Write the features of every recording of a source into one file, see `token_file`.
+
+    Memory holds one batch of windows; recordings stay on the disk.
+
+    Args:
+        source: parts, and errors of recordings that could not be read.
+        model: the network.
+        path: the file; what is there is replaced when all is done.
+        attributes: of the file, beside those of the network.
+        tick: told how far the present recording is (of 1) and how many windows are done in all.
+    """
+    summary = Summary()
+    with token_file(path, {**model.attributes(), **attributes}) as file:
+        for part in source:
+            if isinstance(part, RecordingError):
+                summary.bad.append(part)
+                tick(1.0, summary.windows)
+                continue
+            own = {"channels": list(part.signal.channels), "rate_hz": part.signal.rate_hz}
+            batches = _counted(model.outputs(part), len(part.windows), summary, tick)
+            file.add(part.identity, own, columns_of(part), batches)
+            summary.recordings += 1
+        if not summary.recordings:
+            reason = f": {summary.bad[0]}" if summary.bad else "; the studies are empty"
+            raise UserError(f"no recording could be read{reason}")
+    return summary
+
+
+def _counted(
+    batches: Iterator[np.ndarray], total: int, summary: Summary, tick: Callable[[float, int], None]
+) -> Iterator[np.ndarray]:
+    for batch in batches:
+        yield batch
+        summary.windows += len(batch)
+        tick(len(batch) / total, summary.windows)

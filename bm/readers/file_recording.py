@@ -1,0 +1,94 @@
+"""FileRecording: a recording of one file, checked while it is read."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..data.recording import Recording, RecordingId
+from . import montage
+from .event_table import check_events
+from .plausibility import mark, preflight
+from .raw import UNITS, Reading, open_raw
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+
+class FileRecording(Recording):
+    """One recording in one file (and what lies beside it).
+
+    A study gives `read_events`; `open` where MNE cannot read the file.
+
+    Args:
+        identity: who, when and where.
+        path: the file.
+        reading: how it is read.
+        beside: further files that decide what is read (tables, other halves of the format).
+    """
+
+    def __init__(
+        self,
+        identity: RecordingId,
+        path: Path,
+        reading: Reading,
+        beside: tuple[Path, ...] = (),
+    ) -> None:
+        self.id, self.path, self.reading = identity, path, reading
+        self.source = tuple(name for p in (path, *beside) for name in files_of(p))
+
+    def open(self) -> mne.io.BaseRaw:
+        """The whole file as MNE sees it."""
+        return open_raw(self.path, self.reading)
+
+    def load_raw(self) -> mne.io.BaseRaw:
+        """Data channels of the recording's kind in V or T, named, placed, and looked through.
+
+        Flat and doubled channels are listed in `info["bads"]`; they stay in the data.
+
+        Raises:
+            RecordingError: anything that would make a number wrong, see `preflight`.
+        """
+        raw = self.open()
+        kind = self.id.kind
+        montage.set_types(raw, self.reading, kind)
+        raw = montage.pick_kind(raw, self.reading, self.path, kind)
+        self.adjust(raw)
+        montage.place(raw, self.reading, self.path, kind)
+        if self.reading.unit is not None and self.path.suffix.lower() != ".csv":
+            # The file says V (MNE's reading of it); the study knows better.
+            factor = UNITS[self.reading.unit]
+            raw.load_data(verbose="error").apply_function(lambda x: x * factor, picks="all")
+        mark(raw, preflight(raw, self.path, kind), self.path, self.reading.bad_channels)
+        return raw
+
+    def adjust(self, raw: mne.io.BaseRaw) -> None:
+        """What a study changes between naming and placing; nothing by default."""
+
+    @abstractmethod
+    def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Events with `kind, start_s, duration_s` and own columns, as they are in the file."""
+
+    def events(self) -> pd.DataFrame:
+        """Checked events: in order, inside the recording (others are named in the log)."""
+        raw = self.open()
+        duration = raw.n_times / float(raw.info["sfreq"])
+        return check_events(self.read_events(raw), duration, self.path)
+
+    def options(self) -> dict[str, Any]:
+        """What else decides how the recording is read; part of the fingerprint."""
+        return {}
+
+    def fingerprint(self) -> str:
+        """How the files are read and who it is; their content is the store's concern."""
+        return json.dumps([vars(self.id), vars(self.reading), self.options()], default=list)
+
+
+def files_of(path: Path) -> tuple[str, ...]:
+    """A file, or all files of a recording that is a folder (CTF `.ds`, EGI `.mff`)."""
+    if not path.is_dir():
+        return (str(path),)
+    return tuple(str(p) for p in sorted(path.rglob("*")) if p.is_file())

@@ -1,0 +1,172 @@
+"""Opening a recording's file: any format of MNE, or a table of samples; named errors."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RecordingError, UserError
+from ..registry import check_known
+from . import edf
+from .file_length import check_length
+
+if TYPE_CHECKING:
+    import mne
+
+#: Endings that are recordings by themselves; what lies beside them (.eeg, .vmrk, .fdt) is not.
+ENDINGS = (
+    *(".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".sqd", ".con", ".cnt", ".mff", ".ds"),
+    *(".csv", ".nedf", ".lay", ".ahdr"),
+)
+UNITS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9, "T": 1.0, "fT": 1e-15, "pT": 1e-12}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files of a study are read.
+
+    Attributes:
+        types: pattern of channel names -> MNE type (eog, ecg, emg, stim, misc, eeg, seeg, ...).
+        channels: names to keep, as written in the file or cleaned; None = all of the kind.
+        exclude: patterns of names, as written in the file or cleaned, that are left out.
+        rename: name, as written in the file or cleaned -> name.
+        montage: MNE's name; auto = the file's own positions, else `standard_1005` where at least
+            half of the names are in it; None = the file's own only.
+        unit: of the samples, where the file is wrong about it or says nothing; None = as it says.
+        rate_hz: of a table of samples (.csv), which has no header.
+        bad_channels: mark (keep flat and doubled channels, listed in `info["bads"]`) or error.
+    """
+
+    types: Mapping[str, str] = field(default_factory=dict)
+    channels: Sequence[str] | None = None
+    exclude: Sequence[str] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    montage: str | None = "auto"
+    unit: str | None = None
+    rate_hz: float | None = None
+    bad_channels: str = "mark"
+
+    def __post_init__(self) -> None:
+        if self.unit is not None:
+            check_known("unit", self.unit, UNITS)
+        check_known("bad_channels", self.bad_channels, ("mark", "error"))
+
+
+def matches(name: str, patterns: Sequence[str] | Mapping[str, str]) -> str | None:
+    """The first pattern that fits a channel name in either case, or None."""
+    return next((p for p in patterns if fnmatch(name.upper(), p.upper())), None)
+
+
+def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
+    """The recording in a file, samples not read yet where the format allows it.
+
+    Raises:
+        RecordingError: missing, empty, truncated, damaged or of another kind; channels of
+            different rates.
+    """
+    check_length(path)
+    if path.suffix.lower() == ".csv":
+        return _read_table(path, reading)
+    if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
+        _check_rates(path, reading)
+    try:
+        with warnings.catch_warnings():
+            # What MNE warns of here (montages, filter settings, annotations) is checked by us.
+            warnings.simplefilter("ignore")
+            raw = _open(path, reading)
+    except (MemoryError, KeyboardInterrupt, UserError):
+        raise
+    except Exception as error:
+        # MNE's readers raise anything from IndexError to UnicodeDecodeError on a damaged file.
+        text = " ".join(str(error).split())[:200]
+        reason = f"cannot be read ({type(error).__name__}: {text})"
+        raise RecordingError(path, reason, "fetch or export it again") from error
+    _check_samples(path, raw)
+    return raw
+
+
+def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
+    import mne
+
+    quiet = {"verbose": "error"}
+    if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
+        names = edf.read_header(path).names
+        left_out = [name for name in names if matches(name, reading.exclude)]
+        reader = getattr(mne.io, f"read_raw_{path.suffix.lower()[1:]}")
+        return reader(path, exclude=left_out, **quiet)
+    if "pdf" in path.name and not path.suffix:
+        return _open_bti(path)
+    raw = mne.io.read_raw(path, **quiet)
+    left_out = [name for name in raw.ch_names if matches(name, reading.exclude)]
+    return raw.drop_channels(left_out) if left_out else raw
+
+
+def _open_bti(path: Path) -> mne.io.BaseRaw:
+    """4D/BTi: `config` and head shape lie beside, named after the data or plainly."""
+    import mne
+
+    config, shape = (path.with_name(path.name.replace("pdf", word)) for word in ("config", "hs"))
+    config = config if config.exists() else path.with_name("config")
+    plain = path.with_name("hs_file")
+    head = shape if shape.exists() else plain if plain.exists() else None
+    return mne.io.read_raw_bti(
+        path.resolve(), config.resolve(), head and head.resolve(), verbose="error"
+    )
+
+
+def _check_rates(path: Path, reading: Reading) -> None:
+    """MNE brings all channels to the highest rate without a word; we want one rate."""
+    rates = edf.read_header(path).rates()
+    kept = [(name, rate) for name, rate in rates if not matches(name, reading.exclude)]
+    values = [rate for _, rate in kept]
+    if len(set(values)) > 1:
+        most = max(values, key=values.count)
+        other = [f"{name} {rate:g} Hz" for name, rate in kept if rate != most]
+        raise RecordingError(
+            path,
+            f"channels of different rates: {most:g} Hz, but {', '.join(other[:5])}",
+            "name them in the study's `exclude`",
+        )
+
+
+def _check_samples(path: Path, raw: mne.io.BaseRaw) -> None:
+    """What only an open recording tells: some samples, and a `.fdt` file as long as promised."""
+    if raw.n_times < 2:
+        raise RecordingError(path, f"{raw.n_times} samples", "leave it out")
+    if path.suffix.lower() == ".set":
+        data = path.with_suffix(".fdt")
+        promised = 4 * raw.n_times * len(raw.ch_names)
+        named = [Path(name) for name in raw.filenames if name is not None]
+        if data in named and data.stat().st_size != promised:
+            size = data.stat().st_size
+            raise RecordingError(data, f"{size} of {promised} promised bytes", edf.FETCH)
+
+
+def _read_table(path: Path, reading: Reading) -> mne.io.BaseRaw:
+    """Samples as rows and channels as columns, with names in the first line."""
+    import mne
+    import pandas as pd
+
+    if reading.rate_hz is None or reading.unit is None:
+        raise UserError(f"{path}: a table of samples says neither rate nor unit; give the study's "
+                        "`rate_hz` and `unit`")  # fmt: skip
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise RecordingError(path, f"no table ({text})", edf.FETCH) from error
+    names = [name for name in table if not matches(str(name), reading.exclude)]
+    words = [str(name) for name in names if not pd.api.types.is_numeric_dtype(table[name])]
+    if words or not names:
+        raise RecordingError(
+            path,
+            f"column {words[0]!r} is not numeric" if words else "no column left",
+            "name what is no channel in the study's `exclude`",
+        )
+    info = mne.create_info([str(name) for name in names], reading.rate_hz, "eeg")
+    data = table[names].to_numpy(float).T * UNITS[reading.unit]
+    return mne.io.RawArray(data, info, verbose="error")

@@ -1,0 +1,1 @@
+"""Brain signals against features of speech: decoding by contrast, encoding by regression."""

@@ -1,0 +1,93 @@
+"""What decides whether speech decoding can be trusted, in a few lines (spec clip 9.26)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...data.dataset import Dataset
+from ...data.split import KEYS, SPLITS
+from .candidates import candidate_sets, chance_of_top, speech_of
+from .feature_scaling import FeatureScaling
+
+
+def split_lines(dataset: Dataset, rule: Mapping[str, Any]) -> list[str]:
+    """How windows were split, and how many keys, people and recordings each split has."""
+    columns = KEYS[rule["key"]]
+    method, seed = rule.get("method", "hash"), rule["seed"]
+    lines = [f"split: by {rule['key']} ({', '.join(columns)}), {method}, seed {seed}"]
+    if rule["fixed"]:
+        lines.append(f"  not drawn: {dict(rule['fixed'])}")
+    table = dataset.table
+    known = [column for column in columns if column in table]
+    keys = table[known].astype(str).agg("|".join, axis=1)
+    people = table["study"] + "/" + table["subject"]
+    seen: dict[str, set] = {}
+    for name in SPLITS:
+        own = table["split"] == name
+        seen[name] = set(keys[own])
+        lines.append(
+            f"  {name}: {int(own.sum())} windows, {len(seen[name])} keys, "
+            f"{people[own].nunique()} subjects, "
+            f"{table['recording'][own].nunique()} recordings"
+        )
+    shared = len(seen["test"] & (seen["train"] | seen["valid"]))
+    lines.append(f"  keys of test that train or valid hold too: {shared}")
+    strangers = set(people[table["split"] == "test"]) - set(people[table["split"] == "train"])
+    lines.append(f"  subjects of test that never train: {len(strangers)}")
+    return lines
+
+
+def scaler_line(dataset: Dataset) -> str:
+    """How signals are scaled."""
+    scaler = dataset.scaler
+    clamp = "no clamp" if scaler.clamp is None else f"clamp {scaler.clamp:g}"
+    baseline = "baseline subtracted" if scaler.baselines else "no baseline"
+    if scaler.kind == "none":  # nothing is clamped then
+        return f"signal scaling: NONE, {baseline}"
+    shared = "over all recordings" if scaler.kind == "zscore" else "per recording"
+    return f"signal scaling: {scaler.kind} ({shared}), {clamp}, {baseline}"
+
+
+def candidate_lines(dataset: Dataset, by: str) -> list[str]:
+    """Test segments after de-duplication, and the chance that they leave."""
+    rows = dataset.rows("test")
+    if not len(rows):
+        return ["candidates: no test window"]
+    speech = speech_of(dataset, rows)
+    owners = dataset.table["recording"].to_numpy()[rows]
+    sets = candidate_sets(rows, speech, owners, by)
+    sizes = [len(s.hashes) for s in sets]
+    size = str(sizes[0]) if len(sizes) == 1 else f"{min(sizes)} to {max(sizes)} per recording"
+    trained = set(speech_of(dataset, dataset.rows("train"))["segment_hash"])
+    heard = len(set(speech["segment_hash"]) & trained)
+    return [
+        f"candidates: {size} distinct of {len(rows)} test windows, {speech['word'].nunique()} "
+        f"words; chance top-10 {chance_of_top(sets, 10):.3%}, top-1 {chance_of_top(sets, 1):.3%}",
+        f"  test segments heard in training: {heard}",
+    ]
+
+
+def preflight(
+    dataset: Dataset, solver: Mapping[str, Any], scaling: FeatureScaling, rule: Mapping[str, Any]
+) -> list[str]:
+    """Lines to read before a run.
+
+    Args:
+        dataset: with features.
+        solver: plain `solver` section.
+        scaling: of the features, fitted.
+        rule: plain `dset.split` section.
+    """
+    warning = []
+    if any(k.normalizable and not k.cardinality for k in scaling.kinds) is False:
+        warning.append("features: none is standardised")
+    return [
+        *split_lines(dataset, rule),
+        scaler_line(dataset),
+        *candidate_lines(dataset, solver["candidates"]),
+        *[f"feature {line}" for line in scaling.describe()],
+        *warning,
+        f"subjects: {len(dataset.facts.subjects)}; the signal is read "
+        f"{solver['offset_ms']:g} ms later than the speech",
+    ]

@@ -1,0 +1,326 @@
+"""Contrastive solver: speech from brain signals, or signals from speech (spec clip 4 and 5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...data.batch import Batch
+from ...data.batch_scaler import kept_windows
+from ...data.dataset import Dataset
+from ...engine import processes
+from ...engine.run import Solver
+from ...engine.show import draw_history
+from ...engine.state import PerProcess
+from ...errors import UserError
+from ...facts import DataFacts
+from ...losses.negatives import NegativePool, gather_candidates
+from ...losses.penalty import svd_penalty, training_penalty
+from ...losses.regression import absolute_error, feature_loss, squared_error
+from ...metrics.evaluation import Evaluation
+from ...metrics.features import FeatureMetrics
+from ...nn.feature_parts import FeaturePart, feature_parts
+from ...nn.sinc import lowpass_sinc
+from ...xp.resolve import to_plain
+from .. import SOLVERS
+from .candidates import speech_of
+from .checks import preflight
+from .feature_scaling import FeatureScaling, gathered, joined, training_windows
+from .item_features import told_features_of, told_of
+from .pair import SpeechPair, aligned, beginning, build_pair
+from .retrieval import Encoders, RetrievalOptions, retrieval_evaluation
+from .shuffled import Shuffled, speech_windows_of
+
+LOWPASS_ZEROS = 5  # zero crossings of the low-pass
+
+
+@SOLVERS.register("contrastive")
+class ContrastiveSolver(Solver):
+    """Brain encoder and speech representation, pulled together by a contrastive or other loss.
+
+    Signals come scaled and clamped from the data set; features are scaled here.
+    """
+
+    main_metric = ("loss", "min")
+    model: SpeechPair
+
+    def build_data(self) -> Dataset:
+        """Windows with features."""
+        dataset = speech_windows_of(self.cfg)
+        self.told = told_features_of(self.cfg, dataset)
+        for split in ("valid", "test"):
+            if not len(dataset.rows(split)):
+                self.log.line("no window of split %s: see dset.split", split)
+        if self.cfg.solver.shuffle_signals:
+            dataset = Shuffled.of(dataset, self.cfg.seed)
+        return dataset
+
+    def build_model(self, facts: DataFacts) -> nn.Module:
+        """Both networks, with features scaled by what training windows hold."""
+        self.options = to_plain(self.cfg.solver)
+        sets = len(set(self.data.layout.tolist()))
+        if sets > 1 and not self.cfg.model.get("merger"):
+            raise UserError(
+                f"recordings have {sets} channel sets: use dset.channels=padded, or a model with "
+                "attention over sensors (model.merger)"
+            )
+        scaling, own = self.fitted_scaling(), self.options
+        self.offset_s = float(self.cfg.dset.segment.offset_s)
+        pair = build_pair(to_plain(self.cfg.model), own, facts, scaling, self.offset_s)
+        self.rate_hz = facts.rate_hz
+        self.parts = feature_parts(scaling.kinds)
+        self.shift = int(own["offset_ms"] / 1000 * self.rate_hz)
+        self.seen = int(own["signal_s"] * self.rate_hz) if own["task"] == "encode" else 0
+        self.pools: dict[str, NegativePool] = {}
+        if own["negatives"] is not None:
+            self.pools["train"] = NegativePool(own["negatives"], own["pool_size"])
+            self.state.register("negatives", PerProcess(self.pools["train"]))
+        self.segments = self._segments()
+        return pair
+
+    def fitted_scaling(self) -> FeatureScaling:
+        """Statistics of the features over training windows."""
+        own = self.cfg.solver.scaling
+        assert self.data.carried is not None
+        scaling = FeatureScaling(self.data.carried.kinds, own.per_channel)
+        windows = training_windows(self.data, own.windows_per_recording, own.windows)
+        scaling.fit(windows)
+        return scaling
+
+    def _segments(self) -> Tensor:
+        """(rows of the table,) what each window holds; asked for by `solver.exclude_same`."""
+        rows = np.arange(len(self.data.table))
+        if not self.options["exclude_same"]:
+            return torch.from_numpy(rows)
+        return torch.from_numpy(speech_of(self.data, rows)["segment_hash"].to_numpy(copy=True))
+
+    def _build_loaders(self) -> dict[str, Any]:
+        """Validation windows are mixed too: neighbours are no fair negatives for each other."""
+        loaders = super()._build_loaders()
+        size = self.cfg["eval"]["batch_size"] or self.cfg["optim"]["batch_size"]
+        world, rank = processes.world(), processes.rank()
+        own = max(1, size // world)
+        if len(loaders["valid"]):
+            loaders["valid"] = self.data.loader("valid", own, True, 1, rank=rank, world=world)
+        return loaders
+
+    def begin_stage(self, stage: str) -> None:
+        """Each validation starts from an empty pool, so that it does not depend on history."""
+        if self.pools and stage != "train":
+            own = self.options
+            self.pools[stage] = NegativePool(own["negatives"], own["pool_size"])
+
+    def networks(self) -> list[nn.Module]:
+        """Both encoders."""
+        return [part for part in (self.model.brain, self.model.speech) if part is not None]
+
+    # one batch ----------------------------------------------------------------------------
+
+    def prepared(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Signal (B, C, T), scaled features (B, F, T), mask (B, T), aligned and filtered."""
+        features = joined(batch.features, batch.signal.shape[-1])
+        mask = batch.feature_mask
+        if mask is None or not self.options["mask_loss"]:
+            mask = torch.ones_like(features[:, 0], dtype=torch.bool)
+        features = self.model.scaling(features)
+        signal, features, mask = aligned(batch.signal, features, mask, self.shift)
+        if self.options["lowpass_hz"]:
+            cutoff = self.options["lowpass_hz"] / self.rate_hz
+            name = "lowpass_target" if stage == "train" else "lowpass_target_test"
+            encode = self.options["task"] == "encode"
+            if not encode or self.options[name]:
+                signal = lowpass_sinc(signal, cutoff, LOWPASS_ZEROS)
+            if encode or self.options[name]:
+                features = lowpass_sinc(features, cutoff, LOWPASS_ZEROS)
+        return signal, features, mask
+
+    def estimate(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Estimates and targets (B, F', T) with their mask (B, 1, T)."""
+        signal, features, mask = self.prepared(batch, stage)
+        places = batch.positions[..., :2]
+        if self.options["task"] == "encode":
+            seen = beginning(signal, self.seen)
+            found = self.model.brain(seen, batch.subject, places, features)
+            return found[..., self.seen :], signal[..., self.seen :], mask[:, None, self.seen :]
+        found = self.model.brain(signal, batch.subject, places)
+        return found, self.model.targets(features), mask[:, None]
+
+    @property
+    def rejects(self) -> bool:
+        """Whether windows may be left out of a batch."""
+        return self.options["reject_above"] is not None or bool(self.options["reject_empty"])
+
+    def kept(self, batch: Batch) -> Batch:
+        """Without windows beyond `solver.reject_above`, and with `solver.reject_empty` without
+        those that hold no word; the last good batch when none is left."""
+        if not self.rejects:
+            return batch
+        limit, mask = self.options["reject_above"], batch.feature_mask
+        words = mask[:, None] if self.options["reject_empty"] and mask is not None else None
+        keep = kept_windows(batch.signal, float("inf") if limit is None else limit, words)
+        if bool(keep.any()):
+            self.last_good = batch[keep]
+        elif not hasattr(self, "last_good"):
+            raise UserError(
+                f"solver.reject_above={limit}, reject_empty={self.options['reject_empty']}: no "
+                "window of the first batch is kept"
+            )
+        return self.last_good
+
+    def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """`loss`; and of the contrastive one the share whose own speech came first."""
+        size = len(batch)
+        batch = self.kept(batch)
+        estimate, target, mask = self.estimate(batch, stage)
+        found: dict[str, Tensor] = {}
+        if self.options["loss"] == "clip":
+            loss = self.contrast(estimate, target, batch, stage)
+            own = torch.arange(len(estimate), device=estimate.device)
+            scores = self.model.clip.scores(estimate.detach(), target.detach())
+            found["batch_accuracy"] = (scores.argmax(1) == own).float().mean()
+        else:
+            loss = self.regression(estimate, target, mask if self.options["mask_loss"] else None)
+        if stage == "train":
+            loss = self.penalised(loss)
+        if self.rejects:
+            found["kept"] = loss.new_tensor(len(batch) / size)
+        return {"loss": loss, **found}
+
+    def contrast(self, estimate: Tensor, target: Tensor, batch: Batch, stage: str) -> Tensor:
+        """Contrastive loss with negatives of the batch, of former ones, of other processes."""
+        segments = self.segments[batch.segment.cpu()].to(estimate.device)
+        if self.options["gather_negatives"]:
+            target, segments = gather_candidates(target, segments)
+        if stage in self.pools and (stage == "train") == self.model.training:
+            target, segments = self.pools[stage].extend(target, segments)
+        same = segments if self.options["exclude_same"] else None
+        return self.model.clip(estimate, target, same)
+
+    def regression(self, estimate: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+        """The other losses."""
+        if self.options["loss"] == "l1":
+            return absolute_error(estimate, target, mask)
+        if self.options["loss"] == "mse" or self.options["task"] == "encode":
+            return squared_error(estimate, target, mask)
+        weights = None
+        if self.options["class_weights"]:
+            names = [part.name for part in self.parts if part.categorical]
+            weights = {name: self.model.scaling.class_weights(name) for name in names}
+        return feature_loss(estimate, target, mask, self.parts, weights)
+
+    def penalised(self, loss: Tensor) -> Tensor:
+        """The loss with the penalties of weights and modules."""
+        penalty = training_penalty(self.model)
+        if penalty is not None:
+            loss = loss + penalty
+        if self.options["svd"]:
+            loss = loss + self.options["svd"] * svd_penalty(self.model)
+        return loss
+
+    # evaluation ---------------------------------------------------------------------------
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Retrieval among the test segments; and of other losses the metrics of the features."""
+        self.model.eval()
+        own, classes = self.options, any(part.categorical for part in self.parts)
+        with torch.no_grad():
+            if own["task"] == "encode" or classes:
+                return self.feature_evaluation(split)
+            options = RetrievalOptions(
+                own["candidates"], own["probabilities"], own["word_windows"], own["word_top"],
+                own["wer_random"], int(self.cfg.seed),
+            )  # fmt: skip
+            encoders = Encoders(self.encode_signals, self.encode_speech)
+            found = retrieval_evaluation(self.data, split, encoders, options)
+            if self.told is not None and found.items is not None:
+                told = told_of(self.told, self.data, self.data.rows(split), self.offset_s)
+                found.items = found.items.assign(**told)
+            if own["loss"] != "clip":
+                found.metrics.update(self.feature_evaluation(split).metrics)
+        return found
+
+    def encode_signals(self, rows: np.ndarray) -> Tensor:
+        """What is compared of windows' signals: (n, D); they may be of several channel sets."""
+        sets = self.data.layout[self.data.table["recording"].to_numpy()[rows]]
+        found: list[Tensor] = []
+        order = np.argsort(sets, kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(sets[order])) + 1):
+            batch = self.data.gather(rows[some]).to(self.device)
+            with self.precision.autocast():
+                estimate = self.estimate(batch, "test")[0]
+            found.append(self.model.clip.estimates(estimate.float()))
+        return torch.cat(found)[torch.from_numpy(np.argsort(order)).to(self.device)]
+
+    def encode_speech(self, rows: np.ndarray) -> Tensor:
+        """What is compared of windows' speech: (n, D) of norm 1; signals are not read."""
+        features = self.model.scaling(gathered(self.data, rows)[0].to(self.device))
+        features = features[..., : features.shape[-1] - self.shift]
+        if self.options["lowpass_hz"] and self.options["lowpass_target_test"]:
+            features = lowpass_sinc(
+                features, self.options["lowpass_hz"] / self.rate_hz, LOWPASS_ZEROS
+            )
+        with self.precision.autocast():
+            target = self.model.targets(features)
+        return self.model.clip.candidates(target.float())
+
+    def feature_evaluation(self, split: str) -> Evaluation:
+        """Correlation, distance and accuracy of every feature, or of the signal when encoding."""
+        parts: tuple[FeaturePart, ...] = self.parts
+        if self.options["task"] == "encode":
+            every = slice(0, self.data.facts.n_channels)
+            parts = (FeaturePart("signal", every, every),)
+        metrics, n = FeatureMetrics(parts), 0
+        size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
+        for batch in self.data.loader(split, size):
+            found = self.estimate(batch.to(self.device), "test")
+            values = [value.float().cpu().numpy() for value in found[:2]]
+            values.append(found[2].cpu().numpy())
+            owners = batch.recording.numpy()
+            for recording in np.unique(owners):
+                own = owners == recording
+                metrics.update(int(recording), *(value[own] for value in values))
+            n += len(batch)
+        return Evaluation(split, metrics.results(), n_items=n, simulated=self.data.facts.simulated)
+
+    # files --------------------------------------------------------------------------------
+
+    def save_model(self, folder: Path) -> None:
+        """The brain encoder in `save_pretrained` form, and beside it what else was trained."""
+        from ...models import save
+
+        save(self.model.brain, folder, self.data.facts)
+        self.model.save_rest(folder)
+
+    def load_model(self, folder: Path) -> None:
+        """Inverse of `save_model`."""
+        from ...models import load_weights
+
+        load_weights(self.model.brain, folder)
+        self.model.load_rest(folder)
+
+    def init_model(self, folder: Path) -> None:
+        """Start the brain encoder from saved weights, and what else was trained if both have it.
+
+        What was learned of a person goes to the same person; features are scaled anew.
+        """
+        from ...models import init_weights
+
+        people, partial = self.data.facts.subjects, self.cfg["init_partial"]
+        self.log.line("%s", init_weights(self.model.brain, folder, partial, people))
+        count = self.model.init_rest(folder)
+        if count:
+            self.log.line("%s: %d tensors of the speech loaded", folder, count)
+
+    def show_facts(self) -> None:
+        """What goes wrong most often in speech decoding, printed before a run."""
+        rule = to_plain(self.cfg.dset.split)
+        for line in preflight(self.data, self.options, self.model.scaling, rule):
+            print(line)
+
+    def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
+        """Learning curves."""
+        draw_history(self, folder)

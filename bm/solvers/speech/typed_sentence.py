@@ -1,0 +1,66 @@
+"""What an encoder of brain signals expects of a sentence that is typed (clip spec 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import UserError, nearest
+from ...features.sentence import sentence_features, zero_features
+from ...nn.sinc import lowpass_sinc
+from .feature_scaling import joined
+from .solver import LOWPASS_ZEROS
+
+
+@torch.no_grad()
+def sentence_response(
+    solver: Any, text: str, subject: str | None = None, language: str = "en"
+) -> Tensor:
+    """Predicted signal of a typed sentence less that of silence: (C, T), in scaled units.
+
+    Silence has the same length and all features zero; nothing of a signal is given to the network.
+    Samples lie `solver.offset_ms` later than those of the features.
+
+    Args:
+        solver: contrastive, of an experiment with solver.task=encode, with its weights.
+        text: see `features.sentence.sentence_events`.
+        subject: one of `facts.subjects`; None = the mean over all of them.
+        language: ISO code.
+
+    Raises:
+        UserError: another task, an unknown subject, or features that need sound.
+    """
+    if solver.options["task"] != "encode":
+        raise UserError(f"solver.task={solver.options['task']} predicts no signal: use task=encode")
+    people = list(solver.data.facts.subjects)
+    if subject is not None and subject not in people:
+        raise UserError(f"unknown subject {subject!r}{nearest(subject, people)}")
+    found = sentence_features(
+        list(solver.data.carried.features.values()), text, solver.rate_hz, language
+    )
+    both = [{name: values[None] for name, values in part.items()}
+            for part in (found, zero_features(found))]  # fmt: skip
+    length = next(iter(found.values())).shape[-1]
+    heard = torch.cat([joined(part, length) for part in both]).to(solver.device)
+    features = solver.model.scaling(heard)
+    if solver.options["lowpass_hz"] and solver.options["lowpass_target_test"]:
+        cutoff = solver.options["lowpass_hz"] / solver.rate_hz
+        features = lowpass_sinc(features, cutoff, LOWPASS_ZEROS)
+    solver.model.eval()
+    chosen = people if subject is None else [subject]
+    return torch.stack([_of_one(solver, people.index(name), features) for name in chosen]).mean(0)
+
+
+def _of_one(solver: Any, number: int, features: Tensor) -> Tensor:
+    """(C, T) difference of one person, with the sensors of their first window."""
+    table = solver.data.table
+    names = table["study"] + "/" + table["subject"]
+    row = int(table.index[names == solver.data.facts.subjects[number]][0])
+    places = solver.data.gather([row]).positions[..., :2].to(solver.device)
+    empty = features.new_zeros(2, places.shape[1], features.shape[-1])
+    subject = torch.full((2,), number, device=solver.device)
+    with solver.precision.autocast():
+        heard, silence = solver.model.brain(empty, subject, places.expand(2, -1, -1), features)
+    return (heard - silence).float()

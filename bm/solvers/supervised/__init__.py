@@ -1,0 +1,1 @@
+"""Classes or values of windows, from scratch or from a pre-trained model."""

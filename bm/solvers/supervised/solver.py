@@ -1,0 +1,103 @@
+"""Supervised solver: classes or values from windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...data.batch import Batch
+from ...data.dataset import Dataset
+from ...engine import processes
+from ...engine.run import Solver
+from ...engine.show import draw_history
+from ...facts import DataFacts
+from ...metrics.evaluation import Evaluation
+from ...models import build_model
+from ...registry import check_known
+from ...xp.resolve import to_plain
+from .. import SOLVERS
+from ..build_data import windows_of
+from ..model_inputs import check_inputs, inputs_of
+from .occlusion import draw_occlusion
+from .tasks import TASKS, Task
+from .tuning import freeze
+
+
+@SOLVERS.register("supervised")
+class SupervisedSolver(Solver):
+    """Classes or values of windows; metrics over the whole split in any number of processes.
+
+    Any model will do: one that asks for `channel_ids` may be given mixed channel sets.
+    """
+
+    main_metric = ("balanced_accuracy", "max")
+
+    def build_data(self) -> Dataset:
+        """Windows with what the task predicts."""
+        check_known("solver.task", self.cfg.solver.task, TASKS)
+        dataset = windows_of(self.cfg)
+        options = to_plain(self.cfg.solver)
+        self.task: Task = TASKS[self.cfg.solver.task](dataset, options)
+        self.main_metric = self.task.main_metric
+        self.task.check(self.cfg.best.metric or self.main_metric[0])
+        return dataset
+
+    def build_model(self, facts: DataFacts) -> nn.Module:
+        """The configured network; what is not to be trained further is frozen."""
+        model: nn.Module = build_model(to_plain(self.cfg.model), facts)
+        check_inputs(model, self.data, self.cfg)
+        self.frozen = freeze(model, self.cfg.solver.get("tune_blocks"))
+        return model
+
+    def begin_stage(self, stage: str) -> None:
+        """Forget the decisions of the stage before."""
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """What the network says of a batch, (B, n)."""
+        found: Tensor = self.model(batch.signal, **inputs_of(self.model, batch))
+        return found
+
+    def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """`loss` and, for classes, the running `accuracy`."""
+        if stage == "train":
+            for part in self.frozen:
+                part.eval()
+        found = self.outputs(batch)
+        assert batch.label is not None
+        if stage == "valid":
+            self.seen.append((found.detach().float(), batch.label))
+        return self.task.losses(found, batch.label, stage == "train")
+
+    def epoch_metrics(self, stage: str) -> dict[str, float]:
+        """Whole-split metrics of the valid stage."""
+        if stage != "valid":
+            return {}
+        own = [(found.cpu().tolist(), labels.tolist()) for found, labels in self.seen]
+        parts = [pair for process in processes.same_objects(own) for pair in process]
+        found = np.array([row for rows, _ in parts for row in rows])
+        return self.task.metrics(found, np.array([label for _, rows in parts for label in rows]))
+
+    def evaluate(self, split: str) -> Evaluation:
+        """What the network says of every window of a split."""
+        loader = self.data.loader(split, self.cfg.eval.batch_size or self.cfg.optim.batch_size)
+        self.model.eval()
+        found, rows = [], []
+        for batch in loader:
+            with torch.no_grad(), self.precision.autocast():
+                found.append(self.outputs(batch.to(self.device)).float().cpu())
+            rows.append(batch.segment)
+        outputs = torch.cat(found).numpy().astype(np.float64)
+        return self.task.evaluation(split, torch.cat(rows).numpy(), outputs)
+
+    def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
+        """Learning curves with the chance level; of the test split decisions and electrodes."""
+        chance: Any = None if evaluation is None else evaluation.chance.get(self.best.metric)
+        draw_history(self, folder, chance if chance is not None else self.task.chance)
+        if evaluation is not None and evaluation.items is not None:
+            self.task.draw(folder, evaluation)
+            draw_occlusion(self, "test", folder / "electrodes.svg")

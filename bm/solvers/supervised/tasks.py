@@ -1,0 +1,270 @@
+"""What is decoded from windows: classes or values, each with its losses, metrics and items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ...data.dataset import Dataset
+from ...data.segments import values_of
+from ...errors import UserError
+from ...losses.classification import binary_cross_entropy, cross_entropy
+from ...metrics.classification import (
+    balanced_interval,
+    chance_levels,
+    classification_metrics,
+    probabilities,
+    wilson_interval,
+)
+from ...metrics.evaluation import Evaluation
+from ...metrics.values import value_metrics
+
+#: Columns of the segment table that items keep.
+WHERE = ("recording", "study", "subject", "session", "run", "start_s")
+#: Metrics that need both classes of two in the valid split.
+RANKED = ("auroc", "auc_pr")
+#: What tables show of two classes and of more, as published (labram.md 5.3).
+TWO = ("balanced_accuracy", "auc_pr", "auroc")
+MANY = ("balanced_accuracy", "kappa", "f1_weighted")
+
+
+class Task(Protocol):
+    """What a decoder is trained for.
+
+    Attributes:
+        main_metric: name and direction.
+        chance: level drawn where no evaluation says it, or None.
+        score_name: what falls when `scores` fall, for figures.
+    """
+
+    main_metric: tuple[str, str]
+    chance: float | None
+    score_name: str
+
+    def check(self, metric: str) -> None:
+        """Raise `UserError` when the best epoch cannot be chosen by `metric` on these windows."""
+        ...
+
+    def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
+        """`loss` and running metrics of a batch, from outputs (B, n)."""
+        ...
+
+    def scores(self, found: Tensor, labels: Tensor) -> Tensor:
+        """How good each output is, higher is better: (B, n) -> (B,)."""
+        ...
+
+    def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Metrics of a whole split, from outputs (N, n)."""
+        ...
+
+    def evaluation(self, split: str, rows: np.ndarray, found: np.ndarray) -> Evaluation:
+        """Evaluation of outputs (N, n) of rows of the segment table."""
+        ...
+
+    def draw(self, folder: Path, evaluation: Evaluation) -> None:
+        """Figures of an evaluation."""
+        ...
+
+
+def items_of(dataset: Dataset, rows: np.ndarray, *columns: str) -> pd.DataFrame:
+    """One row per window: where it is, and some columns of the segment table."""
+    items = dataset.table.iloc[rows][[*WHERE, *columns]].copy()
+    items.insert(0, "segment", rows)
+    return items.reset_index(drop=True)
+
+
+def class_evaluation(
+    dataset: Dataset, split: str, rows: np.ndarray, probs: np.ndarray
+) -> Evaluation:
+    """Evaluation of class probabilities, with one item per window.
+
+    Args:
+        dataset: whose table the items come from.
+        split: its name.
+        rows: (N,) rows of the segment table.
+        probs: (N, K).
+    """
+    items = items_of(dataset, rows, "label")
+    labels = items["label"].to_numpy(dtype=int)
+    items["prediction"] = probs.argmax(1)
+    for number, name in enumerate(dataset.facts.classes):
+        items[f"prob_{name}"] = probs[:, number]
+    found = classification_metrics(probs, labels)
+    intervals = {
+        "accuracy": list(wilson_interval(found["accuracy"], len(labels))),
+        "balanced_accuracy": list(balanced_interval(labels, probs.argmax(1))),
+    }
+    return Evaluation(
+        split=split,
+        metrics=found,
+        chance=chance_levels(labels, probs.shape[1]),
+        items=items,
+        n_items=len(labels),
+        simulated=dataset.facts.simulated,
+        extra={
+            "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
+            "intervals": intervals,
+        },
+    )
+
+
+class Classes:
+    """Cross entropy; of a single output its sigmoid is the probability of the second class.
+
+    Args:
+        dataset: with class labels.
+        options: `label_smoothing` of training, with two outputs or more.
+    """
+
+    main_metric = ("balanced_accuracy", "max")
+    score_name = "log probability lost (nats)"
+
+    def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
+        self.dataset, self.smoothing = dataset, options["label_smoothing"]
+        if len(dataset.facts.classes) < 2:
+            raise UserError(
+                "supervised: the windows have fewer than two classes; see segment.label"
+            )
+        self.chance = 1 / len(dataset.facts.classes)
+
+    def check(self, metric: str) -> None:
+        """A ranking of two classes needs both in the valid split."""
+        table = self.dataset.table
+        for split in ("valid", "test") if metric in RANKED else ():
+            own = set(table["label"][table["split"] == split])
+            if len(self.dataset.facts.classes) != 2 or len(own) == 1:
+                raise UserError(
+                    f"best.metric={metric} needs two classes, both in split {split}, which has "
+                    f"{len(own)}; use best.metric=kappa or another dset.split"
+                )
+
+    def probabilities(self, found: np.ndarray) -> np.ndarray:
+        """(N, K) from outputs (N, K), or (N, 2) from single logits (N, 1)."""
+        if found.shape[1] > 1:
+            return probabilities(found)
+        positive = 1 / (1 + np.exp(-found[:, 0].astype(float)))
+        return np.stack([1 - positive, positive], 1)
+
+    def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
+        """Losses of evaluation are not smoothed."""
+        if found.shape[1] == 1:
+            logits = found[:, 0]
+            right = (logits.detach() >= 0) == (labels == 1)
+            return {"loss": binary_cross_entropy(logits, labels), "accuracy": right.float().mean()}
+        loss = cross_entropy(found, labels, self.smoothing if training else 0.0)
+        accuracy = (found.detach().argmax(1) == labels).float().mean()
+        return {"loss": loss, "accuracy": accuracy}
+
+    @staticmethod
+    def scores(found: Tensor, labels: Tensor) -> Tensor:
+        """Log probability of the true class."""
+        found = found.float()
+        if found.shape[1] == 1:
+            return torch.nn.functional.logsigmoid(found[:, 0] * (2 * labels - 1))
+        return found.log_softmax(1).gather(1, labels[:, None].long())[:, 0]
+
+    def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """All of `classification_metrics`."""
+        return classification_metrics(self.probabilities(found), labels)
+
+    def evaluation(self, split: str, rows: np.ndarray, found: np.ndarray) -> Evaluation:
+        """See `class_evaluation`."""
+        return class_evaluation(self.dataset, split, rows, self.probabilities(found))
+
+    def draw(self, folder: Path, evaluation: Evaluation) -> None:
+        """Confusion matrix."""
+        from ...figures.confusion import draw_confusion
+
+        assert evaluation.items is not None
+        labels, decided = (evaluation.items[c].to_numpy() for c in ("label", "prediction"))
+        facts = self.dataset.facts
+        draw_confusion(labels, decided, facts.classes, folder / "confusion.svg", facts.simulated)
+
+
+class Values:
+    """Mean squared error of one or several values of a window (`segment.values`), as they are.
+
+    Args:
+        dataset: with values.
+        options: none is used.
+    """
+
+    main_metric = ("r2", "max")
+    chance = 0.0
+    score_name = "squared error added"
+
+    def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
+        self.dataset, self.names = dataset, dataset.facts.values
+        values = values_of(dataset.table)
+        if values is None:
+            raise UserError(
+                "solver.task=values: the windows have none; name columns of the events in "
+                "dset.segment.values"
+            )
+        self.values = values.astype(float)
+        train = (dataset.table["split"] == "train").to_numpy()
+        self.mean = self.values[train].mean(0)
+
+    def check(self, metric: str) -> None:
+        """Values that do not vary in the valid split cannot choose an epoch."""
+        own = self.values[(self.dataset.table["split"] == "valid").to_numpy()]
+        if metric in ("r2", "pearson") and len(own) and (own.std(0) == 0).all():
+            raise UserError(f"best.metric={metric}: the values of the valid split are all the same")
+
+    def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
+        """Mean over windows and values."""
+        if found.shape != labels.shape:
+            raise UserError(
+                f"the model gives {found.shape[1]} outputs for {labels.shape[1]} values; leave "
+                "model.n_outputs out"
+            )
+        return {"loss": torch.nn.functional.mse_loss(found.float(), labels)}
+
+    @staticmethod
+    def scores(found: Tensor, labels: Tensor) -> Tensor:
+        """Less the mean squared error over the values."""
+        return -(found.float() - labels).square().mean(1)
+
+    def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """R2, Pearson and RMSE."""
+        return value_metrics(found, labels)
+
+    def evaluation(self, split: str, rows: np.ndarray, found: np.ndarray) -> Evaluation:
+        """Values of every window; chance is the mean of the training windows."""
+        wanted = self.values[rows]
+        items = items_of(self.dataset, rows)
+        for number, name in enumerate(self.names):
+            items[f"true_{name}"] = wanted[:, number]
+            items[f"predicted_{name}"] = found[:, number]
+        mean = np.broadcast_to(self.mean, wanted.shape)
+        return Evaluation(
+            split=split,
+            metrics=value_metrics(found, wanted),
+            chance=value_metrics(mean, wanted),
+            items=items,
+            n_items=len(rows),
+            simulated=self.dataset.facts.simulated,
+            extra={"table": ["r2", "pearson", "rmse"]},
+        )
+
+    def draw(self, folder: Path, evaluation: Evaluation) -> None:
+        """Predicted against true values."""
+        from ...figures.values import draw_values
+
+        items = evaluation.items
+        assert items is not None
+        pairs = {n: (items[f"true_{n}"], items[f"predicted_{n}"]) for n in self.names}
+        draw_values(
+            {n: (a.to_numpy(), b.to_numpy()) for n, (a, b) in pairs.items()},
+            folder / "values.svg",
+            evaluation.simulated,
+        )
+
+
+TASKS: dict[str, Any] = {"classes": Classes, "values": Values}

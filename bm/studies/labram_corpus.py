@@ -1,0 +1,102 @@
+"""Study `labram_h5`: files in the HDF5 layout of LaBraM's pre-training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..data.recording import Recording, RecordingId
+from ..errors import RecordingError, UserError
+from ..readers.labram_h5 import names_of, read_group
+from . import STUDIES
+from .base import Study
+
+if TYPE_CHECKING:
+    import mne
+    import pandas as pd
+
+PATTERNS = ("labram_h5/**/*.hdf5", "labram_h5/**/*.h5")
+
+
+class H5Recording(Recording):
+    """One group of a file, with one event of kind `block` over all of it."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.id = RecordingId("labram_h5", name or path.stem, path.stem, "0")
+        self.path, self.name, self.source = path, name, (str(path),)
+
+    def load_raw(self) -> mne.io.BaseRaw:
+        """Volts, read when asked for; the layout holds no positions."""
+        from ..readers.labram_h5_raw import RawH5
+
+        group = read_group(self.path, self.name)
+        if group.samples == 0:
+            raise RecordingError(self.path, f"{self.name}: no sample", "skip it")
+        return RawH5(group)
+
+    def events(self) -> pd.DataFrame:
+        """The whole recording as one block."""
+        import pandas as pd
+
+        group = read_group(self.path, self.name)
+        seconds = group.samples / group.rate_hz
+        return pd.DataFrame([("block", 0.0, seconds)], columns=["kind", "start_s", "duration_s"])
+
+    def fingerprint(self) -> str:
+        """Which group is read."""
+        return json.dumps(["labram_h5", self.name])
+
+
+@STUDIES.register("labram_h5")
+class LabramH5(Study):
+    """Recordings that were written for LaBraM (spec labram 2.2), preprocessed already.
+
+    Files lie below `<root>/labram_h5`, or where `files` says. The subject of a recording is the
+    name of its group, the session the name of its file.
+
+    Args:
+        files: paths or patterns below `paths.studies`; None = all of `labram_h5`.
+    """
+
+    name = "labram_h5"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        files: str | Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        given = [files] if isinstance(files, str) else files
+        self.files = list(PATTERNS if given is None else given)
+
+    def recordings(self) -> Sequence[H5Recording]:
+        """Files by path, groups in the order of the file.
+
+        Raises:
+            UserError: no file.
+        """
+        root = self.root or Path()
+        paths: dict[Path, None] = {}
+        for pattern in self.files:
+            whole = Path(pattern).is_absolute()
+            found = [Path(pattern)] if whole else sorted(root.glob(pattern))
+            if not found and self.files != list(PATTERNS):
+                raise UserError(f"study labram_h5: no file {pattern!r} below {root}; see `files`")
+            paths.update(dict.fromkeys(found))
+        if not paths:
+            raise UserError(
+                f"study labram_h5: no .hdf5 file below {root / self.name}; put them there, or set "
+                "paths.studies (BM_DATA) or the study's `files`"
+            )
+        return [recording for path in paths for recording in _recordings_in(path)]
+
+
+def _recordings_in(path: Path) -> list[H5Recording]:
+    """Recordings of a file; a bad file is one recording, which fails when it is loaded."""
+    try:
+        return [H5Recording(path, name) for name in names_of(path)]
+    except RecordingError:
+        return [H5Recording(path, "")]

@@ -1,0 +1,93 @@
+"""What the corpora of Temple University Hospital share: channels, parts, and their recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import RecordingError, UserError
+from ...readers.file_recording import FileRecording
+from ...readers.raw import Reading
+from ..base import Study
+
+if TYPE_CHECKING:
+    import mne
+
+#: The 23 electrodes of the published pipelines, in their order (labram spec 2.4).
+ELECTRODES = (
+    *("FP1", "FP2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8"),
+    *("T3", "T4", "T5", "T6", "A1", "A2", "FZ", "CZ", "PZ", "T1", "T2"),
+)
+#: Channels that the published pipelines drop where they are (labram spec 2.6).
+DROPPED = (
+    *("PHOTIC-REF", "IBI", "BURSTS", "SUPPR", "EEG ROC-REF", "EEG LOC-REF", "EEG EKG1-REF"),
+    *("EMG-REF", "EEG C3P-REF", "EEG C4P-REF", "EEG SP1-REF", "EEG SP2-REF", "EEG LUC-REF"),
+    *("EEG RLC-REF", "EEG RESP1-REF", "EEG RESP2-REF", "EEG EKG-REF", "RESP ABDOMEN-REF"),
+    *("ECG EKG-REF", "PULSE RATE", "EEG PG2-REF", "EEG PG1-REF"),
+    *(f"EEG {n}-REF" for n in range(20, 129)),
+)
+#: Old names stay (T3, not T7): LaBraM knows the two as different electrodes.
+READING = Reading(exclude=DROPPED, rename={f"EEG {name}-REF": name for name in ELECTRODES})
+PARTS = ("train", "eval")
+
+
+class TUHRecording(FileRecording):
+    """One EDF file, exactly the 23 electrodes against the common reference."""
+
+    def open(self) -> mne.io.BaseRaw:
+        """The electrodes in the published order; files with others are refused, as published."""
+        raw = super().open()
+        wanted = [f"EEG {name}-REF" for name in ELECTRODES]
+        missing = [name for name in wanted if name not in raw.ch_names]
+        more = [name for name in raw.ch_names if name not in wanted]
+        if missing or more:
+            what = f"no channel {missing[0]}" if missing else f"also a channel {more[0]}"
+            raise RecordingError(
+                self.path,
+                f"{what}: not the {len(wanted)} electrodes of the published pipeline",
+                "it is left out there too",
+            )
+        return raw.pick(wanted, verbose="error")
+
+
+class TUHCorpus(Study):
+    """A corpus in the parts `train` and `eval`.
+
+    Args:
+        path: folder of the corpus; None = `<root>/<name>`.
+        subjects: names; None = all that are there.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        cache: Path | None = None,
+        path: str | None = None,
+        subjects: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(root, cache)
+        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
+        self.subjects = subjects
+
+    def files_of(self, part: str, pattern: str) -> list[tuple[str, Path]]:
+        """Subject and EDF file below one part, sorted.
+
+        The subject is the file's name up to the first underscore.
+
+        Args:
+            part: train or eval.
+            pattern: of the files below it.
+        """
+        paths = sorted((self.folder / part).glob(pattern))
+        found = [(path.stem.split("_")[0], path) for path in paths]
+        wanted = None if self.subjects is None else set(self.subjects)
+        return [pair for pair in found if wanted is None or pair[0] in wanted]
+
+    def none_there(self, tree: str) -> UserError:
+        """The error of a corpus without recordings."""
+        return UserError(
+            f"study {self.name}: no recording in {self.folder} ({tree}); ask for the corpus at "
+            "https://isip.piconepress.com/projects/tuh_eeg/ and set paths.studies (BM_DATA) or the "
+            "study's `path`"
+        )

@@ -1,0 +1,97 @@
+"""Published numbers stand beside ours, on the rows of the real grids that repeat them."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from bm.eval.experiments import Experiment, of_grid
+from bm.eval.published.clip import ABLATIONS
+from bm.eval.published.labram import GRIDS as LABRAM
+from bm.eval.published.matching import Published, match, published_beside
+from bm.eval.published.rows import Level, PublishedRow
+from bm.eval.tables.references import levels_of, published_of
+from bm.eval.tables.variants import variants
+from grids.labram import finetune, main
+from grids.nmi import _common, ablation_final
+
+
+@functools.lru_cache
+def grid(name: str) -> tuple[Published, list[Experiment], list[str]]:
+    """Published rows, experiments and their rows, of one seed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (_common, finetune, main):
+            patch.setattr(module, "SEEDS", (2036,))
+        found = of_grid(name)
+    return published_of(name, found), found, variants(found)
+
+
+def repeated(name: str, dataset: str) -> dict[str, str]:
+    """Row of the table -> published row that it repeats."""
+    published, found, rows = grid(name)
+    return {
+        row: published.rows[e.sig].name
+        for e, row in zip(found, rows, strict=True)
+        if e.sig in published.rows and e.config.dset.name == dataset
+    }
+
+
+@pytest.mark.parametrize("dataset", _common.DATASETS)
+def test_table_2_is_beside_its_rows(dataset: str) -> None:
+    mel = "dse.features=[{'name': 'MelSpectrum', 'n_mels': 120}]"
+    assert repeated("nmi.main_table", dataset) == {
+        "base": "wav2vec 2.0",
+        "opt.epochs=1 opt.max_batches=1 sol.wer_random": "random",
+        mel: "contrastive mel",
+        f"{mel} sol.feature_model=deep_mel": "deep mel",
+        f"{mel} sol.loss=mse": "mel regression",
+    }
+    assert not grid("nmi.main_table")[0].others[dataset]
+
+
+def test_every_ablation_of_the_grid_was_published() -> None:
+    published, found, _ = grid("nmi.ablation_final")
+    names = list(ablation_final.ABLATIONS)
+    for place, experiment in enumerate(found):
+        assert published.rows[experiment.sig].name == names[place % len(names)]
+    means = [sum(mean for mean, _ in pairs) / 4 for pairs in ABLATIONS.values()]
+    assert means == sorted(means, reverse=True)  # the publication's order, by the mean
+
+
+def test_labram_rows_repeat_what_was_published() -> None:
+    for dataset in ("tuab", "tuev"):
+        tuned = repeated("labram.finetune", dataset)
+        assert tuned["base"] == "LaBraM-Base" and tuned["sol.tune_blocks=8"] == "8 blocks"
+        assert sorted(tuned.values()) == ["4 blocks", "8 blocks", "LaBraM-Base", "linear probe"]
+        sizes = repeated("labram.main", dataset)
+        assert sorted(sizes.values()) == ["LaBraM-Base", "LaBraM-Huge", "LaBraM-Large"]
+        assert not any("baselines" in row for row in sizes)
+        found = repeated("labram.ablation", dataset)
+        assert sorted(found.values()) == sorted(row.name for row in LABRAM["labram.ablation"])
+        assert found["init_from=//sig/d35691f7"] == "raw patches"
+
+
+def test_what_no_row_repeats_has_a_row_of_its_own(tmp_path) -> None:
+    _, found, _ = grid("labram.main")
+    levels = levels_of("labram.main", found, "balanced_accuracy", tmp_path)
+    assert "published: BIOT" in levels["tuev"] and "published: LaBraM-Base" not in levels["tuev"]
+    assert str(levels["tuev"]["published: BIOT"]["kappa"]) == "0.527 ± 0.025"
+    assert levels["labram_corpus"] == {}
+    assert not levels_of("labram.eegmat", found, "balanced_accuracy", tmp_path)["tuab"]
+
+
+def test_other_tasks_of_labram_are_known_by_the_name_of_the_data() -> None:
+    (base,) = [row for row in LABRAM["labram.main"] if row.name == "LaBraM-Base"]
+    assert base.values["seed_v"]["kappa"] == Level(0.2613)
+    assert base.values["mobi"]["rmse"] == Level(0.1225)
+
+
+def test_one_more_change_is_no_published_row() -> None:
+    _, found, _ = grid("nmi.ablation_final")
+    config = found[0].config.copy()
+    row = PublishedRow("it", {"schoffelen2019": {}}, {"model.encoder.glu": 2, "model.head": "none"})
+    assert match([row], config, {}) is None
+    config.model.head = "none"
+    assert match([row], config, {}) is row
+    assert not published_beside("clip.debug", {"a": config}).others

@@ -1,0 +1,93 @@
+"""Fetching files of a study from a server: whole, once, checked, under a lock."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from bm.errors import UserError
+from bm.readers.download import fetch, one_at_a_time, unpack
+
+
+class Server(BaseHTTPRequestHandler):
+    """Gives `/NAME`; `/cut` promises more than it sends."""
+
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path == "/gone":
+            return self.send_error(404)
+        body = b"12345"
+        self.send_response(200)
+        self.send_header("Content-Length", str(9 if self.path == "/cut" else len(body)))
+        self.send_header("Content-Disposition", 'attachment; filename="S01.mat"')
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Server.asked = []
+    found = HTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{found.server_port}"
+    found.shutdown()
+    thread.join()
+
+
+def test_a_file_is_named_by_the_server_and_fetched_once(server: str, tmp_path: Path) -> None:
+    path = fetch(f"{server}/x", tmp_path)
+    assert path == tmp_path / "S01.mat" and path.read_bytes() == b"12345"
+    assert fetch(f"{server}/x", tmp_path) == path
+    assert Server.asked == ["/x"]
+    path.write_bytes(b"1")
+    assert fetch(f"{server}/x", tmp_path).read_bytes() == b"12345" and len(Server.asked) == 2
+
+
+@pytest.mark.parametrize(("name", "message"), [("cut", "of 9"), ("gone", "cannot be fetched")])
+def test_what_did_not_come_whole_is_not_there(
+    server: str, tmp_path: Path, name: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        fetch(f"{server}/{name}", tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == []
+
+
+def test_processes_fetch_one_after_the_other(server: str, tmp_path: Path) -> None:
+    def work() -> None:
+        with one_at_a_time(tmp_path):
+            fetch(f"{server}/x", tmp_path)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Server.asked == ["/x"]
+
+
+def test_archives_are_unpacked_within_their_folder(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("proc/S01.mat", b"1")
+        file.writestr("__MACOSX/proc/S01.mat", b"2")
+    unpack(tmp_path / "a.zip", tmp_path)
+    assert (tmp_path / "proc/S01.mat").read_bytes() == b"1"
+    assert not (tmp_path / "__MACOSX").exists()
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
+        file.writestr("../evil", b"1")
+    with pytest.raises(UserError, match="leads out"):
+        unpack(tmp_path / "b.zip", tmp_path / "x")
+    (tmp_path / "c.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:40])
+    with pytest.raises(UserError, match="damaged"):
+        unpack(tmp_path / "c.zip", tmp_path)
