@@ -13,10 +13,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..data.batch_scaler import FeatureKind
 from ..data.blocks import split_sounds
 from ..data.gather import BlockPool
 from ..data.signal import Signal
+from ..data.window_features import FeatureKind
 from ..errors import UserError
 from . import build_feature
 from .base import Feature

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...data.batch_scaler import FeatureKind
 from ...data.dataset import Dataset
+from ...data.window_features import FeatureKind
 from ...errors import UserError
 
 CHUNK = 64  # windows gathered at a time
