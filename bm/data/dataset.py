@@ -259,6 +259,7 @@ def build_dataset(
     Raises:
         UserError: nothing to read, no window, empty or overlapping splits.
     """
+    WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, kept = read_all(recordings, dset, store)
     table, classes = build_table(signals, kept, dset)
     described = {k: v for k, v in dset.items() if k not in TOLD_ELSEWHERE}
