@@ -1,4 +1,4 @@
-"""What a dataset carries beside the signal: features of the same windows."""
+"""Features of the windows of a data set, as batches hold them beside the signal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FeatureKind:
     cardinality: int = 0
 
 
-class Carried(Protocol):
+class WindowFeatures(Protocol):
     """Features of the recordings of a dataset; room `features` makes them."""
 
     @property

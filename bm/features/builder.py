@@ -97,7 +97,7 @@ class FeatureBuilder:
     def gather(
         self, recordings: np.ndarray, starts: np.ndarray, length: int
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Features and mask of windows, see `data.carried.Carried`."""
+        """Features and mask of windows, see `data.window_features.WindowFeatures`."""
         found = {name: self._windows(name, recordings, starts, length) for name in self.features}
         return found, self._mask(recordings, starts, length)
 

@@ -85,8 +85,8 @@ class ContrastiveSolver(Solver):
     def fitted_scaling(self) -> FeatureScaling:
         """Statistics of the features over training windows."""
         own = self.cfg.solver.scaling
-        assert self.data.carried is not None
-        scaling = FeatureScaling(self.data.carried.kinds, own.per_channel)
+        assert self.data.window_features is not None
+        scaling = FeatureScaling(self.data.window_features.kinds, own.per_channel)
         windows = training_windows(self.data, own.windows_per_recording, own.windows)
         scaling.fit(windows)
         return scaling
