@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..registry import check_known
+from ..registry import check_arguments, check_known
 from .recording import EVENT_KINDS, WHOLE_RECORDING
 
 
@@ -65,8 +64,7 @@ class WindowRule:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> WindowRule:
         """From the configuration; unknown keys and choices get the nearest name."""
-        for name in values:
-            check_known("key of dset.segment", name, [f.name for f in dataclasses.fields(cls)])
+        check_arguments("dset.segment", cls, values)
         segment = cls(**values)
         check_known("segment.rounding", segment.rounding, ("window", "event", "up"))
         check_known("segment.edge", segment.edge, ("drop", "wrap"))
