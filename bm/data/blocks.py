@@ -53,6 +53,7 @@ def add_sequence_info(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_start(events: pd.DataFrame, grouping: str) -> pd.Series:
+    # A sentence that is read begins with its first word, one that is heard with its sound.
     first = events["kind"].eq("word") & _column(events, "word_index").eq(0)
     sound = events["kind"].eq("sound")
     if grouping == "sentence":

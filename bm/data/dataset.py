@@ -232,6 +232,7 @@ def cut_windows(
             few = segments.leading_subjects(table, recordings, int(dset[limit]))
             in_use &= few | ~table["split"].isin(names)
     table = table[in_use].reset_index(drop=True)
+    # pandas drops `attrs` when tables that differ in them are joined.
     table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
     return table
 
@@ -251,6 +252,7 @@ def build_table(
     if dset.get("segment_test"):  # speech: trained on a stride, tested on words
         rule = {**dset["segment"], **dset["segment_test"]}
         other = cut_windows(signals, recordings, dset, rule)
+        # Compared at 1 kHz, because recordings may be of several rates.
         if WindowRule.of(rule).length(1000.0) != WindowRule.of(dset["segment"]).length(1000.0):
             raise UserError("dset.segment_test: windows of another length than those of training")
         parts = [table[table["split"] != "test"], other[other["split"] == "test"]]
@@ -284,6 +286,7 @@ def build_dataset(
     signals, readable = read_all(recordings, dset, store)
     table, classes = build_table(signals, readable, dset)
     options = {k: v for k, v in dset.items() if k not in UNHASHED_KEYS}
+    # Without `start_s`, which follows from `start` and the rate.
     text = json.dumps(
         [[s.identity for s in signals], options, table.drop(columns="start_s").to_csv()]
     )

@@ -104,6 +104,7 @@ class Loader:
         batches = epoch_batches(self.plan, self.epoch)[self.position :]
         ready: queue.Queue[Batch | BaseException | None] = queue.Queue(PREFETCH)
         stop = threading.Event()
+        # A daemon: an interrupted run need not wait for it.
         worker = threading.Thread(
             target=self._gather_ahead, args=(batches, ready, stop), daemon=True
         )

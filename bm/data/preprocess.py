@@ -52,6 +52,7 @@ def crop(raw: mne.io.BaseRaw, start_s: float = 0.0, stop_s: float | None = None)
     stop = end if stop_s is None else stop_s if stop_s > 0 else end + stop_s
     if not 0 <= start_s < stop <= end:
         raise UserError(f"crop: {start_s:g} to {stop:g} s does not fit a recording of {end:.1f} s")
+    # MNE's crop includes its end.
     last = (round(stop * raw.info["sfreq"]) - 1) / raw.info["sfreq"]
     return raw.crop(start_s, last, verbose="error")
 
@@ -114,6 +115,7 @@ def notch(
     if method == "fir":
         return raw.notch_filter(below, verbose="error")
 
+    # Forward and backward: the phase stays, and the notch is twice as deep.
     def filtered(x: np.ndarray) -> np.ndarray:
         for freq in below:
             x = filtfilt(*iirnotch(freq, quality, rate), x, axis=-1)
@@ -213,7 +215,7 @@ def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") ->
     """
     if channels == "bipolar":
         return _bipolar(raw)
-    kinds: Any = list(dict.fromkeys(raw.get_channel_types()))  # MNE types one kind at a time
+    kinds = list(dict.fromkeys(raw.get_channel_types()))  # MNE types one kind at a time
     if channels == "average":
         names: str | list[str] = "average"
     else:
@@ -223,6 +225,7 @@ def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") ->
     return referenced
 
 
+# Contacts are numbered along a shaft, so consecutive numbers are neighbours in the tissue.
 def neighbours(names: Sequence[str]) -> list[tuple[str, str]]:
     """Return pairs of contacts with consecutive numbers on one shaft, by shaft and number."""
     contacts: dict[tuple[str, int], str] = {}

@@ -19,7 +19,7 @@ from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, shift_of, standard_name
 from .recording import Recording
 
-#: SI units to those of signals: microvolt, for MEG femtotesla.
+#: Of each kind: name and factor from SI units to those of signals: microvolt, for MEG femtotesla.
 UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
 
 
@@ -152,7 +152,7 @@ def make_signal(
             name, f"channel {channel} holds NaN or inf", "drop it in dset.preprocess"
         )
     events = recording.events()
-    if shift_of(steps):
+    if shift_of(steps):  # a crop at the front moves time 0
         events = events.assign(start_s=events["start_s"] - shift_of(steps))
     return Signal(
         data=data,

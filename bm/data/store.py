@@ -136,6 +136,7 @@ class Store:
     def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
         sources = read_sources(recording.source)
         signal = make_signal(recording, recipe, path.parent)
+        # A download may still be running: what was hashed may not be what was read.
         if not untouched(sources, recording.source):
             where = recording.source[0]
             raise RecordingError(where, "the file changed while it was read", "run it again")
@@ -175,6 +176,7 @@ class Store:
             offset, shape = signal.id.get_offset(), signal.shape
             positions = file["positions"][()]
             events = pd.DataFrame(json.loads(file["events"][()]))
+        # Content, not paths: the same recording elsewhere is the same signal.
         content = [one["sha256"] for one in header["sources"]]
         text = json.dumps([FORMAT, header["fingerprint"], content, header["recipe"]])
         return Signal(

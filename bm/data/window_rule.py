@@ -164,6 +164,7 @@ class WindowRule:
         begins = blocks["start_s"].to_numpy(float)
         ends = begins + blocks["duration_s"].to_numpy(float)
         first = anchor_s + self.offset_s
+        # `|` of arrays: one look-up for all blocks of a recording.
         after = (first >= begins) | (self.ignore_start & (anchor_s >= begins))
         before = first + self.duration_s - half < ends
         before |= self.ignore_end & (anchor_s + half < ends)

@@ -70,6 +70,7 @@ class Listing:
     Of one walk over a study: files that appear later are not seen.
     """
 
+    # Seven names are looked for beside each recording, and a data set may hold thousands of these.
     def __init__(self) -> None:
         self._names: dict[Path, list[str]] = {}
 
@@ -199,6 +200,7 @@ def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
     }
     changed = {name: t for name, t in stated.items() if types[name] != t}
     if changed:
+        # Units stay as they are read: a type does not change what a number means.
         raw.set_channel_types(changed, on_unit_change="ignore", verbose="error")
     bad = [n for n, row in rows if n is not None and str(row.get("status")).lower() == "bad"]
     if bad:

@@ -75,6 +75,7 @@ def fetch(url: str, folder: Path, name: str | None = None) -> Path:
             while block := answer.read(BLOCK):
                 digest.update(block)
                 file.write(block)
+            # On the disk before it has its name: after a power cut the file is whole or absent.
             file.flush()
             os.fsync(file.fileno())
         size = aside.stat().st_size

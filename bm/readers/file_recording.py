@@ -59,7 +59,8 @@ class FileRecording(Recording):
         self.adjust(raw)
         montage.place(raw, self.reading, self.path, kind)
         if self.reading.unit is not None and self.path.suffix.lower() != ".csv":
-            # The file says V (MNE's reading of it); the study knows better.
+            # The file says V (MNE's reading of it); the study knows better. A .csv has no unit
+            # and is scaled while it is read.
             factor = UNITS[self.reading.unit]
             raw.load_data(verbose="error").apply_function(lambda x: x * factor, picks="all")
         mark(raw, preflight(raw, self.path, kind), self.path, self.reading.bad_channels)

@@ -99,6 +99,7 @@ def read_samples(
     Raises:
         RecordingError: the file is damaged there.
     """
+    # HDF5 selects slices fast and lists slowly: read the span, then pick.
     rows = np.arange(len(group.channels))[slice(None) if channels is None else channels]
     low = int(rows.min(initial=len(group.channels)))
     with open_file(group.path) as file:
@@ -179,7 +180,7 @@ def _layout_of(signal: Signal) -> tuple[tuple[str, ...], float]:
 
 def _write_group(group: h5py.Group, signal: Signal, recipe: Mapping[str, Any]) -> None:
     rate, count = signal.rate_hz, len(signal.channels)
-    # A chunk may not be larger than the data.
+    # One second of all channels, as in the published files; not larger than the data.
     chunks = (count, max(1, min(round(rate), signal.samples)))
     data = group.create_dataset(DATA, (count, signal.samples), "<f8", chunks=chunks)
     for start in range(0, signal.samples, STRETCH):

@@ -26,6 +26,7 @@ def read_matlab(path: Path, *names: str) -> dict[str, Any]:
     try:
         variables = dict(loadmat(path, struct_as_record=False, squeeze_me=True))
     except NotImplementedError:
+        # Version 7.3 is HDF5, with structures that scipy does not read.
         raise RecordingError(path, "MATLAB 7.3 file", "save it with -v7 in MATLAB") from None
     except Exception as error:
         # scipy raises anything from zlib.error to MatReadError on a damaged file.

@@ -101,6 +101,7 @@ def rename(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
         old: reading.rename.get(old, reading.rename.get(new)) for old, new in cleaned.items()
     }
     cleaned |= {old: new for old, new in of_study.items() if new is not None}
+    # Two channels that clean to one name (`A1-REF`, `A1-LE`) keep what the file calls them.
     values = list(cleaned.values())
     unique = {old: new if values.count(new) == 1 else old for old, new in cleaned.items()}
     raw.rename_channels(unique, verbose="error")

@@ -85,6 +85,7 @@ def _scan(raw: mne.io.BaseRaw, path: str | Path) -> tuple[np.ndarray, list[int]]
     """
     rate = float(raw.info["sfreq"])
     block = max(2, min(round(BLOCK_S * rate), BLOCK_VALUES // max(1, len(raw.ch_names))))
+    # Copies are told by a checksum: comparing samples would need them all in memory.
     sums = [0] * len(raw.ch_names)
     ranges, spreads = [], []
     for start in range(0, raw.n_times, block):

@@ -60,6 +60,7 @@ def _read_table(part: str, path: Path) -> pd.DataFrame:
     width = len(names)
     rows = [(line.split("\t") + [""] * width)[:width] for line in lines[head + 1 :]]
     buffer = io.StringIO("\n".join("\t".join(row) for row in rows))
+    # quoting=3 is csv.QUOTE_NONE: a quotation mark is part of a code.
     table = pd.read_csv(buffer, sep="\t", names=names, dtype=str, keep_default_na=False, quoting=3)
     for name in names:
         if "time" in name or "dur" in name:

@@ -92,6 +92,7 @@ def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
 
     quiet = {"verbose": "error"}
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
+        # Left out while opening: a channel of another rate would make MNE resample all others.
         names = edf.read_header(path).names
         left_out = [name for name in names if matches(name, reading.exclude)]
         reader = getattr(mne.io, f"read_raw_{path.suffix.lower()[1:]}")
@@ -134,6 +135,7 @@ def _check_samples(path: Path, raw: mne.io.BaseRaw) -> None:
     if raw.n_times < 2:
         raise RecordingError(path, f"{raw.n_times} samples", "leave it out")
     if path.suffix.lower() == ".set":
+        # EEGLAB keeps samples beside the header, as float32; MNE reads what is there.
         data = path.with_suffix(".fdt")
         promised = 4 * raw.n_times * len(raw.ch_names)
         named = [Path(name) for name in raw.filenames if name is not None]

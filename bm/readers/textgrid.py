@@ -40,6 +40,7 @@ def read_textgrid(path: Path) -> dict[str, list[Interval]]:
         text = content.decode("latin-1")
     names = list(TIER.finditer(text))
     tiers = {}
+    # Praat doubles quotation marks inside names.
     for number, tier in enumerate(names):
         stop = names[number + 1].start() if number + 1 < len(names) else len(text)
         tiers[tier[1]] = [
