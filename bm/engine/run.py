@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..metrics.evaluation import Evaluation
-from ..nn.transformer import explicit_attention_in
+from ..nn.roles import explicit_attention_in
 from ..xp.process import cores
 from . import processes
 from .averages import Averages

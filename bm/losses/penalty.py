@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..nn.roles import Penalised
+
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 PROJECTION, ITERATIONS = 16, 2  # of the randomised estimate of the largest singular value
 
@@ -37,6 +39,6 @@ def svd_penalty(model: nn.Module, min_size: float = 1.0, exact: bool = False) ->
 
 def training_penalty(model: nn.Module) -> Tensor | None:
     """Sum of what modules left in `training_penalty` during the last forward call; None = none."""
-    found = [getattr(module, "training_penalty", None) for module in model.modules()]
-    penalties = [penalty for penalty in found if penalty is not None]
+    layers = [module for module in model.modules() if isinstance(module, Penalised)]
+    penalties = [x.training_penalty for x in layers if x.training_penalty is not None]
     return torch.stack(penalties).sum() if penalties else None

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from .positions import flat_places, fourier_features, fourier_side, is_invalid, is_near
+from .roles import Penalised, SubjectRows
 
 
-class ChannelMerger(nn.Module):
+class ChannelMerger(nn.Module, SubjectRows, Penalised):
     """Weighted sums of the sensors, the weights a softmax of learned functions of the place.
 
     score[o, c] = <Fourier features of the place of c, head o>; sensors without a place are left
@@ -37,12 +38,7 @@ class ChannelMerger(nn.Module):
         shape = (channels, dimension) if subjects is None else (subjects, channels, dimension)
         self.heads = nn.Parameter(torch.randn(shape) / dimension**0.5)
         self.dimension, self.dropout, self.usage_penalty = dimension, dropout, usage_penalty
-        self.training_penalty: Tensor | None = None
-
-    @property
-    def by_subject(self) -> tuple[str, ...]:
-        """Tensors with a row per subject."""
-        return ("heads",) if self.heads.ndim == 3 else ()
+        self.by_subject = () if subjects is None else ("heads",)
 
     def draw_centre(self, like: Tensor) -> Tensor:
         """(2,) uniform on the unit square, on the device of `like`."""

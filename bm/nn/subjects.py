@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .roles import SubjectRows
 
-class SubjectLayers(nn.Module):
+
+class SubjectLayers(nn.Module, SubjectRows):
     """A matrix per subject, without bias, applied to every sample.
 
     Args:
@@ -15,7 +17,6 @@ class SubjectLayers(nn.Module):
         identity: start from the identity instead of random numbers, both / sqrt(inner).
     """
 
-    #: Tensors with a row per subject.
     by_subject = ("weights",)
 
     def __init__(self, inner: int, outer: int, subjects: int, identity: bool = False) -> None:
@@ -32,7 +33,7 @@ class SubjectLayers(nn.Module):
         return self.weights[subject].transpose(1, 2) @ x
 
 
-class SubjectEmbedding(nn.Module):
+class SubjectEmbedding(nn.Module, SubjectRows):
     """A learned vector per subject; `scale` multiplies its learning rate, not its start.
 
     Args:

@@ -6,13 +6,13 @@ x = x + DropPath(gamma_1 * Attention(LN(x)));  x = x + DropPath(gamma_2 * MLP(LN
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .roles import CountedExplicitly
 
 EPS = 1e-6  # of every layer norm, as published
 
@@ -80,7 +80,7 @@ def explicit_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: 
     return functional.dropout(weights, p) @ v
 
 
-class Attention(nn.Module):
+class Attention(nn.Module, CountedExplicitly):
     """Self-attention of all tokens to all.
 
     Args:
@@ -95,7 +95,6 @@ class Attention(nn.Module):
     def __init__(self, o: BlockOptions) -> None:
         super().__init__()
         self.n_heads, self.dropout = o.n_heads, o.attention_dropout
-        self.explicit: bool | None = None
         head = o.width // o.n_heads
         self.qkv = nn.Linear(o.width, 3 * o.width, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(o.width)) if o.qkv_bias else None
@@ -221,29 +220,6 @@ class RelativePositions(nn.Module):
     def forward(self, shape: tuple[int, int]) -> Tensor:
         """(H, 1 + C * A, 1 + C * A) for C channels of A patches."""
         return self.table[self.rows(shape)].permute(2, 0, 1)
-
-
-def set_explicit_attention(model: nn.Module, explicit: bool | None) -> None:
-    """Compute the attention of all blocks in single products, by the fused kernel, or as fits."""
-    for module in model.modules():
-        if isinstance(module, Attention):
-            module.explicit = explicit
-
-
-@contextmanager
-def explicit_attention_in(model: nn.Module) -> Iterator[None]:
-    """Inside, the attention of `model` is computed in single products, which can be counted.
-
-    Torch's counter of operations takes the fused kernel of a CPU for nothing.
-    """
-    attentions = [module for module in model.modules() if isinstance(module, Attention)]
-    before = [attention.explicit for attention in attentions]
-    set_explicit_attention(model, True)
-    try:
-        yield
-    finally:
-        for attention, explicit in zip(attentions, before, strict=True):
-            attention.explicit = explicit
 
 
 @torch.no_grad()

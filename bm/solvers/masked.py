@@ -24,7 +24,7 @@ from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..models import build_model, load
 from ..nn.masking import random_mask
-from ..nn.transformer import explicit_attention_in
+from ..nn.roles import explicit_attention_in
 from ..registry import check_known
 from ..xp.resolve import to_plain
 from . import SOLVERS

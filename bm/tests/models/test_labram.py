@@ -19,7 +19,8 @@ from bm.models.labram.published import our_name, published_name
 from bm.models.saved import acceptable, fit
 from bm.nn.electrodes import N_ROWS, NAMES, bare_name, input_rows, position_row
 from bm.nn.masking import random_mask
-from bm.nn.transformer import Attention, explicit_attention_in
+from bm.nn.roles import explicit_attention_in
+from bm.nn.transformer import Attention
 
 CONF = Path(__file__).resolve().parents[3] / "conf/model/labram"
 CHANNELS = ("C3", "CZ", "C4")
