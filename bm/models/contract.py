@@ -25,7 +25,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..facts import DataFacts
 from ..nn.quantiser import Quantiser
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 
-class Loadable:
+class Loadable(nn.Module):
     """A model that starts from weights of other models.
 
     Attributes:
@@ -69,7 +69,7 @@ class Loadable:
         return state
 
 
-class Layered(ABC):
+class Layered(nn.Module, ABC):
     """A model whose parameters belong to numbered layers, for rates and freezing by layer.
 
     Attributes:
@@ -100,7 +100,7 @@ class Undecayed(Protocol):
         """Return names of parameters that never decay."""
 
 
-class Microvolts:
+class Microvolts(nn.Module):
     """A model that takes microvolts and scales them itself, so that windows come unscaled.
 
     Attributes:
@@ -110,7 +110,7 @@ class Microvolts:
     amplitude_uv: float
 
 
-class Patched:
+class Patched(nn.Module):
     """A model that cuts windows (B, C, T) into A patches per channel.
 
     Attributes:
@@ -190,7 +190,7 @@ class Tokenizer(Codebook):
         """Return what was rebuilt beside what it should be, of the outputs for a signal x."""
 
 
-class Described:
+class Described(nn.Module):
     """A model that has something to say under `show=true` beside its module tree."""
 
     def description(self, facts: DataFacts) -> list[str]:

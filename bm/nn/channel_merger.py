@@ -9,7 +9,7 @@ from .positions import flat_places, fourier_features, fourier_side, is_invalid, 
 from .roles import Penalised, SubjectRows
 
 
-class ChannelMerger(nn.Module, SubjectRows, Penalised):
+class ChannelMerger(SubjectRows, Penalised):
     """Weighted sums of the sensors, the weights a softmax of learned functions of the place.
 
     score[o, c] = <Fourier features of the place of c, head o>; sensors without a place are left

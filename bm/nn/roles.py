@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 
-class SubjectRows:
+class SubjectRows(nn.Module):
     """A layer with tensors that have one row per subject.
 
     When weights move to data with other people, each row follows its person by name instead of
@@ -26,7 +26,7 @@ class SubjectRows:
     by_subject: tuple[str, ...] = ()
 
 
-class Penalised:
+class Penalised(nn.Module):
     """A layer that adds a term to the training loss.
 
     Attributes:
@@ -37,7 +37,7 @@ class Penalised:
     training_penalty: Tensor | None = None
 
 
-class CountedExplicitly:
+class CountedExplicitly(nn.Module):
     """A layer that can compute by single products what it otherwise gives to a fused kernel.
 
     Torch's counter of operations takes the fused attention of a CPU for nothing, so FLOP are

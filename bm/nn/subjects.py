@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .roles import SubjectRows
 
 
-class SubjectLayers(nn.Module, SubjectRows):
+class SubjectLayers(SubjectRows):
     """A matrix per subject, without bias, applied to every sample.
 
     Args:
@@ -33,7 +33,7 @@ class SubjectLayers(nn.Module, SubjectRows):
         return self.weights[subject].transpose(1, 2) @ x
 
 
-class SubjectEmbedding(nn.Module, SubjectRows):
+class SubjectEmbedding(SubjectRows):
     """A learned vector per subject; `scale` multiplies its learning rate, not its start.
 
     Args:

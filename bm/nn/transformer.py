@@ -80,7 +80,7 @@ def explicit_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: 
     return functional.dropout(weights, p) @ v
 
 
-class Attention(nn.Module, CountedExplicitly):
+class Attention(CountedExplicitly):
     """Self-attention of all tokens to all.
 
     Args:

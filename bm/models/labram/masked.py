@@ -33,7 +33,7 @@ class Student(Backbone):
 
 
 @MODELS.register("labram_masked")
-class LaBraMMasked(nn.Module, Loadable, Microvolts, TokenEncoder):
+class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
     """Logits over the codes of the tokenizer at hidden patches.
 
     Args:

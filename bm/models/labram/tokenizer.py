@@ -48,7 +48,7 @@ def task_layers(width: int, n_outputs: int) -> nn.Sequential:
 
 
 @MODELS.register("vqnsp")
-class VQNSP(nn.Module, Loadable, Microvolts, Tokenizer):
+class VQNSP(Loadable, Microvolts, Tokenizer):
     """Vector-quantised neural spectrum prediction.
 
     Args:
