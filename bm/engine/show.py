@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data.batch import Batch
 from ..metrics.evaluation import Evaluation
+from ..models.contract import Described
 from .perf import Perf
 from .precision import Precision
 
@@ -22,6 +23,8 @@ def show(solver: Any) -> None:
     print(f"parameters {count:,} ({4 * count / 2**20:.1f} MiB in float32)")
     for name, value in vars(solver.data.facts).items():
         print(f"{name}: {str(value)[:160]}")
+    if isinstance(solver.model, Described):
+        print("\n".join(solver.model.description(solver.data.facts)))
     solver.show_facts()
     solver.precision = Precision(solver.cfg["precision"], solver.device)
     solver.perf = Perf(solver.device, solver.cfg["precision"])

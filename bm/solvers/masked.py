@@ -23,6 +23,7 @@ from ..losses.spectrum import spectral_targets
 from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..models import build_model, load
+from ..models.contract import Codebook
 from ..nn.masking import random_mask
 from ..nn.roles import explicit_attention_in
 from ..registry import check_known
@@ -74,7 +75,7 @@ class MaskedSolver(Solver):
         loaded = load(folder)
         if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
             loaded = load(folder, channel_names=names)
-        if not hasattr(loaded, "code_vectors"):
+        if not isinstance(loaded, Codebook):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"
             )
