@@ -61,8 +61,3 @@ def position_row(name: str) -> int:
 def unknown_names(names: Sequence[str]) -> list[str]:
     """Those of some channels that have no row in the published table."""
     return [name for name in names if _ROWS.get(bare_name(name), N_ROWS) >= N_ROWS]
-
-
-def input_rows(names: Sequence[str]) -> list[int]:
-    """0 for the class token, then the row of each channel."""
-    return [0, *(position_row(name) for name in names)]

@@ -1,4 +1,4 @@
-"""Noise schedule of a diffusion process: forward noising, targets, inversions, posterior.
+"""Noise schedule of a diffusion process: forward noising, targets and their inversion.
 
 Notation of Ho et al. 2020: beta_t, abar_t = prod(1 - beta); x_t = sqrt(abar_t) x_0 +
 sqrt(1 - abar_t) eps.
@@ -34,6 +34,7 @@ class NoiseSchedule(nn.Module):
 
     betas: Tensor
     alphas_cumprod: Tensor
+    posterior_variance: Tensor
 
     def __init__(
         self, shape: str = "linear", steps: int = 1000, start: float = 1e-4, end: float = 0.02
@@ -76,52 +77,15 @@ class NoiseSchedule(nn.Module):
         signal, level = self._levels(t, x0)
         return signal * noise - level * x0
 
-    def x0_from_noise(self, xt: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """x_0 from x_t and eps."""
-        recip = self.at("sqrt_recip_alphas_cumprod", t, xt)
-        return recip * xt - self.at("sqrt_recipm1_alphas_cumprod", t, xt) * noise
-
-    def x0_from_velocity(self, xt: Tensor, v: Tensor, t: Tensor) -> Tensor:
-        """x_0 from x_t and v."""
-        signal, level = self._levels(t, xt)
-        return signal * xt - level * v
-
     def noise_from_velocity(self, xt: Tensor, v: Tensor, t: Tensor) -> Tensor:
         """eps from x_t and v."""
         signal, level = self._levels(t, xt)
         return signal * v + level * xt
 
-    def posterior(self, x0: Tensor, xt: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (B, ...) and clipped log variance (B, 1, ...) of q(x_{t-1} | x_t, x_0)."""
-        mean = self.at("posterior_mean_coef1", t, xt) * x0
-        mean = mean + self.at("posterior_mean_coef2", t, xt) * xt
-        return mean, self.at("posterior_log_variance_clipped", t, xt)
-
-    def bound_weights(self, target: str) -> Tensor:
-        """(T,) weights that turn the squared error into the variational bound.
-
-        Args:
-            target: what the network predicts: `noise`, `velocity` or `x0`.
-
-        Source: Ho et al. 2020, equation 12; element 0 is copied from element 1, as published.
-        """
-        abar = self.alphas_cumprod.double()
-        if target == "velocity":
-            weights = torch.ones_like(abar)
-        elif target == "x0":
-            weights = 0.5 * abar.sqrt() / (2 - abar)
-        else:
-            beta, variance = self.betas.double(), self.posterior_variance.double()
-            weights = beta**2 / (2 * variance * (1 - beta) * (1 - abar))
-        weights[0] = weights[1]
-        return weights.float()
-
     def _levels(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         names = ("sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod")
         signal, level = (self.at(name, t, like) for name in names)
         return signal, level
-
-    posterior_variance: Tensor
 
 
 def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:

@@ -25,10 +25,10 @@ from bm.models.eegdiff.model import build_network
 from bm.nn.ema import EMA, power_decay
 from bm.nn.mel import Mel
 from bm.nn.noise import NoiseSchedule, slerp
-from bm.nn.published import byte_range, from_byte_range, training_image
 from bm.nn.sampling import SAMPLERS, Noise, Path, invert, last, steps_of
 from bm.nn.stft import STFT, griffin_lim
 
+from ..reference.byte_range import byte_range, from_byte_range, training_image
 from .running import Tensors, adapter
 
 
