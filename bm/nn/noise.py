@@ -14,8 +14,11 @@ SHAPES = ("linear", "scaled_linear")
 
 
 def betas(shape: str, steps: int, start: float, end: float) -> np.ndarray:
-    """(steps,) float64. `linear`: evenly spaced (Brain-Diffusion); `scaled_linear`: evenly spaced
-    square roots (eeg2speech, latent diffusion)."""
+    """Return (steps,) float64 betas of a shape.
+
+    `linear`: equally spaced (Brain-Diffusion); `scaled_linear`: equally spaced square roots
+    (eeg2speech, latent diffusion).
+    """
     if shape == "linear":
         return np.linspace(start, end, steps)
     if shape == "scaled_linear":
@@ -24,7 +27,7 @@ def betas(shape: str, steps: int, start: float, end: float) -> np.ndarray:
 
 
 class NoiseSchedule(nn.Module):
-    """Tables of a diffusion process, float32 buffers made in float64 (not part of a state dict).
+    """Tables of a diffusion process: float32 buffers from float64, not part of a state dict.
 
     Args:
         shape: `linear` or `scaled_linear`.
@@ -45,6 +48,7 @@ class NoiseSchedule(nn.Module):
         abar = np.cumprod(1 - beta)
         before = np.append(1.0, abar[:-1])
         variance = beta * (1 - before) / (1 - abar)
+        # float64 up to here: 1 - abar of the first levels would lose digits in float32
         tables = {
             "betas": beta,
             "alphas_cumprod": abar,
@@ -63,22 +67,22 @@ class NoiseSchedule(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
     def at(self, name: str, t: Tensor, like: Tensor) -> Tensor:
-        """Entries `t` (B,) of a table, shaped to multiply `like` (B, ...)."""
+        """Return entries `t` (B,) of a table, shaped to multiply `like` (B, ...)."""
         values: Tensor = getattr(self, name)[t]
         return values.reshape(-1, *(1,) * (like.ndim - 1))
 
     def add_noise(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """x_t of x_0 (B, ...) at steps t (B,)."""
+        """Return x_t of x_0 (B, ...) at steps t (B,)."""
         signal, level = self._levels(t, x0)
         return signal * x0 + level * noise
 
     def velocity(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """Target v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans and Ho 2022)."""
+        """Return v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans and Ho 2022)."""
         signal, level = self._levels(t, x0)
         return signal * noise - level * x0
 
     def noise_from_velocity(self, xt: Tensor, v: Tensor, t: Tensor) -> Tensor:
-        """eps from x_t and v."""
+        """Return eps of x_t and v."""
         signal, level = self._levels(t, xt)
         return signal * v + level * xt
 
@@ -89,7 +93,7 @@ class NoiseSchedule(nn.Module):
 
 
 def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:
-    """Spherical interpolation between two tensors of one shape; `share` 0 gives the first.
+    """Interpolate spherically between two tensors of one shape; `share` 0 gives the first.
 
     The angle is that between the flattened tensors; between (nearly) parallel ones the straight
     line is taken.
@@ -97,6 +101,6 @@ def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:
     cosine = torch.dot(first.flatten(), second.flatten()) / (first.norm() * second.norm())
     angle = torch.acos(cosine.clamp(-1, 1))
     sine = torch.sin(angle)
-    if sine < 1e-6:
+    if sine < 1e-6:  # the quotient below would divide by it
         return torch.lerp(first, second, share)
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / sine
