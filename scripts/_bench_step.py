@@ -24,6 +24,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bm.nn.roles import set_explicit
+
 from ._step_cases import CASES, Case, batch_of, chosen, trainer
 
 ROUNDS = 5
@@ -113,11 +115,10 @@ class _OneLayout(TorchDispatchMode):
 
 def set_attention(module: nn.Module) -> None:
     """Attention in single products, which can be counted, in all parts of a model."""
+    set_explicit(module, True)
     part: Any
     for part in module.modules():
-        if hasattr(part, "explicit"):
-            part.explicit = True
-        elif hasattr(part, "set_attn_processor") and hasattr(part, "attn_processors"):
+        if hasattr(part, "set_attn_processor") and hasattr(part, "attn_processors"):  # diffusers'
             from diffusers.models.attention_processor import AttnProcessor
 
             part.set_attn_processor(AttnProcessor())

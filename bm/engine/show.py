@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..figures.curves import draw_learning_curves
 from ..metrics.evaluation import Evaluation
+from ..models.contract import Described
 from ..xp.files import write_json
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def show(solver: Solver) -> None:
     print(f"parameters {count:,} ({4 * count / 2**20:.1f} MiB in float32)")
     for name, value in vars(solver.data.facts).items():
         print(f"{name}: {str(value)[:160]}")
+    if isinstance(solver.model, Described):
+        print("\n".join(solver.model.description(solver.data.facts)))
     for line in solver.describe():
         print(line)
     loader = solver.run.loaders["train"]

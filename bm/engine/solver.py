@@ -18,7 +18,7 @@ from ..data.split import write_splits
 from ..facts import DataFacts
 from ..metrics.evaluation import Evaluation
 from ..models.saved import build, init_weights, save
-from ..nn.transformer import explicit_attention_in
+from ..nn.roles import explicit_attention_in
 from ..xp.address import resolve
 from ..xp.resolve import to_plain
 from . import processes

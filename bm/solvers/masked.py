@@ -22,9 +22,10 @@ from ..losses.spectrum import spectral_targets
 from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..models import load
+from ..models.contract import Codebook
 from ..nn.item_noise import item_generators
 from ..nn.masking import random_mask
-from ..nn.transformer import explicit_attention_in
+from ..nn.roles import explicit_attention_in
 from ..registry import check_known
 from . import SOLVERS
 from .model_inputs import inputs_of
@@ -72,7 +73,7 @@ class MaskedSolver(WindowSolver):
         loaded = load(folder)
         if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
             loaded = load(folder, channel_names=names)
-        if not hasattr(loaded, "code_vectors"):
+        if not isinstance(loaded, Codebook):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"
             )
