@@ -14,7 +14,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import UserError, nearest
+from ..errors import UserError
+from ..registry import check_arguments
 from . import MODELS
 from .contract import Loadable, SubjectRows
 
@@ -75,9 +76,7 @@ def build(model: Mapping[str, Any], facts: Any) -> nn.Module:
     kind = find_class(model.get("name"), model.get("target"))
     parameters = inspect.signature(kind).parameters
     given = {k: plain(v) for k, v in model.items() if k not in RESERVED}
-    for key in given:
-        if key not in parameters:
-            raise UserError(f"model {kind.__name__}: no argument {key!r}{nearest(key, parameters)}")
+    check_arguments(f"model {kind.__name__}", kind, given)
     known = {k: v for k, v in known_from_facts(facts).items() if k in parameters}
     arguments = {**known, **given}
     module: nn.Module = kind(**arguments)

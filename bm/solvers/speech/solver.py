@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ...data.batch import Batch
-from ...data.batch_scaler import kept_windows
 from ...data.dataset import Dataset
 from ...data.loader import Loader
 from ...engine.show import draw_history
@@ -31,6 +30,7 @@ from .checks import preflight
 from .feature_scaling import FeatureScaling, gathered, joined, training_windows
 from .item_features import told_features_of, told_of
 from .pair import SpeechPair, aligned, beginning, build_pair
+from .rejection import accepted_windows
 from .retrieval import Encoders, RetrievalOptions, retrieval_evaluation
 from .shuffled import Shuffled, speech_windows_of
 
@@ -84,8 +84,8 @@ class ContrastiveSolver(Solver):
     def fitted_scaling(self) -> FeatureScaling:
         """Statistics of the features over training windows."""
         own = self.cfg.solver.scaling
-        assert self.data.carried is not None
-        scaling = FeatureScaling(self.data.carried.kinds, own.per_channel)
+        assert self.data.window_features is not None
+        scaling = FeatureScaling(self.data.window_features.kinds, own.per_channel)
         windows = training_windows(self.data, own.windows_per_recording, own.windows)
         scaling.fit(windows)
         return scaling
@@ -158,7 +158,7 @@ class ContrastiveSolver(Solver):
             return batch
         limit, mask = self.options["reject_above"], batch.feature_mask
         words = mask[:, None] if self.options["reject_empty"] and mask is not None else None
-        keep = kept_windows(batch.signal, float("inf") if limit is None else limit, words)
+        keep = accepted_windows(batch.signal, float("inf") if limit is None else limit, words)
         if bool(keep.any()):
             self.last_good = batch[keep]
         elif not hasattr(self, "last_good"):
