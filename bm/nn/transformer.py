@@ -73,18 +73,20 @@ class DropPath(nn.Module):
         return f"p={self.p}"
 
 
-def explicit_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: float) -> Tensor:
-    """softmax(q k^T / sqrt(Dh) + bias) v in single products, as `attend` computes fused."""
-    weights = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+def explicit_attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: float, scale: float | None = None
+) -> Tensor:
+    """softmax(scale q k^T + bias) v in single products, as the fused kernel computes it.
+
+    The scale is 1 / sqrt(Dh) unless given.
+    """
+    weights = (q * (q.shape[-1] ** -0.5 if scale is None else scale)) @ k.transpose(-2, -1)
     weights = (weights if bias is None else weights + bias).softmax(-1)
     return functional.dropout(weights, p) @ v
 
 
-class Attention(nn.Module):
-    """Self-attention of all tokens to all.
-
-    Args:
-        o: options of the blocks.
+class SwitchableAttention(nn.Module):
+    """Attention by the fused kernel or in single products.
 
     Attributes:
         explicit: single products instead of the fused kernel (to count operations, and to compare);
@@ -92,10 +94,36 @@ class Attention(nn.Module):
             with these narrow heads (measured on two processors, with and without such units).
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.explicit: bool | None = None
+
+    def attend(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        bias: Tensor | None,
+        p: float,
+        scale: float | None = None,
+    ) -> Tensor:
+        """Compute softmax(scale q k^T + bias) v of (B, H, L, Dh), with dropout p of the weights."""
+        narrow = v.dtype == torch.bfloat16 and v.device.type == "cpu"
+        if narrow if self.explicit is None else self.explicit:
+            return explicit_attention(q, k, v, bias, p, scale)
+        return functional.scaled_dot_product_attention(q, k, v, bias, p, scale=scale)
+
+
+class Attention(SwitchableAttention):
+    """Self-attention of all tokens to all.
+
+    Args:
+        o: options of the blocks.
+    """
+
     def __init__(self, o: BlockOptions) -> None:
         super().__init__()
         self.n_heads, self.dropout = o.n_heads, o.attention_dropout
-        self.explicit: bool | None = None
         head = o.width // o.n_heads
         self.qkv = nn.Linear(o.width, 3 * o.width, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(o.width)) if o.qkv_bias else None
@@ -123,11 +151,7 @@ class Attention(nn.Module):
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
         bias = None if bias is None else bias.to(v.dtype)
         p = self.dropout if self.training else 0.0
-        narrow = v.dtype == torch.bfloat16 and v.device.type == "cpu"
-        if narrow if self.explicit is None else self.explicit:
-            found = explicit_attention(q, k, v, bias, p)
-        else:
-            found = functional.scaled_dot_product_attention(q, k, v, bias, p)
+        found = self.attend(q, k, v, bias, p)
         found = found.transpose(1, 2).reshape(n_items, length, width)
         return self.proj_dropout(self.proj(found))
 
@@ -226,7 +250,7 @@ class RelativePositions(nn.Module):
 def set_explicit_attention(model: nn.Module, explicit: bool | None) -> None:
     """Compute the attention of all blocks in single products, by the fused kernel, or as fits."""
     for module in model.modules():
-        if isinstance(module, Attention):
+        if isinstance(module, SwitchableAttention):
             module.explicit = explicit
 
 
@@ -236,7 +260,7 @@ def explicit_attention_in(model: nn.Module) -> Iterator[None]:
 
     Torch's counter of operations takes the fused kernel of a CPU for nothing.
     """
-    attentions = [module for module in model.modules() if isinstance(module, Attention)]
+    attentions = [m for m in model.modules() if isinstance(m, SwitchableAttention)]
     before = [attention.explicit for attention in attentions]
     set_explicit_attention(model, True)
     try:
