@@ -10,10 +10,14 @@ from ..registry import Registry
 MODELS: Registry[Any] = Registry(
     "model",
     {
+        "brainbert": "bm.models.baselines.brainbert",
+        "brant": "bm.models.baselines.brant",
         "clip_convrnn": "bm.models.clip.convrnn",
         "clip_deep_mel": "bm.models.clip.deep_mel",
         "clip_simpleconv": "bm.models.clip.simpleconv",
+        "cnn_bigru": "bm.models.baselines.cnn_bigru",
         "conformer": "bm.models.baselines.conformer",
+        "dewave": "bm.models.baselines.dewave",
         "duin_cls": "bm.models.duin.classifier",
         "duin_mae": "bm.models.duin.masked",
         "duin_phoneme": "bm.models.duin.phonemes",
@@ -22,7 +26,13 @@ MODELS: Registry[Any] = Registry(
         "eegnet": "bm.models.baselines.eegnet",
         "labram": "bm.models.labram.classifier",
         "labram_masked": "bm.models.labram.masked",
+        "neurobert": "bm.models.baselines.neurobert",
+        "neurobert_mae": "bm.models.baselines.neurobert",
+        "seeg_conformer": "bm.models.baselines.seeg_conformer",
+        "seeg_labram": "bm.models.baselines.seeg_labram",
         "shallow_fbcsp": "bm.models.baselines.shallow",
+        "tstcc": "bm.models.baselines.tstcc",
+        "tstcc_contrast": "bm.models.baselines.tstcc",
         "vqnsp": "bm.models.labram.tokenizer",
     },
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ...errors import UserError
+from ...nn.padding import PaddedConv1d
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ class PatchBlock(nn.Module):
                 f"model.patches.residual: block {index} maps {inner} filters to {outer} with "
                 f"stride {stride}; a residual needs equal filters and stride 1"
             )
-        padding = "same" if stride == 1 else dilation * (kernel - 1) // 2
-        self.conv = nn.Conv1d(inner, outer, kernel, stride, padding, dilation)
+        self.conv = PaddedConv1d(inner, outer, kernel, stride, dilation)
         self.norm = nn.BatchNorm1d(outer) if o.batch_norm[index] else nn.Identity()
         self.pool = nn.AvgPool1d(o.pools[index]) if o.pools[index] > 1 else nn.Identity()
 
