@@ -48,6 +48,7 @@ class ConvolutionEncoder(nn.Module):
             blocks.append(nn.Sequential(*layers))
             inner = outer
         self.blocks = nn.Sequential(*blocks)
+        self.pools = tuple(zip(o.pools, o.pool_strides, strict=True))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, L, D)."""
@@ -55,19 +56,11 @@ class ConvolutionEncoder(nn.Module):
 
     def length(self, n_times: int) -> int:
         """Tokens of windows of so many samples."""
-        for conv, pool in zip(self.convolutions, self.pools, strict=True):
-            n_times = (conv.length(n_times) - int(pool.kernel_size)) // int(pool.stride) + 1
+        for block, (size, step) in zip(self.blocks, self.pools, strict=True):
+            conv = next(block.children())
+            assert isinstance(conv, PaddedConv1d)
+            n_times = (conv.length(n_times) - size) // step + 1
         return n_times
-
-    @property
-    def convolutions(self) -> list[PaddedConv1d]:
-        """Of all blocks."""
-        return [m for m in self.modules() if isinstance(m, PaddedConv1d)]
-
-    @property
-    def pools(self) -> list[nn.MaxPool1d]:
-        """Of all blocks."""
-        return [m for m in self.modules() if isinstance(m, nn.MaxPool1d)]
 
 
 @MODELS.register("tstcc")
