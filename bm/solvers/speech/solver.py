@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +10,9 @@ from torch import Tensor, nn
 
 from ...data.batch import Batch
 from ...data.dataset import Dataset
-from ...engine import processes
-from ...engine.run import Solver
+from ...data.loader import Loader
 from ...engine.show import draw_history
+from ...engine.solver import Solver
 from ...engine.state import PerProcess
 from ...errors import UserError
 from ...facts import DataFacts
@@ -98,14 +97,12 @@ class ContrastiveSolver(Solver):
             return torch.from_numpy(rows)
         return torch.from_numpy(speech_of(self.data, rows)["segment_hash"].to_numpy(copy=True))
 
-    def _build_loaders(self) -> dict[str, Any]:
-        """Validation windows are mixed too: neighbours are no fair negatives for each other."""
-        loaders = super()._build_loaders()
+    def build_loaders(self) -> dict[str, Loader]:
+        """Shuffle validation windows too: neighbours are no fair negatives for each other."""
+        loaders = super().build_loaders()
         size = self.cfg["eval"]["batch_size"] or self.cfg["optim"]["batch_size"]
-        world, rank = processes.world(), processes.rank()
-        own = max(1, size // world)
         if len(loaders["valid"]):
-            loaders["valid"] = self.data.loader("valid", own, True, 1, rank=rank, world=world)
+            loaders["valid"] = self.build_loader("valid", size, shuffle=True, seed=1)
         return loaders
 
     def begin_stage(self, stage: str) -> None:
@@ -249,7 +246,7 @@ class ContrastiveSolver(Solver):
         found: list[Tensor] = []
         order = np.argsort(sets, kind="stable")
         for some in np.split(order, np.flatnonzero(np.diff(sets[order])) + 1):
-            batch = self.data.gather(rows[some]).to(self.device)
+            batch = self.data.gather(rows[some].tolist()).to(self.device)
             with self.precision.autocast():
                 estimate = self.estimate(batch, "test")[0]
             found.append(self.model.clip.estimates(estimate.float()))
@@ -315,11 +312,10 @@ class ContrastiveSolver(Solver):
         if count:
             self.log.line("%s: %d tensors of the speech loaded", folder, count)
 
-    def show_facts(self) -> None:
-        """What goes wrong most often in speech decoding, printed before a run."""
+    def describe(self) -> list[str]:
+        """Return what goes wrong most often in speech decoding, to be read before a run."""
         rule = to_plain(self.cfg.dset.split)
-        for line in preflight(self.data, self.options, self.model.scaling, rule):
-            print(line)
+        return preflight(self.data, self.options, self.model.scaling, rule)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
         """Learning curves."""

@@ -18,7 +18,6 @@ from bm.models.eegdiff.model import build_network
 from bm.nn.ema import EMA, power_decay
 from bm.nn.mel import Mel
 from bm.nn.noise import NoiseSchedule, slerp
-from bm.nn.published import byte_range, training_image
 from bm.nn.sampling import SAMPLERS, Noise, Path, invert, last, steps_of
 from bm.nn.stft import STFT, griffin_lim
 from bm.tests.reference.sentences import (
@@ -28,6 +27,7 @@ from bm.tests.reference.sentences import (
     word_matrix,
 )
 
+from ..reference.byte_range import byte_range, training_image
 from .running import Tensors, adapter
 
 
@@ -247,7 +247,7 @@ def _sampled(case: dict, data: Tensors, denoise: Any) -> dict[str, Any]:
             found[name] = last(invert(denoise, _given(data, run["start"]), Path(steps)))
             continue
         clip = s["clip_sample_range"] if run.get("clip_sample", s["clip_sample"]) else None
-        noise = Noise(given=iter(_given(data, "step_noise")))
+        noise = Noise(sequence=iter(_given(data, "step_noise")))
         path = Path(steps, noise, run.get("eta", 0.0), clip)
         moves = SAMPLERS[run["kind"]](denoise, start, path)
         found[name] = next(moves) if run.get("only_first_step") else last(moves)
