@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError, nearest
 from ..registry import Registry
+from .choice import Choice
 
 if TYPE_CHECKING:
     from ..data.recording import Recording
     from .base import Study
-    from .choice import Choice
 
 #: name -> module; a study is a class built with its own keyword arguments, see `base.Study`.
 STUDIES: Registry[Any] = Registry(
@@ -87,8 +87,6 @@ def recordings_of(
         paths: `paths` section of the configuration.
         choice: which of them; None = all, one study after the other.
     """
-    from .choice import Choice
-
     lists, simulated = [], False
     for entry in entries:
         study = build_study(entry, paths)
