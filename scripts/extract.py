@@ -4,7 +4,7 @@ Features of recordings from a frozen model of LaBraM: tokens (windows, C, A, D) 
 a masked model, codes (windows, C, A) of a tokenizer. The model is the best of an experiment (sig)
 or a saved one (model), such as scripts.import_checkpoint writes. Recordings are preprocessed as the
 model's own were and streamed; `out` is one HDF5 file with a group per recording
-(bm/eval/token_file.py tells what is in it), written aside and renamed at the end.
+(bm/eval/tokens/file.py tells what is in it), written aside and renamed at the end.
 
 Which windows:
   nothing                   those of the experiment, with their labels and splits
@@ -155,8 +155,7 @@ def _dset(
         check_known("key of dset", key, own)
     if request.dset is not None:
         check_known("dset", request.dset, main.resolver.options("dset"))
-        saved = OmegaConf.load(Path(main.config_path) / "dset" / f"{request.dset}.yaml")
-        base = {**to_plain(saved), **recipe}
+        base = {**to_plain(main.resolve([f"dset={request.dset}"]).cfg.dset), **recipe}
     elif request.study is not None:
         base = {**own, **recipe, "studies": [_entry(request)], "channels": None, "segment": None}
     elif "studies" in changes:
