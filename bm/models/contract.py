@@ -1,8 +1,8 @@
 """The contract of models: what a network may offer besides `forward`, in groups by inheritance.
 
-A model needs nothing of this: any `nn.Module`, also one of another library named by
-`model.target`, is trained, saved, evaluated and compared with the defaults given here. It takes a
-group by inheriting the class; callers ask `isinstance(model, Group)`.
+A model needs nothing of this. Any `nn.Module`, also one of another library named by
+`model.target`, is trained, saved, evaluated and compared with the defaults of the table. A model
+takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 
 | group | who asks | default without it |
 |---|---|---|
@@ -80,6 +80,8 @@ class Layered(nn.Module, ABC):
     """
 
     n_layers: int
+    # not `head` and `embeddings`: torch looks for a submodule only where no class attribute has its
+    # name, so that these would hide submodules called so
     head_names: tuple[str, ...] = ("head.",)
     embedding_names: tuple[str, ...] = ()
 
@@ -125,6 +127,8 @@ class Patched(nn.Module):
     named_channels: bool
 
 
+# `tokens` alone would not tell an encoder: the conformer has a layer of that name, and a codebook a
+# method that returns codes.
 class TokenEncoder(Patched, ABC):
     """A model that gives a vector per patch, for features of a frozen network.
 

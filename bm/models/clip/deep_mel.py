@@ -1,4 +1,4 @@
-"""DeepMel: a learned representation of mel spectrograms (Défossez et al., 2023; spec clip 3.3)."""
+"""DeepMel: a learned representation of mel spectrograms (Défossez et al., 2023, section 2.4)."""
 
 from __future__ import annotations
 
@@ -29,5 +29,7 @@ class DeepMel(ConvStack):
         encoder: Mapping[str, Any] | None = None,
     ) -> None:
         options = options_of(EncoderOptions, encoder, "encoder")
+        # the outputs are compared with the encoder's by their scalar product: a last activation
+        # would leave them no negative value
         widths = [n_features, *options.widths(hidden)[:-1], n_outputs]
         super().__init__(widths, options, bare_last=True)
