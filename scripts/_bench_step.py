@@ -228,7 +228,7 @@ def plain_form(solver: Any, case: Case) -> Any:
         if isinstance(value, nn.Module) and not case.fused_attention:
             set_attention(value)
     solver.model.to(memory_format=torch.contiguous_format)
-    for group in solver.optimizer.param_groups:
+    for group in solver.run.optimizer.param_groups:
         group.update(fused=False, foreach=False)
     return solver
 
@@ -251,7 +251,7 @@ def on_processor(name: str, folder: Path) -> list[Figure]:
     flops = count(default, batch)
 
     def stepper(solver: Any) -> Callable[[], object]:
-        return lambda: solver.optimise([batch], 0)
+        return lambda: solver.run.optimise([batch], 0)
 
     times = alternate({key: stepper(solver) for key, solver in solvers.items()})
     heavy = statistics.median(heavy_share(stepper(default)) for _ in range(PROFILED))
@@ -315,7 +315,7 @@ def on_gpu(name: str, folder: Path) -> list[Figure]:
         for key, solver in solvers.items():
             torch.cuda.synchronize()
             began = time.perf_counter()
-            solver.optimise([batch], 0)
+            solver.run.optimise([batch], 0)
             torch.cuda.synchronize()
             if index >= WARM:
                 steps.steps[key].append(time.perf_counter() - began)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .item_noise import item_generators
 from .noise import NoiseSchedule
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
@@ -92,7 +93,7 @@ class Noise:
     @classmethod
     def seeded(cls, seeds: list[int]) -> Noise:
         """Return noise with one generator per item, from its seed."""
-        return cls([torch.Generator().manual_seed(seed) for seed in seeds])
+        return cls(item_generators(seeds))
 
     def like(self, x: Tensor) -> Tensor:
         """Draw noise of the shape of x (B, ...)."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .item_noise import item_generators
+
 
 class STFT(nn.Module):
     """Centred transform with a periodic Hann window and zeros around the wave.
@@ -93,9 +95,7 @@ def random_phase(like: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
     if seeds is None:
         return 2 * torch.pi * torch.rand_like(like)
     # on the CPU, so that a seed gives the same phases on every device
-    phases = [
-        torch.rand(like.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds
-    ]
+    phases = [torch.rand(like.shape[1:], generator=one) for one in item_generators(seeds)]
     return (2 * torch.pi * torch.stack(phases)).to(like)
 
 

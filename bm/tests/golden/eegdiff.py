@@ -8,13 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from bm.data.sentences import (
-    band_images,
-    normalised_sentence,
-    trial_windows,
-    word_image,
-    word_matrix,
-)
 from bm.engine.schedule import Schedule
 from bm.metrics import generation
 from bm.metrics.covariance import log_euclidean_mean
@@ -27,8 +20,14 @@ from bm.nn.mel import Mel
 from bm.nn.noise import NoiseSchedule, slerp
 from bm.nn.sampling import SAMPLERS, Noise, Path, invert, last, steps_of
 from bm.nn.stft import STFT, griffin_lim
+from bm.tests.reference.sentences import (
+    band_images,
+    normalised_sentence,
+    word_image,
+    word_matrix,
+)
 
-from ..reference.byte_range import byte_range, from_byte_range, training_image
+from ..reference.byte_range import byte_range, training_image
 from .running import Tensors, adapter
 
 
@@ -185,18 +184,6 @@ def sentence_norm_pad(case: dict, data: Tensors, weights: Tensors) -> dict[str, 
     return {
         "padded": normalised_sentence(wave, c["pad_to"]),
         "truncated": normalised_sentence(wave, c["truncate_to"]),
-    }
-
-
-@adapter("eegdiff", "mi_trials")
-def mi_trials(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, trials = case["config"], _given(data, "trials")
-    scaled = byte_range(trials, c["n"], c["depth"])
-    return {
-        "scaled": scaled,
-        "windows": trial_windows(data["trials"], c["window"], c["step"]),
-        "inverse_published": from_byte_range(scaled, c["n"], c["depth"], as_published=True),
-        "inverse_correct": from_byte_range(scaled, c["n"], c["depth"]),
     }
 
 
