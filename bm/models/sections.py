@@ -20,7 +20,8 @@ def section_of(kind: type[T], values: Mapping[str, Any] | None, key: str) -> T:
         key: name of the section, for messages.
 
     Raises:
-        UserError: an unknown key, or a value that the record refuses (`ValueError`).
+        UserError: an unknown key, or a value that the record refuses with a `ValueError`, whose
+            text begins with the name of the field.
     """
     names = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     for name in values or {}:
@@ -30,4 +31,4 @@ def section_of(kind: type[T], values: Mapping[str, Any] | None, key: str) -> T:
     try:
         return kind(**plain)
     except ValueError as error:
-        raise UserError(f"model.{key}: {error}") from None
+        raise UserError(f"model.{key}.{error}") from None

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 from torch import nn
 
-from ...errors import UserError, nearest
+from ...errors import UserError
 from ...nn.channel_merger import ChannelMerger
 from ...nn.conv_stack import StackOptions, activation
 from ...nn.subjects import SubjectEmbedding, SubjectLayers
-
-T = TypeVar("T")
-
-
-def options_of(kind: type[T], given: Mapping[str, Any] | None, key: str) -> T:
-    """The option group `model.<key>`; raises `UserError` for an unknown or impossible value."""
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    for name in given or {}:
-        if name not in known:
-            raise UserError(f"model.{key}: no key {name!r}{nearest(name, known)}")
-    try:
-        return kind(**(given or {}))
-    except ValueError as error:
-        raise UserError(f"model.{key}.{error}") from None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ...nn.channel_merger import ChannelMerger
 from ...nn.conv_stack import activation
 from ...nn.dual_path import DualPath
 from .. import MODELS
+from ..sections import section_of
 from .branches import Widths, branches_of, build_encoders, inputs_of, joined_width
 from .options import (
     DualPathOptions,
@@ -28,7 +29,6 @@ from .options import (
     build_initial,
     build_merger,
     build_subject_layers,
-    options_of,
 )
 from .spectrum import Spectrum
 
@@ -81,7 +81,7 @@ def build_dual_path(width: int, given: Group) -> DualPath | None:
     """The recurrent layers, when asked for."""
     if not given:
         return None
-    options = options_of(DualPathOptions, given, "dual_path")
+    options = section_of(DualPathOptions, given, "dual_path")
     return DualPath(width, options.depth, as_published=options.as_published)
 
 
@@ -144,13 +144,13 @@ class SimpleConv(nn.Module):
             raise UserError(
                 "model.spectrum: stimulus features have no frames; set model.spectrum=null"
             )
-        options = options_of(EncoderOptions, encoder, "encoder")
+        options = section_of(EncoderOptions, encoder, "encoder")
         check_lengths(options)
         width = self._build_sensors(n_channels, n_subjects, sensors, merger)
         width = self._build_front(width, hidden, n_subjects, initial, subject, options)
         self.spectrum: Spectrum | None = None
         if spectrum:
-            self.spectrum = build_spectrum(options_of(SpectrumOptions, spectrum, "spectrum"))
+            self.spectrum = build_spectrum(section_of(SpectrumOptions, spectrum, "spectrum"))
             width = self.spectrum.width(width)
         if self.subject_embedding:
             width += self.subject_embedding.width
@@ -168,7 +168,7 @@ class SimpleConv(nn.Module):
         self, n_channels: int, n_subjects: int, sensors: Group, merger: Group
     ) -> int:
         """What chooses and merges sensors; gives the number of channels after it."""
-        options = options_of(SensorOptions, sensors, "sensors")
+        options = section_of(SensorOptions, sensors, "sensors")
         self.subset = ChannelSubset(n_channels, options.kept) if options.kept else None
         self.channel_dropout = (
             ChannelDropout(options.dropout, options.rescale) if options.dropout else None
@@ -176,7 +176,7 @@ class SimpleConv(nn.Module):
         self.merger: ChannelMerger | None = None
         if not merger:
             return n_channels
-        merging = options_of(MergerOptions, merger, "merger")
+        merging = section_of(MergerOptions, merger, "merger")
         self.merger = build_merger(merging, n_subjects)
         return merging.channels
 
@@ -192,9 +192,9 @@ class SimpleConv(nn.Module):
         """1x1 convolutions and what is learned of subjects; gives the width after the layers."""
         self.initial: nn.Sequential | None = None
         if initial:
-            options = options_of(InitialOptions, initial, "initial")
+            options = section_of(InitialOptions, initial, "initial")
             self.initial, width = build_initial(width, options, encoder), options.channels
-        of_subject = options_of(SubjectOptions, subject, "subject")
+        of_subject = section_of(SubjectOptions, subject, "subject")
         self.subject_layers = build_subject_layers(width, hidden, n_subjects, of_subject)
         self.subject_embedding = build_embedding(n_subjects, of_subject)
         return width if self.subject_layers is None else self.subject_layers.outer

@@ -14,12 +14,12 @@ from ...nn.per_subject import PerSubject
 from ...nn.post_norm import PostNormBlocks, PostNormOptions
 from ...nn.sinusoids import TimeTable
 from ...registry import check_known
+from ..contract import POOLS, Patched
 from ..sections import section_of
 from .patches import PatchOptions, PatchTokenizer
 from .subject_block import SubjectBlock
 
 VARIANTS = ("single", "poms")
-POOLS = ("none", "mean")
 
 
 @dataclass(frozen=True)
@@ -189,3 +189,10 @@ class Backbone(nn.Module):
         if name in state and state[name].shape != table.shape:
             return {**state, name: table}
         return state
+
+
+def describe_patches(model: Patched, backbone: Backbone) -> None:
+    """Set the attributes by which the contract knows a model that cuts windows into patches."""
+    model.patch_samples = backbone.patch_samples
+    model.max_patches = backbone.size.n_times // backbone.patch_samples
+    model.named_channels = False  # channels are told apart by their place
