@@ -13,6 +13,8 @@ takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 | `TokenEncoder` | `scripts.extract` | no tokens can be extracted |
 | `Codebook` | the masked solver, `scripts.extract` | the model is no tokenizer |
 | `Tokenizer` | the tokenizer solver | cannot be trained as a tokenizer |
+| `PatchPredictor` | the masked solver, `target=patches` | patches of single channels |
+| `LabelPenalised` | the supervised solver, in training | the loss of the outputs alone |
 | `Described` | `show=true` | the module tree and the data facts alone |
 | `SubjectRows`, `Penalised`, `CountedExplicitly` | see `bm.nn.roles`: roles of single layers | |
 
@@ -40,9 +42,11 @@ __all__ = [
     "Codebook",
     "CountedExplicitly",
     "Described",
+    "LabelPenalised",
     "Layered",
     "Loadable",
     "Microvolts",
+    "PatchPredictor",
     "Patched",
     "Penalised",
     "SubjectRows",
@@ -192,6 +196,34 @@ class Tokenizer(Codebook):
     @abstractmethod
     def reconstructions(self, outputs: Any, x: Tensor) -> list[Reconstruction]:
         """Return what was rebuilt beside what it should be, of the outputs for a signal x."""
+
+
+class PatchPredictor(nn.Module, ABC):
+    """A masked model that predicts patches of its own form, e.g. of all channels together."""
+
+    @abstractmethod
+    def patch_targets(self, x: Tensor) -> Tensor:
+        """Return what is predicted of each token, (B, L, F), of a signal (B, C, T)."""
+
+
+class LabelPenalised(nn.Module, ABC):
+    """A classifier that adds a loss of its own, made of the labels, in training.
+
+    Attributes:
+        penalty_scale: weight of that loss; with 0 `penalised` is not called.
+    """
+
+    penalty_scale: float = 0.0
+
+    @abstractmethod
+    def penalised(self, x: Tensor, labels: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `forward` returns for a signal x, and a scalar to be weighted and added.
+
+        Args:
+            x: (B, C, T).
+            labels: (B,) int64 classes.
+            inputs: what else `forward` is given.
+        """
 
 
 class Described(nn.Module):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..facts import DataFacts
+from ..nn.per_subject import PerSubject
 from ..registry import check_arguments
 from . import MODELS
 from .contract import Loadable, SubjectRows
@@ -240,15 +241,72 @@ def to_subjects(
             continue
         strangers = [subject for subject in subjects if subject not in rows]
         if strangers and not partial:
-            raise UserError(
-                f"init_from: nothing was learned of {len(strangers)} subjects ({strangers[0]}, "
-                "...); set init_partial=true to let them start anew"
-            )
+            raise UserError(stranger_text(strangers))
         moved[name] = current[name].clone()
         for row, subject in enumerate(subjects):
             if subject in rows:
                 moved[name][row] = tensors[name][rows[subject]]
-    return moved
+    return to_subject_modules(module, moved, trained, subjects, partial)
+
+
+def to_subject_modules(
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    before: Sequence[str],
+    subjects: Sequence[str],
+    partial: bool,
+) -> dict[str, Tensor]:
+    """Return tensors of networks per subject (`PerSubject`), renumbered for other subjects.
+
+    Arguments and errors as in `to_subjects`, `before` being the subjects of `state`.
+    """
+    result, numbers = dict(state), {name: number for number, name in enumerate(before)}
+    prefixes = [f"{name}." for name, part in module.named_modules() if isinstance(part, PerSubject)]
+    for prefix in prefixes:
+        theirs = {name: tensor for name, tensor in state.items() if name.startswith(prefix)}
+        strangers = [subject for subject in subjects if subject not in numbers]
+        if theirs and strangers and not partial:
+            raise UserError(stranger_text(strangers))
+        for name in theirs:
+            del result[name]
+        for number, subject in enumerate(subjects):
+            there = f"{prefix}{numbers.get(subject, 'none')}."
+            for name, tensor in theirs.items():
+                if name.startswith(there):
+                    result[f"{prefix}{number}.{name[len(there) :]}"] = tensor
+    return result
+
+
+def stranger_text(strangers: Sequence[str]) -> str:
+    """Say that weights know nothing of some subjects."""
+    return (
+        f"init_from: nothing was learned of {len(strangers)} subjects ({strangers[0]}, "
+        "...); set init_partial=true to let them start anew"
+    )
+
+
+def load_for_subjects(folder: Path, subjects: Sequence[str], **changes: Any) -> nn.Module:
+    """Rebuild a saved model for data with other subjects, or the same ones in another order.
+
+    Args:
+        folder: in `save_pretrained` form.
+        subjects: names by index; what was learned of a person goes to the same person.
+        changes: arguments other than the saved ones.
+
+    Raises:
+        UserError: a folder without a model, or a subject that the model does not know.
+    """
+    module = load(folder, **changes)
+    saved: Any = module.bm_arguments
+    before = DataFacts.from_dict(json.loads((Path(folder) / FACTS).read_text())).subjects
+    if "n_subjects" not in saved["arguments"] or tuple(before) == tuple(subjects):
+        return module
+    arguments = {**saved["arguments"], **changes, "n_subjects": len(subjects)}
+    other: nn.Module = find_class(saved["name"], saved["target"])(**arguments)
+    other.bm_arguments = saved
+    state = to_subjects(other, module.state_dict(), before, subjects, partial=False)
+    other.load_state_dict(state, strict=True)
+    return other
 
 
 def by_subject(layer: nn.Module) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from ...errors import UserError
 from ...nn.conv_stack import ConvStack
 from ...nn.distance_attention import DistanceAttention
 from .. import MODELS
+from ..sections import section_of
 from .branches import Widths, branches_of, build_encoders, inputs_of, joined_width
 from .options import (
     AttentionOptions,
@@ -22,7 +23,6 @@ from .options import (
     SubjectOptions,
     build_embedding,
     build_subject_layers,
-    options_of,
 )
 
 HEADS = ("none", "linear", "complex")
@@ -71,7 +71,7 @@ def build_attention(width: int, group: Group) -> nn.ModuleList:
     """Build the attention blocks; raise `UserError` when the heads do not fit."""
     if not group:
         return nn.ModuleList()
-    o = options_of(AttentionOptions, group, "attention")
+    o = section_of(AttentionOptions, group, "attention")
     try:
         blocks = [
             DistanceAttention(width, o.heads, as_published=o.as_published) for _ in range(o.layers)
@@ -135,8 +135,8 @@ class ConvRNN(nn.Module):
         embedding_at: Sequence[str] = ("recurrent",),
     ) -> None:
         super().__init__()
-        options = options_of(EncoderOptions, {**DEFAULTS, **(encoder or {})}, "encoder")
-        of_subject = options_of(SubjectOptions, subject, "subject")
+        options = section_of(EncoderOptions, {**DEFAULTS, **(encoder or {})}, "encoder")
+        of_subject = section_of(SubjectOptions, subject, "subject")
         self.embedding_at = tuple(embedding_at) if of_subject.embedding else ()
         self._check(head, recurrent, options.depth)
         self.depth, self.stride = options.depth, options.stride
@@ -155,7 +155,7 @@ class ConvRNN(nn.Module):
             # the vector of the subject is appended to the inputs, not to the states
             inner = final + of_subject.embedding * ("recurrent" in self.embedding_at)
             self.recurrent = Recurrent(
-                inner, final, options_of(RecurrentOptions, recurrent, "recurrent")
+                inner, final, section_of(RecurrentOptions, recurrent, "recurrent")
             )
         self.attentions = build_attention(final, attention)
         # the decoder mirrors the encoder: its widths shrink by the same factor

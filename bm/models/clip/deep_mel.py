@@ -7,7 +7,8 @@ from typing import Any
 
 from ...nn.conv_stack import ConvStack
 from .. import MODELS
-from .options import EncoderOptions, options_of
+from ..sections import section_of
+from .options import EncoderOptions
 
 
 @MODELS.register("clip_deep_mel")
@@ -28,7 +29,7 @@ class DeepMel(ConvStack):
         hidden: int = 320,
         encoder: Mapping[str, Any] | None = None,
     ) -> None:
-        options = options_of(EncoderOptions, encoder, "encoder")
+        options = section_of(EncoderOptions, encoder, "encoder")
         # the outputs are compared with the encoder's by their scalar product: a last activation
         # would leave them no negative value
         widths = [n_features, *options.widths(hidden)[:-1], n_outputs]

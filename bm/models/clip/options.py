@@ -6,9 +6,7 @@ conf/model/clip/clip_conv.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from torch import nn
 
@@ -16,25 +14,6 @@ from ...errors import UserError
 from ...nn.channel_merger import ChannelMerger
 from ...nn.conv_stack import StackOptions, activation
 from ...nn.subjects import SubjectEmbedding, SubjectLayers
-from ...registry import check_arguments
-
-T = TypeVar("T")
-
-
-def options_of(kind: type[T], group: Mapping[str, Any] | None, key: str) -> T:
-    """Build the option group `model.<key>`; raise `UserError` for an unknown or impossible value.
-
-    Args:
-        kind: its dataclass.
-        group: keys and values; None = all defaults.
-        key: where the group stands in the configuration, for messages.
-    """
-    options = group or {}
-    check_arguments(f"model.{key}", kind, options)
-    try:
-        return kind(**options)
-    except ValueError as error:
-        raise UserError(f"model.{key}.{error}") from None
 
 
 @dataclass(frozen=True)

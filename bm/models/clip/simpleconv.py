@@ -15,6 +15,7 @@ from ...nn.channel_merger import ChannelMerger
 from ...nn.conv_stack import activation
 from ...nn.dual_path import DualPath
 from .. import MODELS
+from ..sections import section_of
 from .branches import Widths, branches_of, build_encoders, inputs_of, joined_width
 from .options import (
     DualPathOptions,
@@ -28,7 +29,6 @@ from .options import (
     build_initial,
     build_merger,
     build_subject_layers,
-    options_of,
 )
 from .spectrum import Spectrum
 
@@ -83,7 +83,7 @@ def build_dual_path(width: int, group: Group) -> DualPath | None:
     """Build the recurrent layers, None without them."""
     if not group:
         return None
-    options = options_of(DualPathOptions, group, "dual_path")
+    options = section_of(DualPathOptions, group, "dual_path")
     return DualPath(width, options.depth, as_published=options.as_published)
 
 
@@ -146,14 +146,14 @@ class SimpleConv(nn.Module):
             raise UserError(
                 "model.spectrum: stimulus features have no frames; set model.spectrum=null"
             )
-        options = options_of(EncoderOptions, encoder, "encoder")
+        options = section_of(EncoderOptions, encoder, "encoder")
         check_lengths(options)
         # layers are built in the order of the forward pass: first values depend on it
         width = self._build_sensors(n_channels, n_subjects, sensors, merger)
         width = self._build_front(width, hidden, n_subjects, initial, subject, options)
         self.spectrum: Spectrum | None = None
         if spectrum:
-            self.spectrum = build_spectrum(options_of(SpectrumOptions, spectrum, "spectrum"))
+            self.spectrum = build_spectrum(section_of(SpectrumOptions, spectrum, "spectrum"))
             width = self.spectrum.width(width)
         if self.subject_embedding:
             width += self.subject_embedding.width
@@ -171,7 +171,7 @@ class SimpleConv(nn.Module):
         self, n_channels: int, n_subjects: int, sensors: Group, merger: Group
     ) -> int:
         """Build what chooses and merges sensors; return the number of channels after it."""
-        options = options_of(SensorOptions, sensors, "sensors")
+        options = section_of(SensorOptions, sensors, "sensors")
         self.subset = ChannelSubset(n_channels, options.kept) if options.kept else None
         self.channel_dropout = (
             ChannelDropout(options.dropout, options.rescale) if options.dropout else None
@@ -180,7 +180,7 @@ class SimpleConv(nn.Module):
         self.merger: ChannelMerger | None = None
         if not merger:
             return n_channels
-        merging = options_of(MergerOptions, merger, "merger")
+        merging = section_of(MergerOptions, merger, "merger")
         self.merger = build_merger(merging, n_subjects)
         return merging.channels
 
@@ -196,9 +196,9 @@ class SimpleConv(nn.Module):
         """Build 1x1 convolutions and layers per subject; return the width after them."""
         self.initial: nn.Sequential | None = None
         if initial:
-            options = options_of(InitialOptions, initial, "initial")
+            options = section_of(InitialOptions, initial, "initial")
             self.initial, width = build_initial(width, options, encoder), options.channels
-        of_subject = options_of(SubjectOptions, subject, "subject")
+        of_subject = section_of(SubjectOptions, subject, "subject")
         self.subject_layers = build_subject_layers(width, hidden, n_subjects, of_subject)
         self.subject_embedding = build_embedding(n_subjects, of_subject)
         return width if self.subject_layers is None else self.subject_layers.outer

@@ -15,6 +15,7 @@ from ...engine import processes
 from ...engine.show import draw_history
 from ...facts import DataFacts
 from ...metrics.evaluation import Evaluation
+from ...models.contract import LabelPenalised
 from ...registry import check_known
 from ...xp.resolve import to_plain
 from .. import SOLVERS
@@ -64,11 +65,22 @@ class SupervisedSolver(WindowSolver):
         if stage == "train":
             for part in self.frozen:
                 part.eval()
-        found = self.outputs(batch)
         assert batch.label is not None
+        model = self.model
+        if stage == "train" and isinstance(model, LabelPenalised) and model.penalty_scale:
+            return self._penalised(batch, model)
+        found = self.outputs(batch)
         if stage == "valid":
             self.seen.append((found.detach().float(), batch.label))
         return self.task.losses(found, batch.label, stage == "train")
+
+    def _penalised(self, batch: Batch, model: LabelPenalised) -> dict[str, Tensor]:
+        """Add the model's own loss, made of the labels, to that of the task."""
+        assert batch.label is not None
+        outputs, penalty = model.penalised(batch.signal, batch.label, **inputs_of(model, batch))
+        values = self.task.losses(outputs, batch.label, True)
+        loss = values["loss"] + model.penalty_scale * penalty
+        return {**values, "loss": loss, "penalty": penalty.detach()}
 
     def epoch_metrics(self, stage: str) -> dict[str, float]:
         """Whole-split metrics of the valid stage."""
