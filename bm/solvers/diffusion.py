@@ -168,7 +168,7 @@ class DiffusionSolver(Solver):
             items=self._items(rows, generated),
             n_items=len(rows),
             simulated=self.data.facts.simulated,
-            extra={"table": list(TABLE), "sampling": dict(generated.made)},
+            extra={"table": list(TABLE), "sampling": dict(generated.sampling)},
         )
         bad = int((~np.isfinite(generated.waves)).any((1, 2)).sum())
         if bad:

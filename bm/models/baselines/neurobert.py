@@ -19,6 +19,7 @@ from ...nn.regression_head import RegressionHead, RegressionOptions
 from ...nn.sinusoids import TimeTable
 from ...nn.transformer import truncated_normal
 from .. import MODELS
+from ..contract import Loadable, PatchPredictor
 from ..sections import section_of
 
 
@@ -64,7 +65,7 @@ class NeuroBERTEncoder(nn.Module):
 
 
 @MODELS.register("neurobert")
-class NeuroBERT(nn.Module):
+class NeuroBERT(Loadable):
     """Classifier, published for words in sEEG at 400 Hz with the loss `sigmoid_ce`.
 
     Args:
@@ -109,7 +110,7 @@ class NeuroBERT(nn.Module):
 
 
 @MODELS.register("neurobert_mae")
-class NeuroBERTMAE(nn.Module):
+class NeuroBERTMAE(PatchPredictor):
     """Pre-training: rebuild the signal from tokens of which half are hidden (one pass).
 
     Published: squared error over all samples, hidden or not (solver.target=patches with symmetric

@@ -16,6 +16,7 @@ from ...errors import UserError
 from ...nn.heads import LinearHead
 from ...nn.padding import PaddedConv1d
 from .. import MODELS
+from ..contract import Loadable
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ConvolutionEncoder(nn.Module):
 
 
 @MODELS.register("tstcc")
-class TSTCC(nn.Module):
+class TSTCC(Loadable):
     """Classifier, published for words in sEEG at 400 Hz with the plain cross entropy.
 
     Args:
