@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
@@ -24,7 +26,6 @@ from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
-    import mne
     from typing_extensions import Unpack
 
 RATE_HZ = 1200
@@ -229,8 +230,6 @@ def on_meg_clock(
     Raises:
         RecordingError: clocks that do not agree.
     """
-    from scipy.stats import spearmanr
-
     marks = log["condition"].map({"fix": FIXATION, **dict.fromkeys(CONTEXTS, CONTEXT)})
     places = np.flatnonzero(marks.notna())
     one, other = match(marks.iloc[places].astype(int).tolist(), values.astype(int).tolist())
@@ -271,8 +270,6 @@ class MousRecording(StoryRecording):
 
     def triggers(self, raw: mne.io.BaseRaw) -> tuple[np.ndarray, np.ndarray]:
         """Times (s) and values of fixations and contexts on the trigger channel."""
-        import mne
-
         names = [raw.ch_names[i] for i in mne.pick_types(raw.info, meg=False, stim=True)]
         if not names:
             raise RecordingError(self.path, "no trigger channel", FETCH)
