@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from ...solvers.speech.candidates import CandidateSet
-    from ...studies.simulated.listening_observer import Heard
+    from ...studies.simulated.listening.retrieval import Heard
 
 DRAWS = 2000  # Monte Carlo draws: the 95 % interval of an accuracy is at most +-0.022
 TOPS = (1, 5, 10)
@@ -85,7 +85,7 @@ def retrieval_reference(config: DictConfig, items: pd.DataFrame, cache: Path) ->
 
 def _heard(items: pd.DataFrame, chosen: CandidateSet, duration_s: float) -> Heard:
     """The queries of a candidate set as the observer hears them."""
-    from ...studies.simulated.listening_observer import Heard, Speech
+    from ...studies.simulated.listening.retrieval import Heard, Speech
 
     candidates, queries = items.iloc[chosen.rows], items.iloc[chosen.queries]
     places = {int(value): place for place, value in enumerate(chosen.hashes)}

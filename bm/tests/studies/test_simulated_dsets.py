@@ -11,7 +11,7 @@ import yaml
 from bm.data.dataset import Dataset, build_dataset
 from bm.data.store import Store
 from bm.studies import recordings_of
-from bm.studies.simulated.vocabulary import WORDS
+from bm.studies.simulated.reading.vocabulary import WORDS
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = {"kind", "start_s", "duration_s", "simulated"}
