@@ -21,6 +21,7 @@ from ...nn.transformer import truncated_normal
 from .. import MODELS
 from ..contract import Loadable, PatchPredictor
 from ..sections import section_of
+from ..transfer import without_foreign_head
 
 
 class NeuroBERTEncoder(nn.Module):
@@ -105,8 +106,8 @@ class NeuroBERT(Loadable):
         """Weights of another window length keep the time table here, which is a formula."""
         name, table = "encoder.time.table", self.encoder.time.table
         if name in state and state[name].shape != table.shape:
-            return {**state, name: table}
-        return state
+            state = {**state, name: table}
+        return without_foreign_head(state, self.state_dict(), ("decoder.", "mask_token"))
 
 
 @MODELS.register("neurobert_mae")

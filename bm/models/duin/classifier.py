@@ -12,11 +12,14 @@ from ...nn.heads import LinearHead
 from .. import MODELS
 from ..contract import LabelPenalised, Layered, Loadable, TokenEncoder
 from ..sections import section_of
+from ..transfer import without_foreign_head
 from .backbone import Backbone, BackboneOptions, Size, describe_patches
 from .contrast import ContrastBlock, ContrastOptions
 
 #: Parts of the pre-training models that a classifier has no use for.
 PRETRAINING = ("decoder.", "head.", "heads.", "readout.", "mask_token", "contrast.")
+#: Those of them that no classifier has.
+MARKERS = ("decoder.", "heads.", "readout.", "mask_token")
 
 
 @MODELS.register("duin_cls")
@@ -131,10 +134,5 @@ class DuinClassifier(Loadable, Layered, TokenEncoder, LabelPenalised):
 
     def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weights of pre-training or of another classifier; a head of other sizes is left out."""
-        mine = self.state_dict()
         state = self.backbone.without_other_times(state, self)
-        return {
-            name: tensor
-            for name, tensor in state.items()
-            if not name.startswith("head.") or name not in mine or mine[name].shape == tensor.shape
-        }
+        return without_foreign_head(state, self.state_dict(), MARKERS)
