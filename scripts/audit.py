@@ -40,6 +40,7 @@ def windows(cfg: Any) -> tuple[Dataset, pd.DataFrame, list]:
 def upstream(cfg: Any) -> list[tuple[str, Any]]:
     """(signature, configuration) of every stage that an experiment begins from, however far up."""
     from bm.eval.experiments import of_sigs
+    from bm.train import main
     from bm.xp.address import addresses, signature_of
     from bm.xp.resolve import to_plain
 
@@ -49,7 +50,7 @@ def upstream(cfg: Any) -> list[tuple[str, Any]]:
         for address in addresses(to_plain(waiting.pop())):
             sig = signature_of(address)
             if sig is not None and sig not in found:
-                found[sig] = of_sigs([sig])[0].config
+                found[sig] = of_sigs([sig], main)[0].config
                 waiting.append(found[sig])
     return list(found.items())
 
@@ -61,7 +62,7 @@ def configuration(sig: str | None, dset: str | None) -> Any:
 
     if (sig is None) == (dset is None):
         raise UserError("audit what? use sig=ab12cd34 or dset=simulated_motor")
-    return main.get_xp([f"dset={dset}"]).cfg if sig is None else of_sigs([sig])[0].config
+    return main.get_xp([f"dset={dset}"]).cfg if sig is None else of_sigs([sig], main)[0].config
 
 
 def command(sig: str | None = None, dset: str | None = None) -> int:

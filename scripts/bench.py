@@ -150,7 +150,7 @@ BENCHES: dict[str, Callable[..., list[Measure]]] = {
 
 def report(measures: list[Measure]) -> str:
     """The figures as an aligned Markdown table, with machine, commit and date."""
-    from bm.eval.tables.rows import to_markdown
+    from bm.eval.tables.formats import to_markdown
 
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False

@@ -52,7 +52,7 @@ def command(grid: str = "demo.main") -> int:
     print(f"\ntable    {outputs / 'tables' / grid / 'table.md'}")
     print(f"report   {report}\nhiplot   {hiplot}")
     print(f"took {time.monotonic() - started:.0f} s")
-    unfinished = [e.sig for e in of_grid(grid) if e.state != "done"]
+    unfinished = [e.sig for e in of_grid(grid, main) if e.state != "done"]
     if unfinished:
         print(f"did not finish: {', '.join(unfinished)}; see `dora info -f SIG -l`")
     return 1 if unfinished else 0

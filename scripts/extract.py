@@ -116,7 +116,7 @@ def _model(request: Request) -> tuple[Path, Any]:
     experiments = Path(main.dora.dir) / main.dora.xps
     if request.sig is not None:
         folder = resolve(f"//sig/{check_signature(request.sig)}", experiments)
-        return folder, of_sigs([request.sig])[0].config
+        return folder, of_sigs([request.sig], main)[0].config
     name, base = str(request.model), main.resolve([]).cfg
     if name.startswith("//"):
         return resolve(name, experiments), base

@@ -32,9 +32,10 @@ def command(
     if (grid is None) == (sigs is None):
         raise UserError("which experiments? use grid=demo.main or sigs=[ab12cd34]")
     names = [sigs] if isinstance(sigs, str) else list(sigs or ())
-    found = of_grid(grid) if grid is not None else of_sigs(names)
+    experiments = of_grid(grid, main) if grid is not None else of_sigs(names, main)
     folder = Path(main.dora.dir) / "eval"
-    outcomes = evaluate_all(found, folder, again, on_slurm("evaluate") if slurm else None)
+    spread = on_slurm("evaluate") if slurm else None
+    outcomes = evaluate_all(experiments, folder, main, again, spread)
     return 0 if all(o.state in ("evaluated", "kept") for o in outcomes) else 1
 
 
