@@ -20,7 +20,7 @@ from bm.metrics.classification import wilson_interval
 from bm.solvers import build
 from bm.solvers.speech.typed_sentence import sentence_response
 from bm.train import main
-from grids._explorers import ClipExplorer
+from grids.clip._explorer import ClipExplorer
 
 pytestmark = pytest.mark.story
 
