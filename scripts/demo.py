@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run_grid(grid: str) -> None:
-    """`dora grid NAME` until everything has ended; what failed before is tried again."""
+    """Run `dora grid NAME` until everything has ended; what failed before is tried again."""
     command = [sys.executable, "-m", "dora", "-P", "bm", "grid", grid, "-i", "0.1", "-r"]
     environment = {"BM_EXECUTOR": "local", "BM_SLOTS": "2", **os.environ}
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 def write_hiplot(grid: str, path: Path) -> Path:
-    """The HiPlot page of a grid as one file that opens from disk."""
+    """Write the HiPlot page of a grid as one file that opens from disk."""
     from dora.hiplot import load
 
     os.environ.setdefault("DORA_PACKAGE", "bm")

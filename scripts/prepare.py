@@ -1,11 +1,11 @@
 """`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [slurm=true] [h5=FOLDER]`.
 
 Preprocesses the recordings of a configuration into the cache, in N processes or, with `slurm=true`,
-in an array of N jobs. What is there is
-kept (`verify=true` hashes the source files again), so an interrupted preparation goes on when it
-is called again. Other `key=value` words change the configuration, as in `dora run`. Bad
-recordings are listed at the end; `strict=true` stops at the first. `h5=FOLDER` writes them in the
-HDF5 layout of LaBraM as well, one file per study and channel set.
+in an array of N jobs. What is there stays (`verify=true` hashes the source files again), so an
+interrupted preparation goes on when it is called again. Other `key=value` words change the
+configuration, as in `dora run`. Bad recordings are listed at the end; `strict=true` stops at the
+first. `h5=FOLDER` writes them in the HDF5 layout of LaBraM as well, one file per study and channel
+set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bm.errors import UserError
 from ._arguments import main_of
 from ._cluster import on_slurm
 
-OWN = ("study", "jobs", "verify", "strict", "h5", "slurm")
+ARGUMENTS = ("study", "jobs", "verify", "strict", "h5", "slurm")
 
 
 def command(
@@ -45,12 +45,12 @@ def command(
     words = list(overrides)
     if study is not None:
         STUDIES.get(study)
-        known = main.resolver.options("dset")
-        words += [f"dset={study}"] if study in known else [f"dset.studies=[{{study: {study}}}]"]
+        names = main.resolver.options("dset")
+        words += [f"dset={study}"] if study in names else [f"dset.studies=[{{study: {study}}}]"]
     elif not words:
         raise UserError("which recordings? use study=eegmat, dset=NAME or solver=FAMILY/RECIPE")
     config = main.resolve(words).cfg
-    dset = {**to_plain(config.dset), **_own_recipe(words, Path(main.config_path))}
+    dset = {**to_plain(config.dset), **_dset_recipe(words, Path(main.config_path))}
     paths = absolute_paths(config.paths)
     job = Job(dset["studies"], paths, recipe_of(dset), verify, Choice.of(dset))
     if jobs < 1:
@@ -65,24 +65,28 @@ def command(
     return 1 if summary.bad else 0
 
 
-def _own_recipe(words: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Without `solver=` the recipe is the data set's own, not that of the default solver."""
+def _dset_recipe(words: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Return the preprocessing of the named data set, not of the default solver.
+
+    Empty where `solver=` names a recipe, which has a preprocessing of its own.
+    """
     from omegaconf import OmegaConf
 
     from bm.xp.resolve import to_plain
 
-    given = {w.partition("=")[0].lstrip("+"): w.partition("=")[2] for w in words}
-    if "solver" in given or "dset" not in given:
+    overrides = {w.partition("=")[0].lstrip("+"): w.partition("=")[2] for w in words}
+    if "solver" in overrides or "dset" not in overrides:
         return {}
-    saved = to_plain(OmegaConf.load(folder / "dset" / f"{given['dset']}.yaml"))
-    own = {"positions": "head", **saved}
-    keys = [k for k in ("preprocess", "rate_hz", "positions") if f"dset.{k}" not in given]
-    return {key: own.get(key) for key in keys}
+    saved = to_plain(OmegaConf.load(folder / "dset" / f"{overrides['dset']}.yaml"))
+    recipe = {"positions": "head", **saved}
+    keys = [k for k in ("preprocess", "rate_hz", "positions") if f"dset.{k}" not in overrides]
+    return {key: recipe.get(key) for key in keys}
 
 
 def _words() -> tuple[list[str], list[str]]:
-    own = [w for w in sys.argv[1:] if "=" not in w or w.partition("=")[0] in OWN]
-    return own, [w for w in sys.argv[1:] if w not in own]
+    """Return the arguments of the command, and the overrides of the configuration."""
+    arguments = [w for w in sys.argv[1:] if "=" not in w or w.partition("=")[0] in ARGUMENTS]
+    return arguments, [w for w in sys.argv[1:] if w not in arguments]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m scripts.run_eval grid=NAME|sigs=[a,b] [again=true] [slurm=true]`: evaluations.
 
-Writes outputs/eval/<sig>/metrics.json and items.parquet of finished experiments. What is there is
-kept unless `again=true`; `slurm=true` makes each a job of an array, with the resources of
+Writes outputs/eval/<sig>/metrics.json and items.parquet of finished experiments. What is there
+stays unless `again=true`; `slurm=true` makes each a job of an array, with the resources of
 conf/config.yaml and the site. An experiment that failed or never ran is listed as such; exit code 1
 when there is any.
 """
