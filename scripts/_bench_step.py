@@ -32,7 +32,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bm.data.batch import Batch
 from bm.engine.perf import device_peak
-from bm.engine.run import Solver
+from bm.engine.solver import Solver
+from bm.nn.roles import set_explicit
 
 from ._step_cases import CASES, Case, batch_of, case_names, trainer
 
@@ -126,11 +127,10 @@ def set_attention(module: nn.Module) -> None:
 
     The counter of torch 2.13 has no formula for the fused kernel of processors: it counts zero.
     """
+    set_explicit(module, True)
     part: Any
     for part in module.modules():
-        if hasattr(part, "explicit"):
-            part.explicit = True
-        elif hasattr(part, "set_attn_processor") and hasattr(part, "attn_processors"):
+        if hasattr(part, "set_attn_processor") and hasattr(part, "attn_processors"):  # diffusers'
             part.set_attn_processor(AttnProcessor())
 
 
@@ -236,7 +236,7 @@ def plain_form(solver: Solver, case: Case) -> Solver:
         if isinstance(value, nn.Module) and not case.fused_attention:
             set_attention(value)
     solver.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    for group in solver.optimizer.param_groups:
+    for group in solver.run.optimizer.param_groups:
         group.update(fused=False, foreach=False)
     return solver
 
@@ -259,7 +259,7 @@ def on_processor(name: str, folder: Path) -> list[Figure]:
     flops = count(default, batch)
 
     def stepper(solver: Solver) -> Callable[[], object]:
-        return lambda: solver.optimise([batch], 0)
+        return lambda: solver.run.optimise([batch], 0)
 
     times = alternate({key: stepper(solver) for key, solver in solvers.items()})
     heavy = statistics.median(heavy_share(stepper(default)) for _ in range(PROFILED))
@@ -321,7 +321,7 @@ def on_gpu(name: str, folder: Path) -> list[Figure]:
         for key, solver in solvers.items():
             torch.cuda.synchronize()
             began = time.perf_counter()
-            solver.optimise([batch], 0)
+            solver.run.optimise([batch], 0)
             torch.cuda.synchronize()
             if index >= WARM:
                 steps.steps[key].append(time.perf_counter() - began)

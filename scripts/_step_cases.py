@@ -17,7 +17,8 @@ from dora.conf import DoraConfig
 from dora.xp import XP
 
 from bm.data.batch import Batch
-from bm.engine.run import Solver
+from bm.engine.run import Run
+from bm.engine.solver import Solver
 from bm.nn.electrodes import NAMES
 from bm.registry import check_known
 from bm.solvers import build
@@ -155,7 +156,7 @@ def trainer(name: str, folder: Path, *more: str) -> Solver:
     dora = DoraConfig(dir=folder / f"run{number}")
     with XP(dora=dora, cfg=cfg, argv=[], delta=[], sig=name).enter(stack=True), quiet():
         solver: Solver = build(cfg)
-        solver.prepare()
+        Run(solver).prepare()
     solver.model.train()
     solver.begin_stage("train")
     return solver

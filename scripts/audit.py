@@ -28,7 +28,7 @@ def windows(cfg: DictConfig) -> tuple[Dataset, pd.DataFrame, list[Finding]]:
     """Return the data set of a configuration, its table with `length_s`, and findings within it."""
     from bm.data.audit import audit_table
     from bm.data.window_rule import WindowRule
-    from bm.solvers.supervised.solver import windows_of
+    from bm.solvers.build_data import windows_of
     from bm.xp.resolve import to_plain
 
     dataset = windows_of(cfg)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.run import Run
 from ..errors import UserError
 from ..solvers import build
 from ..xp.files import read_json, write_json
@@ -18,7 +19,7 @@ from .experiments import Experiment, of_sigs
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..engine.run import Solver
+    from ..engine.solver import Solver
     from ..metrics.evaluation import Evaluation
     from ..xp.main import Main
 
@@ -85,8 +86,7 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
 def _recompute(experiment: Experiment, main: Main) -> Evaluation:
     """Evaluate the test split anew with the best weights."""
     with main.get_xp_from_sig(experiment.sig).enter():
-        evaluation: Evaluation = build(experiment.config).reevaluate("test")
-    return evaluation
+        return Run(build(experiment.config)).reevaluate("test")
 
 
 def trained_solver(sig: str, main: Main) -> Solver:
@@ -104,7 +104,7 @@ def trained_solver(sig: str, main: Main) -> Solver:
         raise UserError(f"{sig} has not finished ({experiment.state}); run it to the end first")
     with main.get_xp_from_sig(sig).enter():
         solver: Solver = build(experiment.config)
-        solver.open_best()
+        Run(solver).open_best()
     return solver
 
 

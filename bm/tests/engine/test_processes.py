@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from bm.engine.run import Run
 from bm.solvers import build
 from bm.solvers.masked import MaskedSolver
 from bm.tests.processes import launch_two
@@ -28,7 +29,7 @@ def in_one_and_two(folder: Path, *argv: str) -> SimpleNamespace:
     def worker(rank: int) -> None:
         with opened(folder / "two", *argv) as xp:
             solver = build(xp.cfg)
-            solver.run()
+            Run(solver).train()
             torch.save(solver.model.state_dict(), folder / f"{rank}.pt")
 
     pids = launch_two(worker)

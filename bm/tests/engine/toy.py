@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from bm.data.batch import Batch
-from bm.engine.run import Solver
+from bm.engine.run import Run
+from bm.engine.solver import Solver
 
 CONF = Path(__file__).parents[3] / "conf" / "config.yaml"
 SIZES = {"train": 45, "valid": 20, "test": 13}
@@ -117,14 +118,14 @@ def make_xp(folder, cfg):
 
 
 def run(folder, *overrides, kind=Toy, **attributes):
-    """Run one experiment to its end in this process; gives the solver back."""
+    """Run one experiment to its end in this process; gives the solver back, with its `run`."""
     cfg = config(*overrides)
     xp = make_xp(folder, cfg)
     with xp.enter(stack=True):
         solver = kind(cfg)
         for name, value in attributes.items():
             setattr(solver, name, value)
-        solver.run()
+        Run(solver).train()
     return solver
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bm.figures.generation import draw_generation, band_powers_db, thinned, typical_sample
+from bm.figures.generation import band_powers_db, draw_generation, thinned, typical_sample
 from bm.metrics.spectra import psd
 
 RATE_HZ, CHANNELS = 128.0, ("Fz", "C3", "Cz", "C4", "Pz")

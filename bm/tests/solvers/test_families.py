@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bm.engine.run import Run
 from bm.errors import UserError
 from bm.metrics.classification import chance_levels, classification_metrics, wilson_interval
+from bm.solvers import build
 from bm.solvers.baseline import log_band_powers
 from bm.train import main
 from grids._explorers import SupervisedExplorer
@@ -18,13 +20,11 @@ from grids._explorers import SupervisedExplorer
 
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *argv: str) -> Path:
     """Run an experiment in this process and return its folder."""
-    from bm.solvers import build
-
     monkeypatch.setattr(main.dora, "dir", tmp_path)
     xp = main.get_xp(list(argv))
     main.init_xp(xp)
     with xp.enter():
-        build(xp.cfg).run()
+        Run(build(xp.cfg)).train()
     return xp.folder
 
 

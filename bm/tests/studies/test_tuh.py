@@ -12,10 +12,10 @@ from bm.data.audit import audit_table
 from bm.data.dataset import build_dataset
 from bm.data.store import Store
 from bm.errors import RecordingError, UserError
-from bm.nn.electrodes import input_rows
 from bm.studies import recordings_of
 from bm.studies.shared.tuh import ELECTRODES
 from bm.studies.tuev import read_rec
+from bm.tests.reference.labram_names import input_rows
 
 from ..readers.edf_files import NAMES, recording
 
