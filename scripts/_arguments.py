@@ -36,6 +36,7 @@ def parse(
 
 def _value(key: str, text: str, default: object) -> object:
     """Return the value of a word, of the type of the parameter's default."""
+    # Never as YAML or Python: the signature 12e45678 would become a number.
     if text.startswith("[") and text.endswith("]"):
         return [part.strip().strip("'\"") for part in text[1:-1].split(",") if part.strip()]
     if isinstance(default, bool):  # before int, which a bool is too
@@ -65,6 +66,8 @@ def main_of(
         fixed: arguments that no word can set.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    # Help is the docstring of the script: nothing is imported for it, and it cannot be outdated by
+    # a second list of arguments.
     if words and words[0] in ("-h", "--help", "help"):
         module = sys.modules[command.__module__]
         print(inspect.cleandoc(module.__doc__ or ""))

@@ -66,7 +66,7 @@ def epoch_rate(
 ) -> tuple[float, float]:
     """Return windows per second of an epoch through the Loader, and the share of time waited."""
     loader = dataset.loader("train", BATCH, shuffle=True)
-    loader.set_epoch(1)
+    loader.set_epoch(1)  # a shuffled order, the same for every loader that is compared
     began, count = time.perf_counter(), 0
     for batch in loader:
         count += len(batch)
@@ -160,6 +160,7 @@ def waiting() -> float:
     signal = torch.randn(int(60 * RATE_HZ), CHANNELS)
     layer = torch.nn.Conv1d(CHANNELS, 32, 25)
     dataset = make_dataset([signal], 40 * BATCH, "robust")
+    # A layer far smaller than any model: with a real one there is more time to read ahead.
     with torch.no_grad():
         return epoch_rate(dataset, lambda batch: layer(batch.signal))[1]
 
@@ -168,6 +169,7 @@ def growth_mb(folder: Path) -> float:
     """Return the growth of private memory, MB, over an epoch of many memory-mapped recordings."""
     signals = []
     block = np.random.default_rng(0).standard_normal((SHORT, CHANNELS), dtype=np.float32)
+    # As many as a process may not hold open: descriptors end at 1,024 by default.
     for index in range(RECORDINGS):
         path = folder / f"{index}.f32"
         block.tofile(path)
@@ -190,6 +192,7 @@ def anonymous_mb() -> float:
 
 def measure() -> Iterator[tuple[str, float, str, float, str]]:
     """Yield (what, value, unit, bar, direction) of every figure, on one thread."""
+    # One thread: rates compare only at equal numbers of threads.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -73,6 +73,7 @@ class Case:
 TUAB = ["FP1", "FP2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8", "T3", "T4", "T5",
         "T6", "A1", "A2", "FZ", "CZ", "PZ", "T1", "T2"]  # fmt: skip
 
+# All windows train: a bench has no use for other splits.
 WHOLE = ("dset.split.key=recording", "dset.split.ratios={train:1.0,valid:0.0,test:0.0}",
          "dset.split.fixed={}", "dset.preprocess=[]")  # fmt: skip
 CLIP = ("solver=clip/main", "optim.batch_size=32", *WHOLE, "dset.event_mask=false",
@@ -142,11 +143,12 @@ def trainer(name: str, folder: Path, *more: str) -> Solver:
         more: words after those of the case.
     """
     case = CASES[name]
+    # No log and no figures: only the step is timed.
     words = ["device=cpu", "threads=1", *case.words, study_word(**case.noise)]
     words += [f"paths.cache={folder / 'cache'}", "log.every=0", "log.figures=false"]
     if case.stage:
         key, other = case.stage
-        saved = folder / other
+        saved = folder / other  # of another case: untrained weights take the same time
         if not saved.exists():
             folder.mkdir(exist_ok=True)
             trainer(other, folder).save_model(saved)

@@ -35,6 +35,7 @@ def windows(cfg: DictConfig) -> tuple[Dataset, pd.DataFrame, list[Finding]]:
     rates = [signal.rate_hz for signal in dataset.signals]
     lengths = dataset.table["length"] / dataset.table["recording"].map(dict(enumerate(rates)))
     table = dataset.table.assign(length_s=lengths)
+    # Windows that the rule lets overlap share that much by design.
     tolerance = WindowRule.of(to_plain(cfg.dset)["segment"]).shared_samples
     return dataset, table, audit_table(table, [s.events for s in dataset.signals], tolerance)
 
@@ -77,6 +78,7 @@ def command(sig: str | None = None, dset: str | None = None) -> int:
     print(f"{len(dataset.signals)} recordings, windows: {counts}; "
           f"{table.attrs.get('left_out', 0)} left out")  # fmt: skip
     stages = upstream(cfg)
+    # The test of this experiment against the training of each stage before: none may see it.
     for name, config in stages:
         findings += audit_upstream(table, windows(config)[1], (f"train of //sig/{name}", "test"))
     for finding in findings[:SHOWN]:

@@ -73,6 +73,7 @@ def bench_checkpoint() -> list[Measure]:
     from bm.engine.checkpoint import write
 
     state = {f"w{i}": torch.randn(2**20) for i in range(CHECKPOINT_MB // 4)}
+    # The same bytes as one block: what the disk takes for them at least.
     payload = b"".join(tensor.numpy().tobytes() for tensor in state.values())
 
     def raw(path: Path) -> None:
@@ -152,6 +153,7 @@ def report(measures: list[Measure]) -> str:
     """Return the figures as an aligned Markdown table, with machine, commit and date."""
     from bm.eval.tables.formats import to_markdown
 
+    # A figure without machine and commit cannot be compared with a later one.
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -195,7 +197,7 @@ def command(words: list[str]) -> int:
 
 if __name__ == "__main__":
     if set(sys.argv[1:]) & {"-h", "--help", "help"}:
-        print(__doc__.strip())
+        print((__doc__ or "").strip())
         sys.exit(0)
     try:
         sys.exit(command(sys.argv[1:]))

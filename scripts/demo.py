@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run_grid(grid: str) -> None:
     """Run `dora grid NAME` until everything has ended; what failed before is tried again."""
+    # In a process of its own, as a user types it.
     command = [sys.executable, "-m", "dora", "-P", "bm", "grid", grid, "-i", "0.1", "-r"]
+    # The caller's own settings win: the demo shows the grid on a cluster too.
     environment = {"BM_EXECUTOR": "local", "BM_SLOTS": "2", **os.environ}
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 

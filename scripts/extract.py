@@ -155,6 +155,7 @@ def _dset(
         raise UserError(
             f"{model.folder} does not say how its data were preprocessed: give dset.preprocess="
         )
+    # Of the model, not of the data set: another filter or rate would be other input.
     recipe = {"preprocess": list(steps or ()), "rate_hz": model.facts.rate_hz, "scale": RAW}
     for key in changes:
         check_known("key of dset", key, dset)
@@ -232,7 +233,7 @@ def _bar(total: int) -> Iterator[Callable[[float, int], None]]:
             printed_at = time.monotonic()
             print(f"{done:.1f} of {total} recordings, {windows} windows", flush=True)
 
-    progress.start()
+    progress.start()  # not `with`: the bar stays after success and goes after an error
     try:
         yield tick
     except BaseException:

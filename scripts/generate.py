@@ -70,6 +70,7 @@ class Progress:
         """Count `waves` more; part of a wave counts."""
         self.done += waves
         now = self.clock()
+        # Sums of parts of waves miss the total by rounding.
         finished = self.done > self.total - 1e-6
         if finished or now - self.printed_at >= self.every_s:
             self.printed_at = now

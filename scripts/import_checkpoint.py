@@ -39,6 +39,7 @@ def command(
         raise UserError("which file? use: family=labram path=labram-base.pth")
     check_known("family", family, FAMILIES)
     source = Path(path).expanduser()
+    # By name: the networks of one family are enough to import its file.
     importer = importlib.import_module(FAMILIES[family])
     imported = importer.import_published(source, partial, n_heads or None)
     print(f"{source}: {imported.module.bm_arguments['name']}")

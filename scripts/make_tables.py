@@ -34,6 +34,7 @@ def command(
     names = [sigs] if isinstance(sigs, str) else list(sigs or ())
     outputs = Path(main.dora.dir)
     experiments = of_grid(grid, main) if grid is not None else of_sigs(names, main)
+    # The folder's name: of many signatures the first few tell them apart.
     title = grid or "-".join(names[:4])
     metrics = [metric] if isinstance(metric, str) else list(metric or ())
     path = table_of_grid(title, experiments, metrics, outputs, against)

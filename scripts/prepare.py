@@ -55,8 +55,10 @@ def command(
     job = Job(dset["studies"], paths, recipe_of(dset), verify, Choice.of(dset))
     if jobs < 1:
         raise UserError(f"jobs={jobs}: at least one is needed")
+    # Filters run on processors: a job with a GPU would wait for what it does not use.
     spread = on_slurm("prepare", gpus=0) if slurm else None
     summary = prepare(job, jobs, strict=strict or bool(dset["strict"]), spread=spread)
+    # Beside the cache, as a training lists them too.
     report_skipped(summary.bad, Path(paths["cache"]) / "signals")
     print(summary)
     if h5 is not None:

@@ -56,6 +56,7 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
     if experiment.state != "done":
         return Outcome(experiment.sig, experiment.name, experiment.state)
     target = folder / experiment.sig
+    # An interrupted `run_eval` goes on where it was when it is called again.
     if (target / "metrics.json").exists() and not again:
         return Outcome(experiment.sig, experiment.name, "kept")
     evaluation = read_json(experiment.folder / "evaluation.json")
@@ -140,6 +141,7 @@ def evaluate_all(
     """
     evaluate = functools.partial(evaluate_one, folder=folder.resolve(), main=main, again=again)
     outcomes: dict[int, Outcome] = {}
+    # A job for what is there, or cannot be evaluated, would wait in the queue for nothing.
     remote = [i for i, e in enumerate(experiments) if spread and _needs(e, folder, again)]
     for index, experiment in enumerate(experiments):
         if index not in remote:
@@ -148,6 +150,7 @@ def evaluate_all(
     for place, result in spread(evaluate, [experiments[i] for i in remote]) if spread else ():
         index, experiment = remote[place], experiments[remote[place]]
         if isinstance(result, Exception):
+            # Of a job's traceback the last line is the error; the whole of it is in its log.
             reason = str(result).strip().splitlines()[-1]
             print(f"{experiment.sig}: {reason}", file=sys.stderr)
             result = Outcome(experiment.sig, experiment.name, "failed")
@@ -157,7 +160,7 @@ def evaluate_all(
 
 
 def _needs(experiment: Experiment, folder: Path, again: bool) -> bool:
-    """Return whether there is something to compute: only that is worth a job of its own."""
+    """Return whether there is something to compute."""
     stored = (folder / experiment.sig / "metrics.json").exists()
     return experiment.state == "done" and (again or not stored)
 

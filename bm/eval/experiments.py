@@ -71,6 +71,7 @@ class Experiment:
             folder: evaluations by signature, as `scripts.run_eval` writes them; without one there
                 the evaluation counts that the experiment itself wrote when it finished.
         """
+        # `again=true` writes there alone, so that it wins.
         written = read_json(folder / self.sig / "metrics.json")
         return written or read_json(self.folder / "evaluation.json")
 
@@ -83,6 +84,7 @@ def _read_history(folder: Path) -> list[dict[str, Any]]:
 def _state(folder: Path) -> State:
     if not folder.exists():
         return "missing"
+    # The marker is the last that a run writes: with it, weights and evaluation are complete.
     return "done" if marker.exists(folder) else "unfinished"
 
 
@@ -121,9 +123,11 @@ def of_sigs(sigs: Sequence[str], main: Main) -> list[Experiment]:
     members = []
     for sig in sigs:
         folder = Path(main.dora.dir) / main.dora.xps / sig
+        # Dora writes it when an experiment begins; without it there is nothing to resolve.
         if not (folder / ".argv.json").exists():
             raise UserError(f"no experiment {sig!r} in {folder.parent}; `dora info -f` lists one")
         xp = main.get_xp_from_sig(sig)
+        # The configuration is resolved again from the arguments, as Dora itself does.
         listed = Listed(sig, tuple(xp.argv), main.get_name(xp) or sig, xp.folder)
         members.append(read(listed, main))
     return members

@@ -63,6 +63,7 @@ TUNED: dict[str, tuple[float, float, float | None]] = {
     "linear probe": (0.7954, 0.3461, None),
 }
 
+# Without `pretrained` the networks from scratch of the same grid would count as repetitions.
 TRANSFORMER = {"model.name": "labram", "pretrained": True}
 WIDTHS = {"LaBraM-Base": 200, "LaBraM-Large": 400, "LaBraM-Huge": 800}  # of the backbone, Table 1
 PARTS_BASE: dict[str, Any] = {
@@ -81,6 +82,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "w/o symmetric masking": {"upstream.solver.symmetric": False},
     "w/o spatial embedding": {"model.backbone.positions": False},
 }
+# "linear probe" trains the head alone: no block of the backbone.
 BLOCKS = {"8 blocks": 8, "4 blocks": 4, "linear probe": 0}
 
 

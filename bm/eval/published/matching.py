@@ -44,10 +44,12 @@ def setting(config: DictConfig, key: str, upstream: Mapping[str, DictConfig]) ->
         upstream: signature -> configuration of the grid's other experiments.
     """
     if key == "features":
+        # Names alone tell the targets of Table 2 apart; their options are those of the recipes.
         return [entry.name for entry in config.dset.get("features") or ()]
     if key == "pretrained":
         return config.init_from is not None
     if key.startswith("upstream."):
+        # An upstream outside of the grid (//hub, //file) has no configuration to look into.
         above = upstream.get(signature_of(config.init_from) or "")
         return None if above is None else OmegaConf.select(above, key.removeprefix("upstream."))
     return OmegaConf.select(config, key)
@@ -58,6 +60,7 @@ def match(
 ) -> PublishedRow | None:
     """Return the first published row of an experiment's dataset whose settings it has, or None."""
     for row in rows:
+        # A row on other data repeats nothing, whatever its settings.
         if row.settings is None or str(config.dset.name) not in row.values:
             continue
         if all(setting(config, key, upstream) == value for key, value in row.settings.items()):

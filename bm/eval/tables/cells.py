@@ -17,6 +17,7 @@ def format_value(values: Sequence[float]) -> str:
     if not values:
         return "missing"
     mean = float(np.mean(values))
+    # The sd of a sample (ddof=1), as publications report it over three to five seeds.
     return f"{mean:.3f} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else f"{mean:.3f}"
 
 
@@ -47,6 +48,7 @@ def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str
     cells = {name: value_cell(values[name], row.intervals.get(name)) for name in names}
     low, high = mean_interval(row.values)
     cells["95 % CI over seeds"] = "" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
+    # Only above chance has the way there a length.
     if ideal is not None and row.chance is not None and row.values and ideal > row.chance:
         share = (float(np.mean(row.values)) - row.chance) / (ideal - row.chance)
         cells["from chance to ideal"] = f"{share:.0%}"
@@ -75,6 +77,7 @@ def reference_cells(
         others: name of the row -> metric -> value, e.g. of the ideal observer.
         metrics: columns of the table; rows without any of them are left out.
     """
+    # Chance is that of the test split: the same for every row that was evaluated.
     evaluated = next((row for row in reversed(rows) if row.chance is not None), rows[0])
     chances = {metrics[0]: evaluated.chance, **evaluated.chances}
     values: dict[str, dict[str, str]] = {
@@ -119,6 +122,7 @@ def table_cells(
         ]
         cells += reference_cells(ours, others, metrics)
         lines += [{"dataset": label, **line} for line in cells]
+    # The metrics stand first in the order asked for, also where the first row lacks one.
     first = ["dataset", "variant", *metrics]
     columns = list(dict.fromkeys([*first, *(name for line in lines for name in line)]))
     filled = [name for name in columns if any(line.get(name) for line in lines)]

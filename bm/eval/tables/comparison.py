@@ -46,11 +46,13 @@ def add_tests(rows: Sequence[Row], against: str) -> None:
         if reference is None:
             continue
         first, second = row.scores.items, reference.scores.items
+        # Pairs exist for what both rows tested: a split may differ in a window or a person.
         shared = sorted(first.keys() & second.keys())  # type: ignore[type-var]
         if shared:
             pair = [first[k] for k in shared], [second[k] for k in shared]
             over_items.append((row, paired_permutation(*pair)))
         over_people.append((row, people_pairs(row, reference)))
+    # One family of tests: all rows of the table, on all its data sets.
     corrected = holm([p for _, p in over_items])
     for (row, _), p in zip(over_items, corrected, strict=True):
         row.p = p

@@ -74,6 +74,7 @@ def draw_every_person(results: Sequence[Result], metric: str, path: Path) -> Pat
     for result in results:
         items = result.folder / "items.parquet"
         scores = read_scores(items, result.evaluation.get("extra", {}), name)
+        # Evaluations without items, or with items of nobody, have no place in the figure.
         if scores.people:
             parts[result.variant].append(scores)
             chances.append(result.evaluation["chance"].get(name))
@@ -93,9 +94,11 @@ def draw_training_counts(results: Sequence[Result], metric: str, path: Path) -> 
         count = result.experiment.config.dset.get("n_subjects")
         if count is None or metric not in result.evaluation["metrics"]:
             continue
+        # The number of people is the axis: it must not tell the rows apart.
         parts = [p for p in BLANK.split(result.variant) if not COUNT.match(p)]
         rows[" ".join(parts)][int(count)].append(float(result.evaluation["metrics"][metric]))
         chance = result.evaluation["chance"].get(metric, chance)
+    # A curve needs two points.
     curves = {name: values for name, values in rows.items() if len(values) > 1}
     if not curves:
         return None

@@ -41,6 +41,7 @@ def compare(rows: list[Row], against: str) -> None:
     Raises:
         UserError: there is no such row.
     """
+    # Before any test: a wrong name would only leave all columns of p empty.
     names = sorted({row.variant for row in rows})
     if against not in names:
         raise UserError(f"against={against}: no such row; rows: {', '.join(names)}")
@@ -69,6 +70,7 @@ def _last_table(grid: str, stage: Stage, outputs: Path, folder: Path, against: s
     if against is not None:
         compare(rows, against)
     references = references_of(grid, experiments, metrics[0], outputs)
+    # A file per data set: people and windows of different ones share no axis.
     figures = []
     for name in dict.fromkeys(e.dataset for e in experiments):
         members = [e for e in experiments if e.dataset == name]
@@ -111,5 +113,6 @@ def table_of_grid(
     folder = outputs / "tables" / grid
     last, *others = stages_of(experiments, outputs / "eval", metrics)
     tables = [_last_table(grid, last, outputs, folder, against)]
+    # Published rows, observers and tests answer the question of the last stage alone.
     tables += [_stage_table(stage, outputs) for stage in others]
     return write_tables(grid, tables, folder, any(e.simulated for e in experiments))

@@ -100,6 +100,7 @@ def mean_scores(parts: Sequence[Scores]) -> Scores:
     """Return means over seeds of the items and people that all of them have."""
     if not parts:
         return Scores()
+    # Of what all seeds tested: else a mean would be over other people in every seed.
     people = _shared_means([part.people for part in parts])
     counts = {name: parts[0].counts[name] for name in people}
     return Scores(_shared_means([part.items for part in parts]), people, counts)

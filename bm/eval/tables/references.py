@@ -27,6 +27,7 @@ def ideal_references(
         folders: of the experiments' evaluations, which may hold `items.parquet`.
         cache: where computed values are stored.
     """
+    # The observer decides; what it would reach by a correlation or a loss nobody computed.
     if not experiments[0].simulated or "accuracy" not in metric:
         return {}
     for experiment, folder in zip(experiments, folders, strict=True):

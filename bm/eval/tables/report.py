@@ -27,6 +27,7 @@ STATE_CLASSES = {"done": "done", "missing": "failed", "failed": "failed", "unfin
 
 def last_values(experiment: Experiment, stage: str) -> dict[str, float]:
     """Return the finite metrics of the last epoch that has the stage."""
+    # Not simply the last epoch: a test may run every few epochs.
     for entry in reversed(experiment.history):
         if stage in entry:
             return {
@@ -84,7 +85,7 @@ def _dataset_section(
         value = last_values(experiment, "test").get(metric)
         if value is not None:
             scores[variant].append(value)
-        if len(experiment.history) > 1:
+        if len(experiment.history) > 1:  # one epoch (LDA, chance) is no curve
             histories[variant].append(experiment.history)
     simulated = any(e.simulated for e in experiments)
     references = _references(experiments, metric, folder)
@@ -106,6 +107,7 @@ def _dataset_section(
 def _references(experiments: Sequence[Experiment], metric: str, folder: Path) -> dict[str, float]:
     """Return chance and, on simulated data, the accuracy of the observer that knows them."""
     references = {}
+    # Of the first that has one: an experiment that never ran has no history.
     chances = (last_values(e, "test").get(f"chance_{metric}") for e in experiments)
     chance = next((value for value in chances if value is not None), None)
     if chance is not None:

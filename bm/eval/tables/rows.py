@@ -71,6 +71,7 @@ class Row:
                 self.more.setdefault(name, []).append(float(measured[name]))
         self.chance = evaluation["chance"].get(metrics[0])
         self.chances = dict(evaluation["chance"])
+        # Of one seed: over several the interval over seeds is shown instead.
         self.intervals = {k: (v[0], v[1]) for k, v in extra.get("intervals", {}).items()}
         self.references = dict(extra.get("references", {}))
         self.n_items = int(evaluation["n_items"])
@@ -90,7 +91,9 @@ def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[s
         key = (experiment.dataset, variant)
         row = rows.setdefault(key, Row(*key))
         row.sigs.append(experiment.sig)
+        # One simulated recording is enough: the label is never missing where it belongs.
         row.simulated |= experiment.simulated
+        # Of `scripts.run_eval` alone: it names the commit and the data behind the number.
         evaluation = read_json(folder / experiment.sig / "metrics.json")
         if evaluation is None or metrics[0] not in evaluation["metrics"]:
             reason = _reason(experiment) if evaluation is None else f"no {metrics[0]}"

@@ -71,6 +71,7 @@ def _last_metrics(
     evaluated = [tables[e.sig] for e in members if tables[e.sig]]
     if not evaluated:
         return (SOLVERS.get(members[0].solver).main_metric[0],)
+    # Of the tables that name it first: secondary metrics of others would be empty columns.
     main = Counter(table[0] for table in evaluated).most_common(1)[0][0]
     return _union(table for table in evaluated if table[0] == main)
 
@@ -99,6 +100,7 @@ def stages_of(
     columns = tuple(metrics) or _last_metrics(leaves, tables)
     solvers = {e.solver for e in leaves}
     keys: dict[str, Key] = {}
+    # Solver and metric both: an accuracy of guessed codes and one of classes share the name.
     for e in experiments:
         if e.solver in solvers and _has(e, columns[0], folder if metrics else None, tables[e.sig]):
             keys[e.sig] = LAST
