@@ -76,12 +76,12 @@ class Noise(Study):
         super().__init__(root, cache)
         whole = isinstance(channels, int)
         self.channels = [f"S{i:03d}" for i in range(channels)] if whole else list(channels)  # type: ignore[arg-type]
-        self.rate_hz, self.seconds, self.subjects = rate_hz, seconds, subjects
+        self.rate_hz, self.seconds, self.n_subjects = rate_hz, seconds, subjects
 
     def recordings(self) -> Sequence[NoiseRecording]:
         """Return one recording per person."""
         options = self.channels, self.rate_hz, self.seconds
-        return [NoiseRecording(number, *options) for number in range(self.subjects)]
+        return [NoiseRecording(number, *options) for number in range(self.n_subjects)]
 
 
 @FEATURES.register("NoiseVectors")

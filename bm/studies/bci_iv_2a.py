@@ -17,11 +17,12 @@ from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
     import mne
     import pandas as pd
+    from typing_extensions import Unpack
 
 logger = logging.getLogger(__name__)
 RATE_HZ = 250
@@ -199,27 +200,16 @@ class BciIv2a(Study):
     samples 750 to 1499.
 
     Args:
-        subjects: numbers (1 to 9); None = all that are there.
         drop_artefacts: leave out the trials that the experts marked; the reference keeps them.
+        options: see `Study`; people are numbered from 1 to 9.
     """
 
     name = "bci_iv_2a"
+    subject_type = int
 
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        subjects: Sequence[int] | None = None,
-        drop_artefacts: bool = False,
-    ) -> None:
-        super().__init__(root, cache)
-        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
+    def __init__(self, *, drop_artefacts: bool = False, **options: Unpack[StudyOptions]) -> None:
+        super().__init__(**options)
         self.drop_artefacts = drop_artefacts
-
-    @property
-    def folder(self) -> Path:
-        """Where the files are."""
-        return (self.root or Path()) / self.name
 
     def recordings(self) -> Sequence[ImageryRecording]:
         """People, each with the training and the evaluation day.
@@ -227,12 +217,13 @@ class BciIv2a(Study):
         Raises:
             UserError: none is there and none can be fetched.
         """
-        return self.present(self._found, f"no file of people {self.subjects} in {self.folder}")
+        numbers = ", ".join(map(str, self.subjects or range(1, 10)))
+        return self.present(self._found, f"no file of person {numbers} in {self.folder}")
 
     def _found(self) -> list[ImageryRecording]:
         found = []
         for subject in range(1, 10):
-            if self.subjects is not None and subject not in self.subjects:
+            if not self.includes(subject):
                 continue
             for letter, session in SESSIONS.items():
                 stem = f"A{subject:02d}{letter}"
@@ -267,7 +258,7 @@ class BciIv2a(Study):
             ) from None
         self.folder.mkdir(parents=True, exist_ok=True)
         dataset = BNCI2014_001()
-        for subject in sorted(self.subjects or range(1, 10)):
+        for subject in filter(self.includes, range(1, 10)):
             for name in dataset.data_path(subject):
                 target = self.folder / Path(name).name
                 whole = target.with_suffix(".part")

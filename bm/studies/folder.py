@@ -256,12 +256,11 @@ class Folder(Study):
         rate_hz: float | None = None,
         bad_channels: str = "mark",
     ) -> None:
-        super().__init__(root, cache)
+        super().__init__(root, cache, path=(root or Path()) / Path(path).expanduser())
         check_known("events", events, EVENTS)
         EVENT_KINDS.get(event_kind)
         if kind is not None:
             check_known("kind", kind, montage_kinds())
-        self.folder = (root or Path()) / Path(path).expanduser()
         self.label, self.files, self.kind = name or self.folder.name, files, kind
         self.group_column = group_column
         self.pattern = compiled(pattern)

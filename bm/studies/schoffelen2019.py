@@ -20,11 +20,12 @@ from ..readers.raw import Reading
 from ..readers.textgrid import read_textgrid
 from ..registry import check_known
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
     import mne
+    from typing_extensions import Unpack
 
 RATE_HZ = 1200
 SENSORS = 273  # that are kept, after the references
@@ -281,26 +282,25 @@ class Schoffelen2019(Study):
 
     Args:
         selection: audio_mous (they hear), audio_mous_wl (word lists only), visual_mous (they read).
-        subjects: names (A2002); None = all that are used.
         min_block_s: see `story.BlockRule`; as published, blocks are not joined.
+        options: see `Study`; people are named A2002 or V1001, and so on, None = all that the
+            published work uses.
     """
 
     name = "schoffelen2019"
+    subfolder = "download"
 
     def __init__(
         self,
-        root: Path | None = None,
-        cache: Path | None = None,
+        *,
         selection: str = "audio_mous",
-        subjects: Sequence[str] | None = None,
         min_block_s: float | None = None,
+        **options: Unpack[StudyOptions],
     ) -> None:
-        super().__init__(root, cache)
+        super().__init__(**options)
         check_known("selection", selection, SELECTIONS)
         self.modality, self.context = SELECTIONS[selection]
-        self.subjects = subjects
         self.rule = BlockRule("sentence_or_sound", min_block_s)
-        self.folder = (root or Path()) / self.name / "download"
 
     def recordings(self) -> Sequence[MousRecording]:
         """People in order.
@@ -308,7 +308,7 @@ class Schoffelen2019(Study):
         Raises:
             UserError: none is there: what to fetch.
         """
-        wanted = people(self.modality) if self.subjects is None else list(self.subjects)
+        wanted = people(self.modality) if self.subjects is None else map(str, self.subjects)
         found = [made for name in wanted if (made := self._recording(name))]
         if not found:
             self.download()

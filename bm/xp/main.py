@@ -79,12 +79,13 @@ class Main(HydraMain):
 
     def _get_config_groups(self) -> list[str]:
         """Groups with their parents: Hydra lists only folders that hold files themselves, so that
-        `solver=eegdiff/raw` would not count as the choice of a group."""
+        `solver=eegdiff/raw` would not count as the choice of a group. A group that begins with an
+        underscore (`dset/_targets`) is chosen by recipes alone."""
         groups = set(super()._get_config_groups())
         for group in list(groups):
             parts = group.split("/")
             groups |= {"/".join(parts[:depth]) for depth in range(1, len(parts))}
-        return sorted(groups)
+        return sorted(group for group in groups if "/_" not in group)
 
     def _compose(self, overrides: list[str]) -> DictConfig:
         if not overrides:

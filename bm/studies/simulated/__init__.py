@@ -94,6 +94,7 @@ class Simulated(Study):
 
     name = "simulated"
     simulated = True
+    checks_options = True
 
     def __init__(
         self,

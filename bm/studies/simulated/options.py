@@ -52,7 +52,9 @@ def check_names(
     mode: str, given: Iterable[str], own: Iterable[str], init: Callable[..., Any]
 ) -> None:
     """Raise `UserError` on an option that neither the mode nor the study has."""
-    shared = [p for p in inspect.signature(init).parameters if p not in ("self", "own")]
+    shared = [
+        p for p in inspect.signature(init).parameters if p not in ("self", "root", "cache", "own")
+    ]
     for name in given:
         if name not in own:
             hint = nearest(name, [*own, *shared])
