@@ -46,12 +46,12 @@ def write_waves(
         facts: of the training data (`DataFacts`, `WaveFacts` or their entries).
         signature: of the experiment that trained the model; None = `signature` of `made`, if any.
     """
-    known = facts if isinstance(facts, WaveFacts) else WaveFacts.of(facts)
+    wave_facts = facts if isinstance(facts, WaveFacts) else WaveFacts.of(facts)
     folder.mkdir(parents=True, exist_ok=True)
     files = WaveFiles(folder / FIF, folder / HDF5)
     with tempfile.TemporaryDirectory(prefix=".generated.", dir=folder) as aside:
-        _write_hdf5(Path(aside) / HDF5, generated, known, signature)
-        epochs = epochs_of(generated, known)
+        _write_hdf5(Path(aside) / HDF5, generated, wave_facts, signature)
+        epochs = epochs_of(generated, wave_facts)
         epochs.save(Path(aside) / FIF, split_size=SPLIT_SIZE, verbose="error")
         _put(Path(aside), folder)
     return files

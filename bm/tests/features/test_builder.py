@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-import yaml
 from omegaconf import OmegaConf
 
 from bm.errors import UserError
@@ -20,7 +19,7 @@ from bm.features.builder import FeatureBuilder, within_blocks
 from bm.features.cache import FeatureCache
 from bm.solvers.build_data import windows_of
 
-ROOT = Path(__file__).resolve().parents[3]
+from ..shipped import section
 
 
 def words(*rows: tuple[float, float, str]) -> pd.DataFrame:
@@ -206,7 +205,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 
 
 def test_batches_of_the_simulated_study_carry_features(tmp_path: Path) -> None:
-    dset = yaml.safe_load((ROOT / "conf/dset/simulated_listening.yaml").read_text())
+    dset = section("dset", "simulated_listening")
     dset["studies"] = [{"study": "simulated", "mode": "listening", "preset": "tiny"}]
     dset["features"] = [{"name": "MelSpectrum", "n_mels": 8}, "SegmentHash"]
     dset["split"]["fixed"] = {"test": {"run": ["2"]}}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from bm.errors import UserError
@@ -23,18 +22,19 @@ from bm.nn.roles import explicit_attention_in
 from bm.nn.transformer import Attention
 from bm.tests.reference.labram_names import input_rows, published_name
 
-CONF = Path(__file__).resolve().parents[3] / "conf/model/labram"
+from ..shipped import names, section
+
 CHANNELS = ("C3", "CZ", "C4")
 FACTS = DataFacts(channels=CHANNELS, rate_hz=200.0, window_samples=800, classes=("a", "b"))
 SMALL = ("small", "masked_small", "vqnsp_small")
 
 
 def config(name: str, **changes) -> dict:
-    found = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    found = section("model", f"labram/{name}")
     for key, value in changes.items():
-        section, _, inner = key.partition("__")
+        outer, _, inner = key.partition("__")
         if inner:
-            found[section][inner] = value
+            found[outer][inner] = value
         else:
             found[key] = value
     return found
@@ -73,7 +73,7 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", [f.stem for f in CONF.glob("*.yaml")])
+@pytest.mark.parametrize("name", names("model", "labram"))
 def test_every_shipped_file_has_the_published_size(name: str) -> None:
     with torch.device("meta"):
         model = build_model(config(name), FACTS)

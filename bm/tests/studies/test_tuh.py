@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from bm.data.audit import audit_table
 from bm.data.dataset import build_dataset
@@ -18,15 +17,13 @@ from bm.studies.tuev import read_rec
 from bm.tests.reference.labram_names import input_rows
 
 from ..readers.edf_files import NAMES, recording
+from ..shipped import section
 
-CONF = Path(__file__).parents[3] / "conf" / "dset"
 TRAIN = 8  # people
 
 
 def dset(name: str, **changes) -> dict:
-    saved = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    assert isinstance(saved, dict)
-    return {**saved, **changes}
+    return {**section("dset", name), **changes}
 
 
 def dataset(name: str, root: Path, **changes):
