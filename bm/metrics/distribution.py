@@ -65,5 +65,6 @@ def class_diversity(probs: np.ndarray) -> float:
     Source: Salimans et al. 2016; weak, never to be read alone.
     """
     mean = probs.mean(0, keepdims=True)
-    ratio = np.log(np.where(probs > 0, probs / mean, 1.0))
+    # 0 log 0 is 0: a ratio of 1 stands for it, whose logarithm is taken.
+    ratio = np.log(np.divide(probs, mean, out=np.ones_like(probs), where=probs > 0))
     return float(np.exp((probs * ratio).sum(1).mean()))

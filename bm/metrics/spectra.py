@@ -76,7 +76,8 @@ def spectral_jsd(freqs: np.ndarray, real: np.ndarray, other: np.ndarray) -> floa
     p, q = (x / x.sum(1, keepdims=True) for x in (p, q))
     m = (p + q) / 2
     # 0 log 0 is 0: a ratio of 1 stands for it, whose logarithm is taken.
-    parts = [(x * np.log(np.where(x > 0, x / m, 1.0))).sum(1) for x in (p, q)]
+    ratios = [np.divide(x, m, out=np.ones_like(x), where=x > 0) for x in (p, q)]
+    parts = [(x * np.log(ratio)).sum(1) for x, ratio in zip((p, q), ratios, strict=True)]
     return float(((parts[0] + parts[1]) / 2).mean())
 
 
