@@ -21,7 +21,7 @@ from bm.errors import UserError
 from bm.nn.electrodes import position_row
 from bm.solvers import build
 from bm.train import main
-from grids._explorers import LabramExplorer
+from grids.labram._explorer import LabramExplorer
 
 from ..engine import toy
 
