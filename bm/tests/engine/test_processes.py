@@ -13,7 +13,7 @@ from bm.solvers import build
 from bm.solvers.masked import MaskedSolver
 from bm.tests.processes import launch_two
 
-from ..solvers.test_stages import CACHE, history_of, opened, run
+from ..experiments import history_of, opened, run
 
 pytestmark = pytest.mark.story
 FEW = ("optim.epochs=2", "optim.max_batches=3", "log.figures=false", "dset.studies.0.n_subjects=9")
@@ -52,7 +52,6 @@ def check_alike(found: SimpleNamespace, more: float = 0.0) -> None:
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("processes")
-    CACHE[:] = [folder / "cache"]
     return in_one_and_two(folder, "solver=labram/debug_tokenizer", *FEW)
 
 

@@ -7,20 +7,15 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from bm.engine.schedule import Schedule
 from bm.errors import UserError
+
+from .toy import schedule
 
 SHARED = Path(os.environ.get("BM_SHARED", Path(__file__).parents[3].parent / "shared"))
 shared = [
     pytest.mark.shared,
     pytest.mark.skipif(not SHARED.exists(), reason="no shared folder with golden cases"),
 ]
-
-
-def schedule(peak, epochs, steps, **changes):
-    config = {"name": "cosine", "warmup_epochs": 0, "warmup_steps": None, "warmup_form": "zero",
-              "min_lr": 0.0, "per_epoch": False, "step_epochs": 2, "step_gamma": 0.1}  # fmt: skip
-    return Schedule({**config, **changes}, peak, epochs, steps)
 
 
 @pytest.mark.parametrize("mark", [pytest.param(0, marks=shared)])

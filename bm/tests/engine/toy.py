@@ -16,6 +16,7 @@ from torch import nn
 
 from bm.data.batch import Batch
 from bm.engine.run import Solver
+from bm.engine.schedule import Schedule
 
 CONF = Path(__file__).parents[3] / "conf" / "config.yaml"
 SIZES = {"train": 45, "valid": 20, "test": 13}
@@ -165,3 +166,9 @@ def forked(function):
         code = int(error.code or 0)
     finally:
         os._exit(code)
+
+
+def schedule(peak, epochs, steps, **changes):
+    config = {"name": "cosine", "warmup_epochs": 0, "warmup_steps": None, "warmup_form": "zero",
+              "min_lr": 0.0, "per_epoch": False, "step_epochs": 2, "step_gamma": 0.1}  # fmt: skip
+    return Schedule({**config, **changes}, peak, epochs, steps)

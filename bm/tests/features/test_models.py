@@ -26,7 +26,7 @@ from bm.features.wav2vec import Wav2VecConvolution, Wav2VecTransformer, normalis
 from bm.solvers.build_data import windows_of
 
 from . import models
-from .test_builder import one, sound_events, words
+from .events import one, sound_events, words
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -13,7 +13,7 @@ from bm.nn.electrodes import input_rows
 from bm.studies import recordings_of
 from bm.studies.mobi import JOINTS, STRETCHES
 
-from .test_tuh import dataset
+from .datasets import dataset
 
 EYES = ["TP9", "TP10", "FT9", "FT10"]
 LIST = """

@@ -16,8 +16,8 @@ from bm.eval.tokens.extract import Options, TokenModel
 from bm.eval.tokens.file import token_file
 from bm.facts import DataFacts
 from bm.models import build_model, load, save
+from bm.tests.models.labram import CONF, write
 from bm.tests.readers.edf_files import write_edf
-from bm.tests.scripts.test_import_checkpoint import write
 from bm.tests.shared_data import DATA, needs
 from bm.train import main
 from bm.xp import marker
@@ -25,7 +25,6 @@ from scripts import import_checkpoint
 from scripts._arguments import main_of
 from scripts.extract import Request, extraction
 
-CONF = Path(__file__).resolve().parents[4] / "conf/model/labram"
 FACTS = DataFacts(("CZ", "PZ"), 200.0, 400, classes=("a", "b"), preprocess=())
 CAPS = {"one": ["EEG C3-REF", "EEG CZ-REF", "EEG C4-REF"], "two": ["EEG O1-REF", "EEG FP2-REF"]}
 SECONDS = {"one": 37, "two": 9}
