@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Generic, TypeVar
 
 from .errors import UserError, nearest
 
@@ -51,3 +52,47 @@ def check_known(kind: str, name: str, known: Iterable[str]) -> None:
     names = list(known)
     if name not in names:
         raise UserError(f"unknown {kind} {name!r}{nearest(name, names)}")
+
+
+def argument_names(function: Callable[..., Any], excluded: Collection[str] = ()) -> list[str]:
+    """Return the names of a function's arguments, or of a class's constructor.
+
+    Where a constructor takes `**options`, the arguments of its parents' constructors count as
+    well, up to the first one without.
+
+    Args:
+        function: function or class.
+        excluded: arguments that are no option, because the caller fills them.
+    """
+    constructors = [function]
+    if isinstance(function, type):
+        constructors = [vars(c)["__init__"] for c in function.__mro__ if "__init__" in vars(c)]
+    names: list[str] = []
+    for constructor in constructors:
+        parameters = list(inspect.signature(constructor).parameters.values())
+        if isinstance(function, type):
+            parameters = parameters[1:]  # self
+        names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return [name for name in dict.fromkeys(names) if name not in excluded]
+
+
+def check_arguments(
+    owner: str,
+    function: Callable[..., Any],
+    options: Iterable[str],
+    excluded: Collection[str] = (),
+) -> None:
+    """Raise `UserError` with the nearest argument unless `function` takes all `options`.
+
+    Args:
+        owner: what the options are of, for the message ("preprocessing step crop").
+        function: function or class that will be called with them, see `argument_names`.
+        options: names of keyword arguments, as the configuration gives them.
+        excluded: arguments that the configuration may not give.
+    """
+    names = argument_names(function, excluded)
+    for option in options:
+        if option not in names:
+            raise UserError(f"{owner}: unknown option {option!r}{nearest(option, names)}")

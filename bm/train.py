@@ -17,9 +17,10 @@ executor.install()
 @bm_main(config_name="config", config_path="../conf")
 def main(cfg: DictConfig) -> None:
     """Train, or continue, the experiment that the configuration describes."""
+    from .engine.run import Run
     from .solvers import build
 
-    build(cfg).run()
+    Run(build(cfg)).train()
 
 
 if __name__ == "__main__":

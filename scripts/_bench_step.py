@@ -24,6 +24,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bm.nn.roles import set_explicit
+
 from ._step_cases import CASES, Case, batch_of, chosen, trainer
 
 ROUNDS = 5
@@ -113,11 +115,10 @@ class _OneLayout(TorchDispatchMode):
 
 def set_attention(module: nn.Module) -> None:
     """Attention in single products, which can be counted, in all parts of a model."""
+    set_explicit(module, True)
     part: Any
     for part in module.modules():
-        if hasattr(part, "explicit"):
-            part.explicit = True
-        elif hasattr(part, "set_attn_processor") and hasattr(part, "attn_processors"):
+        if hasattr(part, "set_attn_processor") and hasattr(part, "attn_processors"):  # diffusers'
             from diffusers.models.attention_processor import AttnProcessor
 
             part.set_attn_processor(AttnProcessor())
@@ -227,7 +228,7 @@ def plain_form(solver: Any, case: Case) -> Any:
         if isinstance(value, nn.Module) and not case.fused_attention:
             set_attention(value)
     solver.model.to(memory_format=torch.contiguous_format)
-    for group in solver.optimizer.param_groups:
+    for group in solver.run.optimizer.param_groups:
         group.update(fused=False, foreach=False)
     return solver
 
@@ -250,7 +251,7 @@ def on_processor(name: str, folder: Path) -> list[Figure]:
     flops = count(default, batch)
 
     def stepper(solver: Any) -> Callable[[], object]:
-        return lambda: solver.optimise([batch], 0)
+        return lambda: solver.run.optimise([batch], 0)
 
     times = alternate({key: stepper(solver) for key, solver in solvers.items()})
     heavy = statistics.median(heavy_share(stepper(default)) for _ in range(PROFILED))
@@ -314,7 +315,7 @@ def on_gpu(name: str, folder: Path) -> list[Figure]:
         for key, solver in solvers.items():
             torch.cuda.synchronize()
             began = time.perf_counter()
-            solver.optimise([batch], 0)
+            solver.run.optimise([batch], 0)
             torch.cuda.synchronize()
             if index >= WARM:
                 steps.steps[key].append(time.perf_counter() - began)

@@ -134,6 +134,7 @@ def trainer(name: str, folder: Path, *more: str) -> Any:
     from dora.conf import DoraConfig
     from dora.xp import XP
 
+    from bm.engine.run import Run
     from bm.solvers import build
     from bm.train import main
 
@@ -154,7 +155,7 @@ def trainer(name: str, folder: Path, *more: str) -> Any:
     dora = DoraConfig(dir=folder / f"run{number}")
     with XP(dora=dora, cfg=cfg, argv=[], delta=[], sig=name).enter(stack=True), quiet():
         solver = build(cfg)
-        solver.prepare()
+        Run(solver).prepare()
     solver.model.train()
     solver.begin_stage("train")
     return solver

@@ -26,7 +26,7 @@ def windows(cfg: Any) -> tuple[Dataset, pd.DataFrame, list]:
     """The data set of a configuration, its table with `length_s`, and the findings within it."""
     from bm.data.audit import audit_table
     from bm.data.window_rule import WindowRule
-    from bm.solvers.supervised.solver import windows_of
+    from bm.solvers.build_data import windows_of
     from bm.xp.resolve import to_plain
 
     dataset = windows_of(cfg)

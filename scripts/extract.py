@@ -4,7 +4,7 @@ Features of recordings from a frozen model of LaBraM: tokens (windows, C, A, D) 
 a masked model, codes (windows, C, A) of a tokenizer. The model is the best of an experiment (sig)
 or a saved one (model), such as scripts.import_checkpoint writes. Recordings are preprocessed as the
 model's own were and streamed; `out` is one HDF5 file with a group per recording
-(bm/eval/token_file.py tells what is in it), written aside and renamed at the end.
+(bm/eval/tokens/file.py tells what is in it), written aside and renamed at the end.
 
 Which windows:
   nothing                   those of the experiment, with their labels and splits

@@ -11,15 +11,13 @@ import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
 
 from .preprocess import CHANNEL_STEPS, WINDOW_STEPS, apply_step, check_steps
 from .repair import repair
-
-if TYPE_CHECKING:
-    import mne
 
 #: Bytes of float64 above which a recording is treated in groups of channels, and bytes of a group.
 WHOLE, GROUP = 1 << 29, 1 << 28
@@ -91,7 +89,6 @@ def runs(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping
 
 def reader_of(source: Any, info: mne.Info | None = None) -> Any:
     """Function: channel numbers -> a loaded Raw of these channels."""
-    import mne
 
     def from_raw(channels: list[int]) -> mne.io.BaseRaw:
         part = mne.pick_info(source.info, channels)
@@ -137,8 +134,6 @@ def _across_channels(
     data: np.ndarray, info: mne.Info, steps: Sequence[Mapping[str, Any]], folder: Path | None
 ) -> tuple[np.ndarray, mne.Info]:
     """Channel steps as one matrix, on stretches of time."""
-    import mne
-
     identity = mne.io.RawArray(np.eye(data.shape[1]), info.copy(), verbose="error")
     for step in steps:
         identity = apply_step(identity, step)

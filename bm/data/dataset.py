@@ -26,7 +26,7 @@ from .recording import Recording
 from .scale import Scaler, build_scaler
 from .signal import Signal, select_common, select_named, select_padded
 from .store import Store, in_memory, recipe_of
-from .window_features import Carried
+from .window_features import WindowFeatures
 from .window_rule import WindowRule
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Dataset:
         table: one row per window (recording, start, length, event_row, label, ids, split).
         facts: what a model is built from.
         hash: changes whenever any window would.
-        carried: features of the same windows, see `carry`.
+        window_features: features of the same windows, see `attach_features`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Dataset:
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
         self.scaler: Scaler = Scaler("none", None)
-        self.carried: Carried | None = None
+        self.window_features: WindowFeatures | None = None
         self._pool = BlockPool()
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
@@ -71,12 +71,12 @@ class Dataset:
         names = table["study"] + "/" + table["subject"]
         self._subject_rows = names.map(self._subjects).to_numpy()
 
-    def carry(self, carried: Carried) -> None:
-        """Give every batch these features from now on, and name them in the facts."""
-        self.carried = carried
-        sizes = {kind.name: kind.dimension for kind in carried.kinds}
+    def attach_features(self, features: WindowFeatures) -> None:
+        """Add features to every batch from now on, and their sizes to the facts."""
+        self.window_features = features
+        sizes = {kind.name: kind.dimension for kind in features.kinds}
         self.facts = dataclasses.replace(self.facts, features=sizes)
-        text = f"{self.hash}|{carried.identity}"
+        text = f"{self.hash}|{features.identity}"
         self.hash = hashlib.sha256(text.encode()).hexdigest()
 
     def rows(self, name: str) -> np.ndarray:
@@ -118,7 +118,9 @@ class Dataset:
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = (self._columns["label"] if self._values is None else self._values)[index]
         features, mask = (
-            self.carried.gather(recordings, starts, length) if self.carried else ({}, None)
+            self.window_features.gather(recordings, starts, length)
+            if self.window_features
+            else ({}, None)
         )
         return Batch(
             signal=block.transpose(1, 2),
@@ -259,6 +261,7 @@ def build_dataset(
     Raises:
         UserError: nothing to read, no window, empty or overlapping splits.
     """
+    WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, kept = read_all(recordings, dset, store)
     table, classes = build_table(signals, kept, dset)
     described = {k: v for k, v in dset.items() if k not in TOLD_ELSEWHERE}

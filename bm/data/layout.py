@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+import mne
 import numpy as np
-
-if TYPE_CHECKING:
-    import mne
 
 #: Both coordinates of a channel that is not in the layout; models leave it out.
 INVALID = -0.1
@@ -55,8 +52,6 @@ def find_layout(info: mne.Info) -> dict[str, tuple[float, float]]:
     Raises:
         ValueError: two electrodes at one place, or a MEG system that MNE does not recognise.
     """
-    import mne
-
     places = np.array([channel["loc"][:3] for channel in info["chs"]], dtype=float)
     # MNE would take a channel without a place for one in the middle of the head.
     located = np.flatnonzero(np.isfinite(places).all(1) & (places != 0).any(1))

@@ -8,19 +8,19 @@ more than some windows in memory. Long recordings rely on this (see `chunks`).
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
+import torch
+from scipy.signal import filtfilt, iirnotch
 
 from ..errors import UserError, nearest
-from ..registry import check_known
+from ..nn.sinc import lowpass_sinc, resample_sinc
+from ..registry import check_arguments, check_known
 from .repair import repair
-
-if TYPE_CHECKING:
-    import mne
 
 Step = Callable[..., "mne.io.BaseRaw"]
 #: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
@@ -112,7 +112,6 @@ def notch(
         return raw
     if method == "fir":
         return raw.notch_filter(below, verbose="error")
-    from scipy.signal import filtfilt, iirnotch
 
     def filtered(x: np.ndarray) -> np.ndarray:
         for freq in below:
@@ -138,10 +137,6 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
         return raw.resample(float(rate_hz), method=method, verbose="error")
     if rate_hz > old:
         raise UserError(f"resample: rate_hz={rate_hz:g} is above the recording's {old:g} Hz")
-    import mne
-    import torch
-
-    from ..nn.sinc import resample_sinc
 
     data = resample_sinc(torch.from_numpy(raw.get_data()), round(old), round(rate_hz)).numpy()
     info = mne.create_info(raw.ch_names, float(rate_hz), raw.get_channel_types())
@@ -165,9 +160,6 @@ def _per_channel(
 def _bandpass_sinc(
     x: np.ndarray, low_hz: float | None, high_hz: float | None, rate: float, zeros: float
 ) -> np.ndarray:
-    import torch
-
-    from ..nn.sinc import lowpass_sinc
 
     found = torch.from_numpy(np.ascontiguousarray(x))
     if high_hz is not None:
@@ -213,8 +205,6 @@ def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") ->
     Raises:
         UserError: an unknown channel, or no two neighbouring contacts.
     """
-    import mne
-
     if channels == "bipolar":
         return _bipolar(raw)
     kinds: Any = list(dict.fromkeys(raw.get_channel_types()))
@@ -242,7 +232,6 @@ def neighbours(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-    import mne
 
     pairs = neighbours(raw.ch_names)
     if not pairs:
@@ -266,8 +255,6 @@ def autoreject(
     raw: mne.io.BaseRaw, window_s: float = 3.0, n_windows: int = 200, seed: int = 1234
 ) -> mne.io.BaseRaw:
     """Sensors that are bad for a while, made from their neighbours; see `repair.repair`."""
-    import mne
-
     data = np.ascontiguousarray(raw.get_data().T)
     repair(data, raw.info, window_s, n_windows, seed)
     return mne.io.RawArray(data.T, raw.info, copy="info", verbose="error")
@@ -310,11 +297,10 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     """Raise `UserError` for an unknown step or option, before anything is read."""
     for entry in steps:
         check_known("preprocessing step", str(entry.get("step")), STEPS)
-        known = [n for n in inspect.signature(STEPS[entry["step"]]).parameters if n != "raw"]
-        for name in entry:
-            if name != "step" and name not in known:
-                hint = nearest(name, known)
-                raise UserError(f"preprocessing step {entry['step']}: no option {name!r}{hint}")
+        options = [name for name in entry if name != "step"]
+        check_arguments(
+            f"preprocessing step {entry['step']}", STEPS[entry["step"]], options, ("raw",)
+        )
 
 
 def apply_step(raw: mne.io.BaseRaw, entry: Mapping[str, Any]) -> mne.io.BaseRaw:

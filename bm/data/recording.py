@@ -6,12 +6,49 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..registry import Registry
+
 if TYPE_CHECKING:
     import mne
     import pandas as pd
 
 Kind = Literal["eeg", "meg", "seeg", "ecog"]
-EVENT_KINDS = ("block", "sound", "word", "phoneme", "sentence", "trial", "special")
+#: Kinds of events -> what such an event is. A study registers those that only its family has.
+EVENT_KINDS: Registry[str] = Registry("event kind", {})
+#: `dset.segment.kind` for windows over whole recordings; no event is called so.
+WHOLE_RECORDING = "recording"
+
+
+def register_event_kind(name: str, meaning: str) -> None:
+    """Make events of a kind known to `dset.segment.kind` and to tables of events.
+
+    Called at the top of a study's module, so that a new family edits no list of another room.
+
+    Args:
+        name: as in column `kind`.
+        meaning: what such an event is, in a few words.
+
+    Raises:
+        ValueError: the name has another meaning already, or stands for a whole recording.
+    """
+    if name == WHOLE_RECORDING:
+        raise ValueError(f"event kind {name!r} stands for windows over whole recordings")
+    if name in EVENT_KINDS.names() and EVENT_KINDS.get(name) != meaning:
+        raise ValueError(f"event kind {name!r} is registered as {EVENT_KINDS.get(name)!r}")
+    EVENT_KINDS.register(name)(meaning)
+
+
+SHARED_KINDS = {
+    "block": "stretch of a recording that a split keeps together",
+    "sound": "stretch of an audio file that was played",
+    "word": "word that was heard or read",
+    "phoneme": "phoneme that was heard",
+    "sentence": "sentence that was heard or read",
+    "trial": "trial of an experiment, with its label",
+    "special": "fixation, artefact or other mark that is no stimulus",
+}
+for _kind, _meaning in SHARED_KINDS.items():
+    register_event_kind(_kind, _meaning)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
 
 from ..errors import UserError
-
-if TYPE_CHECKING:
-    import mne
 
 KINDS = ("eeg", "mag", "grad")
 AT_ONCE = 64  # windows repaired at a time
@@ -104,8 +102,6 @@ def epochs_of(
     data: np.ndarray, info: mne.Info, starts: Sequence[int], length: int
 ) -> mne.EpochsArray:
     """Windows of a recording (T, C) as epochs."""
-    import mne
-
     windows = np.stack([np.asarray(data[s : s + length], float).T for s in starts])
     return mne.EpochsArray(windows, info, proj=False, verbose="error")
 

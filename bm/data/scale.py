@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ..registry import check_known
-from .batch_scaler import robust_statistics
 from .gather import subtract_baseline
 from .signal import Signal
 
@@ -57,27 +56,15 @@ def recording_statistics(signal: Signal) -> tuple[np.ndarray, np.ndarray]:
     return middle, high - low
 
 
-class AmplitudeMap:
-    """y = (x + limit) / (2 limit) * depth: published range of Brain-Diffusion (eegdiff spec 2.1).
+def median_and_range(samples: Tensor) -> tuple[Tensor, Tensor]:
+    """Return median and interquartile range of samples (n, C), (C,) each; no range becomes one.
 
-    Args:
-        limit: microvolts that map to the ends; nothing is clipped.
-        depth: largest value, 255.
-        as_published: invert with y / depth * 120, which is wrong by shift and factor.
+    The q-quantile is the sorted value at index int(q n), without interpolation, as published.
     """
-
-    def __init__(self, limit: float = 30.0, depth: float = 255.0, as_published: bool = False):
-        self.limit, self.depth, self.as_published = limit, depth, as_published
-
-    def forward(self, signal: Tensor) -> Tensor:
-        """Microvolts to 0..depth."""
-        return (signal + self.limit) / (2 * self.limit) * self.depth
-
-    def inverse(self, values: Tensor) -> Tensor:
-        """0..depth to microvolts."""
-        if self.as_published:
-            return values / self.depth * 120
-        return values / self.depth * 2 * self.limit - self.limit
+    ordered = samples.sort(0).values
+    low, middle, high = (ordered[int(q * len(ordered))] for q in (0.25, 0.5, 0.75))
+    spread = high - low
+    return middle, torch.where(spread == 0, torch.ones_like(spread), spread)
 
 
 class Scaler:
@@ -142,7 +129,7 @@ class Scaler:
             self._correct(signal.rows(start, length).clone(), index)
             for start, length in zip(chosen["start"], chosen["length"], strict=True)
         ]
-        return robust_statistics(torch.cat(windows))
+        return median_and_range(torch.cat(windows))
 
     def _correct(self, window: Tensor, recording: int) -> Tensor:
         if self.baselines:

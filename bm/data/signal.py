@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
 import pandas as pd
 import torch
@@ -17,9 +18,6 @@ from .chunks import STRETCH, apply_in_chunks, is_long
 from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, shift_of, standard_name
 from .recording import Recording
-
-if TYPE_CHECKING:
-    import mne
 
 #: SI units to those of signals: microvolt, for MEG femtotesla.
 UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
@@ -110,8 +108,6 @@ def pick_kind(raw: mne.io.BaseRaw, kind: str) -> mne.io.BaseRaw:
     Raises:
         ValueError: there is none.
     """
-    import mne
-
     wanted = {name: name == kind for name in ("eeg", "seeg", "ecog", "meg")}
     picks = mne.pick_types(raw.info, **wanted, ref_meg=False, exclude=())
     if len(picks) == 0:

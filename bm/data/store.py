@@ -19,9 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from .. import __version__
@@ -66,8 +68,6 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         UserError: the cache cannot be written.
     """
-    from filelock import FileLock
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_suffix(".lock"))
@@ -164,7 +164,6 @@ class Store:
             aside.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Signal:
-        import h5py
 
         with h5py.File(path, "r") as file:
             header = json.loads(file["header"][()])
@@ -188,8 +187,6 @@ class Store:
 
 def read_header(path: Path) -> dict[str, Any] | None:
     """What a stored file says of itself; None when it is not there or cannot be read."""
-    import h5py
-
     try:  # the low-level calls are twice as fast, and every recording is asked at every start
         file = h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY)
         header: dict[str, Any] = json.loads(h5py.Dataset(h5py.h5d.open(file, b"header"))[()])
@@ -203,8 +200,6 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 def _write(path: Path, signal: Signal, header: str) -> None:
     """Write a file and make sure that it is on the disk."""
-    import h5py
-
     with h5py.File(
         path, "w", libver="latest", alignment_threshold=PAGE, alignment_interval=PAGE
     ) as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.signal import resample
 from torch import Tensor
 
 
@@ -12,8 +13,6 @@ def resample_trials(trials: np.ndarray, old_hz: float, new_hz: float) -> np.ndar
 
     T' = round(T * new_hz / old_hz). The whole stored trial is taken, so its ends wrap.
     """
-    from scipy.signal import resample
-
     if old_hz == new_hz:
         return trials
     return np.asarray(resample(trials, round(trials.shape[1] * new_hz / old_hz), axis=1))

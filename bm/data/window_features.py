@@ -1,16 +1,32 @@
-"""What a dataset carries beside the signal: features of the same windows."""
+"""Features of the windows of a data set, as batches hold them beside the signal."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
-from .batch_scaler import FeatureKind
+
+@dataclass(frozen=True)
+class FeatureKind:
+    """How one feature is scaled.
+
+    Attributes:
+        name: of the feature.
+        dimension: its rows in the feature tensor.
+        normalizable: standardised; others keep their values.
+        cardinality: number of classes of a categorical feature, 0 for others.
+    """
+
+    name: str
+    dimension: int
+    normalizable: bool = False
+    cardinality: int = 0
 
 
-class Carried(Protocol):
+class WindowFeatures(Protocol):
     """Features of the recordings of a dataset; room `features` makes them."""
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..registry import check_known
-from .recording import EVENT_KINDS
+from ..registry import check_arguments, check_known
+from .recording import EVENT_KINDS, WHOLE_RECORDING
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,20 @@ class WindowRule:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> WindowRule:
         """From the configuration; unknown keys and choices get the nearest name."""
-        for name in values:
-            check_known("key of dset.segment", name, [f.name for f in dataclasses.fields(cls)])
+        check_arguments("dset.segment", cls, values)
         segment = cls(**values)
-        check_known("event kind", segment.kind, (*EVENT_KINDS, "recording"))
         check_known("segment.rounding", segment.rounding, ("window", "event", "up"))
         check_known("segment.edge", segment.edge, ("drop", "wrap"))
         if segment.within not in (None, "block"):
             raise UserError(f"segment.within={segment.within}: use block or null")
         return segment
+
+    def check_kind(self) -> None:
+        """Raise `UserError` with the nearest name when no study has registered such events.
+
+        Apart from `of`, because studies register kinds: they must be imported by then.
+        """
+        check_known("event kind", self.kind, (*EVENT_KINDS.names(), WHOLE_RECORDING))
 
     def for_channels(self, values: Mapping[str, Any], n_channels: int) -> Mapping[str, Any]:
         """`dset.segment` for recordings of so many channels, see `max_tokens`.
@@ -159,9 +163,10 @@ class WindowRule:
 
     def chosen(self, events: pd.DataFrame, samples: int, rate_hz: float) -> pd.DataFrame:
         """The events that give windows, with their rows as index; `recording` gives row -1."""
-        if self.kind == "recording":
+        self.check_kind()
+        if self.kind == WHOLE_RECORDING:
             seconds = (samples - int(self.inclusive)) / rate_hz
-            whole = {"kind": "recording", "start_s": 0.0, "duration_s": seconds}
+            whole = {"kind": WHOLE_RECORDING, "start_s": 0.0, "duration_s": seconds}
             return pd.DataFrame([whole], index=[-1])
         found = events.reset_index(drop=True)
         found = found[found["kind"] == self.kind]

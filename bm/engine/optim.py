@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..errors import UserError
+from ..models.contract import Layered, Undecayed
 from ..nn.ema import EMA
 from ..registry import check_known
 
@@ -19,8 +20,7 @@ def parameter_groups(
     """Trainable parameters by weight decay and layer.
 
     Args:
-        model: may name parameters that never decay (`no_weight_decay()`), and say the layer of a
-            parameter by its name (`layer_number(name)`, the last being `n_layers`).
+        model: may be `Undecayed`, and `Layered`.
         decay_all: False: 1-D parameters (norms, biases), names ending in `.bias`, and those that
             the model names decay not at all.
         layer_decay: r; rates of layer j are scaled by r ^ (last - j), as `lr_scale` of the group.
@@ -31,7 +31,7 @@ def parameter_groups(
     trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
     if not trainable:
         raise UserError("the model has no trainable parameter; nothing to optimise")
-    never: set[str] = model.no_weight_decay() if hasattr(model, "no_weight_decay") else set()  # type: ignore[operator]
+    never = model.no_weight_decay() if isinstance(model, Undecayed) else set()
     scales = {name: _scale(model, name, layer_decay) for name in trainable}
     groups: dict[tuple[bool, float], dict[str, Any]] = {}
     for name, parameter in trainable.items():
@@ -44,11 +44,11 @@ def parameter_groups(
 def _scale(model: nn.Module, name: str, layer_decay: float) -> float:
     if layer_decay == 1.0:
         return 1.0
-    if not hasattr(model, "layer_number"):
+    if not isinstance(model, Layered):
         raise UserError(
             f"optim.layer_decay={layer_decay}: {type(model).__name__} has no numbered layers; use 1"
         )
-    return float(layer_decay ** (model.n_layers - model.layer_number(name)))  # type: ignore[operator]
+    return float(layer_decay ** (model.n_layers - model.layer_number(name)))
 
 
 def _settings(spared: bool, scale: float, layer_decay: float) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..facts import DataFacts
+from ..models.contract import Microvolts
 from ..models.saved import CONFIG, FACTS
 
 
@@ -42,7 +43,8 @@ def check_origin(key: str, folder: Path, facts: DataFacts, model: Any) -> list[s
             f"{key}: trained on data preprocessed otherwise: {steps_in_words(then.preprocess)}; "
             f"here: {steps_in_words(facts.preprocess)}"
         )
-    unit, own = _unit(Path(folder)), getattr(model, "amplitude_uv", None)
+    unit = _unit(Path(folder))
+    own = model.amplitude_uv if isinstance(model, Microvolts) else None
     if None not in (unit, own) and unit != own:
         lines.append(f"{key}: trained with {unit:g} uV as unit; here model.amplitude_uv={own:g}")
     return lines

@@ -62,12 +62,12 @@ def evaluate_one(experiment: Experiment, folder: Path, again: bool = False) -> O
 
 def _recompute(experiment: Experiment) -> tuple[dict[str, Any], Any]:
     """Run the evaluation afresh with the best weights."""
+    from ..engine.run import Run
     from ..solvers import build
     from ..train import main
 
     with main.get_xp_from_sig(experiment.sig).enter():
-        solver = build(experiment.config)
-        result = solver.reevaluate("test")
+        result = Run(build(experiment.config)).reevaluate("test")
     return result.to_dict(), result.items
 
 
@@ -80,6 +80,7 @@ def trained(sig: str) -> Any:
     Raises:
         UserError: no such experiment, or one that has not finished.
     """
+    from ..engine.run import Run
     from ..solvers import build
     from ..train import main
 
@@ -88,7 +89,7 @@ def trained(sig: str) -> Any:
         raise UserError(f"{sig} has not finished ({experiment.state}); run it to the end first")
     with main.get_xp_from_sig(sig).enter():
         solver = build(experiment.config)
-        solver.open_best()
+        Run(solver).open_best()
     return solver
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, nearest
-from ..registry import Registry
+from ..errors import UserError
+from ..registry import Registry, argument_names, check_arguments
 
 #: name -> module; a feature is a class built with its own keyword arguments, see `base.Feature`.
 FEATURES: Registry[Any] = Registry(
@@ -53,23 +52,6 @@ def build_feature(entry: Mapping[str, Any] | str, models: Path | None = None) ->
         raise UserError(f"dset.features: {options} has no name")
     name = options.pop("name")
     kind = FEATURES.get(name)
-    parameters = options_of(kind)
-    for option in options:
-        if option not in parameters or option == "models":
-            raise UserError(
-                f"feature {name}: unknown option {option!r}{nearest(option, parameters)}"
-            )
-    return kind(**options, **({"models": models} if "models" in parameters else {}))
-
-
-def options_of(kind: type) -> list[str]:
-    """Keyword arguments of a class, also those that it hands on to its parent by `**options`."""
-    found: list[str] = []
-    for base in kind.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        own = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        found += [p.name for p in own if p.kind is not p.VAR_KEYWORD and p.name not in found]
-        if not any(p.kind is p.VAR_KEYWORD for p in own):
-            break
-    return found
+    check_arguments(f"feature {name}", kind, options, excluded=("models",))
+    reads_models = "models" in argument_names(kind)
+    return kind(**options, **({"models": models} if reads_models else {}))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.batch_scaler import FeatureKind
+from ..data.window_features import FeatureKind
 
 if TYPE_CHECKING:
     import pandas as pd

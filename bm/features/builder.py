@@ -13,10 +13,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..data.batch_scaler import FeatureKind
 from ..data.blocks import split_sounds
 from ..data.gather import BlockPool
 from ..data.signal import Signal
+from ..data.window_features import FeatureKind
 from ..errors import UserError
 from . import build_feature
 from .base import Feature
@@ -97,7 +97,7 @@ class FeatureBuilder:
     def gather(
         self, recordings: np.ndarray, starts: np.ndarray, length: int
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Features and mask of windows, see `data.carried.Carried`."""
+        """Features and mask of windows, see `data.window_features.WindowFeatures`."""
         found = {name: self._windows(name, recordings, starts, length) for name in self.features}
         return found, self._mask(recordings, starts, length)
 

@@ -1,4 +1,7 @@
-"""ClipLoss: the estimate of a window must find its own speech among others (spec clip 4.1)."""
+"""ClipLoss: the estimate of a window is matched to its speech among others.
+
+Défossez et al. (2023), section 2.2, equation 2.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from torch.nn import functional
 
 from ..errors import UserError
 
-EPSILON = 1e-8  # beside the norm of a candidate
+EPSILON = 1e-8  # added to the norm of a candidate, as published: silence has norm 0
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class Trim:
                 raise UserError(f"loss {name}={value}: the windows begin at {self.start_s} s")
 
     def __call__(self, x: Tensor, training: bool) -> Tensor:
-        """(B, C, T) -> (B, C, T'), a view; raises `UserError` when nothing is left."""
+        """Return the compared part of x (B, C, T), a view; raise `UserError` when it is empty."""
         low, high = self.tmin_s, self.tmax_s
         if training and (self.tmin_train_s is not None or self.tmax_train_s is not None):
             low, high = self.tmin_train_s, self.tmax_train_s
+        # int truncates, as published; rounding would move some limits by one sample
         first = 0 if low is None else int((low - self.start_s) * self.rate_hz)
         stop = x.shape[-1] if high is None else int((high - self.start_s) * self.rate_hz)
         if first >= min(stop, x.shape[-1]):
@@ -50,7 +54,7 @@ class Trim:
 
 
 def unit_candidates(candidates: Tensor) -> Tensor:
-    """(V, ...) -> (V, D): flat, divided by the norm."""
+    """Return the candidates (V, ...) flat and divided by their norms, (V, D)."""
     flat = candidates.flatten(1)
     return flat / (EPSILON + flat.norm(dim=1, keepdim=True))
 
@@ -80,6 +84,7 @@ class ClipLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.trim, self.pool, self.center = trim or Trim(), pool, center
+        # the original has these two keys, but never applies the layers
         self.estimate_projection: nn.Conv1d | None = None
         self.candidate_projection: nn.Conv1d | None = None
         if linear is not None:
@@ -90,6 +95,7 @@ class ClipLoss(nn.Module):
                 self.candidate_projection = nn.Conv1d(n_channels, linear, 1)
 
     def _prepare(self, x: Tensor, projection: nn.Conv1d | None) -> Tensor:
+        """Trim, project, pool and centre x (B, C, T) as the options say."""
         x = self.trim(x, self.training)
         if projection is not None:
             x = projection(x)
@@ -100,22 +106,22 @@ class ClipLoss(nn.Module):
         return x
 
     def estimates(self, estimates: Tensor) -> Tensor:
-        """What is compared of estimates: (B, C, T) -> (B, D)."""
+        """Return the vectors (B, D) by which estimates (B, C, T) are compared."""
         return self._prepare(estimates, self.estimate_projection).flatten(1)
 
     def candidates(self, candidates: Tensor) -> Tensor:
-        """What is compared of candidates: (V, C, T) -> (V, D) of norm 1."""
-        own = self.candidate_projection
-        projection = self.estimate_projection if own is None else own
+        """Return the vectors (V, D) of norm 1 by which candidates (V, C, T) are compared."""
+        projection = self.candidate_projection or self.estimate_projection
         return unit_candidates(self._prepare(candidates, projection))
 
     def scores(self, estimates: Tensor, candidates: Tensor) -> Tensor:
-        """(B, C, T), (V, C, T) -> (B, V) float32, whatever autocast says: sums of 350,000 terms."""
+        """Return scores (B, V) of estimates (B, C, T) and candidates (V, C, T), in float32."""
+        # whatever autocast says: the sums have 350,000 terms at the published size
         with torch.autocast(estimates.device.type, enabled=False):
             return self.estimates(estimates.float()) @ self.candidates(candidates.float()).T
 
     def probabilities(self, estimates: Tensor, candidates: Tensor) -> Tensor:
-        """(B, C, T), (V, C, T) -> (B, V), each row of sum 1."""
+        """Return the softmax (B, V) of the scores over the candidates."""
         return self.scores(estimates, candidates).softmax(1)
 
     def forward(
@@ -125,7 +131,7 @@ class ClipLoss(nn.Module):
         segments: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Mean loss of B estimates.
+        """Return the mean loss of B estimates.
 
         Args:
             estimates: (B, C, T).
@@ -142,9 +148,9 @@ class ClipLoss(nn.Module):
         if mask is not None and not bool(mask.all()):
             raise ValueError("the contrastive loss compares whole windows: no mask")
         scores = self.scores(estimates, candidates)
-        own = torch.arange(len(scores), device=scores.device)
+        targets = torch.arange(len(scores), device=scores.device)
         if segments is not None:
             same = segments[: len(scores), None] == segments
-            same[own, own] = False
+            same[targets, targets] = False
             scores = scores.masked_fill(same, torch.finfo(scores.dtype).min)
-        return functional.cross_entropy(scores, own)
+        return functional.cross_entropy(scores, targets)

@@ -10,7 +10,7 @@ from torch.nn import functional
 def masked_cross_entropy(
     logits: Tensor, codes: Tensor, mask: Tensor, symmetric: bool = True
 ) -> dict[str, Tensor]:
-    """Cross entropy of the codes where they were masked, and in the complement.
+    """Compute the cross entropy of the codes where they were masked, and in the complement.
 
     Both are means over their own positions and count alike (LaBraM, equations 12 and 13).
 
@@ -26,22 +26,23 @@ def masked_cross_entropy(
     entropy = functional.cross_entropy(
         logits.flatten(0, 1).float(), codes.flatten(), reduction="none"
     ).view(codes.shape)
-    right = (logits.detach().argmax(-1) == codes).float()
+    hits = (logits.detach().argmax(-1) == codes).float()
     halves = {"masked": mask, "complement": ~mask} if symmetric else {"masked": mask}
-    found: dict[str, Tensor] = {}
+    values: dict[str, Tensor] = {}
     for name, half in halves.items():
+        # a weighted sum, not an index by the mask: its size would be read back from the GPU
         share = half.float() / half.sum().clamp(min=1)
-        found[f"loss_{name}"] = (entropy * share).sum()
-        found[f"accuracy_{name}"] = (right * share).sum()
-    losses = [found[f"loss_{name}"] for name in halves]
-    return {"loss": torch.stack(losses).sum(), **found}
+        values[f"loss_{name}"] = (entropy * share).sum()
+        values[f"accuracy_{name}"] = (hits * share).sum()
+    losses = [values[f"loss_{name}"] for name in halves]
+    return {"loss": torch.stack(losses).sum(), **values}
 
 
 def masked_errors(errors: Tensor, mask: Tensor, symmetric: bool = True) -> dict[str, Tensor]:
-    """Means of errors (B, L) where they were masked, and in the complement; `loss` is their sum."""
+    """Average errors (B, L) where they were masked, and in the complement; `loss` is the sum."""
     halves = {"masked": mask, "complement": ~mask} if symmetric else {"masked": mask}
-    found = {
+    means = {
         f"loss_{name}": (errors * (half.float() / half.sum().clamp(min=1))).sum()
         for name, half in halves.items()
     }
-    return {"loss": torch.stack(list(found.values())).sum(), **found}
+    return {"loss": torch.stack(list(means.values())).sum(), **means}

@@ -8,18 +8,18 @@ from torch import Tensor
 
 
 class NegativePool:
-    """The latest outputs, on the CPU, to fill small batches up with (spec clip 4.1).
+    """Latest outputs, on the CPU, that fill up small batches.
 
     Only outputs of batches enter it, each once. (The original puts the filled batches in, so that
-    copies grow.) It is saved with the experiment; one for training, one for validation.
+    copies grow.) It is saved with the experiment; training and validation have one each.
 
     Args:
-        wanted: candidates that a batch should have.
-        size: outputs that are kept; None = 2 * wanted.
+        n_candidates: candidates that a batch should have.
+        size: outputs that the pool holds; None = 2 * n_candidates, as published.
     """
 
-    def __init__(self, wanted: int, size: int | None = None) -> None:
-        self.wanted, self.size = wanted, 2 * wanted if size is None else size
+    def __init__(self, n_candidates: int, size: int | None = None) -> None:
+        self.n_candidates, self.size = n_candidates, 2 * n_candidates if size is None else size
         self.outputs: Tensor | None = None
         self.segments: Tensor | None = None
 
@@ -27,7 +27,7 @@ class NegativePool:
         return 0 if self.outputs is None else len(self.outputs)
 
     def extend(self, outputs: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-        """Fill up with different random items of the pool, as many as it has, then keep the new.
+        """Append random items of the pool, as many as are missing, then add the batch to the pool.
 
         Gradients flow into the batch's own outputs.
 
@@ -36,20 +36,21 @@ class NegativePool:
             segments: (B,) int64, which speech they are.
 
         Returns:
-            (V, C, T) and (V,), the given ones first.
+            (V, C, T) and (V,), those of the batch first.
         """
-        found, found_segments = outputs, segments
-        missing = min(self.wanted - len(outputs), len(self))
+        candidates, candidate_segments = outputs, segments
+        missing = min(self.n_candidates - len(outputs), len(self))
         if missing > 0 and self.outputs is not None and self.segments is not None:
+            # without repetition: the same speech twice would be one candidate counted double
             rows = torch.randperm(len(self))[:missing]
             more = self.outputs[rows].to(outputs.device, outputs.dtype)
-            found = torch.cat([outputs, more])
-            found_segments = torch.cat([segments, self.segments[rows].to(segments.device)])
-        self._keep(outputs.detach().cpu(), segments.detach().cpu())
-        return found, found_segments
+            candidates = torch.cat([outputs, more])
+            candidate_segments = torch.cat([segments, self.segments[rows].to(segments.device)])
+        self._push(outputs.detach().cpu(), segments.detach().cpu())
+        return candidates, candidate_segments
 
-    def _keep(self, outputs: Tensor, segments: Tensor) -> None:
-        """Put new outputs in front; the oldest go."""
+    def _push(self, outputs: Tensor, segments: Tensor) -> None:
+        """Put outputs in front of the pool and drop the oldest."""
         if self.outputs is not None and self.segments is not None:
             outputs = torch.cat([outputs, self.outputs])
             segments = torch.cat([segments, self.segments])
@@ -58,20 +59,21 @@ class NegativePool:
         self.segments = segments[: self.size].clone()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The kept outputs; nothing when there is none."""
+        """Return the outputs of the pool; nothing when it is empty."""
         if self.outputs is None or self.segments is None:
             return {}
         return {"outputs": self.outputs, "segments": self.segments}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore a `state_dict`."""
         self.outputs, self.segments = state.get("outputs"), state.get("segments")
 
 
 def _all_rows(values: Tensor, counts: list[int]) -> list[Tensor]:
-    """The rows of every rank, which may have different numbers of them."""
+    """Gather the rows of every rank, whose numbers may differ."""
     padded = values.new_zeros(max(counts), *values.shape[1:])
     padded[: len(values)] = values
+    # all_gather wants equal shapes: the padding is cut off again below
     parts = [torch.empty_like(padded) for _ in counts]
     dist.all_gather(parts, padded)
     return [part[:count] for part, count in zip(parts, counts, strict=True)]
@@ -79,7 +81,7 @@ def _all_rows(values: Tensor, counts: list[int]) -> list[Tensor]:
 
 @torch.no_grad()
 def _others(values: Tensor) -> list[Tensor]:
-    """Rows of the other ranks."""
+    """Gather the rows of the other ranks."""
     rank, world = dist.get_rank(), dist.get_world_size()
     count = torch.tensor([len(values)], device=values.device)
     counts = [torch.empty_like(count) for _ in range(world)]
@@ -89,10 +91,10 @@ def _others(values: Tensor) -> list[Tensor]:
 
 
 def gather_candidates(outputs: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-    """Candidates of all ranks, the own ones first; gradients flow into the own ones.
+    """Gather the candidates of all ranks, first those of this rank, which have gradients.
 
     As published each rank has its own negatives, so that the number of GPUs changes the task;
-    gathered, it does not. One process: as given.
+    gathered, it does not. One process returns its arguments.
 
     Args:
         outputs: (B, C, T); B may differ between ranks.
@@ -100,5 +102,5 @@ def gather_candidates(outputs: Tensor, segments: Tensor) -> tuple[Tensor, Tensor
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return outputs, segments
-    everything = [torch.cat([own, *_others(own)]) for own in (outputs, segments)]
-    return everything[0], everything[1]
+    gathered = [torch.cat([rows, *_others(rows)]) for rows in (outputs, segments)]
+    return gathered[0], gathered[1]

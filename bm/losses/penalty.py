@@ -1,16 +1,20 @@
-"""Penalties of weights that are added to a loss (spec clip 4.2)."""
+"""Penalties of weights that are added to a loss, as in brainmagick."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from ..nn.roles import Penalised
+
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
-PROJECTION, ITERATIONS = 16, 2  # of the randomised estimate of the largest singular value
+#: Rank and power iterations of the randomised estimate, as published; the golden case uses the
+#: exact value, since the estimate draws random numbers.
+PROJECTION, ITERATIONS = 16, 2
 
 
 def largest_singular_value(weight: Tensor, exact: bool = False) -> Tensor:
-    """Of a weight seen as (first dimension, rest): estimated from a few random projections."""
+    """Estimate the largest singular value of a weight, seen as a matrix (first dimension, rest)."""
     matrix = weight.flatten(1)
     if exact:
         return torch.linalg.matrix_norm(matrix, 2)
@@ -19,7 +23,7 @@ def largest_singular_value(weight: Tensor, exact: bool = False) -> Tensor:
 
 
 def svd_penalty(model: nn.Module, min_size: float = 1.0, exact: bool = False) -> Tensor:
-    """Sum of the squared largest singular values of convolutions and linear layers.
+    """Sum the squared largest singular values of convolutions and linear layers.
 
     Args:
         model: the network.
@@ -36,7 +40,7 @@ def svd_penalty(model: nn.Module, min_size: float = 1.0, exact: bool = False) ->
 
 
 def training_penalty(model: nn.Module) -> Tensor | None:
-    """Sum of what modules left in `training_penalty` during the last forward call; None = none."""
-    found = [getattr(module, "training_penalty", None) for module in model.modules()]
-    penalties = [penalty for penalty in found if penalty is not None]
+    """Sum the penalties that layers left in their last forward call; None when there is none."""
+    layers = [module for module in model.modules() if isinstance(module, Penalised)]
+    penalties = [x.training_penalty for x in layers if x.training_penalty is not None]
     return torch.stack(penalties).sum() if penalties else None

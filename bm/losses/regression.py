@@ -1,4 +1,4 @@
-"""Losses of sequences over the positions that count (spec clip 4.2)."""
+"""Losses of sequences over the positions that a mask selects."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..nn.feature_parts import FeaturePart
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of values (B, C, T) where mask (B, 1, T) is true; 0 where nothing is."""
+    """Average values (B, C, T) where mask (B, 1, T) is true; 0 where it is nowhere."""
     if mask is None:
         return values.mean()
     counted = mask.expand_as(values)
-    # not a product: what does not count may be nan
+    # not a product: values outside the mask may be nan
     total = torch.where(counted, values, values.new_zeros(())).sum()
     return total / counted.sum().clamp_min(1)
 
 
 def absolute_error(estimate: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean |e - y| of (B, C, T) over masked positions (B, 1, T)."""
+    """Return the mean |e - y| of (B, C, T) over masked positions (B, 1, T)."""
     return masked_mean((estimate - target).abs(), mask)
 
 
 def squared_error(estimate: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean (e - y)^2 of (B, C, T) over masked positions (B, 1, T)."""
+    """Return the mean (e - y)^2 of (B, C, T) over masked positions (B, 1, T)."""
     return masked_mean((estimate - target).square(), mask)
 
 
@@ -38,7 +38,7 @@ def feature_loss(
     parts: Sequence[FeaturePart],
     class_weights: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """Sum over features of the squared error, or of the cross entropy of categorical ones.
+    """Sum the squared error of each feature, or the cross entropy of a categorical one.
 
     Args:
         estimate: (B, F', T), scores per class for categorical features.
@@ -50,16 +50,17 @@ def feature_loss(
     """
     total = estimate.new_zeros(())
     for part in parts:
-        found, wanted = estimate[:, part.estimate], target[:, part.target]
+        outputs, truth = estimate[:, part.estimate], target[:, part.target]
         if not part.categorical:
-            total = total + squared_error(found, wanted, mask)
+            total = total + squared_error(outputs, truth, mask)
             continue
-        labels = wanted[:, 0].long()
+        labels = truth[:, 0].long()
         weight = (class_weights or {}).get(part.name)
-        weight = None if weight is None else weight.to(found)
-        each = functional.cross_entropy(found, labels, weight, reduction="none")
+        weight = None if weight is None else weight.to(outputs)
+        each = functional.cross_entropy(outputs, labels, weight, reduction="none")
         counted = torch.ones_like(each) if weight is None else weight[labels]
         if mask is not None:
             counted, each = counted * mask[:, 0], torch.where(mask[:, 0], each, 0.0)
+        # divided by the weights of the targets that count, as torch's mean does
         total = total + each.sum() / counted.sum().clamp_min(torch.finfo(each.dtype).tiny)
     return total

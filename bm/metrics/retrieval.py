@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 EPSILON = 1e-8  # beside the norm of a candidate, as in training
 BLOCK = 1024  # queries, and candidates, of one product
-
-
-def topk_accuracy(probs: np.ndarray, candidates: np.ndarray, targets: np.ndarray, k: int) -> float:
-    """Share of queries whose target's label is among the labels of the k best candidates.
-
-    Args:
-        probs: (N, V) probability of each candidate.
-        candidates: (V,) label of each candidate; a label may occur several times.
-        targets: (N,) label that each query should find.
-        k: how many candidates count.
-    """
-    best = np.argpartition(-probs, min(k, probs.shape[1]) - 1, axis=1)[:, :k]
-    return float((candidates[best] == targets[:, None]).any(1).mean())
 
 
 def own_rank(scores: Tensor, own: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,28 +11,6 @@ from .retrieval import BLOCK, EPSILON, Ranker, own_rank
 
 #: Samples tried around a word onset for its hash: the onset plus two, then its neighbours.
 OFFSETS = (0, -1, 1, -2, 2)
-
-
-def words_at(track: np.ndarray, sample: int) -> np.ndarray:
-    """Hash of the word that each window is centred on: (N,) int64.
-
-    Args:
-        track: (N, T) integer hash of the word heard at each sample, 0 where there is none.
-        sample: onset of the words; two samples later is read, then the neighbours of that.
-
-    Raises:
-        ValueError: a window without a word there.
-        TypeError: a track of floats, which cannot hold 64-bit hashes.
-    """
-    if track.dtype.kind not in "iu":
-        raise TypeError(f"hashes of type {track.dtype}: integers are needed")
-    found = np.zeros(len(track), dtype=np.int64)
-    for offset in OFFSETS:
-        here = track[:, sample + 2 + offset]
-        found = np.where(found == 0, here, found)
-    if (found == 0).any():
-        raise ValueError(f"window {int(np.argmin(found != 0))}: no word at sample {sample}")
-    return found
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import UserError, nearest
+from ..errors import UserError
+from ..registry import check_arguments
 from . import MODELS
+from .contract import Loadable, SubjectRows
 
 RESERVED = ("name", "target")
 CONFIG, FACTS, WEIGHTS = "config.json", "facts.json", "model.safetensors"
@@ -74,9 +76,7 @@ def build(model: Mapping[str, Any], facts: Any) -> nn.Module:
     kind = find_class(model.get("name"), model.get("target"))
     parameters = inspect.signature(kind).parameters
     given = {k: plain(v) for k, v in model.items() if k not in RESERVED}
-    for key in given:
-        if key not in parameters:
-            raise UserError(f"model {kind.__name__}: no argument {key!r}{nearest(key, parameters)}")
+    check_arguments(f"model {kind.__name__}", kind, given)
     known = {k: v for k, v in known_from_facts(facts).items() if k in parameters}
     arguments = {**known, **given}
     module: nn.Module = kind(**arguments)
@@ -241,21 +241,21 @@ def to_subjects(
 
 def by_subject(part: nn.Module) -> tuple[str, ...]:
     """Names of a layer's tensors with a row per subject."""
-    return tuple(getattr(part, "by_subject", ()))
+    return part.by_subject if isinstance(part, SubjectRows) else ()
 
 
 def fit(module: nn.Module, given: Mapping[str, Tensor], source: str) -> LoadReport:
     """Load the tensors that fit in name and shape, and say what became of all.
 
-    A model with `adapt_weights(state)` sees them first, under the names of another model perhaps.
+    A `Loadable` model sees them first: they may be under the names of another model.
 
     Args:
         module: changed in place.
         given: tensors by name.
         source: where they come from, for messages.
     """
-    if hasattr(module, "adapt_weights"):
-        given = module.adapt_weights(dict(given))  # type: ignore[operator]
+    if isinstance(module, Loadable):
+        given = module.adapt_weights(dict(given))
     own = module.state_dict()
     fitting = {n: t for n, t in given.items() if n in own and own[n].shape == t.shape}
     module.load_state_dict(fitting, strict=False)
@@ -269,14 +269,11 @@ def fit(module: nn.Module, given: Mapping[str, Tensor], source: str) -> LoadRepo
 
 
 def acceptable(module: nn.Module, report: LoadReport) -> bool:
-    """True when nothing is left over but what the model says may be.
-
-    Its `may_be_missing` and `may_be_unexpected` are starts of names.
-    """
-    missing = tuple(getattr(module, "may_be_missing", ()))
-    unexpected = tuple(getattr(module, "may_be_unexpected", ()))
+    """True when nothing is left over but what a `Loadable` model says may be."""
+    if not isinstance(module, Loadable):
+        return report.complete
     return (
         not report.wrong_shape
-        and all(name.startswith(missing) for name in report.missing)
-        and all(name.startswith(unexpected) for name in report.unexpected)
+        and all(name.startswith(module.may_be_missing) for name in report.missing)
+        and all(name.startswith(module.may_be_unexpected) for name in report.unexpected)
     )

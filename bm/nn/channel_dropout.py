@@ -1,4 +1,4 @@
-"""Leaving sensors out: those near a random place while training, or a fixed part of them."""
+"""Channel dropout: sensors near a random place while training, or a fixed subset of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from torch import Tensor, nn
 
 from .positions import flat_places, is_invalid, is_near
 
-DRAWS = 100  # centres that estimate how often a sensor is kept
+#: Centres that estimate how often a sensor stays, as many as in brainmagick: sensors near the
+#: border of the square are hit less often than those in the middle.
+DRAWS = 100
 SHUFFLE_SEED = 1234  # of the published subset of channels
 
 
 class ChannelDropout(nn.Module):
-    """Zero the sensors near a random centre; those without a place always (spec clip 3.1).
+    """Sensors near a random centre zeroed in training, those without a place always.
+
+    The spatial dropout of Défossez et al. (2023), section 2.3.
 
     Args:
         radius: in units of the layout; 0 = the signal as it is.
-        rescale: divide each sensor by how often it is kept, estimated anew in each call.
+        rescale: divide each sensor by how often it stays, estimated anew in each call.
     """
 
     def __init__(self, radius: float, rescale: bool = True) -> None:
@@ -26,11 +30,11 @@ class ChannelDropout(nn.Module):
         self.radius, self.rescale = radius, rescale
 
     def draw_centres(self, like: Tensor) -> Tensor:
-        """(1 + DRAWS, 2) uniform on the unit square: the centre, then those of the estimate."""
+        """Draw (1 + DRAWS, 2) centres on the unit square: the one used, and those to estimate."""
         return torch.rand(1 + DRAWS, 2, device=like.device, dtype=like.dtype)
 
     def forward(self, signal: Tensor, positions: Tensor) -> Tensor:
-        """(B, C, T), (B, C, >= 2) -> (B, C, T)."""
+        """Return the signal (B, C, T), given positions (B, C, >= 2), with sensors zeroed."""
         if not self.radius:
             return signal
         places = flat_places(positions)
@@ -45,20 +49,21 @@ class ChannelDropout(nn.Module):
 
 
 class ChannelSubset(nn.Module):
-    """Keep `kept` of C channels, always the same ones, and zero the others.
+    """A fixed subset of `size` of C channels; the others are zeroed.
 
-    The kept ones are the first of the indices shuffled by the standard library's generator.
+    The subset is the first of the indices shuffled by the standard library's generator.
     """
 
-    def __init__(self, channels: int, kept: int, seed: int = SHUFFLE_SEED) -> None:
+    def __init__(self, channels: int, size: int, seed: int = SHUFFLE_SEED) -> None:
         super().__init__()
         order = list(range(channels))
+        # not torch's generator: the published subset comes from this one
         random.Random(seed).shuffle(order)
         mask = torch.zeros(channels, 1)
-        mask[order[:kept]] = 1.0
+        mask[order[:size]] = 1.0
         self.mask: Tensor
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, signal: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
+        """Return the signal (B, C, T) with the channels outside the subset zeroed."""
         return signal * self.mask.to(signal.dtype)

@@ -1,4 +1,4 @@
-"""ChannelMerger: attention over sensors by their places (Défossez et al., 2023; spec clip 3.1)."""
+"""ChannelMerger: attention over sensors by their places (Défossez et al., 2023, section 2.3)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from .positions import flat_places, fourier_features, fourier_side, is_invalid, is_near
+from .roles import Penalised, SubjectRows
 
 
-class ChannelMerger(nn.Module):
+class ChannelMerger(SubjectRows, Penalised):
     """Weighted sums of the sensors, the weights a softmax of learned functions of the place.
 
     score[o, c] = <Fourier features of the place of c, head o>; sensors without a place are left
@@ -19,7 +20,7 @@ class ChannelMerger(nn.Module):
         channels: O, merged channels.
         dimension: D, Fourier features of a place; twice a square.
         dropout: radius around the centre, in units of the layout; 0 = none.
-        subjects: S when each subject has heads of its own, else None.
+        subjects: S for heads per subject, else None.
         usage_penalty: factor of the sum over sensors of (mean weight)^2, which is smallest when all
             sensors are used alike. The original penalises the sum of the mean weights: always 1.
     """
@@ -37,23 +38,20 @@ class ChannelMerger(nn.Module):
         shape = (channels, dimension) if subjects is None else (subjects, channels, dimension)
         self.heads = nn.Parameter(torch.randn(shape) / dimension**0.5)
         self.dimension, self.dropout, self.usage_penalty = dimension, dropout, usage_penalty
-        self.training_penalty: Tensor | None = None
-
-    @property
-    def by_subject(self) -> tuple[str, ...]:
-        """Tensors with a row per subject."""
-        return ("heads",) if self.heads.ndim == 3 else ()
+        self.by_subject = () if subjects is None else ("heads",)
 
     def draw_centre(self, like: Tensor) -> Tensor:
-        """(2,) uniform on the unit square, on the device of `like`."""
+        """Draw a centre (2,) uniform on the unit square, on the device of `like`."""
         return torch.rand(2, device=like.device, dtype=like.dtype)
 
     def weights(self, places: Tensor, subject: Tensor | None = None) -> Tensor:
-        """(B, C, 2), (B,) -> (B, O, C): non-negative, sum 1 over the sensors that take part.
+        """Return the weights (B, O, C) of sensors at places (B, C, 2) for subjects (B,).
 
-        All zero where no sensor takes part.
+        They are not negative and sum to 1 over the sensors that take part; where none does, they
+        are all zero.
         """
         left_out = is_invalid(places)
+        # one centre for the whole batch, as published: weights can be shared between items
         if self.training and self.dropout > 0:
             centre = self.draw_centre(places)[None]
             left_out = left_out | is_near(places, centre, self.dropout)[..., 0, :]
@@ -82,6 +80,7 @@ class ChannelMerger(nn.Module):
             if subject is None:
                 raise ValueError("heads per subject need the subject of each window")
             rows = torch.cat([rows, subject[:, None].to(rows.dtype)], 1)
+        # a batch has few layouts: their weights are computed once, with 2,048 features a sensor
         distinct, which = torch.unique(rows, dim=0, return_inverse=True)
         owner = distinct[:, -1].long() if per_subject else None
         layouts = distinct[:, : 2 * places.shape[1]].unflatten(1, places.shape[1:])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class StackOptions:
-    """How the layers of a `ConvStack` are made.
+    """Options of the layers of a `ConvStack`.
 
     Attributes:
         kernel_size, stride: of every convolution.
@@ -60,20 +60,22 @@ class StackOptions:
             raise ValueError("layer_scale: only residuals are scaled, and skip is false")
 
     def dilation(self, layer: int) -> int:
-        """Dilation of a layer, counted from 0."""
+        """Return the dilation of a layer, counted from 0."""
         return self.dilation_growth ** (
             layer % self.dilation_period if self.dilation_period else layer
         )
 
 
 def activation(options: StackOptions) -> nn.Module:
-    """The nonlinearity of the stack."""
+    """Build the nonlinearity of the stack."""
     return nn.GELU() if options.activation == "gelu" else nn.LeakyReLU(options.leak)
 
 
 class LayerScale(nn.Module):
     """A learned factor per channel near `start`, five times faster to learn than others."""
 
+    #: The parameter is the factor over 5, so that a step of Adam, which has the size of the rate,
+    #: moves the factor five times as far.
     BOOST = 5.0
 
     def __init__(self, channels: int, start: float) -> None:
@@ -81,14 +83,14 @@ class LayerScale(nn.Module):
         self.scale = nn.Parameter(torch.full((channels,), start / self.BOOST))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
+        """Return x (B, C, T) with its channels scaled."""
         return self.BOOST * self.scale[:, None] * x
 
 
 def convolution(
     layer: int, inner: int, outer: int, options: StackOptions, transposed: bool
 ) -> nn.Module:
-    """The convolution of a layer, padded so that stride 1 keeps an odd kernel's length."""
+    """Build the convolution of a layer, padded to keep the length at stride 1 and odd kernels."""
     dilation = options.dilation(layer)
     kind = nn.ConvTranspose1d if transposed else nn.Conv1d
     return kind(
@@ -98,12 +100,13 @@ def convolution(
         options.stride,
         options.kernel_size // 2 * dilation,
         dilation=dilation,
+        # the first layer takes any number of channels, which the groups need not divide
         groups=options.groups if layer else 1,
     )
 
 
 def nonlinear(outer: int, options: StackOptions) -> OrderedDict[str, nn.Module]:
-    """Norm, activation, dropout and rewrite, those that the options ask for."""
+    """Build norm, activation, dropout and rewrite, those that the options ask for."""
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     if options.batch_norm:
         parts["norm"] = nn.BatchNorm1d(outer)
@@ -117,7 +120,7 @@ def nonlinear(outer: int, options: StackOptions) -> OrderedDict[str, nn.Module]:
 
 
 def layer_of(conv: nn.Module, layer: int, options: StackOptions, is_bare: bool) -> nn.Sequential:
-    """One layer around its convolution, the parts in the order in which they act."""
+    """Build one layer around its convolution, the parts in the order in which they act."""
     inner, outer = int(conv.in_channels), int(conv.out_channels)  # type: ignore[arg-type]
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     if layer == 0 and options.input_dropout:
@@ -125,6 +128,7 @@ def layer_of(conv: nn.Module, layer: int, options: StackOptions, is_bare: bool) 
     parts["conv"] = conv
     if not is_bare:
         parts |= nonlinear(outer, options)
+    # both act on the residual branch, so only where the layer has one
     if options.skip and inner == outer:
         if options.layer_scale is not None:
             parts["scale"] = LayerScale(outer, options.layer_scale)
@@ -134,7 +138,7 @@ def layer_of(conv: nn.Module, layer: int, options: StackOptions, is_bare: bool) 
 
 
 def gate_of(channels: int, options: StackOptions) -> nn.Sequential:
-    """A convolution and a gated linear unit, or the activation."""
+    """Build a convolution and a gated linear unit, or the activation."""
     outer = 2 * channels if options.glu_gate else channels
     context = options.glu_context
     conv = nn.Conv1d(channels, outer, 1 + 2 * context, padding=context)
@@ -143,7 +147,7 @@ def gate_of(channels: int, options: StackOptions) -> nn.Sequential:
 
 
 class ConvStack(nn.Module):
-    """Convolutions one after the other over time, with optional residuals and gates.
+    """Stack of convolutions over time, with optional residuals and gates.
 
     Args:
         channels: widths, the input's first: one layer fewer than widths.
@@ -180,7 +184,7 @@ class ConvStack(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels[0], T) -> (B, channels[-1], T'); T' = T for stride 1 and odd kernels."""
+        """Return (B, channels[-1], T') of x (B, channels[0], T); strides of 1 keep T."""
         for index, layer in enumerate(self.layers):
             old, x = x, layer(x)
             if self.skip and x.shape == old.shape:

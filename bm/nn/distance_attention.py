@@ -1,4 +1,4 @@
-"""DistanceAttention: attention over time with learned vectors of the distance (spec clip 3.2)."""
+"""DistanceAttention: attention over time with learned vectors of the distance (brainmagick)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 RADIUS = 50  # steps
-EMBEDDING_WEIGHT = 0.3  # of what is known of the distance, beside the content
+EMBEDDING_WEIGHT = 0.3  # of the vector of the distance beside the content, as published
 START = 0.1  # of the factor of the block
 
 
 class DistanceAttention(nn.Module):
-    """What a step gathers from the steps around it, to be added to it.
+    """Attention of each time step to the steps around it, to be added to the input.
 
     dots[t, s] = q_t k_s + 0.3 q_t E[t - s], E a vector for each distance up to `radius`; the
     gathered values carry 0.3 E too. The original looks at all steps, those beyond the radius
@@ -22,7 +22,7 @@ class DistanceAttention(nn.Module):
         channels: C, a multiple of `heads`.
         heads: of width C / heads.
         radius: steps to each side.
-        as_published: as the original.
+        as_published: attend to all steps, as the original does.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class DistanceAttention(nn.Module):
         self.scale = nn.Parameter(torch.full((channels,), START))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
+        """Return what each step of x (B, C, T) gathers, (B, C, T)."""
         steps = torch.arange(x.shape[-1], device=x.device)
         distance = steps[:, None] - steps
         near = self.embedding(distance.clamp(-self.radius, self.radius) + self.radius)  # (T, T, d)
@@ -51,12 +51,12 @@ class DistanceAttention(nn.Module):
             layer(x).unflatten(1, (self.heads, -1))  # (B, H, d, T)
             for layer in (self.content, self.query, self.key)
         )
-        dots = query.transpose(2, 3) @ key
+        dots = query.transpose(2, 3) @ key  # not divided by the root of d, as published
         dots = dots + EMBEDDING_WEIGHT * torch.einsum("bhdt,tsd->bhts", query, near)
         if not self.as_published:
             dots = dots.masked_fill(distance.abs() > self.radius, torch.finfo(dots.dtype).min)
         weights = dots.softmax(-1)
-        found = content @ weights.transpose(2, 3)
-        found = found + EMBEDDING_WEIGHT * torch.einsum("bhts,tsd->bhdt", weights, near)
-        found = functional.relu(self.norm(self.project(found.flatten(1, 2))))
-        return self.scale[:, None] * found
+        values = content @ weights.transpose(2, 3)
+        values = values + EMBEDDING_WEIGHT * torch.einsum("bhts,tsd->bhdt", weights, near)
+        values = functional.relu(self.norm(self.project(values.flatten(1, 2))))
+        return self.scale[:, None] * values

@@ -1,19 +1,19 @@
-"""DualPath: recurrent layers within and across chunks of time (Luo et al., 2020; spec clip 3.1)."""
+"""DualPath: recurrent layers within and across chunks of time (Luo et al., 2020)."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-CHUNK = 10  # samples of a chunk
+CHUNK = 10  # samples of a chunk, as published: 83 ms at 120 Hz
 
 
 class DualPath(nn.Module):
-    """4 * depth one-layer LSTMs that add to their input; time is reversed after each pair.
+    """Stack of 4 * depth LSTMs that add to their input; time is reversed after each pair.
 
     The first of a pair runs within the chunks, the second across them. As published both run over
     the whole sequence, and the output of the first is shuffled in time by the transposition of
-    chunks: kept for old weights, which fit both forms.
+    chunks; that form stays for old weights, which fit both.
 
     Args:
         width: C.
@@ -30,10 +30,11 @@ class DualPath(nn.Module):
         self.chunk, self.as_published = chunk, as_published
 
     def _run(self, index: int, x: Tensor) -> Tensor:
-        """Output of one LSTM for x (N, chunk, B, C) of N chunks."""
+        """Return the output of one LSTM for x (N, chunk, B, C) of N chunks."""
         chunks, size, batch, width = x.shape
         lstm = self.lstms[index]
         if self.as_published:
+            # the original unfolds the chunks before the LSTM, so that it sees one sequence
             y = lstm(x.flatten(0, 1))[0]
             if index % 2 == 0:
                 y = y.view(size, chunks, batch, width).transpose(0, 1).reshape(-1, batch, width)
@@ -44,7 +45,7 @@ class DualPath(nn.Module):
         return lstm(x.reshape(chunks, size * batch, width))[0].view(x.shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
+        """Return x (B, C, T) with the outputs of all LSTMs added."""
         length = x.shape[-1]
         padded = functional.pad(x, (0, -length % self.chunk))
         x = padded.permute(2, 0, 1).unflatten(0, (-1, self.chunk))

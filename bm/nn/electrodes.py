@@ -1,4 +1,4 @@
-"""The electrodes that LaBraM knows, by name: which row of its spatial embedding is whose."""
+"""Electrodes by name: the row that each has in the spatial embedding of LaBraM."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ LIST = """
 """
 #: 136 names in the published order; the row of the first is 1, row 0 is the class token's.
 NAMES: tuple[str, ...] = tuple(LIST.split())
-N_ROWS = 129  # of the published table: the class token and 128 names
+#: Rows of the published table: the class token and 128 names. The list has eight names more, at
+#: which the original fails with an index error.
+N_ROWS = 129
+#: References, not signals: `C3-A2` is C3 against an ear, while `FP1-F7` is a bipolar channel.
 EARS = ("A1", "A2", "M1", "M2")
 _ROWS = {name.upper(): row for row, name in enumerate(NAMES, 1)}
 
 
 def bare_name(name: str) -> str:
-    """Electrode of a raw name: `EEG FP1-REF` is FP1; a bipolar name stays whole.
+    """Return the electrode of a raw name: FP1 of `EEG FP1-REF`; a bipolar name stays whole.
 
     A name is bipolar when its second half is an electrode other than an ear or mastoid.
     """
@@ -37,7 +40,7 @@ def bare_name(name: str) -> str:
 
 
 def position_row(name: str) -> int:
-    """Row 1..128 of a channel, whatever the case of its name.
+    """Return the row 1..128 of a channel, whatever the case of its name.
 
     Old and new names of a site (T3 and T7, A1 and M1) are different rows with different vectors.
 
@@ -59,10 +62,5 @@ def position_row(name: str) -> int:
 
 
 def unknown_names(names: Sequence[str]) -> list[str]:
-    """Those of some channels that have no row in the published table."""
+    """Return the names that have no row in the published table."""
     return [name for name in names if _ROWS.get(bare_name(name), N_ROWS) >= N_ROWS]
-
-
-def input_rows(names: Sequence[str]) -> list[int]:
-    """0 for the class token, then the row of each channel."""
-    return [0, *(position_row(name) for name in names)]

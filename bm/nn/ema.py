@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 
 def ramp_decay(count: int, decay: float) -> float:
-    """min(decay, (1 + n) / (10 + n)) at update n, counted from 1 (eeg2speech)."""
+    """Return min(decay, (1 + n) / (10 + n)) at update n, counted from 1 (eeg2speech)."""
     return min(decay, (1 + count) / (10 + count))
 
 
 def power_decay(count: int, decay: float, inv_gamma: float = 1.0, power: float = 0.75) -> float:
-    """min(decay, 1 - (1 + k / inv_gamma)^-power), k = n - 1; 0 at the first update (eegdiff)."""
+    """Return min(decay, 1 - (1 + k / inv_gamma)^-power), k = n - 1, as Brain-Diffusion has it."""
     return max(0.0, min(decay, 1.0 - (1.0 + (count - 1) / inv_gamma) ** -power))
 
 
 class EMA(nn.Module):
-    """Averages of the parameters of a model; buffers (statistics) stay the model's own.
+    """Moving averages of the parameters of a model; buffers (statistics) stay the model's.
 
     Args:
         model: parameters are copied as the first averages, unless `zero`.
@@ -52,7 +52,7 @@ class EMA(nn.Module):
                 self.shadow[name] = value.zero_() if zero else value
 
     def decay_at(self, count: int) -> float:
-        """Weight of the past at update `count`, counted from 1."""
+        """Return the weight of the past at update `count`, counted from 1."""
         if self.mode == "ramp":
             return ramp_decay(count, self.decay)
         if self.mode == "power":
@@ -61,33 +61,35 @@ class EMA(nn.Module):
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> float:
-        """Take the present parameters in; returns the decay used."""
+        """Average the present parameters in; return the decay used."""
         self.count_value += 1
         decay = self.decay_at(self.count_value)
         parameters = dict(model.named_parameters())
         shadow = [self.shadow[name] for name in self.names]
+        # one call for all parameters: a loop costs a kernel launch for each of them on a GPU
         torch._foreach_lerp_(shadow, [parameters[name] for name in self.names], 1.0 - decay)
         return decay
 
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:
-        """Inside, `model` computes with the averages; its own parameters return afterwards."""
+        """Let `model` compute with the averages in the block; its parameters return after it."""
         parameters = dict(model.named_parameters())
-        kept = {name: parameters[name].data for name in self.names}
+        # pointers are exchanged, nothing is copied: a third copy of a large model may not fit
+        originals = {name: parameters[name].data for name in self.names}
         try:
             for name in self.names:
                 parameters[name].data = self.shadow[name]
             yield
         finally:
             for name in self.names:
-                parameters[name].data = kept[name]
+                parameters[name].data = originals[name]
 
     def state_dict(self, *args: object, **kwargs: object) -> dict[str, object]:  # type: ignore[override]
-        """Averages by parameter name, and the number of updates."""
+        """Return the averages by parameter name, and the number of updates."""
         return {"count": self.count_value, "shadow": dict(self.shadow)}
 
     def load_state_dict(self, state: Mapping[str, object], *a: object, **k: object) -> None:  # type: ignore[override]
-        """Inverse of `state_dict`; a missing or foreign name raises KeyError."""
+        """Restore a `state_dict`; raise KeyError for a missing or foreign name."""
         saved = state["shadow"]
         assert isinstance(saved, dict)
         if saved.keys() != self.shadow.keys():

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Described(Protocol):
-    """A feature as data describe it."""
+class FeatureSize(Protocol):
+    """Name and size of a feature of the data."""
 
     @property
     def name(self) -> str:
-        """How it is called."""
+        """Name of the feature."""
 
     @property
     def dimension(self) -> int:
-        """Its channels in the data."""
+        """Number of its channels in the data."""
 
     @property
     def cardinality(self) -> int:
-        """Its classes; 0 when it has values."""
+        """Number of its classes; 0 when it has values."""
 
 
 @dataclass(frozen=True)
 class FeaturePart:
-    """One feature of several.
+    """Channels of one feature among those of several.
 
     Attributes:
         name: of the feature.
@@ -40,12 +40,14 @@ class FeaturePart:
     categorical: bool = False
 
 
-def feature_parts(features: Iterable[Described]) -> tuple[FeaturePart, ...]:
-    """Parts of features in the order of their channels.
+def feature_parts(features: Iterable[FeatureSize]) -> tuple[FeaturePart, ...]:
+    """Return the parts of features in the order of their channels.
 
     Args:
-        features: their names and sizes.
+        features: names and sizes.
     """
+    # counted apart: a categorical feature has one channel of indices in the data, but a score for
+    # each class in the estimate. The original slices one with the layout of the other.
     parts, target, estimate = [], 0, 0
     for feature in features:
         size, outputs = feature.dimension, feature.cardinality or feature.dimension

@@ -17,5 +17,6 @@ def random_mask(noise: Tensor, ratio: float) -> Tensor:
         (B, L) bool, true = masked.
     """
     n_visible = int(noise.shape[1] * (1 - ratio))
+    # stable, so that equal values of the noise give the same mask on every device
     ranks = noise.argsort(dim=1, stable=True).argsort(dim=1, stable=True)
     return torch.ge(ranks, n_visible)

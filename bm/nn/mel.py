@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from .stft import STFT
 
-SMALLEST = 1e-10  # power under which the published logarithm is cut
+SMALLEST = 1e-10  # power under which the published logarithm is cut (librosa's amin)
 
 
 def _mel(hz: np.ndarray) -> np.ndarray:
-    """Slaney's scale: linear below 1 kHz, logarithmic above."""
+    """Return Slaney's scale: linear below 1 kHz, logarithmic above."""
     high = 15 + 27 * np.log(np.maximum(hz, 1e-9) / 1000) / np.log(6.4)
     return np.where(hz < 1000, hz / (200 / 3), high)
 
@@ -26,9 +26,9 @@ def _hz(mel: np.ndarray) -> np.ndarray:
 
 
 def mel_bank(rate_hz: float, n_fft: int, n_mels: int) -> np.ndarray:
-    """(n_mels, n_fft // 2 + 1) triangles over 0..rate/2, each of area 1 over frequency (Hz).
+    """Return (n_mels, n_fft // 2 + 1) triangles over 0..rate/2, each of area 1 over Hz.
 
-    Source: spec eegdiff 2.4 (Slaney's filters with Slaney's normalisation).
+    Slaney's filters with Slaney's normalisation (Auditory Toolbox, 1998), as librosa has them.
     """
     top = float(_mel(np.asarray(rate_hz / 2)))
     edges = _hz(np.linspace(0, top, n_mels + 2))
@@ -39,7 +39,7 @@ def mel_bank(rate_hz: float, n_fft: int, n_mels: int) -> np.ndarray:
 
 
 class Mel(nn.Module):
-    """Mel power, attenuation in dB below the maximum of each channel, and back to a magnitude.
+    """Mel power of waves as attenuation in dB below each channel's maximum, and its inverse.
 
     Args:
         rate_hz: sampling rate.
@@ -60,29 +60,29 @@ class Mel(nn.Module):
         self.register_buffer("bank", bank, persistent=False)
 
     def power(self, wave: Tensor) -> Tensor:
-        """(..., T) -> mel power (..., frames, n_mels)."""
+        """Return the mel power (..., frames, n_mels) of a wave (..., T)."""
         return self.stft(wave).abs().square() @ self.bank.T.to(wave)
 
     def attenuation(self, power: Tensor) -> Tensor:
-        """Mel power (..., frames, n_mels) -> dB below the channel's maximum, 0 to top_db."""
+        """Return mel power (..., frames, n_mels) in dB below the channel's maximum, 0 to top_db."""
         loudest = self.loudest(power)[..., None, None].clamp_min(SMALLEST)
         return (10 * torch.log10(loudest / power.clamp_min(SMALLEST))).clamp_max(self.top_db)
 
     def loudest(self, power: Tensor) -> Tensor:
-        """(...,) largest mel power of each channel: lost in the attenuation."""
+        """Return the largest mel power (...,) of each channel, which the attenuation loses."""
         return power.amax((-2, -1))
 
     def restored(self, attenuation: Tensor, loudest: Tensor) -> Tensor:
-        """Mel power (..., frames, n_mels) from an attenuation and the loudest power (...,)."""
+        """Return the power (..., frames, n_mels) of an attenuation and a loudest power (...,)."""
         return loudest[..., None, None] * 10 ** (-attenuation / 10)
 
     def magnitude(self, power: Tensor, iterations: int = 60) -> Tensor:
-        """Mel power (..., frames, n_mels) -> Fourier magnitude (..., frames, bins)."""
+        """Return a Fourier magnitude (..., frames, bins) of mel power (..., frames, n_mels)."""
         return nonnegative_solution(self.bank.to(power), power, iterations).sqrt()
 
 
 def nonnegative_solution(matrix: Tensor, values: Tensor, iterations: int = 60) -> Tensor:
-    """x >= 0 with the least |matrix x - value| for every row of `values`.
+    """Return x >= 0 with the least |matrix x - value| for every row of `values`.
 
     Accelerated projected gradient with restarts (Beck and Teboulle 2009; O'Donoghue and Candes
     2015) from the clipped least-squares solution, all rows at once: a batch of maps takes one
@@ -98,6 +98,7 @@ def nonnegative_solution(matrix: Tensor, values: Tensor, iterations: int = 60) -
     size = matrix.norm(dim=0).clamp_min(torch.finfo(matrix.dtype).tiny)
     unit = torch.where(size > 1e-12, matrix / size, torch.zeros_like(matrix))
     gram, target = unit.T @ unit, values @ unit
+    # the largest step with which projected gradient is sure to descend
     step = 1 / torch.linalg.matrix_norm(gram, 2)
     x = (values @ torch.linalg.pinv(unit).T).clamp_min(0)
     ahead, pace = x, torch.ones_like(x[..., :1])

@@ -1,4 +1,4 @@
-"""Noise schedule of a diffusion process: forward noising, targets, inversions, posterior.
+"""Noise schedule of a diffusion process: forward noising, targets and their inversion.
 
 Notation of Ho et al. 2020: beta_t, abar_t = prod(1 - beta); x_t = sqrt(abar_t) x_0 +
 sqrt(1 - abar_t) eps.
@@ -14,8 +14,11 @@ SHAPES = ("linear", "scaled_linear")
 
 
 def betas(shape: str, steps: int, start: float, end: float) -> np.ndarray:
-    """(steps,) float64. `linear`: evenly spaced (Brain-Diffusion); `scaled_linear`: evenly spaced
-    square roots (eeg2speech, latent diffusion)."""
+    """Return (steps,) float64 betas of a shape.
+
+    `linear`: equally spaced (Brain-Diffusion); `scaled_linear`: equally spaced square roots
+    (eeg2speech, latent diffusion).
+    """
     if shape == "linear":
         return np.linspace(start, end, steps)
     if shape == "scaled_linear":
@@ -24,7 +27,7 @@ def betas(shape: str, steps: int, start: float, end: float) -> np.ndarray:
 
 
 class NoiseSchedule(nn.Module):
-    """Tables of a diffusion process, float32 buffers made in float64 (not part of a state dict).
+    """Tables of a diffusion process: float32 buffers from float64, not part of a state dict.
 
     Args:
         shape: `linear` or `scaled_linear`.
@@ -34,6 +37,7 @@ class NoiseSchedule(nn.Module):
 
     betas: Tensor
     alphas_cumprod: Tensor
+    posterior_variance: Tensor
 
     def __init__(
         self, shape: str = "linear", steps: int = 1000, start: float = 1e-4, end: float = 0.02
@@ -44,6 +48,7 @@ class NoiseSchedule(nn.Module):
         abar = np.cumprod(1 - beta)
         before = np.append(1.0, abar[:-1])
         variance = beta * (1 - before) / (1 - abar)
+        # float64 up to here: 1 - abar of the first levels would lose digits in float32
         tables = {
             "betas": beta,
             "alphas_cumprod": abar,
@@ -62,70 +67,33 @@ class NoiseSchedule(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
     def at(self, name: str, t: Tensor, like: Tensor) -> Tensor:
-        """Entries `t` (B,) of a table, shaped to multiply `like` (B, ...)."""
+        """Return entries `t` (B,) of a table, shaped to multiply `like` (B, ...)."""
         values: Tensor = getattr(self, name)[t]
         return values.reshape(-1, *(1,) * (like.ndim - 1))
 
     def add_noise(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """x_t of x_0 (B, ...) at steps t (B,)."""
+        """Return x_t of x_0 (B, ...) at steps t (B,)."""
         signal, level = self._levels(t, x0)
         return signal * x0 + level * noise
 
     def velocity(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """Target v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans and Ho 2022)."""
+        """Return v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans and Ho 2022)."""
         signal, level = self._levels(t, x0)
         return signal * noise - level * x0
 
-    def x0_from_noise(self, xt: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """x_0 from x_t and eps."""
-        recip = self.at("sqrt_recip_alphas_cumprod", t, xt)
-        return recip * xt - self.at("sqrt_recipm1_alphas_cumprod", t, xt) * noise
-
-    def x0_from_velocity(self, xt: Tensor, v: Tensor, t: Tensor) -> Tensor:
-        """x_0 from x_t and v."""
-        signal, level = self._levels(t, xt)
-        return signal * xt - level * v
-
     def noise_from_velocity(self, xt: Tensor, v: Tensor, t: Tensor) -> Tensor:
-        """eps from x_t and v."""
+        """Return eps of x_t and v."""
         signal, level = self._levels(t, xt)
         return signal * v + level * xt
-
-    def posterior(self, x0: Tensor, xt: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (B, ...) and clipped log variance (B, 1, ...) of q(x_{t-1} | x_t, x_0)."""
-        mean = self.at("posterior_mean_coef1", t, xt) * x0
-        mean = mean + self.at("posterior_mean_coef2", t, xt) * xt
-        return mean, self.at("posterior_log_variance_clipped", t, xt)
-
-    def bound_weights(self, target: str) -> Tensor:
-        """(T,) weights that turn the squared error into the variational bound.
-
-        Args:
-            target: what the network predicts: `noise`, `velocity` or `x0`.
-
-        Source: Ho et al. 2020, equation 12; element 0 is copied from element 1, as published.
-        """
-        abar = self.alphas_cumprod.double()
-        if target == "velocity":
-            weights = torch.ones_like(abar)
-        elif target == "x0":
-            weights = 0.5 * abar.sqrt() / (2 - abar)
-        else:
-            beta, variance = self.betas.double(), self.posterior_variance.double()
-            weights = beta**2 / (2 * variance * (1 - beta) * (1 - abar))
-        weights[0] = weights[1]
-        return weights.float()
 
     def _levels(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         names = ("sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod")
         signal, level = (self.at(name, t, like) for name in names)
         return signal, level
 
-    posterior_variance: Tensor
-
 
 def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:
-    """Spherical interpolation between two tensors of one shape; `share` 0 gives the first.
+    """Interpolate spherically between two tensors of one shape; `share` 0 gives the first.
 
     The angle is that between the flattened tensors; between (nearly) parallel ones the straight
     line is taken.
@@ -133,6 +101,6 @@ def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:
     cosine = torch.dot(first.flatten(), second.flatten()) / (first.norm() * second.norm())
     angle = torch.acos(cosine.clamp(-1, 1))
     sine = torch.sin(angle)
-    if sine < 1e-6:
+    if sine < 1e-6:  # the quotient below would divide by it
         return torch.lerp(first, second, share)
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / sine

@@ -9,7 +9,7 @@ STRIDE = 8  # samples between two outputs of the first convolution
 
 
 def embedding_width(n_filters: int, patch_samples: int) -> int:
-    """D of a `TemporalConv`: 25 values per filter for 200 samples."""
+    """Return the width D of a `TemporalConv`: 25 values per filter for 200 samples."""
     return n_filters * ((patch_samples - 1) // STRIDE + 1)
 
 
@@ -33,7 +33,8 @@ class TemporalConv(nn.Module):
         self.norm3 = nn.GroupNorm(4, n_filters)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """(B, L, P) -> tokens (B, L, D), feature = time * F + filter."""
+        """Return tokens (B, L, D) of patches (B, L, P); feature = time * F + filter."""
+        # one plane of all patches, not patches as items: the statistics of the norms need it
         x = patches.unsqueeze(1)
         for conv, norm in (
             (self.conv1, self.norm1),
@@ -45,7 +46,7 @@ class TemporalConv(nn.Module):
 
 
 class CodeEmbedding(nn.Module):
-    """A linear map of each code vector to a token (published as a convolution of width 1).
+    """Linear map of each code vector to a token.
 
     Args:
         code_width: d.
@@ -54,8 +55,9 @@ class CodeEmbedding(nn.Module):
 
     def __init__(self, code_width: int, width: int) -> None:
         super().__init__()
+        # a convolution of width 1, as published, for the names and shapes of its weights alone
         self.proj = nn.Conv2d(code_width, width, 1)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """(B, L, d) -> (B, L, D)."""
+        """Return tokens (B, L, D) of code vectors (B, L, d)."""
         return functional.linear(codes, self.proj.weight.flatten(1), self.proj.bias)

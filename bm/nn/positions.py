@@ -1,6 +1,6 @@
 """Positions of sensors on the flat head, 0 to 1 along both axes: validity and Fourier features.
 
-Défossez et al. (2023), section 2.3; spec clip 3.1.
+Défossez et al. (2023), section 2.3 (spatial attention).
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ MARGIN = 0.2  # of the square around the head, so that its two edges have differ
 
 
 def flat_places(positions: Tensor) -> Tensor:
-    """(..., C, 2) x and y of positions (..., C, >= 2), `INVALID` twice where one is not finite."""
+    """Return (..., C, 2) of positions (..., C, >= 2): x and y, or `INVALID` twice where unknown."""
     places = positions[..., :2]
     return torch.where(places.isfinite().all(-1, keepdim=True), places, INVALID)
 
 
 def is_invalid(places: Tensor) -> Tensor:
-    """(..., C) bool of places (..., C, 2): channels without one."""
+    """Return (..., C) bool for places (..., C, 2): true for channels without one."""
     return (places == INVALID).all(-1)
 
 
 def is_near(places: Tensor, centres: Tensor, radius: float) -> Tensor:
-    """(..., N, C) bool: channels at (..., C, 2) at most `radius` from centres (N, 2)."""
+    """Return (..., N, C) bool: channels at (..., C, 2) at most `radius` from centres (N, 2)."""
     offsets = places[..., None, :, :] - centres[:, None]
     return offsets.norm(dim=-1) <= radius
 
 
 def fourier_side(dimension: int) -> int:
-    """Frequencies n per axis of `dimension` = 2 n^2 features.
+    """Return the frequencies n per axis of `dimension` = 2 n^2 features.
 
     Raises:
         ValueError: the dimension is not twice a square.
     """
+    # the original rounds the root, so that its own default, 256, fails later on shapes
     side = math.isqrt(max(dimension, 0) // 2)
     if side < 1 or 2 * side * side != dimension:
         below, above = 2 * max(side, 1) ** 2, 2 * (max(side, 1) + 1) ** 2
@@ -48,7 +49,7 @@ def fourier_side(dimension: int) -> int:
 
 
 def fourier_features(places: Tensor, dimension: int, margin: float = MARGIN) -> Tensor:
-    """Cosines, then sines, of 2 pi (i x + j y) / (1 + 2 margin), x and y shifted by the margin.
+    """Return cosines, then sines, of 2 pi (i x + j y) / (1 + 2 margin), both shifted by it.
 
     Args:
         places: (..., 2) x and y.

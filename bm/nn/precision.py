@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def without_autocast(tensor: Tensor) -> AbstractContextManager[object]:
-    """Inside, operations on the device of `tensor` keep the types of what they are given.
+    """Let operations on the device of `tensor` keep the types of their inputs in the block.
 
     The meta device, on which operations are counted, has no autocast.
     """

@@ -23,13 +23,13 @@ KMEANS_ITERATIONS = 10  # published by both
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """Vectors (..., d) scaled to length 1; shorter than 1e-12 they are divided by that."""
+    """Scale vectors (..., d) to length 1; those shorter than 1e-12 are divided by that."""
     return functional.normalize(vectors, dim=-1, eps=1e-12)
 
 
 @torch.no_grad()
 def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
-    """Index (N,) of the code with the largest dot product, the first of equals.
+    """Return the index (N,) of the code with the largest dot product, the first of equals.
 
     For unit vectors it is the nearest code: |z - e|^2 = 2 - 2 z.e.
 
@@ -43,7 +43,7 @@ def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
 
 
 def members(vectors: Tensor, indices: Tensor, n_codes: int) -> tuple[Tensor, Tensor]:
-    """Number (K,) and sum (K, d) of the vectors (N, d) assigned to each code by indices (N,)."""
+    """Return number (K,) and sum (K, d) of the vectors (N, d) that indices (N,) assign."""
     counts = vectors.new_zeros(n_codes).index_add_(0, indices, vectors.new_ones(len(indices)))
     sums = vectors.new_zeros(n_codes, vectors.shape[1])
     if vectors.is_cuda:  # sorts, so that sums have the same bits every time; index_add_ does not
@@ -55,7 +55,7 @@ def members(vectors: Tensor, indices: Tensor, n_codes: int) -> tuple[Tensor, Ten
 
 @torch.no_grad()
 def spherical_kmeans(samples: Tensor, means: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """K-means of unit vectors by their angles.
+    """Cluster unit vectors by their angles with k-means.
 
     Args:
         samples: (N, d) unit vectors.
@@ -73,18 +73,19 @@ def spherical_kmeans(samples: Tensor, means: Tensor, iterations: int) -> tuple[T
 
 
 def random_rows(samples: Tensor, n: int) -> Tensor:
-    """n rows of samples (N, d) at random: without repetition where there are enough."""
+    """Draw n rows of samples (N, d), without repetition where there are enough."""
     if len(samples) >= n:
         return samples[torch.randperm(len(samples), device=samples.device)[:n]]
     return samples[torch.randint(len(samples), (n,), device=samples.device)]
 
 
 def from_all_processes(vectors: Tensor) -> Tensor:
-    """Rows (N, d) of every process one after the other; their numbers may differ."""
+    """Gather the rows (N, d) of every process, whose numbers may differ."""
     if not distributed():
         return vectors
     lengths = [torch.zeros(1, dtype=torch.long, device=vectors.device) for _ in range(_world())]
     dist.all_gather(lengths, torch.tensor([len(vectors)], device=vectors.device))
+    # all_gather wants equal shapes: shorter ones are padded, then cut again
     longest = max(int(length) for length in lengths)
     padded = functional.pad(vectors, (0, 0, 0, longest - len(vectors))).contiguous()
     parts = [torch.empty_like(padded) for _ in lengths]
@@ -97,13 +98,13 @@ def _world() -> int:
 
 
 def distributed() -> bool:
-    """True when there are other processes."""
+    """Return true when there are other processes."""
     return dist.is_available() and dist.is_initialized() and _world() > 1
 
 
 @dataclass(frozen=True)
 class Quantised:
-    """What the quantiser makes of vectors (..., d).
+    """Codes of vectors (..., d), with the loss of replacing them.
 
     Attributes:
         codes: (..., d) float32 codes, through which gradients pass straight to the unit vectors.
@@ -117,7 +118,7 @@ class Quantised:
 
 
 class Quantiser(nn.Module):
-    """Replaces vectors by their nearest code; in training the codebook follows its members.
+    """Nearest code in the place of each vector; in training the codebook follows its members.
 
     Everything is computed in float32 whatever autocast says. Statistics are summed over processes,
     so all have the same codebook. In evaluation nothing changes.
@@ -165,11 +166,14 @@ class Quantiser(nn.Module):
 
     def forward(self, vectors: Tensor) -> Quantised:
         """Quantise vectors (..., d) of any length and floating type."""
+        # under autocast the products with the codes and the sums of members would be in float16,
+        # as they are in the original
         with without_autocast(vectors):
             z = unit(vectors.float())
             flat = z.detach().reshape(-1, z.shape[-1])
             if self.training and self._starts:
                 self.start(flat)
+            # codes and loss of the codebook before the update, as published
             indices = nearest(flat, self.codebook)
             codes = functional.embedding(indices, self.codebook).view_as(z)
             loss = self.beta * functional.mse_loss(z, codes)
@@ -193,7 +197,9 @@ class Quantiser(nn.Module):
         means, counts = spherical_kmeans(
             samples, random_rows(samples, self.n_codes), KMEANS_ITERATIONS
         )
-        if distributed():  # each process drew other rows
+        # each process drew other rows; the original leaves it at that, so that processes train
+        # with codebooks of their own
+        if distributed():
             dist.broadcast(means, 0)
             dist.broadcast(counts, 0)
         self.codebook.copy_(means)
@@ -204,6 +210,7 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def _follow(self, vectors: Tensor, indices: Tensor) -> None:
+        """Move each code towards the mean of its members."""
         counts, sums = members(vectors, indices, self.n_codes)
         self._count(counts, sums)
         target = unit(sums / counts.clamp(min=1)[:, None])
@@ -211,7 +218,7 @@ class Quantiser(nn.Module):
         self.codebook.copy_(unit(torch.lerp(target, self.codebook, self.decay)))
 
     def _count(self, counts: Tensor, sums: Tensor | None = None) -> None:
-        """Sum over processes in place, then take the counts into their average."""
+        """Sum over processes in place, then average the counts in."""
         if distributed():
             both = counts[:, None] if sums is None else torch.cat([counts[:, None], sums], 1)
             both = both.contiguous()
@@ -222,5 +229,5 @@ class Quantiser(nn.Module):
         self.counts.lerp_(counts, 1 - self.decay)
 
     def reset_counts(self) -> None:
-        """Forget the use of codes; after an epoch, codes with a count of 0 were never used."""
+        """Zero the counts: after an epoch, codes with a count of 0 were never used."""
         self.counts.zero_()

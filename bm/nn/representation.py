@@ -1,7 +1,8 @@
-"""What a diffusion model of EEG diffuses: waves, STFT or mel maps, with their statistics.
+"""Representations that a diffusion model works on: waves, STFT or mel maps.
 
 Every representation is a module: `fit` reads training waves once, the statistics are buffers and
-live in the checkpoint, `forward` and `inverse` run on the device of the model (spec eegdiff 2.4).
+live in the checkpoint, `forward` and `inverse` run on the device of the model. Brain-Diffusion
+scales nothing: its mel images reach 159 where noise is 1 and samples are clipped to -1..1.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from torch.nn import functional
 from .mel import SMALLEST, Mel
 from .stft import STFT, griffin_lim, random_phase
 
-LARGEST_QUANTILE = 2**24  # elements that torch.quantile takes
+LARGEST_QUANTILE = 2**24  # elements that torch.quantile takes; more raise a RuntimeError
 
 
 class Representation(nn.Module):
-    """Waves (B, C, T) to images (B, *shape) about -1..1 and back.
+    """Transform of waves (B, C, T) to images (B, *shape) about -1..1, and its inverse.
 
     Statistics are NaN until `fit` or the loading of weights sets them.
 
@@ -48,27 +49,33 @@ class Representation(nn.Module):
         self.limit.copy_(self(waves).abs().amax())
 
     def measure(self, waves: Tensor) -> None:
-        """Set the statistics of the kind."""
+        """Set the statistics that this representation has."""
         raise NotImplementedError
 
     def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
-        """(B, *shape) -> (B, C, n_times); `seeds`, one per item, draw unknown phases."""
+        """Return waves (B, C, n_times) of images (B, *shape); `seeds` (B,) draw unknown phases."""
         raise NotImplementedError
 
-    def known(self, samples: Tensor) -> Tensor:
-        """(n_times,) true at known samples -> mask that broadcasts to images (B, *shape): true
-        where the image depends on no unknown sample."""
+    def image_mask(self, samples: Tensor) -> Tensor:
+        """Return where images (B, *shape) depend on no other samples than those of a mask.
+
+        Args:
+            samples: (n_times,) bool.
+
+        Returns:
+            bool, broadcast to an image.
+        """
         return samples
 
 
 def _quantile(values: Tensor, share: float) -> Tensor:
-    """(K, N) -> (K,): quantile of each row, of evenly spaced values where there are too many."""
+    """Return a quantile (K,) of each row (K, N), of equally spaced values where too many."""
     stride = -(-values.shape[1] // LARGEST_QUANTILE)
     return torch.stack([torch.quantile(row[::stride], share) for row in values])
 
 
 def _rows(values: Tensor) -> Tensor:
-    """(N, C, ...) -> (C, all)."""
+    """Return all values of each channel, (C, all), of (N, C, ...)."""
     return values.transpose(0, 1).reshape(values.shape[1], -1)
 
 
@@ -93,52 +100,53 @@ class WaveImage(Representation):
         self.statistic("sd", n_channels, 1)
 
     def measure(self, waves: Tensor) -> None:
-        """Mean and standard deviation of each channel."""
+        """Set mean and standard deviation of each channel."""
         rows = _rows(waves)
         self.mean.copy_(rows.mean(1, keepdim=True))
         self.sd.copy_(rows.std(1, keepdim=True).clamp_min(SMALLEST))
 
     def forward(self, waves: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, n_times)."""
+        """Return the z-scored waves (B, C, n_times) of waves (B, C, T)."""
         return (waves[..., : self.n_times] - self.mean) / self.sd
 
     def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
-        """(B, C, n_times) -> the same in the unit of the data."""
+        """Return waves (B, C, n_times) in the unit of the data."""
         return image * self.sd + self.mean
 
 
 class _Map(Representation):
-    """Shared by maps: waves padded to whole frames, bins padded to a multiple."""
+    """Map over time and frequency: waves padded to whole frames, bins padded to a multiple."""
 
     def __init__(self, n_times: int, stft: STFT, bins: int, multiple: int) -> None:
         super().__init__(n_times)
         self.stft, self.bins = stft, bins
         frames = stft.frames(n_times)
+        # whole multiples of the total stride of the U-Net: no scale needs cropping or resizing
         self.frames = -(-frames // multiple) * multiple
         self.width = -(-bins // multiple) * multiple
         self.padded = max(n_times, stft.samples(self.frames))
 
     def spectrum(self, waves: Tensor) -> Tensor:
-        """(B, C, T) -> complex (B, C, frames, F), zeros after the end of the wave."""
+        """Return the complex spectrum (B, C, frames, F), with zeros after the end of the waves."""
         return self.stft(self.pad(waves))
 
     def pad(self, waves: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, padded)."""
+        """Return the waves (B, C, T) with zeros up to `padded` samples."""
         return functional.pad(waves, (0, self.padded - waves.shape[-1]))
 
-    def known(self, samples: Tensor) -> Tensor:
-        """(n_times,) -> (frames, 1): frames whose window holds no unknown sample."""
+    def image_mask(self, samples: Tensor) -> Tensor:
+        """Return the frames (frames, 1) whose window holds no sample outside (n_times,)."""
         half, size = self.stft.size // 2, self.stft.size
-        unknown = functional.pad(~samples, (half, self.padded - len(samples) + size), value=False)
-        return ~unknown.unfold(0, size, self.stft.hop)[: self.frames].any(-1)[:, None]
+        outside = functional.pad(~samples, (half, self.padded - len(samples) + size), value=False)
+        return ~outside.unfold(0, size, self.stft.hop)[: self.frames].any(-1)[:, None]
 
     def widen(self, image: Tensor, value: float) -> Tensor:
-        """(B, K, frames, bins) -> (B, K, frames, width), `value` in the bins that no map has."""
+        """Pad (B, K, frames, bins) to (B, K, frames, width) with `value`."""
         return functional.pad(image, (0, self.width - self.bins), value=value)
 
 
 class StftComplexImage(_Map):
-    """Real and imaginary part of the STFT: 2 C channels, lossless.
+    """Real and imaginary parts of the STFT: 2 C channels, lossless.
 
     Args:
         n_channels: C.
@@ -167,21 +175,22 @@ class StftComplexImage(_Map):
         self.statistic("scale", n_channels, 1, self.bins if per_bin else 1)
 
     def measure(self, waves: Tensor) -> None:
-        """99.5 percentile of the magnitude per channel (and bin)."""
-        own = self.stft(waves).abs()
+        """Set the 99.5 percentile of the magnitude per channel (and bin)."""
+        # not the maximum: one artefact would press all other windows towards 0
+        magnitude = self.stft(waves).abs()
         if self.per_bin:
-            found = torch.stack([_quantile(_rows(b), 0.995) for b in own.unbind(-1)], -1)
+            scale = torch.stack([_quantile(_rows(b), 0.995) for b in magnitude.unbind(-1)], -1)
         else:
-            found = _quantile(_rows(own), 0.995)[:, None]
-        self.scale.copy_(found[:, None].clamp_min(SMALLEST))
+            scale = _quantile(_rows(magnitude), 0.995)[:, None]
+        self.scale.copy_(scale[:, None].clamp_min(SMALLEST))
 
     def forward(self, waves: Tensor) -> Tensor:
-        """(B, C, T) -> (B, 2 C, frames, width): C real parts, then C imaginary parts."""
+        """Return (B, 2 C, frames, width) of waves: C real parts, then C imaginary parts."""
         spectrum = self.spectrum(waves) / self.scale
         return self.widen(torch.cat([spectrum.real, spectrum.imag], 1), 0.0)
 
     def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
-        """(B, 2 C, frames, width) -> (B, C, n_times), exact."""
+        """Return the waves (B, C, n_times) of (B, 2 C, frames, width), exactly."""
         real, imaginary = image[..., : self.bins].float().chunk(2, 1)
         spectrum = torch.complex(real, imaginary) * self.scale
         return self.stft.inverse(spectrum)[..., : self.n_times]
@@ -219,7 +228,7 @@ class StftMagnitudeImage(_Map):
             self.statistic(name, n_channels, 1, 1)
 
     def measure(self, waves: Tensor) -> None:
-        """A thousandth of the median magnitude; 0.5 and 99.5 percentiles of the dB values."""
+        """Set a thousandth of the median magnitude, and 0.5 and 99.5 percentiles in dB."""
         magnitude = self.stft(waves).abs()
         median = _quantile(_rows(magnitude), 0.5)[:, None, None]
         self.epsilon.copy_((1e-3 * median).clamp_min(SMALLEST))
@@ -228,13 +237,13 @@ class StftMagnitudeImage(_Map):
         self.high.copy_(_quantile(decibel, 0.995)[:, None, None])
 
     def forward(self, waves: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, frames, width) in -1..1."""
+        """Return images (B, C, frames, width) in -1..1 of waves (B, C, T)."""
         decibel = 20 * torch.log10(self.spectrum(waves).abs() + self.epsilon)
         span = (self.high - self.low).clamp_min(1e-3)
         return self.widen((2 * (decibel - self.low) / span - 1).clamp(-1, 1), -1.0)
 
     def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
-        """(B, C, frames, width) -> (B, C, n_times) of about this magnitude."""
+        """Return waves (B, C, n_times) of about the magnitude of (B, C, frames, width)."""
         image = image[..., : self.bins].float().clamp(-1, 1)
         decibel = (image + 1) / 2 * (self.high - self.low) + self.low
         magnitude = (10 ** (decibel / 20) - self.epsilon).clamp_min(0)
@@ -277,17 +286,17 @@ class MelImage(_Map):
         self.statistic("log_loudest", n_channels)
 
     def measure(self, waves: Tensor) -> None:
-        """Median over windows of log10 of the loudest mel power of each channel."""
+        """Set the median over windows of log10 of the loudest mel power of each channel."""
         loudest = self.mel.loudest(self.mel.power(self.pad(waves)))
         self.log_loudest.copy_(loudest.clamp_min(SMALLEST).log10().median(0).values)
 
     def forward(self, waves: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, frames, width) in -1..1."""
+        """Return images (B, C, frames, width) in -1..1 of waves (B, C, T)."""
         attenuation = self.mel.attenuation(self.mel.power(self.pad(waves)))
         return self.widen(1 - 2 * attenuation / self.mel.top_db, -1.0)
 
     def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
-        """(B, C, frames, width) -> (B, C, n_times) of about this spectrum."""
+        """Return waves (B, C, n_times) of about the spectrum of (B, C, frames, width)."""
         image = image[..., : self.bins].float().clamp(-1, 1)
         loudest = (10**self.log_loudest).expand(image.shape[:2])
         power = self.mel.restored((1 - image) * self.mel.top_db / 2, loudest)

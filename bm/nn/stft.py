@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .item_noise import item_generators
+
 
 class STFT(nn.Module):
     """Centred transform with a periodic Hann window and zeros around the wave.
@@ -34,38 +36,40 @@ class STFT(nn.Module):
         return self.size // 2 + 1
 
     def frames(self, samples: int) -> int:
-        """Number of frames of a wave."""
+        """Return the number of frames of a wave."""
         inner = samples + 2 * (self.size // 2) - self.size
         return 1 + (-(-inner // self.hop) if self.scaled else inner // self.hop)
 
     def samples(self, frames: int) -> int:
-        """Samples that the inverse of so many frames has; a wave of that length has them."""
+        """Return the samples that the inverse of so many frames has."""
         return (frames - 1) * self.hop + self.size % 2
 
     def window(self, like: Tensor) -> Tensor:
-        """(size,) periodic Hann window in the precision and on the device of `like`."""
+        """Return the periodic Hann window (size,) in the precision and on the device of `like`."""
         real = like.real.dtype if like.is_complex() else like.dtype
         return torch.hann_window(self.size, periodic=True, dtype=real, device=like.device)
 
     def forward(self, wave: Tensor) -> Tensor:
-        """(..., T) -> complex (..., frames, bins)."""
+        """Return the complex spectrum (..., frames, bins) of a wave (..., T)."""
         half = self.size // 2
         tail = half
         if self.scaled:
             tail += self.samples(self.frames(wave.shape[-1])) - wave.shape[-1]
+        # made anew: a buffer would have one precision and be cast with the model
         window = self.window(wave)
         cut = functional.pad(wave, (half, tail)).unfold(-1, self.size, self.hop)
         spectrum = torch.fft.rfft(cut * window)
         return spectrum / window.sum() if self.scaled else spectrum
 
     def inverse(self, spectrum: Tensor) -> Tensor:
-        """Complex (..., frames, bins) -> (..., samples(frames)): weighted overlap-add."""
+        """Return the wave (..., samples(frames)) of a spectrum (..., frames, bins)."""
         window = self.window(spectrum)
         cut = torch.fft.irfft(spectrum, self.size) * window
         if self.scaled:
             cut = cut * window.sum()
         lead, frames = cut.shape[:-2], cut.shape[-2]
         wave = self._overlap_add(cut.reshape(-1, frames, self.size))
+        # the window itself was applied twice, so its squares are divided out, where not zero
         weight = self._overlap_add(window.square().expand(1, frames, -1))
         wave = wave / torch.where(weight > 1e-10, weight, torch.ones_like(weight))
         half = self.size // 2
@@ -73,7 +77,7 @@ class STFT(nn.Module):
         return wave.reshape(*lead, wave.shape[-1])
 
     def _overlap_add(self, cut: Tensor) -> Tensor:
-        """(N, frames, size) -> (N, T)."""
+        """Sum frames (N, frames, size), each `hop` after the last, to (N, T)."""
         total = (cut.shape[1] - 1) * self.hop + self.size
         folded = functional.fold(
             cut.transpose(1, 2), (1, total), (1, self.size), stride=(1, self.hop)
@@ -82,7 +86,7 @@ class STFT(nn.Module):
 
 
 def random_phase(like: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
-    """Phases uniform in [0, 2 pi) of the shape of `like` (B, ...).
+    """Draw phases uniform in [0, 2 pi) of the shape of `like` (B, ...).
 
     Args:
         seeds: one per item, so that an item's phases do not depend on its batch; None = the
@@ -90,16 +94,15 @@ def random_phase(like: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
     """
     if seeds is None:
         return 2 * torch.pi * torch.rand_like(like)
-    drawn = [
-        torch.rand(like.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds
-    ]
-    return (2 * torch.pi * torch.stack(drawn)).to(like)
+    # on the CPU, so that a seed gives the same phases on every device
+    phases = [torch.rand(like.shape[1:], generator=one) for one in item_generators(seeds)]
+    return (2 * torch.pi * torch.stack(phases)).to(like)
 
 
 def griffin_lim(
     stft: STFT, magnitude: Tensor, phase: Tensor, iterations: int = 32, momentum: float = 0.99
 ) -> Tensor:
-    """A wave whose transform has nearly this magnitude; its phase is arbitrary.
+    """Return a wave whose transform has nearly this magnitude; its phase is arbitrary.
 
     The correlation with the wave that the magnitude came from is about 0.
 

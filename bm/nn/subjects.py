@@ -1,13 +1,15 @@
-"""What a network learns of each subject: a linear layer, or a vector (spec clip 3.1)."""
+"""Layers with weights per subject: a matrix, or a vector (Défossez et al., 2023, section 2.3)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from .roles import SubjectRows
 
-class SubjectLayers(nn.Module):
-    """A matrix per subject, without bias, applied to every sample.
+
+class SubjectLayers(SubjectRows):
+    """Matrix per subject, without bias, applied to every sample.
 
     Args:
         inner, outer: channels before and after.
@@ -15,30 +17,30 @@ class SubjectLayers(nn.Module):
         identity: start from the identity instead of random numbers, both / sqrt(inner).
     """
 
-    #: Tensors with a row per subject.
     by_subject = ("weights",)
 
     def __init__(self, inner: int, outer: int, subjects: int, identity: bool = False) -> None:
         super().__init__()
         if identity and inner != outer:
             raise ValueError(f"subject layers: no identity from {inner} to {outer} channels")
+        # both starts are divided by the root of the width: the identity too, as published
         start = torch.eye(inner).repeat(subjects, 1, 1) if identity else None
         if start is None:
             start = torch.randn(subjects, inner, outer)
         self.weights, self.outer = nn.Parameter(start / inner**0.5), outer
 
     def forward(self, x: Tensor, subject: Tensor) -> Tensor:
-        """(B, inner, T), (B,) int64 -> (B, outer, T)."""
+        """Return (B, outer, T) of x (B, inner, T) and subjects (B,) int64."""
         return self.weights[subject].transpose(1, 2) @ x
 
 
-class SubjectEmbedding(nn.Module):
-    """A learned vector per subject; `scale` multiplies its learning rate, not its start.
+class SubjectEmbedding(SubjectRows):
+    """Learned vector per subject; `scale` multiplies its learning rate, not its first value.
 
     Args:
         subjects: S.
         width: of the vector.
-        scale: the weights are kept divided by it, the output multiplied.
+        scale: the weights are stored divided by it, the output is multiplied.
     """
 
     by_subject = ("embedding.weight",)
@@ -51,14 +53,14 @@ class SubjectEmbedding(nn.Module):
 
     @property
     def width(self) -> int:
-        """Of the vector."""
+        """Number of values of a vector."""
         return self.embedding.embedding_dim
 
     def forward(self, subject: Tensor) -> Tensor:
-        """(B,) int64 -> (B, width)."""
+        """Return the vectors (B, width) of subjects (B,) int64."""
         return self.embedding(subject) * self.scale
 
     def append(self, x: Tensor, subject: Tensor) -> Tensor:
-        """The vector as further constant channels: (B, C, T) -> (B, C + width, T)."""
+        """Append the vector to x (B, C, T) as constant channels: (B, C + width, T)."""
         vector = self(subject).to(x.dtype)[..., None].expand(-1, -1, x.shape[-1])
         return torch.cat([x, vector], 1)

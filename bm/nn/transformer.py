@@ -6,20 +6,20 @@ x = x + DropPath(gamma_1 * Attention(LN(x)));  x = x + DropPath(gamma_2 * MLP(LN
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .roles import CountedExplicitly
+
 EPS = 1e-6  # of every layer norm, as published
 
 
 @dataclass(frozen=True)
 class BlockOptions:
-    """What the blocks of one network have in common.
+    """Options that all blocks of one network share.
 
     Attributes:
         width: D.
@@ -47,7 +47,7 @@ class BlockOptions:
 
 
 class DropPath(nn.Module):
-    """Leaves out a branch for whole items in training; survivors are divided by 1 - p.
+    """Branch left out for whole items in training; survivors are divided by 1 - p.
 
     Stochastic depth (Huang et al., 2016).
     """
@@ -57,30 +57,30 @@ class DropPath(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, ...) -> the same shape."""
+        """Return the branch x (B, ...), zero for the items that are left out."""
         factor = self.factor(x)
         return x if factor is None else x * factor
 
     def factor(self, x: Tensor) -> Tensor | None:
-        """What each item of (B, ...) is multiplied with, (B, 1, ...): 0 or 1 / (1 - p)."""
+        """Draw the factor (B, 1, ...) of each item of x (B, ...): 0 or 1 / (1 - p); None = 1."""
         if self.p == 0.0 or not self.training:
             return None
         keep = x.new_empty(len(x), *[1] * (x.ndim - 1)).bernoulli_(1 - self.p)
         return keep / (1 - self.p)
 
     def extra_repr(self) -> str:
-        """Its probability, for print(model)."""
+        """Return the probability, for print(model)."""
         return f"p={self.p}"
 
 
 def explicit_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: float) -> Tensor:
-    """softmax(q k^T / sqrt(Dh) + bias) v in single products, as `attend` computes fused."""
+    """Return softmax(q k^T / sqrt(Dh) + bias) v by single products instead of the fused kernel."""
     weights = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     weights = (weights if bias is None else weights + bias).softmax(-1)
     return functional.dropout(weights, p) @ v
 
 
-class Attention(nn.Module):
+class Attention(CountedExplicitly):
     """Self-attention of all tokens to all.
 
     Args:
@@ -95,8 +95,8 @@ class Attention(nn.Module):
     def __init__(self, o: BlockOptions) -> None:
         super().__init__()
         self.n_heads, self.dropout = o.n_heads, o.attention_dropout
-        self.explicit: bool | None = None
         head = o.width // o.n_heads
+        # one matrix for queries, keys and values: the names and shapes of the published weights
         self.qkv = nn.Linear(o.width, 3 * o.width, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(o.width)) if o.qkv_bias else None
         self.v_bias = nn.Parameter(torch.zeros(o.width)) if o.qkv_bias else None
@@ -107,7 +107,7 @@ class Attention(nn.Module):
         self.relative = RelativePositions(o.n_heads) if o.relative else None
 
     def forward(self, x: Tensor, shape: tuple[int, int], bias: Tensor | None = None) -> Tensor:
-        """One class token and C * A others (B, 1 + L, D) -> the same shape.
+        """Return the tokens (B, 1 + L, D), one class token and C * A others, after attention.
 
         Args:
             x: tokens.
@@ -125,13 +125,14 @@ class Attention(nn.Module):
         p = self.dropout if self.training else 0.0
         narrow = v.dtype == torch.bfloat16 and v.device.type == "cpu"
         if narrow if self.explicit is None else self.explicit:
-            found = explicit_attention(q, k, v, bias, p)
+            heads = explicit_attention(q, k, v, bias, p)
         else:
-            found = functional.scaled_dot_product_attention(q, k, v, bias, p)
-        found = found.transpose(1, 2).reshape(n_items, length, width)
-        return self.proj_dropout(self.proj(found))
+            heads = functional.scaled_dot_product_attention(q, k, v, bias, p)
+        joined = heads.transpose(1, 2).reshape(n_items, length, width)
+        return self.proj_dropout(self.proj(joined))
 
     def _bias(self) -> Tensor | None:
+        """Return the bias (3 D,) of queries, keys (zero: it cancels out) and values."""
         if self.q_bias is None or self.v_bias is None:
             return None
         return torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
@@ -146,12 +147,12 @@ class MLP(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., D) -> the same shape."""
+        """Return the tokens (..., D) after both layers."""
         return self.dropout(self.fc2(functional.gelu(self.fc1(x))))
 
 
 class Block(nn.Module):
-    """One block.
+    """Pre-norm block of attention and MLP, each with layer scale and stochastic depth.
 
     Args:
         o: options of all blocks.
@@ -168,12 +169,12 @@ class Block(nn.Module):
         self.gamma_2 = nn.Parameter(torch.full((o.width,), o.layer_scale)) if scaled else None
 
     def forward(self, x: Tensor, shape: tuple[int, int], bias: Tensor | None = None) -> Tensor:
-        """Tokens (B, 1 + C * A, D) -> the same shape; see `Attention`."""
+        """Return the tokens (B, 1 + C * A, D) after the block; see `Attention`."""
         x = self._add(x, self.attn(self.norm1(x), shape, bias), self.gamma_1)
         return self._add(x, self.mlp(self.norm2(x)), self.gamma_2)
 
     def _add(self, x: Tensor, branch: Tensor, gamma: Tensor | None) -> Tensor:
-        """x + DropPath(gamma * branch), with both factors in one pass over the branch."""
+        """Return x + DropPath(gamma * branch), with both factors in one pass over the branch."""
         if gamma is None:
             return x + self.drop_path(branch)
         factor = self.drop_path.factor(x)
@@ -184,12 +185,12 @@ class Blocks(nn.ModuleList):
     """A stack of blocks; the probability of drop path grows linearly from 0 to `drop_path`."""
 
     def __init__(self, o: BlockOptions, depth: int, drop_path: float = 0.0) -> None:
-        last = max(1, depth - 1)
+        last = max(1, depth - 1)  # one block alone: rate 0
         super().__init__(Block(o, drop_path * number / last) for number in range(depth))
 
 
 class RelativePositions(nn.Module):
-    """Bias of the attention by the distance of two tokens, one value per head (as in BEiT).
+    """Learned bias of the attention by the distance of two tokens, per head (as in BEiT).
 
     Tokens are one class token and C channels of A patches. Channels are at their place in the
     list, so their distance means something only where the order of the channels does.
@@ -206,44 +207,21 @@ class RelativePositions(nn.Module):
         self.table = nn.Parameter(torch.zeros(math.prod(self.spans) + 3, n_heads))
 
     def rows(self, shape: tuple[int, int]) -> Tensor:
-        """Row of the table (1 + C * A, 1 + C * A) for each pair of tokens; queries first."""
+        """Return the row of the table for each pair of 1 + C * A tokens; queries first."""
         device = self.table.device
         numbers = torch.arange(shape[0] * shape[1], device=device)
-        found = torch.zeros(len(numbers), len(numbers), dtype=torch.long, device=device)
+        rows = torch.zeros(len(numbers), len(numbers), dtype=torch.long, device=device)
         for at, span in zip((numbers // shape[1], numbers % shape[1]), self.spans, strict=True):
             distance = (at[:, None] - at[None]).clamp(-(span // 2), span // 2) + span // 2
-            found = found * span + distance
-        whole = functional.pad(found, (1, 0, 1, 0))
+            rows = rows * span + distance
+        whole = functional.pad(rows, (1, 0, 1, 0))
         n = math.prod(self.spans)
         whole[0, :], whole[:, 0], whole[0, 0] = n, n + 1, n + 2
         return whole
 
     def forward(self, shape: tuple[int, int]) -> Tensor:
-        """(H, 1 + C * A, 1 + C * A) for C channels of A patches."""
+        """Return the bias (H, 1 + C * A, 1 + C * A) for C channels of A patches."""
         return self.table[self.rows(shape)].permute(2, 0, 1)
-
-
-def set_explicit_attention(model: nn.Module, explicit: bool | None) -> None:
-    """Compute the attention of all blocks in single products, by the fused kernel, or as fits."""
-    for module in model.modules():
-        if isinstance(module, Attention):
-            module.explicit = explicit
-
-
-@contextmanager
-def explicit_attention_in(model: nn.Module) -> Iterator[None]:
-    """Inside, the attention of `model` is computed in single products, which can be counted.
-
-    Torch's counter of operations takes the fused kernel of a CPU for nothing.
-    """
-    attentions = [module for module in model.modules() if isinstance(module, Attention)]
-    before = [attention.explicit for attention in attentions]
-    set_explicit_attention(model, True)
-    try:
-        yield
-    finally:
-        for attention, explicit in zip(attentions, before, strict=True):
-            attention.explicit = explicit
 
 
 @torch.no_grad()
@@ -254,7 +232,7 @@ def truncated_normal(tensor: Tensor, std: float = 0.02, cut: float = 2.0) -> Ten
 
 @torch.no_grad()
 def start_transformer(model: nn.Module, cut: float = 2.0, convolutions: bool = False) -> None:
-    """First values of linear layers and layer norms, and the depth scaling of the blocks.
+    """Draw first values of linear layers and layer norms, and scale the blocks by depth.
 
     In block l, from 1, the weights that write into the residual path are divided by sqrt(2 l).
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from ..errors import RecordingError
 from .event_table import read_table
@@ -19,7 +20,6 @@ from .montage import clean_name
 
 if TYPE_CHECKING:
     import mne
-    import pandas as pd
 
 logger = logging.getLogger(__name__)
 SUFFIXES = ("eeg", "meg", "ieeg")
@@ -243,7 +243,6 @@ def apply_electrodes(raw: mne.io.BaseRaw, path: Path, coordinates: Path | None, 
 
 
 def _numeric(table: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
 
     axes = {axis: pd.to_numeric(table[axis], errors="coerce") for axis in "xyz"}
     return table.assign(**axes)

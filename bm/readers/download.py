@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from ..errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -29,8 +31,6 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
     Raises:
         UserError: it cannot be written.
     """
-    from filelock import FileLock
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".download.lock")

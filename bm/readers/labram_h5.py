@@ -11,15 +11,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import h5py
 import numpy as np
 
 from ..data.signal import Signal
 from ..errors import RecordingError, UserError
-
-if TYPE_CHECKING:
-    import h5py
 
 DATA = "eeg"
 REMEDY = "write it as spec labram 2.2 says, or skip it"
@@ -39,8 +37,6 @@ class Group:
 
 def open_file(path: Path) -> h5py.File:
     """The file, to read; raises `RecordingError` when it is not there or no HDF5 file."""
-    import h5py
-
     try:
         return h5py.File(path, "r")
     except FileNotFoundError:
@@ -137,7 +133,6 @@ def write_file(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, A
 
 
 def _write_aside(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, Any]) -> None:
-    import h5py
 
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

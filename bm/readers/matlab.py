@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scipy.io import loadmat
+
 from ..errors import RecordingError
 from .edf import FETCH
 
@@ -19,8 +21,6 @@ def read_matlab(path: Path, *names: str) -> dict[str, Any]:
     Raises:
         RecordingError: missing, empty, damaged, or without one of `names`.
     """
-    from scipy.io import loadmat
-
     if not path.is_file() or path.stat().st_size == 0:
         raise RecordingError(path, "missing or empty", FETCH)
     try:

@@ -7,16 +7,13 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import mne
 import numpy as np
 
 from ..errors import RecordingError
 from ..registry import check_known
 from .raw import Reading, matches
-
-if TYPE_CHECKING:
-    import mne
 
 logger = logging.getLogger(__name__)
 STANDARD = "standard_1005"
@@ -113,8 +110,6 @@ def standard_montage(name: str) -> mne.channels.DigMontage:
 
     MNE 1.13 renames `standard_*` to `colin27_*`; either name works with either version.
     """
-    import mne
-
     known = mne.channels.get_builtin_montages()
     old, new = name.replace("colin27_", "standard_"), name.replace("standard_", "colin27_")
     chosen = next((n for n in (new, old, name) if n in known), name)

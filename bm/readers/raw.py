@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import mne
+import pandas as pd
 
 from ..errors import RecordingError, UserError
 from ..registry import check_known
 from . import edf
 from .file_length import check_length
-
-if TYPE_CHECKING:
-    import mne
 
 #: Endings that are recordings by themselves; what lies beside them (.eeg, .vmrk, .fdt) is not.
 ENDINGS = (
@@ -90,7 +89,6 @@ def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
 
 
 def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
-    import mne
 
     quiet = {"verbose": "error"}
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
@@ -107,8 +105,6 @@ def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
 
 def _open_bti(path: Path) -> mne.io.BaseRaw:
     """4D/BTi: `config` and head shape lie beside, named after the data or plainly."""
-    import mne
-
     config, shape = (path.with_name(path.name.replace("pdf", word)) for word in ("config", "hs"))
     config = config if config.exists() else path.with_name("config")
     plain = path.with_name("hs_file")
@@ -148,9 +144,6 @@ def _check_samples(path: Path, raw: mne.io.BaseRaw) -> None:
 
 def _read_table(path: Path, reading: Reading) -> mne.io.BaseRaw:
     """Samples as rows and channels as columns, with names in the first line."""
-    import mne
-    import pandas as pd
-
     if reading.rate_hz is None or reading.unit is None:
         raise UserError(f"{path}: a table of samples says neither rate nor unit; give the study's "
                         "`rate_hz` and `unit`")  # fmt: skip

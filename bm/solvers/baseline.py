@@ -7,13 +7,11 @@ from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..data.dataset import Dataset
-from ..engine.run import Solver
-from ..engine.show import write_evaluation
+from ..engine.solver import Solver
 from ..errors import UserError
 from ..facts import DataFacts
 from ..metrics.evaluation import Evaluation
 from ..registry import check_known
-from ..xp import marker
 from . import SOLVERS
 from .build_data import windows_of
 from .supervised.tasks import class_evaluation
@@ -52,9 +50,11 @@ class BaselineSolver(Solver):
     """Decoders without training by gradient, on the same windows and splits as the networks."""
 
     main_metric = ("balanced_accuracy", "max")
+    stepped = False
 
     def build_data(self) -> Dataset:
         """Windows with class labels."""
+        check_known("baseline", self.cfg.solver.method, METHODS)
         dataset = windows_of(self.cfg)
         if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
             raise UserError(
@@ -83,39 +83,6 @@ class BaselineSolver(Solver):
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         """Baselines take no steps."""
         raise NotImplementedError("a baseline is fitted, not stepped")
-
-    def prepare(self) -> bool:
-        """Data and guard; there is nothing to optimise."""
-        check_known("baseline", self.cfg.solver.method, METHODS)
-        self._open_log()
-        self.data = self.build_data()
-        if self.cfg.show or self.cfg.download_only:
-            print(f"windows {self.data.table['split'].value_counts().to_dict()}")
-            return False
-        self._guard()
-        return True
-
-    def fit(self) -> None:
-        """Fit on the train split, judge on the others, write results and marker.
-
-        It is done in one go: a baseline that was killed begins again.
-        """
-        entry: dict[str, dict[str, float]] = {}
-        splits = set(self.data.table["split"])
-        for split in ("valid", "test"):
-            if split in splits:
-                result = self.evaluate(split)
-                entry[split] = result.with_chance()
-        self.log.epoch(1, entry)
-        write_evaluation(self.folder, result)
-        self.xp.link.update_history([entry])
-        marker.write(self.folder, {"epoch": 1, "metrics": result.metrics})
-        self.log.close()
-
-    def reevaluate(self, split: str) -> Evaluation:
-        """Fit and judge afresh; nothing is written."""
-        self.data = self.build_data()
-        return self.evaluate(split)
 
     def evaluate(self, split: str) -> Evaluation:
         """Class probabilities of a split."""

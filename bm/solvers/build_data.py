@@ -30,7 +30,7 @@ def windows_of(cfg: Any) -> Dataset:
     if dset.get("features"):
         from ..features.builder import features_of
 
-        dataset.carry(features_of(dset, dataset.signals, paths))
+        dataset.attach_features(features_of(dset, dataset.signals, paths))
     return dataset
 
 

@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from ..data.batch import Batch
 from ..data.dataset import Dataset
 from ..engine import processes
-from ..engine.run import Solver
-from ..engine.show import draw_generated, draw_history
+from ..engine.show import draw_history
+from ..engine.solver import Solver
 from ..errors import UserError
 from ..facts import DataFacts
 from ..metrics import generation
 from ..metrics.evaluation import Evaluation
-from ..models import build_model
 from ..models.eegdiff.conditioning import Condition
 from ..models.eegdiff.generation import Sampling, generate_waves
 from ..models.eegdiff.model import EEGDiffusion
+from ..nn.item_noise import item_generators
 from ..xp.resolve import to_plain
 from . import SOLVERS
 from .build_data import evenly, windows_of
-from .wave_files import Generated, write_waves
+from .wave_files import Generated, draw_waves, write_waves
 
 #: Columns of a table, the main one first.
 TABLE = (
@@ -65,7 +65,7 @@ class DiffusionSolver(Solver):
 
     def build_model(self, facts: DataFacts) -> nn.Module:
         """The configured model with the statistics of evenly spaced training windows."""
-        model: Any = build_model(to_plain(self.cfg.model), facts)
+        model: Any = super().build_model(facts)
         rows = self.data.rows("train")
         count = min(len(rows), self.cfg.solver.n_statistics)
         chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
@@ -97,8 +97,7 @@ class DiffusionSolver(Solver):
     def _fixed(self, segments: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Level and noise of each item, from its row of the segment table alone."""
         levels, noises = [], []
-        for segment in segments.tolist():
-            generator = torch.Generator().manual_seed(segment)
+        for generator in item_generators(segments.tolist()):
             levels.append(torch.randint(self.model.noise.steps, (), generator=generator))
             noises.append(torch.randn(like.shape[1:], generator=generator))
         return torch.stack(levels).to(like.device), torch.stack(noises).to(like)
@@ -139,7 +138,7 @@ class DiffusionSolver(Solver):
         generated = self.sample(rows, alone=True)
         write_waves(self.folder / "generated", generated, self.data.facts)
         if self.cfg.log.figures:
-            draw_generated(self, self.real(rows), generated.waves)
+            draw_waves(self, self.real(rows), generated.waves)
 
     def _some(self, split: str, count: int) -> np.ndarray:
         """Evenly spaced rows of a split, of the training split when it is empty."""
@@ -159,7 +158,7 @@ class DiffusionSolver(Solver):
         A wave that is not finite is at no distance, and without it the others would look better
         than the model: then there is the loss alone.
         """
-        loss = self.run_evaluation(split)
+        loss = self.run.stage_metrics(split)
         rows = self._some(split, self.cfg.solver.n_evaluation)
         generated = self.sample(rows)
         evaluation = Evaluation(

@@ -13,7 +13,6 @@ from ..data.dataset import Dataset
 from ..engine import processes
 from ..engine.origin import check_origin
 from ..engine.perf import forward_flops
-from ..engine.run import Solver
 from ..engine.show import draw_history
 from ..engine.state import isolated
 from ..errors import UserError
@@ -22,14 +21,15 @@ from ..losses.masked import masked_cross_entropy, masked_errors
 from ..losses.spectrum import spectral_targets
 from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
-from ..models import build_model, load
+from ..models import load
+from ..models.contract import Codebook
+from ..nn.item_noise import item_generators
 from ..nn.masking import random_mask
-from ..nn.transformer import explicit_attention_in
+from ..nn.roles import explicit_attention_in
 from ..registry import check_known
-from ..xp.resolve import to_plain
 from . import SOLVERS
-from .build_data import windows_of
-from .model_inputs import check_inputs, inputs_of
+from .model_inputs import inputs_of
+from .window_solver import WindowSolver
 
 #: What is predicted of a hidden patch -> whether a tokenizer makes it.
 TARGETS = {"codes": True, "embeddings": True, "patches": False, "spectrum": False}
@@ -37,7 +37,7 @@ HALVES = ("sum", "mean")
 
 
 @SOLVERS.register("masked")
-class MaskedSolver(Solver):
+class MaskedSolver(WindowSolver):
     """Each half of the patches is hidden in turn and predicted from the other (spec labram 4.2).
 
     The tokenizer is no part of the experiment's state: it is frozen, in evaluation mode, and named
@@ -53,12 +53,11 @@ class MaskedSolver(Solver):
         """Windows; labels are not looked at."""
         check_known("solver.target", self.cfg.solver.target, TARGETS)
         check_known("solver.halves", self.cfg.solver.halves, HALVES)
-        return windows_of(self.cfg)
+        return super().build_data()
 
     def build_model(self, facts: DataFacts) -> nn.Module:
         """The configured model, and the tokenizer for the same channels."""
-        model: Any = build_model(to_plain(self.cfg.model), facts)
-        check_inputs(model, self.data, self.cfg)
+        model: Any = super().build_model(facts)
         if TARGETS[self.cfg.solver.target]:
             self.tokenizer = self._load_tokenizer(facts)
             self._check_width(model)
@@ -74,7 +73,7 @@ class MaskedSolver(Solver):
         loaded = load(folder)
         if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
             loaded = load(folder, channel_names=names)
-        if not hasattr(loaded, "code_vectors"):
+        if not isinstance(loaded, Codebook):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"
             )
@@ -110,7 +109,7 @@ class MaskedSolver(Solver):
         if stage == "train":
             noise = torch.rand(len(batch), length, device=batch.signal.device)
         else:
-            generators = [torch.Generator().manual_seed(s) for s in batch.segment.tolist()]
+            generators = item_generators(batch.segment.tolist())
             rows = [torch.rand(length, generator=generator) for generator in generators]
             noise = torch.stack(rows).to(batch.signal.device)
         return random_mask(noise, self.cfg.solver.mask_ratio)
@@ -152,7 +151,7 @@ class MaskedSolver(Solver):
 
     def evaluate(self, split: str) -> Evaluation:
         """Loss and accuracy, beside those of a guess that knows how frequent each code is."""
-        metrics = self.run_evaluation(split)
+        metrics = self.run.stage_metrics(split)
         chance = {}
         if self.cfg.solver.target == "codes":
             guess = code_guess(processes.total(self.counts.clone()).cpu())
@@ -168,16 +167,18 @@ class MaskedSolver(Solver):
             extra={"table": [n for n in ("accuracy", "loss", "target_perplexity") if n in metrics]},
         )
 
-    def count_flops(self, batch: Batch) -> None:
-        """The tokenizer goes forward once in a step, where a model counts three times."""
+    def count_flops(self, batch: Batch) -> float:
+        """Return the FLOP per item; the tokenizer has no backward pass.
+
+        A step counts three forward passes; of the frozen tokenizer there is one.
+        """
         if self.tokenizer is None:
-            super().count_flops(batch)
-            return
+            return super().count_flops(batch)
         with explicit_attention_in(self.tokenizer):
-            super().count_flops(batch)
+            flops = super().count_flops(batch)
             with isolated(0), self.precision.autocast():
-                own = forward_flops(lambda: self._targets(batch)) or 0.0
-        self.perf.flops_per_item = (self.perf.flops_per_item or 0.0) - 2 / 3 * own / len(batch)
+                frozen = forward_flops(lambda: self._targets(batch)) or 0.0
+        return flops - 2 / 3 * frozen / len(batch)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
         """Learning curves."""

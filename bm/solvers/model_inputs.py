@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..data.batch import Batch
 from ..data.dataset import Dataset
 from ..errors import UserError
+from ..models.contract import Microvolts
 
 #: Arguments of a model's functions that a batch can fill.
 KNOWN = ("channel_ids", "channel_mask", "positions", "subject")
@@ -56,7 +57,7 @@ def check_inputs(model: nn.Module, dataset: Dataset, config: Any) -> None:
         )
     if layouts > 1 and config.dset.rate_hz is None:
         raise UserError(f"model {name} needs one rate: set dset.rate_hz")
-    if hasattr(model, "amplitude_uv") and config.dset.scale.kind != "none":
+    if isinstance(model, Microvolts) and config.dset.scale.kind != "none":
         raise UserError(
             f"dset.scale.kind={config.dset.scale.kind}: model {name} takes microvolts and divides "
             f"them by {model.amplitude_uv:g} itself; use dset.scale.kind=none"

@@ -11,27 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from ..data.batch import Batch
-from ..data.dataset import Dataset
 from ..engine import processes
-from ..engine.run import Solver
-from ..engine.show import draw_channels, draw_history
+from ..engine.show import draw_history
 from ..engine.state import isolated
 from ..facts import DataFacts
 from ..metrics.codebook import codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..metrics.reconstruction import correlation
-from ..models import build_model
 from ..models.reconstruction import Reconstruction
-from ..xp.resolve import to_plain
 from . import SOLVERS
-from .build_data import batches_of, commonest, evenly, windows_of
-from .model_inputs import check_inputs, inputs_of
+from .build_data import batches_of, commonest, evenly
+from .electrode_maps import draw_electrode_maps
+from .model_inputs import inputs_of
+from .window_solver import WindowSolver
 
 N_MEAN = 256  # training windows that the mean reconstruction is taken from
 
 
 @SOLVERS.register("tokenizer")
-class TokenizerSolver(Solver):
+class TokenizerSolver(WindowSolver):
     """Trains any model with a `quantiser`, `code_vectors`, `losses` and `reconstructions`.
 
     What is reconstructed and how it is judged is the model's: Fourier amplitude and phase for
@@ -42,14 +40,9 @@ class TokenizerSolver(Solver):
     main_metric = ("loss", "min")
     model: Any
 
-    def build_data(self) -> Dataset:
-        """Windows; labels are not looked at."""
-        return windows_of(self.cfg)
-
     def build_model(self, facts: DataFacts) -> nn.Module:
         """The configured tokenizer for these channels."""
-        model: Any = build_model(to_plain(self.cfg.model), facts)
-        check_inputs(model, self.data, self.cfg)
+        model: Any = super().build_model(facts)
         self.counts = torch.zeros(model.n_codes, dtype=torch.long)
         return model  # type: ignore[no-any-return]
 
@@ -110,7 +103,7 @@ class TokenizerSolver(Solver):
 
     def evaluate(self, split: str) -> Evaluation:
         """Losses and correlations, beside those of the mean reconstruction of training windows."""
-        metrics = self.run_evaluation(split)
+        metrics = self.run.stage_metrics(split)
         counts = processes.total(self.counts.clone()).cpu()
         return Evaluation(
             split=split,
@@ -198,7 +191,7 @@ class TokenizerSolver(Solver):
                     found.setdefault(f"{one.name}: correlation", []).append(own.cpu())
         if found:
             values = {title: torch.cat(parts).mean(0).numpy() for title, parts in found.items()}
-            draw_channels(self, values, batches[0], path)
+            draw_electrode_maps(self, values, batches[0], path)
 
 
 def by_electrode(one: Reconstruction, channels: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Generated waves on disk: FIF epochs for MNE-Python and one HDF5 file for everything else."""
+"""Generated waves as files: FIF epochs for MNE-Python, HDF5 for everything else, figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import __version__
+from ..engine.solver import Solver
+from ..figures.generation import draw_generation
 from ..models.eegdiff.epochs import Generated, epochs_of
 from ..models.eegdiff.facts import WaveFacts
 
@@ -110,3 +114,26 @@ def _put(aside: Path, folder: Path) -> None:
 def _flush(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
+
+
+def draw_waves(solver: Solver, real: np.ndarray, generated: np.ndarray) -> None:
+    """Draw real beside generated waves into `figures`; log a line instead if there can be none.
+
+    None are drawn of values that are not finite, such as a sampler hardly trained may give, nor
+    of fT: the units of the figures are those of electrodes.
+
+    Args:
+        solver: its experiment gets the figures.
+        real, generated: (N, C, T) and (M, C, T) in the unit of the data.
+    """
+    facts = WaveFacts.of(solver.data.facts)
+    others = sorted({unit.name for unit in facts.units} - {"uV"})
+    if others:
+        solver.log.line("no figures of generated waves: in %s, not in uV", ", ".join(others))
+        return
+    places = facts.places if set(facts.kinds) <= {"eeg"} else None  # a map is of the scalp
+    about = (facts.rate_hz, facts.channels, places, solver.folder / "figures", facts.simulated)
+    try:
+        draw_generation(real, generated, *about)
+    except ValueError as error:
+        solver.log.line("no figures of generated waves: %s", error)

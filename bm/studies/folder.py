@@ -125,9 +125,9 @@ class UserRecording(FileRecording):
             table["duration_s"] = 0.0
         if "kind" not in table:
             table["kind"] = self.rules.kind
-        strange = sorted(set(table["kind"].astype(str)) - set(EVENT_KINDS))
+        strange = sorted(set(table["kind"].astype(str)) - set(EVENT_KINDS.names()))
         if strange:
-            check_known(f"event kind in {path.name}", strange[0], EVENT_KINDS)
+            check_known(f"event kind in {path.name}", strange[0], EVENT_KINDS.names())
         column = self.rules.label_column
         column = column or next((name for name in LABEL_COLUMNS if name in table), None)
         if column is not None and column not in table:
@@ -258,7 +258,7 @@ class Folder(Study):
     ) -> None:
         super().__init__(root, cache)
         check_known("events", events, EVENTS)
-        check_known("event kind", event_kind, EVENT_KINDS)
+        EVENT_KINDS.get(event_kind)
         if kind is not None:
             check_known("kind", kind, montage_kinds())
         self.folder = (root or Path()) / Path(path).expanduser()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bm.engine.run import Run
 from bm.solvers import build
 from bm.train import main
 
@@ -31,7 +32,7 @@ def run(folder: Path, *argv: str) -> Any:
     """Run an experiment and return its solver."""
     with opened(folder, *argv) as xp:
         solver = build(xp.cfg)
-        solver.run()
+        Run(solver).train()
     return solver
 
 

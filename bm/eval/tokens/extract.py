@@ -23,7 +23,7 @@ from ...data.store import Store
 from ...errors import RecordingError, UserError
 from ...facts import DataFacts
 from ...models import load
-from ...models.labram.backbone import MAX_PATCHES, POOLS, Backbone, takes_names
+from ...models.contract import POOLS, Codebook, TokenEncoder
 from ...models.saved import FACTS, WEIGHTS
 from ...nn.electrodes import unknown_names
 from ...registry import check_known
@@ -93,17 +93,15 @@ class TokenModel:
         self.folder, self.options = Path(folder), options
         model = load(self.folder)
         name = type(model).__name__
-        backbones = [m for m in model.modules() if isinstance(m, Backbone)]
-        if not backbones or not hasattr(model, "tokens"):
+        if not isinstance(model, TokenEncoder | Codebook):
             raise UserError(f"{folder} holds {name}, which makes no tokens; use a model of LaBraM")
-        self.codes = hasattr(model, "code_vectors")
+        self.codes = isinstance(model, Codebook)
         if self.codes and (options.layer is not None or options.pool != "none"):
             raise UserError(f"{folder} holds {name}, which makes codes: leave layer and pool out")
-        depth = backbones[0].depth
-        if options.layer is not None and not 0 <= options.layer <= depth:
-            raise UserError(f"layer={options.layer}: {name} has {depth} blocks; use 0 to {depth}")
-        self.patch_samples = backbones[0].patch_samples
-        self.named = takes_names(model)
+        if isinstance(model, TokenEncoder) and options.layer is not None:
+            check_layer(options.layer, model.depth, name)
+        self.patch_samples, self.max_patches = model.patch_samples, model.max_patches
+        self.named = model.named_channels
         self.facts = DataFacts.from_dict(json.loads((self.folder / FACTS).read_text()))
         self.dropped: dict[str, None] = {}
         self._model, self._channels = model, tuple[str, ...]()
@@ -139,7 +137,7 @@ class TokenModel:
 
     def window_samples(self, n_channels: int) -> int:
         """Longest window of whole patches for so many channels (labram spec 2.3)."""
-        return self.patch_samples * max(1, min(MAX_PATCHES, MAX_TOKENS // n_channels))
+        return self.patch_samples * max(1, min(self.max_patches, MAX_TOKENS // n_channels))
 
     @torch.no_grad()
     def outputs(self, part: Part) -> Iterator[np.ndarray]:
@@ -179,6 +177,12 @@ class TokenModel:
             "pool": self.options.pool,
             "version": __version__,
         }
+
+
+def check_layer(layer: int, depth: int, name: str) -> None:
+    """Raise `UserError` unless the model called `name` has the layer, 0 to `depth`."""
+    if not 0 <= layer <= depth:
+        raise UserError(f"layer={layer}: {name} has {depth} blocks; use 0 to {depth}")
 
 
 Found = Part | RecordingError
@@ -264,11 +268,10 @@ class Recordings:
             longest = self.model.window_samples(len(signal.channels))
             return min(longest, signal.samples // patch * patch)
         length = round(self.window_s * signal.rate_hz)
-        if length % patch or not patch <= length <= MAX_PATCHES * patch:
+        most = self.model.max_patches
+        if length % patch or not patch <= length <= most * patch:
             seconds = patch / signal.rate_hz
-            raise UserError(
-                f"window_s={self.window_s:g}: must be 1 to {MAX_PATCHES} times {seconds:g} s"
-            )
+            raise UserError(f"window_s={self.window_s:g}: must be 1 to {most} times {seconds:g} s")
         return length if length <= signal.samples else 0
 
 

@@ -168,17 +168,17 @@ class SimpleConv(nn.Module):
         self, n_channels: int, n_subjects: int, sensors: Group, merger: Group
     ) -> int:
         """What chooses and merges sensors; gives the number of channels after it."""
-        chosen = options_of(SensorOptions, sensors, "sensors")
-        self.subset = ChannelSubset(n_channels, chosen.kept) if chosen.kept else None
+        options = options_of(SensorOptions, sensors, "sensors")
+        self.subset = ChannelSubset(n_channels, options.kept) if options.kept else None
         self.channel_dropout = (
-            ChannelDropout(chosen.dropout, chosen.rescale) if chosen.dropout else None
+            ChannelDropout(options.dropout, options.rescale) if options.dropout else None
         )
         self.merger: ChannelMerger | None = None
         if not merger:
             return n_channels
-        options = options_of(MergerOptions, merger, "merger")
-        self.merger = build_merger(options, n_subjects)
-        return options.channels
+        merging = options_of(MergerOptions, merger, "merger")
+        self.merger = build_merger(merging, n_subjects)
+        return merging.channels
 
     def _build_front(
         self,

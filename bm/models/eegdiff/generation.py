@@ -120,7 +120,7 @@ class Start:
         start = noisy(first) if self.skipped else noise
         if self.kept is None:
             return start, replace(path, steps=steps)
-        mask = model.representation.known(self.kept.to(noise.device))
+        mask = model.representation.image_mask(self.kept.to(noise.device))
 
         def keep(x: Tensor, abar: float) -> Tensor:
             return torch.where(mask, noisy(abar), x)

@@ -16,8 +16,6 @@ from torch import Tensor
 
 from ...registry import check_known
 
-OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-
 
 def defaults(cross: bool) -> dict[str, Any]:
     """Published arguments: six levels without text, four with it."""
@@ -96,16 +94,4 @@ def text_map_denoiser(
 ) -> TextMapDenoiser:
     """`UNet2DConditionModel` with the published arguments unless `given` says otherwise."""
     found: TextMapDenoiser = build(TextMapDenoiser, True, shape, vector, given)
-    return found
-
-
-def present_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensor names of checkpoints written in early 2023, changed to those of today."""
-    found = {}
-    for name, tensor in state.items():
-        module, _, kind = name.rpartition(".")
-        owner, _, last = module.rpartition(".")
-        if "attentions" in owner and last in OLD_ATTENTION:
-            name = f"{owner}.{OLD_ATTENTION[last]}.{kind}"
-        found[name] = tensor
     return found

@@ -21,24 +21,19 @@ from ...nn.transformer import (
     truncated_normal,
 )
 from ...registry import check_known
+from ..contract import POOLS
 
 MAX_PATCHES = 16  # rows of the time embedding
 AMPLITUDE_UV = 100.0  # the published loops divide microvolts by 100
 RELATIVE = ("none", "shared", "blocks")
 CLASS_ROWS = ("own", "electrode")
 POOLINGS = ("mean", "class")
-POOLS = ("none", "mean")
 
 
 def table_rows(channels: Sequence[str] | None) -> Tensor:
     """Row (C,) of the spatial embedding of each channel; None = the 128 names of the table."""
     names = NAMES[: N_ROWS - 1] if channels is None else channels
     return torch.tensor([position_row(name) for name in names])
-
-
-def takes_names(model: nn.Module) -> bool:
-    """Whether a model tells its channels by their names, so that each needs one of the table."""
-    return any(isinstance(m, Backbone) and m.pos_embed is not None for m in model.modules())
 
 
 class Backbone(nn.Module):
@@ -62,6 +57,7 @@ class Backbone(nn.Module):
     """
 
     rows: Tensor
+    max_patches = MAX_PATCHES
 
     def __init__(
         self,
@@ -100,6 +96,7 @@ class Backbone(nn.Module):
         self.token_dropout = nn.Dropout(dropout)
         rows = table_rows(channel_names) if positions else torch.zeros(0, dtype=torch.long)
         self.register_buffer("rows", rows, persistent=False)
+        self.named_channels = positions
 
     def _patch_embedding(self, n_filters: int) -> nn.Module:
         if self.code_width is not None:

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from .. import MODELS
+from ..contract import Layered, Loadable, Microvolts, TokenEncoder
 from .backbone import AMPLITUDE_UV, Encoder, backbone_options, layer_number
 
 HEAD_SCALE = 0.001  # factor of the head's first values
 
 
 @MODELS.register("labram")
-class LaBraM(Encoder):
+class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
     """Classes or values from EEG windows of any channels that have a name in the table.
 
     Args:
@@ -34,6 +35,7 @@ class LaBraM(Encoder):
 
     may_be_missing = ("fc_norm.", "norm.", "head.")  # of pre-training weights
     may_be_unexpected = ("mask_token", "lm_head.", "norm.", "head.")
+    embedding_names = ("pos_embed", "time_embed")
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class LaBraM(Encoder):
     ) -> None:
         options = backbone_options("backbone", backbone)
         super().__init__(pooling=pooling, channel_names=channel_names, **options)
-        self.amplitude_uv = amplitude_uv
+        self.amplitude_uv, self.n_layers = amplitude_uv, self.depth + 1
         self.head = nn.Linear(self.width, n_outputs) if n_outputs else nn.Identity()
         self.start()
         if isinstance(self.head, nn.Linear):
@@ -87,11 +89,6 @@ class LaBraM(Encoder):
     def layer_number(self, name: str) -> int:
         """Layer of a parameter for layer-wise rates, see `layer_number`."""
         return layer_number(name, self.depth)
-
-    @property
-    def n_layers(self) -> int:
-        """Number of the last layer."""
-        return self.depth + 1
 
     def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weights of pre-training under the names here; those of a classifier as they are.

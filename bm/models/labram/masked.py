@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import MODELS
+from ..contract import Loadable, Microvolts, TokenEncoder
 from .backbone import AMPLITUDE_UV, Backbone, backbone_options
 
 CUT = 0.02  # first values are cut at one standard deviation
@@ -32,7 +33,7 @@ class Student(Backbone):
 
 
 @MODELS.register("labram_masked")
-class LaBraMMasked(nn.Module):
+class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
     """Logits over the codes of the tokenizer at hidden patches.
 
     Args:
@@ -67,6 +68,8 @@ class LaBraMMasked(nn.Module):
         self.amplitude_uv, self.n_codes = amplitude_uv, n_codes
         options = backbone_options("backbone", backbone)
         self.student = Student(channel_names=channel_names, class_row=class_row, **options)
+        self.patch_samples, self.max_patches = self.student.patch_samples, self.student.max_patches
+        self.named_channels, self.depth = self.student.named_channels, self.student.depth
         width = self.student.width
         if extras:
             self.student.lm_head = nn.Linear(width, n_codes)

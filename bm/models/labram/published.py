@@ -15,13 +15,6 @@ TOKENIZER = {
     "decode_task_layer.": "amplitude_head.",
     "decode_task_layer_angle.": "phase_head.",
 }
-#: Tensors of the published files that nothing uses: models hold them with `extras` only.
-EXTRAS = (
-    "quantiser.start_counts",
-    "quantiser.start_codes",
-    "student.lm_head.",
-    "projection_head.",
-)
 
 
 def our_name(name: str) -> str:
@@ -29,14 +22,6 @@ def our_name(name: str) -> str:
     for theirs, ours in TOKENIZER.items():
         if name.startswith(theirs):
             return ours + name[len(theirs) :]
-    return name
-
-
-def published_name(name: str) -> str:
-    """Inverse of `our_name`."""
-    for theirs, ours in TOKENIZER.items():
-        if name.startswith(ours):
-            return theirs + name[len(ours) :]
     return name
 
 

@@ -15,6 +15,7 @@ from ...nn.precision import without_autocast
 from ...nn.quantiser import Quantiser, nearest, unit
 from ...nn.transformer import truncated_normal
 from .. import MODELS
+from ..contract import Loadable, Microvolts, Tokenizer
 from ..reconstruction import Reconstruction
 from .backbone import AMPLITUDE_UV, Encoder, backbone_options
 
@@ -47,7 +48,7 @@ def task_layers(width: int, n_outputs: int) -> nn.Sequential:
 
 
 @MODELS.register("vqnsp")
-class VQNSP(nn.Module):
+class VQNSP(Loadable, Microvolts, Tokenizer):
     """Vector-quantised neural spectrum prediction.
 
     Args:
@@ -85,6 +86,8 @@ class VQNSP(nn.Module):
         super().__init__()
         self.amplitude_uv, self.smooth, self.n_codes = amplitude_uv, smooth, n_codes
         self.encoder = Encoder(channel_names=channel_names, **backbone_options("encoder", encoder))
+        self.patch_samples, self.max_patches = self.encoder.patch_samples, self.encoder.max_patches
+        self.named_channels = self.encoder.named_channels
         options = backbone_options("decoder", decoder)
         self.decoder = Encoder(channel_names=channel_names, code_width=code_width, **options)
         width = self.encoder.width
@@ -139,18 +142,18 @@ class VQNSP(nn.Module):
         n_samples = self.encoder.patch_samples
         return spectral_targets(x.reshape(len(x), -1, n_samples) / self.amplitude_uv)
 
-    def losses(self, found: Tokenised, x: Tensor) -> dict[str, Tensor]:
-        """`loss`, the sum, and its parts `quantiser`, `amplitude` and `phase`, for signal x."""
-        spectra = found.amplitude, found.phase
+    def losses(self, outputs: Tokenised, x: Tensor) -> dict[str, Tensor]:
+        """Return `loss`, the sum of `quantiser`, `amplitude` and `phase`, which it holds too."""
+        spectra = outputs.amplitude, outputs.phase
         parts = spectral_losses(spectra, self.targets(x), self.smooth)
-        return {"loss": found.loss + sum(parts.values()), "quantiser": found.loss, **parts}
+        return {"loss": outputs.loss + sum(parts.values()), "quantiser": outputs.loss, **parts}
 
-    def reconstructions(self, found: Tokenised, x: Tensor) -> list[Reconstruction]:
-        """Predicted beside true spectra of signal x, standardised, bin by bin."""
+    def reconstructions(self, outputs: Tokenised, x: Tensor) -> list[Reconstruction]:
+        """Return predicted beside true spectra of signal x, standardised, bin by bin."""
         shown = self.encoder.patch_samples // 2 + 1  # the other bins repeat these
         pairs = zip(("amplitude", "phase"), self.targets(x), strict=True)
         return [
-            Reconstruction(name, target, getattr(found, name), "cycles per patch", shown, True)
+            Reconstruction(name, target, getattr(outputs, name), "cycles per patch", shown, True)
             for name, target in pairs
         ]
 

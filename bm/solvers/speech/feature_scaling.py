@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...data.batch_scaler import FeatureKind
 from ...data.dataset import Dataset
+from ...data.window_features import FeatureKind
 from ...errors import UserError
 
 CHUNK = 64  # windows gathered at a time
@@ -124,10 +124,10 @@ def joined(features: dict[str, Tensor], length: int) -> Tensor:
 
 def gathered(dataset: Dataset, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     """Features (B, F, T) and mask (B, T) of windows of one length, without their signals."""
-    assert dataset.carried is not None
+    assert dataset.window_features is not None
     table, length = dataset.table, int(dataset.table["length"].iloc[rows[0]])
     recordings, starts = (table[c].to_numpy()[rows] for c in ("recording", "start"))
-    features, mask = dataset.carried.gather(recordings, starts, length)
+    features, mask = dataset.window_features.gather(recordings, starts, length)
     return joined(features, length), mask
 
 

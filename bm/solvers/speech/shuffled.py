@@ -30,7 +30,7 @@ class Shuffled(Dataset):
     def of(cls, dataset: Dataset, seed: int) -> Shuffled:
         """From a data set with features."""
         found = cls(dataset.signals, dataset.table, dataset.facts, f"shuffled|{dataset.hash}")
-        found.scaler, found.carried = dataset.scaler, dataset.carried
+        found.scaler, found.window_features = dataset.scaler, dataset.window_features
         found.other = np.arange(len(found.table))
         generator = np.random.Generator(np.random.Philox(key=[seed, 0]))
         layout = found.layout[found.table["recording"].to_numpy()]

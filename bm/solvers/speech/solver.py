@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...data.batch import Batch
-from ...data.batch_scaler import kept_windows
 from ...data.dataset import Dataset
-from ...engine import processes
-from ...engine.run import Solver
+from ...data.loader import Loader
 from ...engine.show import draw_history
+from ...engine.solver import Solver
 from ...engine.state import PerProcess
 from ...errors import UserError
 from ...facts import DataFacts
@@ -32,6 +30,7 @@ from .checks import preflight
 from .feature_scaling import FeatureScaling, gathered, joined, training_windows
 from .item_features import told_features_of, told_of
 from .pair import SpeechPair, aligned, beginning, build_pair
+from .rejection import accepted_windows
 from .retrieval import Encoders, RetrievalOptions, retrieval_evaluation
 from .shuffled import Shuffled, speech_windows_of
 
@@ -85,8 +84,8 @@ class ContrastiveSolver(Solver):
     def fitted_scaling(self) -> FeatureScaling:
         """Statistics of the features over training windows."""
         own = self.cfg.solver.scaling
-        assert self.data.carried is not None
-        scaling = FeatureScaling(self.data.carried.kinds, own.per_channel)
+        assert self.data.window_features is not None
+        scaling = FeatureScaling(self.data.window_features.kinds, own.per_channel)
         windows = training_windows(self.data, own.windows_per_recording, own.windows)
         scaling.fit(windows)
         return scaling
@@ -98,14 +97,12 @@ class ContrastiveSolver(Solver):
             return torch.from_numpy(rows)
         return torch.from_numpy(speech_of(self.data, rows)["segment_hash"].to_numpy(copy=True))
 
-    def _build_loaders(self) -> dict[str, Any]:
-        """Validation windows are mixed too: neighbours are no fair negatives for each other."""
-        loaders = super()._build_loaders()
+    def build_loaders(self) -> dict[str, Loader]:
+        """Shuffle validation windows too: neighbours are no fair negatives for each other."""
+        loaders = super().build_loaders()
         size = self.cfg["eval"]["batch_size"] or self.cfg["optim"]["batch_size"]
-        world, rank = processes.world(), processes.rank()
-        own = max(1, size // world)
         if len(loaders["valid"]):
-            loaders["valid"] = self.data.loader("valid", own, True, 1, rank=rank, world=world)
+            loaders["valid"] = self.build_loader("valid", size, shuffle=True, seed=1)
         return loaders
 
     def begin_stage(self, stage: str) -> None:
@@ -161,7 +158,7 @@ class ContrastiveSolver(Solver):
             return batch
         limit, mask = self.options["reject_above"], batch.feature_mask
         words = mask[:, None] if self.options["reject_empty"] and mask is not None else None
-        keep = kept_windows(batch.signal, float("inf") if limit is None else limit, words)
+        keep = accepted_windows(batch.signal, float("inf") if limit is None else limit, words)
         if bool(keep.any()):
             self.last_good = batch[keep]
         elif not hasattr(self, "last_good"):
@@ -249,7 +246,7 @@ class ContrastiveSolver(Solver):
         found: list[Tensor] = []
         order = np.argsort(sets, kind="stable")
         for some in np.split(order, np.flatnonzero(np.diff(sets[order])) + 1):
-            batch = self.data.gather(rows[some]).to(self.device)
+            batch = self.data.gather(rows[some].tolist()).to(self.device)
             with self.precision.autocast():
                 estimate = self.estimate(batch, "test")[0]
             found.append(self.model.clip.estimates(estimate.float()))
@@ -315,11 +312,10 @@ class ContrastiveSolver(Solver):
         if count:
             self.log.line("%s: %d tensors of the speech loaded", folder, count)
 
-    def show_facts(self) -> None:
-        """What goes wrong most often in speech decoding, printed before a run."""
+    def describe(self) -> list[str]:
+        """Return what goes wrong most often in speech decoding, to be read before a run."""
         rule = to_plain(self.cfg.dset.split)
-        for line in preflight(self.data, self.options, self.model.scaling, rule):
-            print(line)
+        return preflight(self.data, self.options, self.model.scaling, rule)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
         """Learning curves."""

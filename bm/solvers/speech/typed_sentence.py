@@ -38,7 +38,7 @@ def sentence_response(
     if subject is not None and subject not in people:
         raise UserError(f"unknown subject {subject!r}{nearest(subject, people)}")
     found = sentence_features(
-        list(solver.data.carried.features.values()), text, solver.rate_hz, language
+        list(solver.data.window_features.features.values()), text, solver.rate_hz, language
     )
     both = [{name: values[None] for name, values in part.items()}
             for part in (found, zero_features(found))]  # fmt: skip

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ...data.batch import Batch
-from ...engine.show import draw_channels
 from ..build_data import commonest
+from ..electrode_maps import draw_electrode_maps
 
 N_FORWARD = 2048  # windows that go through the network again, each with one electrode silent
 
@@ -64,7 +64,7 @@ def draw_occlusion(solver: Any, split: str, path: Path) -> None:
         found.append(lost.double().cpu().numpy())
     values = maps_of(np.concatenate(found), solver.task.score_name) if found else {}
     if values:
-        draw_channels(solver, values, batches[0], path)
+        draw_electrode_maps(solver, values, batches[0], path)
 
 
 def maps_of(lost: np.ndarray, name: str) -> dict[str, np.ndarray]:

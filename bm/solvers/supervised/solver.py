@@ -12,23 +12,21 @@ from torch import Tensor, nn
 from ...data.batch import Batch
 from ...data.dataset import Dataset
 from ...engine import processes
-from ...engine.run import Solver
 from ...engine.show import draw_history
 from ...facts import DataFacts
 from ...metrics.evaluation import Evaluation
-from ...models import build_model
 from ...registry import check_known
 from ...xp.resolve import to_plain
 from .. import SOLVERS
-from ..build_data import windows_of
-from ..model_inputs import check_inputs, inputs_of
+from ..model_inputs import inputs_of
+from ..window_solver import WindowSolver
 from .occlusion import draw_occlusion
 from .tasks import TASKS, Task
 from .tuning import freeze
 
 
 @SOLVERS.register("supervised")
-class SupervisedSolver(Solver):
+class SupervisedSolver(WindowSolver):
     """Classes or values of windows; metrics over the whole split in any number of processes.
 
     Any model will do: one that asks for `channel_ids` may be given mixed channel sets.
@@ -39,17 +37,16 @@ class SupervisedSolver(Solver):
     def build_data(self) -> Dataset:
         """Windows with what the task predicts."""
         check_known("solver.task", self.cfg.solver.task, TASKS)
-        dataset = windows_of(self.cfg)
+        dataset = super().build_data()
         options = to_plain(self.cfg.solver)
         self.task: Task = TASKS[self.cfg.solver.task](dataset, options)
         self.main_metric = self.task.main_metric
-        self.task.check(self.cfg.best.metric or self.main_metric[0])
+        self.task.check(self.best_metric)
         return dataset
 
     def build_model(self, facts: DataFacts) -> nn.Module:
         """The configured network; what is not to be trained further is frozen."""
-        model: nn.Module = build_model(to_plain(self.cfg.model), facts)
-        check_inputs(model, self.data, self.cfg)
+        model = super().build_model(facts)
         self.frozen = freeze(model, self.cfg.solver.get("tune_blocks"))
         return model
 
@@ -96,7 +93,7 @@ class SupervisedSolver(Solver):
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
         """Learning curves with the chance level; of the test split decisions and electrodes."""
-        chance: Any = None if evaluation is None else evaluation.chance.get(self.best.metric)
+        chance: Any = None if evaluation is None else evaluation.chance.get(self.best_metric)
         draw_history(self, folder, chance if chance is not None else self.task.chance)
         if evaluation is not None and evaluation.items is not None:
             self.task.draw(folder, evaluation)

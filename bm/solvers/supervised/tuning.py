@@ -5,16 +5,14 @@ from __future__ import annotations
 from torch import nn
 
 from ...errors import UserError
-
-HEAD = "head."  # start of the names of a head's parameters
+from ...models.contract import Layered
 
 
 def freeze(model: nn.Module, blocks: int | None) -> list[nn.Module]:
     """Stop the training of all but the last blocks and what follows them.
 
     Args:
-        model: says the layer of a parameter by its name (`layer_number(name)`, the last being
-            `n_layers`) and has a `head`.
+        model: `Layered`, when `blocks` is a number.
         blocks: None = everything trains; 0 = the head alone (linear probe); n = the last n blocks
             and all that is behind them, embeddings excepted.
 
@@ -28,14 +26,14 @@ def freeze(model: nn.Module, blocks: int | None) -> list[nn.Module]:
     if blocks is None:
         return []
     kind = type(model).__name__
-    if not hasattr(model, "layer_number"):
+    if not isinstance(model, Layered):
         raise UserError(f"solver.tune_blocks={blocks}: {kind} has no numbered blocks; use null")
-    depth = model.n_layers - 1  # type: ignore[operator]
+    depth = model.n_layers - 1
     if not 0 <= blocks <= depth:
         raise UserError(f"solver.tune_blocks={blocks}: {kind} has {depth} blocks; use 0 to {depth}")
     for name, parameter in model.named_parameters():
-        late = model.layer_number(name) > depth - blocks and not name.endswith("_embed")  # type: ignore[operator]
-        parameter.requires_grad_(name.startswith(HEAD) or (blocks > 0 and late))
+        late = model.layer_number(name) > depth - blocks and name not in model.embedding_names
+        parameter.requires_grad_(name.startswith(model.head_names) or (blocks > 0 and late))
     return _frozen(model)
 
 

@@ -114,7 +114,7 @@ def test_unit_and_names() -> None:
     ("step", "message"),
     [
         ({"step": "bandpas"}, "did you mean 'bandpass'"),
-        ({"step": "bandpass", "lo_hz": 1}, "no option 'lo_hz'; did you mean 'low_hz'"),
+        ({"step": "bandpass", "lo_hz": 1}, "unknown option 'lo_hz'; did you mean 'low_hz'"),
         ({"step": "bandpass", "high_hz": 200}, "not below half the rate, 125 Hz"),
         ({"step": "bandpass", "high_hz": 20, "method": "firr"}, "did you mean 'fir'"),
         ({"step": "pick", "channels": ["E7"]}, "pick: no channel 'E7'"),

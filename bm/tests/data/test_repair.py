@@ -88,7 +88,7 @@ def test_mistakes_are_one_line(monkeypatch) -> None:
     with pytest.raises(UserError, match=r"pip install 'bm\[autoreject\]'"):
         apply_steps(recording()[0], [STEP])
     raw = recording()[0]
-    with pytest.raises(UserError, match="no option 'window'"):
+    with pytest.raises(UserError, match="unknown option 'window'"):
         apply_steps(raw, [{"step": "autoreject", "window": 3}])
     with pytest.raises(UserError, match="seeg channels have no neighbours"):
         repair.check_sensors(mne.create_info(["A1", "A2"], 100.0, "seeg"))

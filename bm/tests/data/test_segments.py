@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from bm.data import scale, segments, split
-from bm.data.recording import RecordingId
+from bm.data.dataset import build_dataset
+from bm.data.recording import EVENT_KINDS, RecordingId, register_event_kind
 from bm.data.signal import bare
 from bm.data.window_rule import WindowRule
 from bm.errors import UserError
@@ -45,6 +46,26 @@ def test_event_locked_windows(caplog: pytest.LogCaptureFixture) -> None:
     assert table["start"].tolist() == [100, 1100]  # the third would end after 30 s
     assert set(table["length"]) == {200} and set(table["recording"]) == {3}
     assert "1 windows reach outside" in caplog.text and table.attrs["left_out"] == 1
+
+
+def test_a_study_registers_its_own_kind_of_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EVENT_KINDS, "_items", dict(EVENT_KINDS._items))
+    events = trials(0.0, 10.0).replace("trial", "saccade")
+    segment = {**SEGMENT, "kind": "saccade"}
+    with pytest.raises(UserError, match="unknown event kind 'saccade'; known: block, phoneme"):
+        segments.segments_of(0, events, 3000, 100.0, segment)
+    register_event_kind("saccade", "jump of the eyes")
+    register_event_kind("saccade", "jump of the eyes")  # the module may be imported again
+    assert len(segments.segments_of(0, events, 3000, 100.0, segment)) == 2
+    with pytest.raises(ValueError, match="registered as 'jump of the eyes'"):
+        register_event_kind("saccade", "another thing")
+    with pytest.raises(ValueError, match="whole recordings"):
+        register_event_kind("recording", "a record")
+
+
+def test_a_misspelt_kind_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(UserError, match="unknown event kind 'trail'; did you mean 'trial'"):
+        build_dataset([], {"segment": {**SEGMENT, "kind": "trail"}})
 
 
 def test_strided_windows_fill_the_event_and_no_more() -> None:

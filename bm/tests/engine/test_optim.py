@@ -83,8 +83,8 @@ def test_weight_decay_falls_along_half_a_cosine():
 
 def test_the_loop_moves_the_weight_decay(tmp_path):
     solver = toy.run(tmp_path, "optim.weight_decay=0.1", "schedule.weight_decay_end=0.5")
-    last = solver.decay.at(solver.progress.step - 1)
-    assert {g["weight_decay"] for g in solver.optimizer.param_groups} == {last}
+    last = solver.run.decay.at(solver.progress.step - 1)
+    assert {g["weight_decay"] for g in solver.run.optimizer.param_groups} == {last}
     assert last > 0.4
 
 

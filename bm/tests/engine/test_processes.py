@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from bm.engine.run import Run
 from bm.solvers import build
 from bm.solvers.masked import MaskedSolver
-from bm.tests.processes import launch_two
+from bm.tests.processes import launch_two, statuses
 
 from ..experiments import history_of, opened, run
 
@@ -28,11 +28,11 @@ def in_one_and_two(folder: Path, *argv: str) -> SimpleNamespace:
     def worker(rank: int) -> None:
         with opened(folder / "two", *argv) as xp:
             solver = build(xp.cfg)
-            solver.run()
+            Run(solver).train()
             torch.save(solver.model.state_dict(), folder / f"{rank}.pt")
 
     pids = launch_two(worker)
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
+    assert statuses(pids) == [0, 0]
     two = SimpleNamespace(folder=folder / "two/xps" / one.xp.sig)
     ends = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
     return SimpleNamespace(one=one, history=history_of(one), other=history_of(two), ends=ends)

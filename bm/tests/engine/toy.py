@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from bm.data.batch import Batch
-from bm.engine.run import Solver
+from bm.engine.run import Run
 from bm.engine.schedule import Schedule
+from bm.engine.solver import Solver
 
 CONF = Path(__file__).parents[3] / "conf" / "config.yaml"
 SIZES = {"train": 45, "valid": 20, "test": 13}
@@ -118,14 +118,14 @@ def make_xp(folder, cfg):
 
 
 def run(folder, *overrides, kind=Toy, **attributes):
-    """Run one experiment to its end in this process; gives the solver back."""
+    """Run one experiment to its end in this process; gives the solver back, with its `run`."""
     cfg = config(*overrides)
     xp = make_xp(folder, cfg)
     with xp.enter(stack=True):
         solver = kind(cfg)
         for name, value in attributes.items():
             setattr(solver, name, value)
-        solver.run()
+        Run(solver).train()
     return solver
 
 
@@ -151,21 +151,6 @@ def same(a, b):
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
     return a == b
-
-
-def forked(function):
-    """Run `function` in a child process; gives its process id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        function()
-        code = 0
-    except SystemExit as error:
-        code = int(error.code or 0)
-    finally:
-        os._exit(code)
 
 
 def schedule(peak, epochs, steps, **changes):

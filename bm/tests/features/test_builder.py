@@ -193,7 +193,7 @@ def test_batches_of_the_simulated_study_carry_features(tmp_path: Path) -> None:
     loud = batch.features["MelSpectrum"].mean(1)
     assert (loud.std(1) > 0.1).all()  # speech and pauses
     row = dataset.table.iloc[int(batch.segment[0])]
-    alone, _ = dataset.carried.gather(
+    alone, _ = dataset.window_features.gather(
         np.array([row["recording"]]), np.array([row["start"]]), samples
     )
     assert torch.equal(alone["MelSpectrum"][0], batch.features["MelSpectrum"][0])

@@ -16,13 +16,14 @@ import yaml
 from omegaconf import OmegaConf
 
 from bm.errors import UserError
-from bm.features import build_feature, options_of
+from bm.features import build_feature
 from bm.features.builder import FeatureBuilder
 from bm.features.cache import FeatureCache
 from bm.features.language import iso_code
 from bm.features.pitch import yin
 from bm.features.sound import mono, read_sound
 from bm.features.wav2vec import Wav2VecConvolution, Wav2VecTransformer, normalised
+from bm.registry import argument_names
 from bm.solvers.build_data import windows_of
 
 from . import models
@@ -279,10 +280,10 @@ def test_pitch_of_a_voice_and_of_noise() -> None:
 
 
 def test_options_are_those_of_the_class_and_of_what_it_hands_on() -> None:
-    assert options_of(Wav2VecTransformer) == [
+    assert argument_names(Wav2VecTransformer) == [
         "layers", "model", "context_s", "device", "random", "models",
     ]  # fmt: skip
-    assert options_of(Wav2VecConvolution) == options_of(Wav2VecTransformer)[1:]
+    assert argument_names(Wav2VecConvolution) == argument_names(Wav2VecTransformer)[1:]
     with pytest.raises(UserError, match="did you mean 'context_s'"):
         build_feature({"name": "Wav2VecTransformer", "contxt_s": 3.0})
     with pytest.raises(UserError, match="unknown option 'layers'"):

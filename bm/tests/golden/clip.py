@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -9,27 +10,34 @@ import pandas as pd
 import torch
 
 from bm.data import blocks, segments, split
-from bm.data.batch_scaler import BatchScaler, FeatureKind, kept_windows
 from bm.data.gather import gather_windows, subtract_baseline
 from bm.data.layout import sensor_layout
+from bm.data.scale import Scaler, build_scaler
 from bm.data.signal import bare, pad_channels
+from bm.data.window_features import FeatureKind
 from bm.data.window_rule import WindowRule
 from bm.features import build_feature
 from bm.features.builder import FeatureBuilder
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
-from bm.metrics.retrieval import topk_accuracy
-from bm.metrics.words import word_retrieval_errors, words_at
+from bm.metrics.retrieval import Ranker
+from bm.metrics.words import word_retrieval_errors
 from bm.nn.sinc import lowpass_sinc, resample_sinc
+from bm.solvers.speech.feature_scaling import FeatureScaling
+from bm.solvers.speech.rejection import accepted_windows
+from bm.tests.reference.retrieval import words_at
 
 from .running import Tensors, adapter
 
 
 @adapter("clip", "top-k accuracy from probabilities")
 def retrieval_accuracy(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    inputs = data["probs"], data["vocab_segment"], data["target_segment"]
+    # Estimates whose scores with one-hot candidates are the stored probabilities.
+    probs, labels = torch.from_numpy(data["probs"]), torch.from_numpy(data["vocab_segment"])
+    ranker = Ranker(torch.eye(probs.shape[1], dtype=probs.dtype), labels)
+    ranking = ranker.rank(probs, torch.from_numpy(data["target_segment"]))
     topk = case["config"]["topk"]
     return {
-        **{f"acc_top{k}": topk_accuracy(*inputs, k) for k in topk},
+        **{f"acc_top{k}": ranking.accuracy(k) for k in topk},
         "expect": {f"acc_top{k}": data[f"acc_top{k}"] for k in topk},
     }
 
@@ -123,25 +131,35 @@ def _renamed(rows: list[dict]) -> pd.DataFrame:
 
 @adapter("clip", "block split assignment and merging")
 def split_assignment(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    config, known = case["config"], case["blocks"]
-    ratios = dict(zip(("test", "valid"), config["ratios"], strict=True))
-    order = split.ORDERS["published"]
-    scores = [split.block_score(block["uid"], config["seed"]) for block in known]
-    given = pd.DataFrame(case["merge"]["input"], columns=["uid", "start_s", "duration_s"])
-    given["duration_s"] = given["duration_s"].fillna(np.inf)
-    merged = blocks.merge_blocks(given, config["min_block_duration"])
-    wanted = case["merge"]["output"]
-    assert list(merged["uid"]) == [row[0] for row in wanted]
+    config, expected = case["config"], case["blocks"]
+    test, valid = config["ratios"]
+    rule = {
+        "key": "block_uid",
+        "method": "published",
+        "seed": config["seed"],
+        "ratios": {"test": test, "valid": valid, "train": 1 - test - valid},
+        "fixed": {},
+        "min_keys": config["min_n_blocks_per_split"],
+    }
+    uids = [block["uid"] for block in expected]
+    table = pd.DataFrame({"recording": 0, "block_uid": uids})
+    names = split.assign(table, rule, config["remove_ratio"])
+    numbers = {split.REMOVED: -1, **{n: i for i, n in enumerate(split.ORDERS["published"])}}
+    unmerged = pd.DataFrame(case["merge"]["input"], columns=["uid", "start_s", "duration_s"])
+    unmerged["duration_s"] = unmerged["duration_s"].fillna(np.inf)
+    merged = blocks.merge_blocks(unmerged, config["min_block_duration"])
+    rows = case["merge"]["output"]
+    assert list(merged["uid"]) == [row[0] for row in rows]
     return {
-        "score": scores,
-        "split": [order.index(split.split_of_score(s, ratios, order)) for s in scores],
+        "score": [split.block_score(uid, config["seed"]) for uid in uids],
+        "split": [numbers[name] for name in names],
         "start": merged["start_s"],
         "duration": _finite(merged["duration_s"]),
         "expect": {
-            "score": [block["score"] for block in known],
-            "split": [block["split"] for block in known],
-            "start": [row[1] for row in wanted],
-            "duration": _finite([row[2] for row in wanted]),
+            "score": [block["score"] for block in expected],
+            "split": [block["split"] for block in expected],
+            "start": [row[1] for row in rows],
+            "duration": _finite([row[2] for row in rows]),
         },
     }
 
@@ -173,36 +191,76 @@ def event_blocks(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     }
 
 
-@adapter("clip", "BatchScaler + ScaleReject")
-def batch_scaler(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    config = case["config"]
-    given = {name: torch.from_numpy(value) for name, value in data.items()}
+def _training_windows(batches: np.ndarray, least: int) -> torch.Tensor:
+    """Whole batches (n, B, C, T) of a recording until there are `least` windows: (N, C, T)."""
+    count = min(len(batches), -(-least // batches.shape[1]))
+    return torch.from_numpy(batches[:count]).flatten(0, 1)
+
+
+def _fitted_scaler(windows: list[torch.Tensor], clamp: float | None) -> Scaler:
+    """The scaler of the data set, fitted on the training windows (N, C, T) of each recording."""
+    length = windows[0].shape[-1]
+    signals = [bare(one.transpose(1, 2).flatten(0, 1)) for one in windows]
+    rows = [(r, i * length, length) for r, one in enumerate(windows) for i in range(len(one))]
+    table = pd.DataFrame(rows, columns=["recording", "start", "length"]).assign(split="train")
+    scaler = build_scaler({"kind": "robust_windows", "clamp": clamp})
+    scaler.fit(signals, table, [0] * len(signals))
+    return scaler
+
+
+def _scaled(scaler: Scaler, windows: torch.Tensor) -> torch.Tensor:
+    """(B, C, T) scaled, window b by the statistics of recording b."""
+    block = windows.transpose(1, 2).clone()
+    return scaler.apply(block, torch.arange(len(windows))).transpose(1, 2)
+
+
+def _fitted_features(config: dict, data: Tensors) -> FeatureScaling:
+    """The scaling of features, fitted on the batches that the original takes."""
     kinds = [
         FeatureKind(
             f["name"], f["dimension"], f.get("kind") == "normalizable", f.get("cardinality", 0)
         )
         for f in config["features"]
     ]
-    scaler = BatchScaler(kinds, config["per_channel"])
-    recordings = [
-        zip(*parts, strict=True)
-        for parts in zip(*(given[f"fit_{n}"] for n in ("meg", "features", "mask")), strict=True)
+    least = config["n_samples_per_recording"]
+    features, masks = data["fit_features"], data["fit_mask"]
+    count = -(-least // features.shape[2])
+    pairs = [
+        (torch.from_numpy(values), torch.from_numpy(mask)[:, 0].bool())
+        for recording in zip(features[:, :count], masks[:, :count], strict=True)
+        for values, mask in zip(*recording, strict=True)
     ]
-    scaler.fit(recordings, config["n_samples_per_recording"], config["n_samples_features"])
-    scaled = scaler.transform_signal(given["meg"], torch.arange(len(given["meg"])))
-    normal = next(k.name for k in kinds if k.normalizable)
-    found = {
+    random.Random(1234).shuffle(pairs)  # the original's seed
+    scaling = FeatureScaling(kinds, config["per_channel"])
+    scaling.fit(iter(pairs[: -(-config["n_samples_features"] // features.shape[2])]))
+    return scaling
+
+
+@adapter("clip", "BatchScaler + ScaleReject")
+def batch_scaler(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    config = case["config"]
+    fitting = [_training_windows(one, config["n_samples_per_recording"]) for one in data["fit_meg"]]
+    scaler, clamped = (_fitted_scaler(fitting, clamp) for clamp in (None, config["clip_limit"]))
+    windows = torch.from_numpy(data["meg"])
+    scaled = _scaled(scaler, windows)
+    scaling = _fitted_features(config, data)
+    parts = {kind.name: (kind, rows) for kind, rows in scaling.rows()}
+    normal = next(rows for kind, rows in parts.values() if kind.normalizable)
+    classes = next(name for name, (kind, _) in parts.items() if kind.cardinality)
+    if not config["per_channel"]:  # one statistic for all rows of a feature
+        normal = slice(normal.start, normal.start + 1)
+    outputs = {
         "scaled_meg": scaled,
-        "clipped_meg": scaled.clamp(-config["clip_limit"], config["clip_limit"]),
-        "keep_reject": kept_windows(scaled, config["reject_limit"]),
-        "scaled_features": scaler.transform_features(given["features"]),
-        "class_weights": scaler.class_weights(next(k.name for k in kinds if k.cardinality)),
-        "meg_center": torch.stack([centre for centre, _ in scaler.signal]),
-        "meg_scale": torch.stack([scale for _, scale in scaler.signal]),
-        "feature_center": scaler.feature[normal][0],
-        "feature_scale": scaler.feature[normal][1],
+        "clipped_meg": _scaled(clamped, windows),
+        "keep_reject": accepted_windows(scaled, config["reject_limit"]),
+        "scaled_features": scaling(torch.from_numpy(data["features"])),
+        "class_weights": scaling.class_weights(classes),
+        "meg_center": torch.stack(scaler.centres),
+        "meg_scale": torch.stack(scaler.scales),
+        "feature_center": scaling.centre[normal],
+        "feature_scale": scaling.scale[normal],
     }
-    return {**found, "expect": {name: data[name] for name in found}}
+    return {**outputs, "expect": {name: data[name] for name in outputs}}
 
 
 def _segment(options: dict) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bm.data.batch_scaler import FeatureKind
+from bm.data.window_features import FeatureKind
 from bm.losses.contrastive import ClipLoss, Trim
 from bm.losses.penalty import svd_penalty
 from bm.losses.regression import absolute_error, feature_loss, squared_error

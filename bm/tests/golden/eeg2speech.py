@@ -13,6 +13,7 @@ from bm.nn.ema import EMA
 from bm.nn.noise import NoiseSchedule
 from bm.nn.sampling import steps_of
 
+from ..reference.noise import bound_weights, posterior, x0_from_noise, x0_from_velocity
 from .running import Tensors, adapter
 
 
@@ -62,14 +63,14 @@ def noise_schedule(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
     target = {"eps": "noise", "v": "velocity", "x0": "x0"}[c["parameterization"]]
     x0, noise, t = (torch.from_numpy(data[k]) for k in ("x0", "noise", "t"))
     xt, v = schedule.add_noise(x0, noise, t), schedule.velocity(x0, noise, t)
-    mean, log_variance = schedule.posterior(x0, xt, t)
+    mean, log_variance = posterior(schedule, x0, xt, t)
     found = {
         **dict(schedule.named_buffers()),
-        "lvlb_weights": schedule.bound_weights(target),
+        "lvlb_weights": bound_weights(schedule, target),
         "q_sample": xt,
         "v_target": v,
-        "x0_from_eps": schedule.x0_from_noise(xt, noise, t),
-        "x0_from_v": schedule.x0_from_velocity(xt, v, t),
+        "x0_from_eps": x0_from_noise(schedule, xt, noise, t),
+        "x0_from_v": x0_from_velocity(schedule, xt, v, t),
         "eps_from_v": schedule.noise_from_velocity(xt, v, t),
         "posterior_mean": mean,
         "posterior_log_variance": log_variance,

@@ -8,13 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from bm.data.sentences import (
-    band_images,
-    normalised_sentence,
-    trial_windows,
-    word_image,
-    word_matrix,
-)
 from bm.engine.schedule import Schedule
 from bm.metrics import generation
 from bm.metrics.covariance import log_euclidean_mean
@@ -25,10 +18,16 @@ from bm.models.eegdiff.model import build_network
 from bm.nn.ema import EMA, power_decay
 from bm.nn.mel import Mel
 from bm.nn.noise import NoiseSchedule, slerp
-from bm.nn.published import byte_range, from_byte_range, training_image
 from bm.nn.sampling import SAMPLERS, Noise, Path, invert, last, steps_of
 from bm.nn.stft import STFT, griffin_lim
+from bm.tests.reference.sentences import (
+    band_images,
+    normalised_sentence,
+    word_image,
+    word_matrix,
+)
 
+from ..reference.byte_range import byte_range, training_image
 from .running import Tensors, adapter
 
 
@@ -188,18 +187,6 @@ def sentence_norm_pad(case: dict, data: Tensors, weights: Tensors) -> dict[str, 
     }
 
 
-@adapter("eegdiff", "mi_trials")
-def mi_trials(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, trials = case["config"], _given(data, "trials")
-    scaled = byte_range(trials, c["n"], c["depth"])
-    return {
-        "scaled": scaled,
-        "windows": trial_windows(data["trials"], c["window"], c["step"]),
-        "inverse_published": from_byte_range(scaled, c["n"], c["depth"], as_published=True),
-        "inverse_correct": from_byte_range(scaled, c["n"], c["depth"]),
-    }
-
-
 @adapter("eegdiff", "freqmaps")
 def freqmaps(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     c = case["config"]
@@ -260,7 +247,7 @@ def _sampled(case: dict, data: Tensors, denoise: Any) -> dict[str, Any]:
             found[name] = last(invert(denoise, _given(data, run["start"]), Path(steps)))
             continue
         clip = s["clip_sample_range"] if run.get("clip_sample", s["clip_sample"]) else None
-        noise = Noise(given=iter(_given(data, "step_noise")))
+        noise = Noise(sequence=iter(_given(data, "step_noise")))
         path = Path(steps, noise, run.get("eta", 0.0), clip)
         moves = SAMPLERS[run["kind"]](denoise, start, path)
         found[name] = next(moves) if run.get("only_first_step") else last(moves)

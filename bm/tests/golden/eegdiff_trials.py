@@ -9,8 +9,8 @@ import torch
 
 from bm.data import segments
 from bm.data.gather import gather_windows
-from bm.data.scale import AmplitudeMap
 from bm.data.signal import bare
+from bm.nn.published import byte_range, from_byte_range
 
 from .running import Tensors, adapter
 
@@ -32,11 +32,11 @@ def mi_trials(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     windows = gather_windows(
         [bare(signal)], table["recording"].to_numpy(), table["start"].to_numpy(), config["window"]
     )
-    limit, depth = float(config["n"]), float(config["depth"])
-    scaled = AmplitudeMap(limit, depth).forward(trials)
+    span_uv, depth = float(config["n"]), float(config["depth"])
+    scaled = byte_range(trials, span_uv, depth)
     return {
         "scaled": scaled,
         "windows": windows,
-        "inverse_published": AmplitudeMap(limit, depth, as_published=True).inverse(scaled),
-        "inverse_correct": AmplitudeMap(limit, depth).inverse(scaled),
+        "inverse_published": from_byte_range(scaled, span_uv, depth, as_published=True),
+        "inverse_correct": from_byte_range(scaled, span_uv, depth),
     }

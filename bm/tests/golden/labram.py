@@ -11,12 +11,13 @@ import torch
 
 from bm.data import segments
 from bm.data.gather import gather_windows
-from bm.data.h5_windows import H5Windows
 from bm.data.preprocess import apply_steps
 from bm.data.signal import bare
 from bm.engine.schedule import Schedule
 from bm.losses.classification import binary_cross_entropy, cross_entropy
 from bm.metrics.classification import classification_metrics, probabilities
+from bm.readers.labram_h5 import read_group, read_samples
+from bm.studies.labram_corpus import LabramH5
 
 from .running import Tensors, adapter
 
@@ -90,22 +91,34 @@ def preprocess(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
 
 @adapter("labram", "pre-training HDF5 layout and window indexing")
 def h5_windows(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, table = case["config"], case["table"]
-    files = [Path(case["folder"]) / name for name in c["files"]]
-    shares = c["start_percentage"], c["end_percentage"]
-    ours = H5Windows(files, c["window_size"], c["stride_size"], *shares)
-    found: dict[str, Any] = {"length": len(ours), "starts": ours.table["start"].to_numpy()}
-    wanted = {"length": case["length"], "starts": [row["start"] for row in table]}
+    """Rows of study `labram_h5` with the stride of pre-training; the product takes no share."""
+    c, expected_rows = case["config"], case["table"]
+    assert (c["start_percentage"], c["end_percentage"]) == (0, 1)
+    study = LabramH5(root=Path(case["folder"]), files=c["files"])
+    groups = [read_group(one.path, one.name) for one in study.recordings()]
+    tables = []
+    for number, (recording, group) in enumerate(zip(study.recordings(), groups, strict=True)):
+        rate_hz = group.rate_hz
+        segment = {"kind": "block", "duration_s": c["window_size"] / rate_hz,
+                   "stride_s": c["stride_size"] / rate_hz}  # fmt: skip
+        events = recording.events()
+        tables.append(segments.segments_of(number, events, group.samples, rate_hz, segment))
+    table = pd.concat(tables, ignore_index=True)
+    rows = [(groups[r], start) for r, start in zip(table["recording"], table["start"], strict=True)]
+    outputs: dict[str, Any] = {"length": len(rows), "starts": [start for _, start in rows]}
+    expected = {"length": case["length"], "starts": [row["start"] for row in expected_rows]}
     texts = {
-        "files": (list(ours.table["file"]), [row["file"] for row in table]),
-        "recordings": (list(ours.table["recording"]), [row["recording"] for row in table]),
-        "ch_names": (list(ours.channels), case["ch_names"]),
+        "files": ([g.path.name for g, _ in rows], [row["file"] for row in expected_rows]),
+        "recordings": ([g.name for g, _ in rows], [row["recording"] for row in expected_rows]),
+        "ch_names": (list(groups[0].channels), case["ch_names"]),
     }
-    for name, (mine, theirs) in texts.items():
-        found[name], wanted[name] = float(mine == theirs), 1.0
+    for name, (ours, theirs) in texts.items():
+        outputs[name], expected[name] = float(ours == theirs), 1.0
     for name in data:
-        found[name], wanted[name] = ours[int(name.removeprefix("window"))], data[name]
-    return {**found, "expect": wanted}
+        group, start = rows[int(name.removeprefix("window"))]
+        outputs[name] = read_samples(group, start, start + c["window_size"])
+        expected[name] = data[name]
+    return {**outputs, "expect": expected}
 
 
 @adapter("labram", "TUEV event windows")

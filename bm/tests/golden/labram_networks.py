@@ -12,14 +12,15 @@ from bm.losses.classification import binary_cross_entropy, cross_entropy
 from bm.losses.masked import masked_cross_entropy
 from bm.models.labram.classifier import LaBraM
 from bm.models.labram.masked import LaBraMMasked
-from bm.models.labram.published import our_state, published_name
+from bm.models.labram.published import our_state
 from bm.models.labram.tokenizer import VQNSP
 from bm.models.saved import fit
-from bm.nn.electrodes import NAMES, input_rows
+from bm.nn.electrodes import NAMES
 from bm.nn.masking import random_mask
 from bm.nn.patches import TemporalConv
 from bm.nn.quantiser import Quantiser, spherical_kmeans
 
+from ..reference.labram_names import input_rows, published_name
 from .running import Tensors, adapter
 
 #: key of a case -> argument of `Backbone`

@@ -15,7 +15,7 @@ def batch(first: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_a_batch_is_filled_up_with_different_former_outputs() -> None:
-    pool = NegativePool(wanted=6, size=8)
+    pool = NegativePool(n_candidates=6, size=8)
     outputs, segments = pool.extend(*batch(0, 4))
     assert segments.tolist() == [0, 1, 2, 3]
     outputs, segments = pool.extend(*batch(10, 4))
@@ -29,7 +29,7 @@ def test_a_batch_is_filled_up_with_different_former_outputs() -> None:
 
 def test_the_pool_holds_each_output_once_and_the_latest() -> None:
     """Symptom: filled batches go into the pool again, and copies of a few outputs take it over."""
-    pool = NegativePool(wanted=10, size=7)
+    pool = NegativePool(n_candidates=10, size=7)
     for step in range(12):
         pool.extend(*batch(4 * step, 4))
         assert len(set(pool.segments.tolist())) == len(pool.segments)
@@ -39,7 +39,7 @@ def test_the_pool_holds_each_output_once_and_the_latest() -> None:
 
 def test_gradients_reach_the_own_outputs_of_a_filled_batch() -> None:
     """Symptom: with negatives the feature model does not learn."""
-    pool = NegativePool(wanted=6)
+    pool = NegativePool(n_candidates=6)
     pool.extend(*batch(0, 4))
     outputs, segments = batch(10, 4)
     outputs.requires_grad_()

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from bm.losses.contrastive import ClipLoss
-from bm.metrics.retrieval import Ranker, Ranking, own_rank, topk_accuracy
+from bm.metrics.retrieval import Ranker, Ranking, own_rank
+from bm.tests.reference.retrieval import topk_accuracy
 
 
 def given(queries: int = 37, candidates: int = 23) -> tuple[torch.Tensor, ...]:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
-from bm.metrics.words import WordErrors, word_retrieval_errors, words_at
+from bm.metrics.words import WordErrors, word_retrieval_errors
+from bm.tests.reference.retrieval import words_at
 
 
 def test_the_word_is_read_beside_the_onset_when_it_is_missing() -> None:

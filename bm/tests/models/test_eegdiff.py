@@ -16,6 +16,7 @@ from bm.models.eegdiff.conditioning import UNKNOWN, Condition, Conditioning
 from bm.models.eegdiff.generation import Sampling, generate_images, generate_waves
 from bm.models.eegdiff.model import EEGDiffusion
 from bm.models.eegdiff.unet1d import UNet1d
+from bm.tests.reference.unet_names import present_names
 
 CONF = Path(__file__).resolve().parents[3] / "conf/model/eegdiff"
 SMALL = ("small_raw", "small_stft", "small_mel")
@@ -188,8 +189,6 @@ def test_text_reaches_the_network_of_maps_and_its_mask_counts() -> None:
 
 
 def test_old_attention_names_are_changed_and_others_kept() -> None:
-    from bm.models.eegdiff.unet2d import present_names
-
     one = torch.zeros(1)
     old = {f"mid_block.attentions.0.{n}.weight": one for n in ("query", "proj_attn", "group_norm")}
     found = present_names({**old, "conv_in.bias": one})

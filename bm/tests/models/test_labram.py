@@ -14,11 +14,13 @@ from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.losses.masked import masked_cross_entropy
 from bm.models import build_model, init_weights, load, save
-from bm.models.labram.published import our_name, published_name
+from bm.models.labram.published import our_name
 from bm.models.saved import acceptable, fit
-from bm.nn.electrodes import N_ROWS, NAMES, bare_name, input_rows, position_row
+from bm.nn.electrodes import N_ROWS, NAMES, bare_name, position_row
 from bm.nn.masking import random_mask
-from bm.nn.transformer import Attention, explicit_attention_in
+from bm.nn.roles import explicit_attention_in
+from bm.nn.transformer import Attention
+from bm.tests.reference.labram_names import input_rows, published_name
 
 from .labram import CHANNELS, CONF, FACTS, config, microvolts, randomised, small
 

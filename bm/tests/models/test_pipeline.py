@@ -167,7 +167,7 @@ def test_completion_of_maps_keeps_frames_and_looks_at_no_unknown_sample() -> Non
     kept[:100] = True
     start = Start(torch.from_numpy(data * 1e6).float(), 0, kept)
     images = generate_images(mel.model, [1, 2, 3], Sampling("ddim", 4), Condition(), start)
-    frames = mel.model.representation.known(kept)[:, 0]
+    frames = mel.model.representation.image_mask(kept)[:, 0]
     assert frames[:8].all() and not frames[9:25].any()
     torch.testing.assert_close(images[:, :, frames], mel.model.images(start.waves)[:, :, frames])
 

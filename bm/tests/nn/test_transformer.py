@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from bm.nn.patches import TemporalConv, embedding_width
+from bm.nn.roles import set_explicit
 from bm.nn.transformer import (
     Block,
     BlockOptions,
     Blocks,
     DropPath,
     RelativePositions,
-    set_explicit_attention,
     start_transformer,
     truncated_normal,
 )
@@ -26,7 +26,7 @@ def test_fused_attention_equals_single_products() -> None:
             torch.nn.init.normal_(parameter, std=0.5)
         x = torch.randn(2, 7, 12)
         fused = block(x, (3, 2))
-        set_explicit_attention(block, True)
+        set_explicit(block, True)
         torch.testing.assert_close(block(x, (3, 2)), fused, atol=1e-5, rtol=1e-5)
 
 

@@ -11,11 +11,20 @@ import pandas as pd
 import pytest
 import torch
 
-from bm.data.h5_windows import H5Windows, window_starts
+from bm.data import segments
 from bm.data.signal import Signal
 from bm.errors import RecordingError, UserError
 from bm.readers import labram_h5 as h5_layout
-from bm.readers.labram_h5 import band_of, names_of, read_group, write_file, write_folder
+from bm.readers.labram_h5 import (
+    band_of,
+    names_of,
+    read_group,
+    read_samples,
+    write_file,
+    write_folder,
+)
+from bm.studies.labram_corpus import LabramH5
+from bm.tests.reference.labram_windows import window_starts
 
 PUBLISHED = Path(__file__).parents[1] / "golden" / "cases" / "labram" / "h5_windows" / "file0.hdf5"
 RECIPE = {
@@ -42,7 +51,7 @@ def noise(samples: int, channels: int = 3) -> np.ndarray:
 
 
 def original_starts(samples: int, w: int, s: int, p0: float, p1: float) -> list[int]:
-    """Spec labram 2.3, word for word."""
+    """The published index (LaBraM's `SingleShockDataset`), word for word."""
     n = (samples - w) // s + 1
     first, last = int(n * p0) * s, int(n * p1 - 1) * s
     count = (last - first) // s + 1
@@ -57,11 +66,15 @@ def test_windows_start_where_the_original_starts_them(samples: int, shares: tupl
     assert all(start + 800 <= samples for start in expected)
 
 
-@pytest.mark.parametrize("samples", [0, 100, 599, 600, 799])
-def test_a_short_recording_gives_no_window(samples: int) -> None:
-    """Fault 14: a negative count, which spoils the index of all that follows."""
-    for shares in [(0, 1), (0, 0.9), (0.9, 1)]:
-        assert window_starts(samples, 800, 200, *shares).tolist() == []
+@pytest.mark.parametrize("samples", [0, 100, 599, 600, 799, 800, 801, 999, 1000, 1400, 12345])
+def test_windows_of_a_recording_start_where_the_reference_starts_them(samples: int) -> None:
+    """Fault 14: a short recording had a negative count, which spoilt the index of all others."""
+    for shares in [(0, 0.9), (0.9, 1)]:
+        assert samples >= 800 or not len(window_starts(samples, 800, 200, *shares))
+    events = pd.DataFrame({"kind": ["block"], "start_s": 0.0, "duration_s": samples / 200.0})
+    segment = {"kind": "block", "duration_s": 4.0, "stride_s": 1.0}
+    table = segments.segments_of(0, events, samples, 200.0, segment)
+    assert table["start"].tolist() == window_starts(samples, 800, 200).tolist()
 
 
 def test_what_is_written_has_the_published_form(tmp_path: Path) -> None:
@@ -82,20 +95,20 @@ def test_what_is_written_has_the_published_form(tmp_path: Path) -> None:
             np.testing.assert_array_equal(a[()], values[name])
 
 
-def test_windows_come_from_all_files_in_the_given_order(tmp_path: Path) -> None:
+def test_recordings_come_from_all_files_in_the_given_order(tmp_path: Path) -> None:
     parts = {"b": noise(1000), "a": noise(820), "short": noise(300)}
     names = ["FZ", "CZ", "PZ"]
     write_file(tmp_path / "2.hdf5", {k: signal_of(v, names) for k, v in parts.items()}, RECIPE)
     write_file(tmp_path / "1.hdf5", {"z": signal_of(noise(801), names)}, RECIPE)
-    windows = H5Windows([tmp_path / "2.hdf5", tmp_path / "1.hdf5"], 800, 100)
-    rows = list(windows.table.itertuples(index=False, name=None))
-    assert rows == [
-        ("2.hdf5", "a", 0), ("2.hdf5", "b", 0), ("2.hdf5", "b", 100), ("2.hdf5", "b", 200),
-        ("1.hdf5", "z", 0),
+    recordings = LabramH5(root=tmp_path, files=["2.hdf5", "1.hdf5"]).recordings()
+    assert [(r.path.name, r.name) for r in recordings] == [
+        ("2.hdf5", "a"), ("2.hdf5", "b"), ("2.hdf5", "short"), ("1.hdf5", "z"),
     ]  # fmt: skip
-    assert len(windows) == 5 and windows.channels == ("FZ", "CZ", "PZ") and windows.rate_hz == 200
-    assert windows[2].dtype == np.float64
-    np.testing.assert_array_equal(windows[2], parts["b"][:, 100:900])
+    group = read_group(recordings[1].path, "b")
+    assert group.channels == ("FZ", "CZ", "PZ") and group.rate_hz == 200
+    window = read_samples(group, 100, 900)
+    assert window.dtype == np.float64
+    np.testing.assert_array_equal(window, parts["b"][:, 100:900])
 
 
 def test_long_recordings_are_written_in_stretches(
@@ -141,12 +154,6 @@ def test_what_does_not_fit_is_one_line(tmp_path: Path) -> None:
             write_file(path, {"a": first, "b": other}, RECIPE)
     with pytest.raises(UserError, match="leave the slash out"):
         write_file(path, {"a/b": first}, RECIPE)
-    with pytest.raises(UserError, match="window=0"):
-        H5Windows([PUBLISHED], 0, 1)
-    with pytest.raises(UserError, match="0 files"):
-        H5Windows([], 800, 200)
-    with pytest.raises(UserError, match="part in 0 to 1"):
-        H5Windows([PUBLISHED], 800, 200, 0.9, 0.1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -215,14 +222,7 @@ def test_files_that_are_no_hdf5_are_named(tmp_path: Path) -> None:
         names_of(path)
     path.write_bytes(PUBLISHED.read_bytes()[:50_000])
     with pytest.raises(RecordingError, match=r"no HDF5 file .*truncated"):
-        H5Windows([path], 800, 200)
-
-
-def test_files_of_other_channels_do_not_mix(tmp_path: Path) -> None:
-    for name, channels in (("a", ["A", "B", "C"]), ("b", ["A", "C", "B"])):
-        write_file(tmp_path / f"{name}.hdf5", {name: signal_of(noise(900), channels)}, RECIPE)
-    with pytest.raises(RecordingError, match=r"b\.hdf5: b: other channels .* than a"):
-        H5Windows([tmp_path / "a.hdf5", tmp_path / "b.hdf5"], 800, 200)
+        names_of(path)
 
 
 def test_no_file_is_open_when_other_processes_begin(tmp_path: Path) -> None:
@@ -231,15 +231,17 @@ def test_no_file_is_open_when_other_processes_begin(tmp_path: Path) -> None:
 
     values = noise(4000)
     write_file(tmp_path / "x.hdf5", {"r": signal_of(values, ["FZ", "CZ", "PZ"])}, RECIPE)
-    windows = H5Windows([tmp_path / "x.hdf5"], 100, 100)
-    np.testing.assert_array_equal(windows[3], values[:, 300:400])
+    group = read_group(tmp_path / "x.hdf5", "r")
+    np.testing.assert_array_equal(read_samples(group, 300, 400), values[:, 300:400])
     assert h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE) == 0
     pids = []
     for first in (0, 20):
         pid = os.fork()
         if pid == 0:
-            rows = range(first, first + 20)
-            same = all((windows[i] == values[:, 100 * i : 100 * i + 100]).all() for i in rows)
+            starts = range(100 * first, 100 * first + 2000, 100)
+            same = all(
+                (read_samples(group, i, i + 100) == values[:, i : i + 100]).all() for i in starts
+            )
             os._exit(0 if same else 1)
         pids.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]

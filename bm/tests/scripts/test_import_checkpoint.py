@@ -15,9 +15,9 @@ from bm.facts import DataFacts
 from bm.models import build_model, init_weights, load
 from bm.models.foreign import read_checkpoint
 from bm.models.labram.importing import import_published
-from bm.models.labram.published import EXTRAS, published_name
 from bm.models.labram.tokenizer import VQNSP
 from bm.tests.models.labram import ARGUMENTS, CONF, write
+from bm.tests.reference.labram_names import EXTRAS, published_name
 from scripts.import_checkpoint import command, main_of
 
 FACTS = DataFacts(("FZ", "CZ"), 200.0, 400, classes=("a", "b"))

@@ -15,9 +15,10 @@ import pytest
 import torch
 
 from bm.engine import processes
-from bm.engine.show import draw_generated
+from bm.engine.run import Run
 from bm.facts import DataFacts
 from bm.solvers import build, diffusion
+from bm.solvers.wave_files import draw_waves
 from bm.train import main
 from grids._explorers import DiffusionExplorer
 
@@ -44,7 +45,7 @@ def xp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     xp = main.get_xp(["solver=eegdiff/debug", "threads=1", *few])
     main.init_xp(xp)
     with xp.enter():
-        build(xp.cfg).run()
+        Run(build(xp.cfg)).train()
     yield xp
     patch.undo()
 
@@ -71,7 +72,7 @@ def test_a_new_evaluation_is_the_old_one_and_bad_waves_are_one_line(
 ) -> None:
     with xp.enter():
         solver = build(xp.cfg)
-        again = solver.reevaluate("test")
+        again = Run(solver).reevaluate("test")
     assert isinstance(solver, diffusion.DiffusionSolver)
     stored = json.loads((xp.folder / "evaluation.json").read_text())
     assert json.loads(json.dumps(again.to_dict()))["extra"] == stored["extra"]
@@ -112,7 +113,7 @@ def test_maps_need_places_on_the_scalp_and_pictures_uv(
     facts = DataFacts(names, 125.0, 250, positions, (kind,) * 4)
     log = Lines()
     solver = SimpleNamespace(log=log, folder=tmp_path, data=SimpleNamespace(facts=facts))
-    draw_generated(solver, *np.random.default_rng(0).normal(0, 20, (2, 3, 4, 250)))
+    draw_waves(solver, *np.random.default_rng(0).normal(0, 20, (2, 3, 4, 250)))
     drawn = {p.name for p in tmp_path.glob("figures/*")}
     if kind == "meg":
         assert not drawn and log.kept == ["no figures of generated waves: in fT, not in uV"]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bm.engine.logger import Logger
+from bm.engine.run import Run
 from bm.errors import UserError
 from bm.nn.electrodes import position_row
 from bm.solvers import build
@@ -21,6 +22,7 @@ from grids._explorers import LabramExplorer
 
 from ..engine import toy
 from ..experiments import history_of, opened, run
+from ..processes import forked
 
 pytestmark = pytest.mark.story
 
@@ -79,8 +81,8 @@ def test_validation_is_the_mean_over_all_windows_of_all_caps(chain) -> None:
         count += 1
         shapes.add(tuple(batch.signal.shape[1:]))
     assert len(shapes) == 3 and all(c * t <= 64 * 200 for c, t in shapes)
-    solver.loaders["valid"] = solver.data.loader("train", 8)
-    reported = solver.run_evaluation("valid")["loss"]
+    solver.run.loaders["valid"] = solver.data.loader("train", 8)
+    reported = solver.run.stage_metrics("valid")["loss"]
     # group statistics of the patch embedding are of one window, so batches do not matter
     assert reported == pytest.approx(sums / count, rel=1e-4)
 
@@ -132,7 +134,7 @@ def test_finished_stages_are_evaluated_again_alike(chain) -> None:
     for solver in (chain.tokenizer, chain.masked, chain.tuned):
         stored = json.loads((solver.folder / "evaluation.json").read_text())
         with opened(chain.folder, *solver.xp.argv) as xp:
-            again = build(xp.cfg).reevaluate("test")
+            again = Run(build(xp.cfg)).reevaluate("test")
         assert again.metrics == pytest.approx(stored["metrics"], rel=1e-6)
         assert again.chance == pytest.approx(stored["chance"], rel=1e-6)
 
@@ -186,9 +188,9 @@ def test_killed_and_continued_is_the_same(chain, tmp_path) -> None:
                     return step(batch, stage)
 
                 solver.step = deadly
-                solver.run()
+                Run(solver).train()
 
-        _, status = os.waitpid(toy.forked(die), 0)
+        _, status = os.waitpid(forked(die), 0)
         assert os.WIFSIGNALED(status)
         again = run(folder, *argv)
         states = [

@@ -9,9 +9,9 @@ import pytest
 
 from bm.data.audit import audit_table
 from bm.errors import RecordingError, UserError
-from bm.nn.electrodes import input_rows
 from bm.studies import recordings_of
 from bm.studies.mobi import JOINTS, STRETCHES
+from bm.tests.reference.labram_names import input_rows
 
 from .datasets import dataset
 

@@ -9,10 +9,10 @@ import pytest
 
 from bm.data.audit import audit_table
 from bm.errors import RecordingError, UserError
-from bm.nn.electrodes import input_rows
 from bm.studies import recordings_of
 from bm.studies.shared.tuh import ELECTRODES
 from bm.studies.tuev import read_rec
+from bm.tests.reference.labram_names import input_rows
 
 from ..readers.edf_files import NAMES, recording
 from .datasets import dataset, dset

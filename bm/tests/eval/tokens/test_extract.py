@@ -301,7 +301,7 @@ def test_published_weights_give_tokens_of_real_recordings(
     home: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file in the layout of labram-base.pth, imported, then 19 electrodes of real EEG."""
-    from bm.models.labram.published import published_name
+    from bm.tests.reference.labram_names import published_name
 
     monkeypatch.setenv("BM_DATA", str(DATA))
     config = yaml.safe_load((CONF / "masked_base.yaml").read_text())

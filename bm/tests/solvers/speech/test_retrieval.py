@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from bm.data.batch_scaler import BatchScaler, FeatureKind
 from bm.data.dataset import Dataset
 from bm.data.scale import Scaler
 from bm.data.signal import Signal
+from bm.data.window_features import FeatureKind
 from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.solvers.speech.candidates import (
@@ -26,6 +26,7 @@ from bm.solvers.speech.checks import scaler_line, split_lines
 from bm.solvers.speech.feature_scaling import FeatureScaling, joined
 from bm.solvers.speech.pair import aligned, beginning
 from bm.solvers.speech.retrieval import Encoders, RetrievalOptions, retrieval_evaluation
+from bm.tests.reference.batch_scaler import BatchScaler
 
 WORDS = 40
 
@@ -143,8 +144,8 @@ def test_feature_scaling_is_that_of_the_published_scaler() -> None:
     for per_channel in (False, True):
         ours, theirs = FeatureScaling(kinds, per_channel), BatchScaler(kinds, per_channel)
         ours.fit(iter([(values[:20], mask[:20]), (values[20:], mask[20:])]))
-        theirs.fit([[(torch.ones(50, 2, 7), values, mask[:, None])]])
-        expected = theirs.transform_features(values)
+        theirs.fit(values, mask[:, None])
+        expected = theirs.transform(values)
         torch.testing.assert_close(ours(values), expected, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(ours.inverse(ours(values)), values, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(ours.class_weights("word"), theirs.class_weights("word"))

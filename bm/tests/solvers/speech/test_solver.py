@@ -13,6 +13,7 @@ import torch
 
 from bm.engine import processes
 from bm.engine.precision import Precision
+from bm.engine.run import Run
 from bm.errors import UserError
 from bm.eval.evaluate import trained
 from bm.eval.tables.ideal_observer import retrieval_reference
@@ -50,7 +51,7 @@ def solver_of(tmp_path, monkeypatch, cache):
         main.init_xp(xp)
         with xp.enter():
             solver = build(xp.cfg)
-            solver.run()
+            Run(solver).train()
         return solver
 
     return run
@@ -77,7 +78,7 @@ def test_it_learns_and_leaves_everything(solver_of) -> None:
     saved = torch.load(solver.folder / "checkpoint.pt", weights_only=True)["state"]["model"]
     assert saved["scaling.centre"].shape == (20, 1)  # plain tensors, no object of ours
     with solver.xp.enter():
-        again = build(solver.xp.cfg).reevaluate("test")
+        again = Run(build(solver.xp.cfg)).reevaluate("test")
     assert again.metrics == pytest.approx(stored["metrics"])
 
 
@@ -170,7 +171,7 @@ def test_the_batch_of_a_process_is_its_share_and_the_config_stays(solver_of, mon
     """Symptom: the batch in the saved configuration depends on the number of GPUs."""
     solver = solver_of("show=true")
     monkeypatch.setattr(processes, "world", lambda: 4)
-    loaders = solver._build_loaders()
+    loaders = solver.build_loaders()
     assert {loader.plan.batch_size for loader in loaders.values()} == {16}
     assert solver.cfg.optim.batch_size == 64
 

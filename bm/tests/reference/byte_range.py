@@ -1,6 +1,6 @@
 """Ranges of Brain-Diffusion as published: byte scaling of waves and the training image.
 
-Kept to compare with old runs; `bm.nn.representation` holds the corrected ranges.
+The product has the corrected ranges, in `bm.nn.representation`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def training_image(
 ) -> Tensor:
     """2 v - 1 of a map (..., C, frames, F), its first `width` bins, resized in time.
 
-    No scaling of v: mel maps in dB reach 159 (spec eegdiff 7.1, item 2).
+    v is not scaled, as published, although mel maps in dB reach 159.
 
     Args:
         frames: rows after a bilinear resize with half-pixel centres; None = as they are.
@@ -48,9 +48,3 @@ def training_image(
         )
         image = image.reshape(*lead, *image.shape[-3:])
     return 2 * image - 1
-
-
-def sampled_values(image: Tensor, clamp: bool = True) -> Tensor:
-    """v = x / 2 + 1/2 of a sampled image, in [0, 1] unless `clamp` is off (feature maps)."""
-    values = image / 2 + 0.5
-    return values.clamp(0, 1) if clamp else values

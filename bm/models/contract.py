@@ -1,0 +1,198 @@
+"""The contract of models: what a network may offer besides `forward`, in groups by inheritance.
+
+A model needs nothing of this: any `nn.Module`, also one of another library named by
+`model.target`, is trained, saved, evaluated and compared with the defaults given here. It takes a
+group by inheriting the class; callers ask `isinstance(model, Group)`.
+
+| group | who asks | default without it |
+|---|---|---|
+| `Loadable` | `bm.models.saved.init_weights` | every tensor must match in name and shape |
+| `Layered` | `optim.layer_decay`, `solver.tune_blocks` | both keys are refused |
+| `Undecayed` | `optim.decay_norm_bias=false` | 1-D parameters and biases alone are spared |
+| `Microvolts` | checks of scaling and of the origin of weights | the model takes scaled windows |
+| `TokenEncoder` | `scripts.extract` | no tokens can be extracted |
+| `Codebook` | the masked solver, `scripts.extract` | the model is no tokenizer |
+| `Tokenizer` | the tokenizer solver | cannot be trained as a tokenizer |
+| `Described` | `show=true` | the module tree and the data facts alone |
+| `SubjectRows`, `Penalised`, `CountedExplicitly` | see `bm.nn.roles`: roles of single layers | |
+
+`forward` and the methods below get, besides the signal, what they have an argument for by name:
+`channel_ids` (C,) int64, `channel_mask` (B, C) bool, `positions` (B, C, 3), `subject` (B,) int64.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from ..facts import DataFacts
+from ..nn.quantiser import Quantiser
+from ..nn.roles import CountedExplicitly, Penalised, SubjectRows
+from .reconstruction import Reconstruction
+
+#: Values of `pool` of `TokenEncoder.tokens`.
+POOLS = ("none", "mean")
+
+__all__ = [
+    "POOLS",
+    "Codebook",
+    "CountedExplicitly",
+    "Described",
+    "Layered",
+    "Loadable",
+    "Microvolts",
+    "Patched",
+    "Penalised",
+    "SubjectRows",
+    "TokenEncoder",
+    "Tokenizer",
+    "Undecayed",
+]
+
+
+class Loadable(nn.Module):
+    """A model that starts from weights of other models.
+
+    Attributes:
+        may_be_missing: starts of names of its tensors that the weights may lack, e.g. a head that
+            pre-training does not have; they keep their first values.
+        may_be_unexpected: starts of names of foreign tensors that may be left over.
+    """
+
+    may_be_missing: tuple[str, ...] = ()
+    may_be_unexpected: tuple[str, ...] = ()
+
+    def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return foreign tensors under this model's names; the default changes nothing."""
+        return state
+
+
+class Layered(nn.Module, ABC):
+    """A model whose parameters belong to numbered layers, for rates and freezing by layer.
+
+    Attributes:
+        n_layers: number of the last layer, L: 0 are the embeddings, 1 to L - 1 the blocks, L all
+            that follows them.
+        head_names: starts of names of the head's parameters, which train whatever is frozen.
+        embedding_names: parameters that are frozen with layer 0 whatever their number is.
+    """
+
+    n_layers: int
+    head_names: tuple[str, ...] = ("head.",)
+    embedding_names: tuple[str, ...] = ()
+
+    @abstractmethod
+    def layer_number(self, name: str) -> int:
+        """Return the layer, 0 to `n_layers`, of the parameter called `name`."""
+
+
+@runtime_checkable
+class Undecayed(Protocol):
+    """A model that names parameters which weight decay must not touch.
+
+    The one group that is recognised by its method: models of timm and braindecode have it under
+    this name, and must be decayed as their authors meant when they plug in by `model.target`.
+    """
+
+    def no_weight_decay(self) -> set[str]:
+        """Return names of parameters that never decay."""
+
+
+class Microvolts(nn.Module):
+    """A model that takes microvolts and scales them itself, so that windows come unscaled.
+
+    Attributes:
+        amplitude_uv: microvolts that count as 1 inside.
+    """
+
+    amplitude_uv: float
+
+
+class Patched(nn.Module):
+    """A model that cuts windows (B, C, T) into A patches per channel.
+
+    Attributes:
+        patch_samples: P; T = A * P.
+        max_patches: largest A.
+        named_channels: whether channels are told apart by their names, so that `channel_names` is
+            an argument of the class and each name must be in the table of `bm.nn.electrodes`.
+    """
+
+    patch_samples: int
+    max_patches: int
+    named_channels: bool
+
+
+class TokenEncoder(Patched, ABC):
+    """A model that gives a vector per patch, for features of a frozen network.
+
+    Attributes:
+        depth: blocks; `layer` is 0 to `depth`.
+    """
+
+    depth: int
+
+    @abstractmethod
+    def tokens(
+        self,
+        x: Tensor,
+        channel_ids: Tensor | None = None,
+        layer: int | None = None,
+        pool: str = "none",
+    ) -> Tensor:
+        """Return tokens (B, C, A, D), or (B, D) with `pool=mean`, of a signal (B, C, T).
+
+        Args:
+            x: microvolts.
+            channel_ids: (C,) or (B, C) indices into `channel_names`; None = all in order.
+            layer: blocks to go through, whose output is returned as it is; None = all blocks and
+                the final norm.
+            pool: none | mean, over channels and patches.
+        """
+
+
+class Codebook(Patched, ABC):
+    """A model that maps each patch to one of K codes.
+
+    Attributes:
+        n_codes: K.
+        quantiser: holds the codebook (K, d).
+    """
+
+    n_codes: int
+    quantiser: Quantiser
+
+    @abstractmethod
+    def tokens(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
+        """Return codes (B, C * A) int64 of a signal (B, C, T) in microvolts; changes no state."""
+
+    @abstractmethod
+    def code_vectors(
+        self, x: Tensor, channel_ids: Tensor | None = None
+    ) -> tuple[Tensor, tuple[int, int]]:
+        """Return vectors (B, C * A, d) before the quantiser, and (C, A)."""
+
+
+class Tokenizer(Codebook):
+    """A codebook that is trained by rebuilding the signal from the codes.
+
+    `forward` returns a record of outputs whose `indices` are the codes (B, C * A).
+    """
+
+    @abstractmethod
+    def losses(self, outputs: Any, x: Tensor) -> dict[str, Tensor]:
+        """Return `loss`, the sum, and its parts, of the outputs for a signal x (B, C, T)."""
+
+    @abstractmethod
+    def reconstructions(self, outputs: Any, x: Tensor) -> list[Reconstruction]:
+        """Return what was rebuilt beside what it should be, of the outputs for a signal x."""
+
+
+class Described(nn.Module):
+    """A model that has something to say under `show=true` beside its module tree."""
+
+    def description(self, facts: DataFacts) -> list[str]:
+        """Return lines to print, given the facts of the data; the default has none."""
+        return []

@@ -1,0 +1,1 @@
+"""Implementations that only golden cases and tests compare with; the product runs none of them."""
