@@ -81,12 +81,12 @@ class Noise(Study):
         super().__init__(root, cache)
         whole = isinstance(channels, int)
         self.channels = [f"S{i:03d}" for i in range(channels)] if whole else list(channels)  # type: ignore[arg-type]
-        self.rate_hz, self.seconds, self.subjects = rate_hz, seconds, subjects
+        self.rate_hz, self.seconds, self.n_subjects = rate_hz, seconds, subjects
 
     def recordings(self) -> Sequence[NoiseRecording]:
         """One per person."""
         given = self.channels, self.rate_hz, self.seconds
-        return [NoiseRecording(number, *given) for number in range(self.subjects)]
+        return [NoiseRecording(number, *given) for number in range(self.n_subjects)]
 
 
 @FEATURES.register("NoiseVectors")

@@ -155,8 +155,7 @@ def _dset(
         check_known("key of dset", key, own)
     if request.dset is not None:
         check_known("dset", request.dset, main.resolver.options("dset"))
-        saved = OmegaConf.load(Path(main.config_path) / "dset" / f"{request.dset}.yaml")
-        base = {**to_plain(saved), **recipe}
+        base = {**to_plain(main.resolve([f"dset={request.dset}"]).cfg.dset), **recipe}
     elif request.study is not None:
         base = {**own, **recipe, "studies": [_entry(request)], "channels": None, "segment": None}
     elif "studies" in changes:

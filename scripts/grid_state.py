@@ -25,7 +25,7 @@ def command(grid: str | None = None) -> int:
     if grid is None:
         raise UserError("which grid? use: python -m scripts.grid_state demo.main")
     states = []
-    for listed in experiments(grid):
+    for listed in experiments(grid, main):
         xp = main.get_xp(list(listed.argv))
         finished = marker.exists(listed.folder)
         state = "COMPLETED" if finished else Sheep(xp).state() or "NEW"

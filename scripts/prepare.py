@@ -13,7 +13,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bm.errors import UserError
 
@@ -50,7 +49,7 @@ def command(
     elif not words:
         raise UserError("which recordings? use study=eegmat, dset=NAME or solver=FAMILY/RECIPE")
     config = main.resolve(words).cfg
-    dset = {**to_plain(config.dset), **_own_recipe(words, Path(main.config_path))}
+    dset = to_plain(config.dset)
     paths = absolute_paths(config.paths)
     job = Job(dset["studies"], paths, recipe_of(dset), verify, Choice.of(dset))
     if jobs < 1:
@@ -63,21 +62,6 @@ def command(
         for path in export(job, Path(h5)):
             print(f"written     {path}")
     return 1 if summary.bad else 0
-
-
-def _own_recipe(words: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Without `solver=` the recipe is the data set's own, not that of the default solver."""
-    from omegaconf import OmegaConf
-
-    from bm.xp.resolve import to_plain
-
-    given = {w.partition("=")[0].lstrip("+"): w.partition("=")[2] for w in words}
-    if "solver" in given or "dset" not in given:
-        return {}
-    saved = to_plain(OmegaConf.load(folder / "dset" / f"{given['dset']}.yaml"))
-    own = {"positions": "head", **saved}
-    keys = [k for k in ("preprocess", "rate_hz", "positions") if f"dset.{k}" not in given]
-    return {key: own.get(key) for key in keys}
 
 
 def _words() -> tuple[list[str], list[str]]:

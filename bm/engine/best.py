@@ -1,4 +1,4 @@
-"""Which epoch was best so far, and when to stop waiting for a better one."""
+"""The best epoch so far, and when to stop waiting for a better one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Best:
     Args:
         metric: its name.
         mode: `min` or `max`.
-        patience: validations without improvement after which to stop (0 as 1); None = never. As
-            published: the last epoch is the best one + patience (clip spec 4.3).
+        patience: validations without improvement after which to stop (0 as 1); None = never. The
+            last epoch is the best one + patience, as in the code of Défossez et al. 2023.
         min_delta: smallest change that counts against patience.
     """
 
@@ -33,7 +33,7 @@ class Best:
         self.waited = 0
 
     def update(self, metrics: Mapping[str, float], epoch: int) -> bool:
-        """Take the metrics of a validation in; true when they are the best so far."""
+        """Compare the metrics of a validation; return true when they are the best so far."""
         if self.metric not in metrics:
             raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, metrics)}")
         value = float(metrics[self.metric])
@@ -56,22 +56,22 @@ class Best:
 
     @property
     def exhausted(self) -> bool:
-        """True when patience is over."""
+        """Whether patience is over."""
         return self.patience is not None and self.waited >= max(1, self.patience)
 
     def state_dict(self) -> dict[str, Any]:
-        """Counters as plain values."""
+        """Return the counters as plain values."""
         names = ("metric", "value", "reference", "epoch", "waited")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         for name, value in state.items():
             setattr(self, name, value)
 
 
 def build_best(cfg: Mapping[str, Any], main_metric: tuple[str, str]) -> Best:
-    """What `best` and `early_stop` of a configuration ask for.
+    """Build the record of the best epoch that `best` and `early_stop` describe.
 
     Args:
         cfg: whole configuration.

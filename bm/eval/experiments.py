@@ -77,7 +77,9 @@ def read(listed: Listed) -> Experiment:
 
 def of_grid(grid: str) -> list[Experiment]:
     """All experiments of a grid, in the order of its file."""
-    return [read(listed) for listed in experiments(grid)]
+    from ..train import main
+
+    return [read(listed) for listed in experiments(grid, main)]
 
 
 def of_sigs(sigs: Sequence[str]) -> list[Experiment]:

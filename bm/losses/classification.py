@@ -18,3 +18,19 @@ def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Te
     """
     # torch spreads s over all K classes, the right one included, as the paper does
     return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+
+
+def sigmoid_cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean cross entropy that takes the sigmoids of logits (N, K) for logits.
+
+    Du-IN's published word classifier and most of its baselines were trained so (Zheng et al.,
+    2024). Scores lie between 0 and 1, so the smallest reachable value is ln(1 + (K - 1) / e): 3.14
+    for 61 words.
+    """
+    return cross_entropy(logits.sigmoid(), targets, smoothing)
+
+
+def sigmoid_probabilities(logits: Tensor) -> Tensor:
+    """Sigmoids of logits (..., K) divided by their sum over classes, as Du-IN reports them."""
+    scores = logits.sigmoid()
+    return scores / scores.sum(-1, keepdim=True)

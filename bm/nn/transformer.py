@@ -73,23 +73,48 @@ class DropPath(nn.Module):
         return f"p={self.p}"
 
 
-def explicit_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: float) -> Tensor:
-    """Return softmax(q k^T / sqrt(Dh) + bias) v by single products instead of the fused kernel."""
-    weights = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+def explicit_attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: float, scale: float | None = None
+) -> Tensor:
+    """Return softmax(scale q k^T + bias) v by single products instead of the fused kernel.
+
+    The scale is 1 / sqrt(Dh) unless given.
+    """
+    weights = (q * (q.shape[-1] ** -0.5 if scale is None else scale)) @ k.transpose(-2, -1)
     weights = (weights if bias is None else weights + bias).softmax(-1)
     return functional.dropout(weights, p) @ v
 
 
-class Attention(CountedExplicitly):
-    """Self-attention of all tokens to all.
-
-    Args:
-        o: options of the blocks.
+class SwitchableAttention(CountedExplicitly):
+    """Attention by the fused kernel or in single products.
 
     Attributes:
         explicit: single products instead of the fused kernel (to count operations, and to compare);
             None: only for bfloat16 on a CPU, where the fused kernel is 1.15 to 1.5 times slower
             with these narrow heads (measured on two processors, with and without such units).
+    """
+
+    def attend(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        bias: Tensor | None,
+        p: float,
+        scale: float | None = None,
+    ) -> Tensor:
+        """Return softmax(scale q k^T + bias) v of (B, H, L, Dh), with dropout p of the weights."""
+        narrow = v.dtype == torch.bfloat16 and v.device.type == "cpu"
+        if narrow if self.explicit is None else self.explicit:
+            return explicit_attention(q, k, v, bias, p, scale)
+        return functional.scaled_dot_product_attention(q, k, v, bias, p, scale=scale)
+
+
+class Attention(SwitchableAttention):
+    """Self-attention of all tokens to all.
+
+    Args:
+        o: options of the blocks.
     """
 
     def __init__(self, o: BlockOptions) -> None:
@@ -123,11 +148,7 @@ class Attention(CountedExplicitly):
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
         bias = None if bias is None else bias.to(v.dtype)
         p = self.dropout if self.training else 0.0
-        narrow = v.dtype == torch.bfloat16 and v.device.type == "cpu"
-        if narrow if self.explicit is None else self.explicit:
-            heads = explicit_attention(q, k, v, bias, p)
-        else:
-            heads = functional.scaled_dot_product_attention(q, k, v, bias, p)
+        heads = self.attend(q, k, v, bias, p)
         joined = heads.transpose(1, 2).reshape(n_items, length, width)
         return self.proj_dropout(self.proj(joined))
 

@@ -1,11 +1,20 @@
-"""Datasets by name: where files are and how their events are read."""
+"""Data sets by name: where files are and how their events are read."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..registry import Registry
+from ..registry import Registry, check_arguments
+from .choice import Choice
 
+if TYPE_CHECKING:
+    from ..data.recording import Recording
+    from .base import Study
+
+#: Arguments of every study that come from `paths`, so that no entry may set them.
+PLACES = ("root", "cache")
 #: name -> module; a study is a class built with its own keyword arguments, see `base.Study`.
 STUDIES: Registry[Any] = Registry(
     "study",
@@ -29,42 +38,35 @@ STUDIES: Registry[Any] = Registry(
 )
 
 
-def build_study(entry: Any, paths: Any) -> Any:
-    """The study of one entry of `dset.studies`.
+def build_study(entry: Mapping[str, Any], paths: Mapping[str, str | Path]) -> Study:
+    """Build the study of one entry of `dset.studies`.
 
     Args:
         entry: `study` (registered name), `n_recordings` (None = all), and the study's own options.
-        paths: `paths` section of the configuration.
+        paths: `paths` section of the configuration; `studies` and `cache` are read.
 
     Raises:
         UserError: unknown study or option, with the nearest valid name.
     """
-    import inspect
-    from pathlib import Path
-
-    from ..errors import UserError, nearest
-
     options = {k: v for k, v in dict(entry).items() if k not in ("study", "n_recordings")}
-    kind = STUDIES.get(entry["study"])
-    parameters = inspect.signature(kind).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for name in options:
-        if name not in parameters and not takes_any:
-            hint = nearest(name, parameters)
-            raise UserError(f"study {entry['study']}: unknown option {name!r}{hint}")
+    kind: type[Study] = STUDIES.get(entry["study"])
+    if not kind.checks_options:
+        check_arguments(f"study {entry['study']}", kind, options, excluded=PLACES)
     return kind(root=Path(paths["studies"]), cache=Path(paths["cache"]), **options)
 
 
-def recordings_of(entries: Any, paths: Any, choice: Any = None) -> tuple[list[Any], bool]:
-    """Recordings of several studies in order, and whether any study is simulated.
+def recordings_of(
+    entries: Iterable[Mapping[str, Any]],
+    paths: Mapping[str, str | Path],
+    choice: Choice | None = None,
+) -> tuple[list[Recording], bool]:
+    """Return recordings of several studies in order, and whether any study is simulated.
 
     Args:
         entries: `dset.studies`.
         paths: `paths` section of the configuration.
-        choice: which of them, a `choice.Choice`; None = all, one study after the other.
+        choice: which of them; None = all, one study after the other.
     """
-    from .choice import Choice
-
     lists, simulated = [], False
     for entry in entries:
         study = build_study(entry, paths)

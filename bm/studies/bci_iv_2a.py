@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
+from scipy.io import loadmat
+from scipy.io.matlab import mat_struct
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
@@ -17,11 +20,11 @@ from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
-    import mne
     import pandas as pd
+    from typing_extensions import Unpack
 
 logger = logging.getLogger(__name__)
 RATE_HZ = 250
@@ -53,8 +56,6 @@ class ImageryRecording(FileRecording):
         return self._open_matlab()
 
     def _open_matlab(self) -> mne.io.BaseRaw:
-        import mne
-
         runs = read_runs(self.path)
         info = mne.create_info([*CHANNELS, *EOG], RATE_HZ, ["eeg"] * 22 + ["eog"] * 3)
         raw = mne.io.RawArray(np.vstack([run.X for run in runs]).T * 1e-6, info, verbose="error")
@@ -129,8 +130,6 @@ class ImageryRecording(FileRecording):
 
 def load_matlab(path: Path) -> dict[str, Any]:
     """Variables of a MATLAB file; raises `RecordingError` when it is damaged."""
-    from scipy.io import loadmat
-
     if not path.exists() or path.stat().st_size == 0:
         raise RecordingError(path, "missing or empty", FETCH)
     try:
@@ -141,7 +140,7 @@ def load_matlab(path: Path) -> dict[str, Any]:
         raise RecordingError(path, reason, FETCH) from error
 
 
-def read_runs(path: Path) -> list[Any]:
+def read_runs(path: Path) -> list[mat_struct]:
     """The runs with trials of a BNCI file (`data`, with X (samples, 25) uV, trial, y, artifacts).
 
     Raises:
@@ -170,8 +169,6 @@ def fill_missing(raw: mne.io.BaseRaw, path: Path) -> mne.io.BaseRaw:
     They are where all channels are at their smallest value at once; each stretch is annotated
     `BAD missing` and counted in the log.
     """
-    import mne
-
     raw = raw.load_data(verbose="error")
     data = raw.get_data()
     lost = ((data == data.min(1, keepdims=True)) | np.isnan(data)).all(0)
@@ -199,27 +196,16 @@ class BciIv2a(Study):
     samples 750 to 1499.
 
     Args:
-        subjects: numbers (1 to 9); None = all that are there.
         drop_artefacts: leave out the trials that the experts marked; the reference keeps them.
+        options: see `Study`; people are numbered from 1 to 9.
     """
 
     name = "bci_iv_2a"
+    subject_type = int
 
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        subjects: Sequence[int] | None = None,
-        drop_artefacts: bool = False,
-    ) -> None:
-        super().__init__(root, cache)
-        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
+    def __init__(self, *, drop_artefacts: bool = False, **options: Unpack[StudyOptions]) -> None:
+        super().__init__(**options)
         self.drop_artefacts = drop_artefacts
-
-    @property
-    def folder(self) -> Path:
-        """Where the files are."""
-        return (self.root or Path()) / self.name
 
     def recordings(self) -> Sequence[ImageryRecording]:
         """People, each with the training and the evaluation day.
@@ -227,12 +213,13 @@ class BciIv2a(Study):
         Raises:
             UserError: none is there and none can be fetched.
         """
-        return self.present(self._found, f"no file of people {self.subjects} in {self.folder}")
+        numbers = ", ".join(map(str, self.subjects or range(1, 10)))
+        return self.present(self._found, f"no file of person {numbers} in {self.folder}")
 
     def _found(self) -> list[ImageryRecording]:
         found = []
         for subject in range(1, 10):
-            if self.subjects is not None and subject not in self.subjects:
+            if not self.includes(subject):
                 continue
             for letter, session in SESSIONS.items():
                 stem = f"A{subject:02d}{letter}"
@@ -267,7 +254,7 @@ class BciIv2a(Study):
             ) from None
         self.folder.mkdir(parents=True, exist_ok=True)
         dataset = BNCI2014_001()
-        for subject in sorted(self.subjects or range(1, 10)):
+        for subject in filter(self.includes, range(1, 10)):
             for name in dataset.data_path(subject):
                 target = self.folder / Path(name).name
                 whole = target.with_suffix(".part")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -17,11 +18,11 @@ from ..readers.matlab import read_matlab
 from ..readers.raw import Reading
 from ..registry import check_known
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
-    import mne
+    from typing_extensions import Unpack
 
 RATE_HZ = 500
 #: Electrodes: 1 to 61 without 29, the reference.
@@ -166,8 +167,6 @@ class AliceRecording(StoryRecording):
         Raises:
             RecordingError: another content, another rate, or a missing electrode.
         """
-        import mne
-
         raw = read_matlab(self.path, "raw")["raw"]
         names = [str(name) for name in np.atleast_1d(raw.hdr.label)]
         rate, data = float(raw.hdr.Fs), np.atleast_2d(np.asarray(raw.trial, float))
@@ -198,26 +197,25 @@ class Brennan2019(Study):
     words, of Deep Blue Data bg257f92t (CC BY 4.0); `download` fetches them.
 
     Args:
-        subjects: names (S01); None = all but the excluded ones.
         min_block_s: see `story.BlockRule`.
         onsets: see `story_events`.
+        options: see `Study`; people are named S01 to S49, None = all but the excluded ones.
     """
 
     name = "brennan2019"
+    subfolder = "download"
 
     def __init__(
         self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        subjects: Sequence[str] | None = None,
+        *,
         min_block_s: float | None = 6.0,
         onsets: str = "published",
+        **options: Unpack[StudyOptions],
     ) -> None:
-        super().__init__(root, cache)
+        super().__init__(**options)
         check_known("onsets", onsets, ONSETS)
-        self.subjects, self.onsets = subjects, onsets
+        self.onsets = onsets
         self.rule = BlockRule("sentence", min_block_s)
-        self.folder = (root or Path()) / self.name / "download"
 
     def recordings(self) -> Sequence[AliceRecording]:
         """People in order.
@@ -225,7 +223,7 @@ class Brennan2019(Study):
         Raises:
             UserError: none is there and none can be fetched.
         """
-        wanted = "S01.mat, ..." if self.subjects is None else ", ".join(self.subjects)
+        wanted = "S01.mat, ..." if self.subjects is None else ", ".join(map(str, self.subjects))
         where = f"no {wanted} in {self.folder}"
         return self.present(self._found, f"{where}; fetch the files of {RECORD}")
 
@@ -234,7 +232,7 @@ class Brennan2019(Study):
         if self.subjects is None:
             paths = [path for path in paths if path.stem not in EXCLUDED]
         else:
-            paths = [path for path in paths if path.stem in self.subjects]
+            paths = [path for path in paths if self.includes(path.stem)]
         return [self._recording(path) for path in paths]
 
     def _recording(self, path: Path) -> AliceRecording:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import mne
 import numpy as np
 import pandas as pd
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError
+from ..features.lexicon import pipeline
 from ..readers.alignment import match
 from ..readers.download import fetch, one_at_a_time, unpack_into
 from ..readers.edf import FETCH
@@ -20,11 +22,11 @@ from ..readers.matlab import read_matlab
 from ..readers.raw import Reading
 from ..registry import check_known
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
-    import mne
+    from typing_extensions import Unpack
 
 RATE_HZ = 128
 RUNS = 20
@@ -62,8 +64,6 @@ def read_text(path: Path, tokeniser: str) -> list[Token]:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordingError(path, f"no text ({error})", private_recipe(path.parent)) from None
     if tokeniser == "spacy":
-        from ..features.lexicon import pipeline
-
         document = pipeline("study broderick2019", "en", "md", None)(text)
         sentences = [([str(t) for t in s], str(s).strip()) for s in document.sents]
     else:
@@ -146,8 +146,6 @@ class OldManRecording(StoryRecording):
         Raises:
             RecordingError: another content or rate.
         """
-        import mne
-
         content = read_matlab(self.path, "eegData", "fs")
         data = np.atleast_2d(np.asarray(content["eegData"], float))
         if data.shape[1] != len(CHANNELS) or float(content["fs"]) != RATE_HZ:
@@ -188,29 +186,28 @@ class Broderick2019(Study):
     `download` fetches, and `private/` with sounds, texts and alignments, see `private_recipe`.
 
     Args:
-        subjects: numbers; None = all that are there.
         min_block_s: see `story.BlockRule`.
         sentences: how texts are cut into sentences, see `read_text`.
         min_matches: see `story_events`.
+        options: see `Study`; people are numbered.
     """
 
     name = "broderick2019"
+    subject_type = int
+    subfolder = "download"
 
     def __init__(
         self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        subjects: Sequence[int] | None = None,
+        *,
         min_block_s: float | None = 6.0,
         sentences: str = "spacy",
         min_matches: int = MIN_MATCHES,
+        **options: Unpack[StudyOptions],
     ) -> None:
-        super().__init__(root, cache)
+        super().__init__(**options)
         check_known("sentences", sentences, TOKENISERS)
-        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
         self.rule = BlockRule("sentence", min_block_s)
         self.tokeniser, self.min_matches = sentences, min_matches
-        self.folder = (root or Path()) / self.name / "download"
 
     def recordings(self) -> Sequence[OldManRecording]:
         """People in the order of their numbers, each with the runs 1 to 20 that are there.
@@ -228,7 +225,7 @@ class Broderick2019(Study):
             if name is None:
                 continue
             subject, run = int(name[1]), int(name[2])
-            if run <= RUNS and (self.subjects is None or subject in self.subjects):
+            if run <= RUNS and self.includes(subject):
                 found.append((subject, run, path))
         return [self._recording(*one) for one in sorted(found)]
 

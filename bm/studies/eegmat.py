@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.recording import RecordingId
-from ..errors import RecordingError, UserError
+from ..errors import RecordingError
 from ..readers.event_table import frame, read_table
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
@@ -54,22 +54,11 @@ class EegMat(Study):
     Files are `<root>/eegmat/Subject00_1.edf` (rest) and `_2.edf` (task) with `subject-info.csv`,
     as in https://physionet.org/content/eegmat/1.0.0/. Rest lasts three times as long as the task:
     judge by balanced accuracy. Both files of a person stay together with `split.key=subject`.
-    For good against poor counters set `segment.label=quality`.
-
-    Args:
-        subjects: numbers (0 to 35); None = all that are there.
+    For good against poor counters set `segment.label=quality`. People are numbered from 0 to 35.
     """
 
     name = "eegmat"
-
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        subjects: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(root, cache)
-        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
+    subject_type = int
 
     def recordings(self) -> Sequence[ArithmeticRecording]:
         """People in order, rest before task.
@@ -78,17 +67,17 @@ class EegMat(Study):
             UserError: none is there.
             RecordingError: no `subject-info.csv`, or a person is not in it.
         """
-        folder = (self.root or Path()) / self.name
-        paths = [p for p in sorted(folder.glob("Subject*.edf")) if FILE.match(p.name)]
-        if self.subjects is not None:
-            paths = [p for p in paths if int(p.name[7:9]) in self.subjects]
-        if not paths:
-            raise UserError(
-                f"study eegmat: no such recording in {folder}; fetch the files from "
-                "https://physionet.org/content/eegmat/1.0.0/ or set paths.studies (BM_DATA)"
-            )
-        people = read_people(folder / INFO)
+        paths = self.present(
+            self._paths,
+            f"no such recording in {self.folder}; fetch the files from "
+            "https://physionet.org/content/eegmat/1.0.0/ or set paths.studies (BM_DATA)",
+        )
+        people = read_people(self.folder / INFO)
         return [self._recording(path, people) for path in paths]
+
+    def _paths(self) -> list[Path]:
+        paths = [p for p in sorted(self.folder.glob("Subject*.edf")) if FILE.match(p.name)]
+        return [path for path in paths if self.includes(path.name[7:9])]
 
     def _recording(self, path: Path, people: Mapping[str, Any]) -> ArithmeticRecording:
         subject, number = path.stem.split("_")

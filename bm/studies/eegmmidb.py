@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.recording import RecordingId
@@ -14,11 +13,12 @@ from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
 from ..registry import check_known
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
     import mne
     import pandas as pd
+    from typing_extensions import Unpack
 
 #: Class numbers; `rest` exists only when it is asked for.
 CLASSES = ("left", "right", "both_fists", "both_feet", "rest")
@@ -82,30 +82,29 @@ class EegMmidb(Study):
         movement: imagined, executed or both.
         rest: the pauses (T0) are a fifth class.
         baselines: runs 1 and 2 too (eyes open, closed), as events of kind `block`.
-        subjects: numbers (1 to 109); None = all that are there.
         runs: numbers; None = all of `movement`.
+        options: see `Study`; people are numbered from 1 to 109.
     """
 
     name = "eegmmidb"
+    subject_type = int
 
     def __init__(
         self,
-        root: Path | None = None,
-        cache: Path | None = None,
+        *,
         movement: str = "imagined",
         rest: bool = False,
         baselines: bool = False,
-        subjects: Sequence[int] | None = None,
         runs: Sequence[int] | None = None,
+        **options: Unpack[StudyOptions],
     ) -> None:
-        super().__init__(root, cache)
+        super().__init__(**options)
         check_known("movement", movement, RUNS)
         known = {*RUNS[movement], *(BASELINES if baselines else ())}
         strange = sorted({int(run) for run in runs or ()} - known)
         if strange:
             raise UserError(f"eegmmidb: run {strange[0]} is not {movement}; has {sorted(known)}")
         self.runs = known if runs is None else {int(run) for run in runs}
-        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
         self.rest = rest
 
     def recordings(self) -> Sequence[MovementRecording]:
@@ -114,21 +113,22 @@ class EegMmidb(Study):
         Raises:
             UserError: none is there.
         """
-        folder = (self.root or Path()) / self.name
+        return self.present(
+            self._found,
+            f"no such recording in {self.folder}; fetch the EDF files from "
+            "https://physionet.org/content/eegmmidb/1.0.0/ or set paths.studies (BM_DATA)",
+        )
+
+    def _found(self) -> list[MovementRecording]:
         found = []
-        for path in sorted(folder.glob("S*/S*R*.edf")):
+        for path in sorted(self.folder.glob("S*/S*R*.edf")):
             match = FILE.match(path.name)
             if match is None or int(match[2]) not in self.runs:
                 continue
-            if self.subjects is not None and int(match[1][1:]) not in self.subjects:
+            if not self.includes(match[1][1:]):
                 continue
             identity = RecordingId(self.name, match[1], "0", match[2])
             recording = MovementRecording(identity, path, Reading(montage="standard_1005"))
             recording.rest = self.rest
             found.append(recording)
-        if not found:
-            raise UserError(
-                f"study eegmmidb: no such recording in {folder}; fetch the EDF files from "
-                "https://physionet.org/content/eegmmidb/1.0.0/ or set paths.studies (BM_DATA)"
-            )
         return found

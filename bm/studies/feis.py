@@ -11,7 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import mne
 import numpy as np
+import pandas as pd
+import soundfile
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
@@ -21,11 +24,10 @@ from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
 from ..registry import check_known
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
-    import mne
-    import pandas as pd
+    from typing_extensions import Unpack
 
 RATE_HZ = 256
 #: Columns of the tables that are electrodes, in their order.
@@ -57,8 +59,6 @@ class PhonemeRecording(FileRecording):
 
     def table(self) -> pd.DataFrame:
         """The table in the zip: one row per sample."""
-        import pandas as pd
-
         if not self.path.exists():
             raise RecordingError(self.path, "no such file", "fetch it")
         try:
@@ -80,8 +80,6 @@ class PhonemeRecording(FileRecording):
         Raises:
             RecordingError: an epoch with two labels or an unknown one, or of less than a second.
         """
-        import mne
-
         table = self.table()
         data = table[list(CHANNELS)].to_numpy(float).T * 1e-6
         found = epochs_of(table, self.path)
@@ -111,8 +109,6 @@ class PhonemeRecording(FileRecording):
 
     def sound_event(self, row: dict, folder: Path) -> dict:
         """The sound of an epoch, written to a file of its own."""
-        import soundfile
-
         path = folder / self.voice.stem / f"{row['phoneme']}.wav"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,8 +124,6 @@ class PhonemeRecording(FileRecording):
         Raises:
             RecordingError: no archive of this voice, or no such sound in it.
         """
-        import soundfile
-
         check_known("phoneme", phoneme, PHONEMES)
         try:
             with zipfile.ZipFile(self.voice) as archive:
@@ -183,27 +177,26 @@ class Feis(Study):
 
     Args:
         stage: articulators, stimuli, thinking, speaking or resting.
-        subjects: numbers (1 to 21); None = all that are there.
         sounds: events of kind `sound` too, with the files of what was heard.
+        options: see `Study`; people are numbered from 1 to 21.
     """
 
     name = "feis"
+    subject_type = int
 
     def __init__(
         self,
-        root: Path | None = None,
-        cache: Path | None = None,
+        *,
         stage: str = "articulators",
-        subjects: Sequence[int] | None = None,
         sounds: bool = False,
+        **options: Unpack[StudyOptions],
     ) -> None:
-        super().__init__(root, cache)
+        super().__init__(**options)
         check_known("stage", stage, STAGES)
-        if sounds and cache is None:
+        if sounds and self.cache is None:
             raise UserError("study feis: sounds=true writes sound files; set paths.cache")
-        self.sounds = cache / "feis" / "sounds" if sounds and cache is not None else None
+        self.sounds = self.cache / "feis" / "sounds" if sounds and self.cache is not None else None
         self.stage = stage
-        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
 
     def recordings(self) -> Sequence[PhonemeRecording]:
         """People in order; the group of a person is the voice that was heard.
@@ -211,22 +204,23 @@ class Feis(Study):
         Raises:
             UserError: none is there.
         """
-        folder = (self.root or Path()) / self.name
+        return self.present(
+            self._found,
+            f"no {self.stage}.zip in {self.folder}/eeg/NN; fetch the files from "
+            "https://doi.org/10.5281/zenodo.3369178 or set paths.studies (BM_DATA)",
+        )
+
+    def _found(self) -> list[PhonemeRecording]:
         found = []
-        for path in sorted(folder.glob(f"eeg/[0-9][0-9]/{self.stage}.zip")):
+        for path in sorted(self.folder.glob(f"eeg/[0-9][0-9]/{self.stage}.zip")):
             person = path.parent.name
-            if self.subjects is not None and int(person) not in self.subjects:
+            if not self.includes(person):
                 continue
             voice = VOICE.get(person, person)
             identity = RecordingId(self.name, person, "0", self.stage, group=f"voice{voice}")
             reading = Reading(montage="standard_1005")
             recording = PhonemeRecording(identity, path, reading)
-            recording.voice = folder / "wav" / f"{voice}.zip"
+            recording.voice = self.folder / "wav" / f"{voice}.zip"
             recording.sounds = self.sounds
             found.append(recording)
-        if not found:
-            raise UserError(
-                f"study feis: no {self.stage}.zip in {folder}/eeg/NN; fetch the files from "
-                "https://doi.org/10.5281/zenodo.3369178 or set paths.studies (BM_DATA)"
-            )
         return found

@@ -16,11 +16,12 @@ from ..readers.edf import FETCH
 from ..readers.event_table import read_table
 from ..readers.raw import Reading
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
     import mne
+    from typing_extensions import Unpack
 
 SESSIONS, TASKS = (0, 1), (0, 1, 2, 3)
 #: Stories by number of the task.
@@ -123,23 +124,17 @@ class Gwilliams2022(Study):
     `download` fetches them.
 
     Args:
-        subjects: numbers of people; None = all of participants.tsv.
         min_block_s: see `story.BlockRule`.
+        options: see `Study`; people are numbered, None = all of participants.tsv.
     """
 
     name = "gwilliams2022"
+    subject_type = int
+    subfolder = "download"
 
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        subjects: Sequence[int] | None = None,
-        min_block_s: float | None = 6.0,
-    ) -> None:
-        super().__init__(root, cache)
-        self.subjects = None if subjects is None else {f"sub-{int(s):02d}" for s in subjects}
+    def __init__(self, *, min_block_s: float | None = 6.0, **options: Unpack[StudyOptions]) -> None:
+        super().__init__(**options)
         self.rule = BlockRule("sentence", min_block_s)
-        self.folder = (root or Path()) / self.name / "download"
 
     def recordings(self) -> Sequence[StoriesRecording]:
         """People of participants.tsv, each with the sessions and stories that are there.
@@ -155,7 +150,8 @@ class Gwilliams2022(Study):
             raise RecordingError(path, "no column 'participant_id'", FETCH)
         found = []
         for subject in sorted(table["participant_id"].astype(str)):
-            if self.subjects is None or subject in self.subjects:
+            number = subject.removeprefix("sub-")
+            if self.subjects is None or (number.isdecimal() and self.includes(number)):
                 places = [(s, t) for s in SESSIONS for t in TASKS]
                 found += [r for s, t in places if (r := self._recording(subject, s, t))]
         if not found:

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
+import pandas as pd
 
 from ..data.recording import RecordingId
-from ..errors import RecordingError, UserError
+from ..errors import RecordingError
 from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
 from . import STUDIES
-from .base import Study
+from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
-    import mne
-    import pandas as pd
+    from typing_extensions import Unpack
 
 RATE_HZ = 100.0
 EYES = ("TP9", "TP10", "FT9", "FT10")
@@ -54,8 +55,6 @@ def read_numbers(path: Path, header: int) -> np.ndarray:
     Raises:
         RecordingError: no such file, or no table of numbers.
     """
-    import pandas as pd
-
     try:
         table = pd.read_csv(path, sep="\t", header=None, skiprows=header)
         found: np.ndarray = table.dropna(axis=1, how="all").to_numpy(float)
@@ -97,8 +96,6 @@ class WalkingRecording(FileRecording):
             RecordingError: names and columns that do not go together, another rate than 100 Hz,
                 or a recording that ends before the stretch does.
         """
-        import mne
-
         names = read_names(self.path.with_name(FILES[2]))
         rows = self._cut(read_numbers(self.path, 1), self.path)
         if rows.shape[1] != len(names) + 1:
@@ -157,26 +154,21 @@ class MoBI(Study):
     the moment of a window's angles (its end), and that T7 and T8 sat at FCz and AFz.
 
     Args:
-        path: folder of the sessions; None = `<root>/mobi`.
-        subjects: such as SL01; None = all that are there.
         stretches: start and stop in seconds of walk, walk_end and bci, where they differ.
         moved: name in the files -> electrode where it sat.
+        options: see `Study`; people are named SL01 to SL08.
     """
 
     name = "mobi"
 
     def __init__(
         self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        path: str | None = None,
-        subjects: Sequence[str] | None = None,
+        *,
         stretches: dict[str, Sequence[float]] | None = None,
         moved: dict[str, str] | None = None,
+        **options: Unpack[StudyOptions],
     ) -> None:
-        super().__init__(root, cache)
-        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
-        self.subjects = subjects
+        super().__init__(**options)
         given = {k: Stretch(*map(float, v)) for k, v in (stretches or {}).items()}
         self.stretches = {**STRETCHES, **given}
         rename = {"T7": "FCz", "T8": "AFz"} if moved is None else dict(moved)
@@ -188,10 +180,17 @@ class MoBI(Study):
         Raises:
             UserError: none is there.
         """
+        return self.present(
+            self._found,
+            f"no folder such as SL01-T01 in {self.folder}; fetch the sessions (He et al. 2018, "
+            "figshare) and set paths.studies (BM_DATA) or the study's `path`",
+        )
+
+    def _found(self) -> list[WalkingRecording]:
         found = []
         for folder in sorted(self.folder.glob("SL*-T*")):
             match = FOLDER.match(folder.name)
-            if match is None or (self.subjects is not None and match[1] not in self.subjects):
+            if match is None or not self.includes(match[1]):
                 continue
             path, *beside = (folder / name for name in FILES)
             for run, stretch in self.stretches.items():
@@ -199,9 +198,4 @@ class MoBI(Study):
                 recording = WalkingRecording(identity, path, self.reading, tuple(beside))
                 recording.stretch = stretch
                 found.append(recording)
-        if not found:
-            raise UserError(
-                f"study mobi: no folder such as SL01-T01 in {self.folder}; fetch the sessions (He "
-                "et al. 2018, figshare) and set paths.studies (BM_DATA) or the study's `path`"
-            )
         return found

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.recording import RecordingId
-from ..errors import RecordingError, UserError
+from ..errors import RecordingError
 from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import ENDINGS, Reading
@@ -86,24 +85,11 @@ class SeedV(Study):
     clips of each emotion in a session. Clip number i is row i of the events, so the published
     split 5:5:5 is `split.fixed={train: {event_row: [0, 1, 2, 3, 4]}, ...}`: `dset=seed_v`. It
     gives 117,744 windows of 1 s; the paper of LaBraM has 148,080 of a set that is not public.
-
-    Args:
-        path: folder of the files, searched with all below; None = `<root>/seed_v`.
-        subjects: numbers; None = all that are there.
+    The folder is searched with all below it; people are numbered.
     """
 
     name = "seed_v"
-
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        path: str | None = None,
-        subjects: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(root, cache)
-        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
-        self.subjects = None if subjects is None else {int(subject) for subject in subjects}
+    subject_type = int
 
     def recordings(self) -> Sequence[EmotionRecording]:
         """People in order of their numbers, sessions in order.
@@ -111,19 +97,21 @@ class SeedV(Study):
         Raises:
             UserError: none is there.
         """
+        return self.present(
+            self._found,
+            f"no file such as EEG_raw/1_1_20180804.cnt in {self.folder}; ask for it at "
+            "https://bcmi.sjtu.edu.cn/home/seed/ and set paths.studies (BM_DATA) or the study's "
+            "`path`",
+        )
+
+    def _found(self) -> list[EmotionRecording]:
         found = []
         for path in self.folder.rglob("*"):
             match = FILE.match(path.name)
             if match is None or path.suffix.lower() not in ENDINGS:
                 continue
-            if self.subjects is None or int(match[1]) in self.subjects:
+            if self.includes(match[1]):
                 found.append((int(match[1]), match[2], path))
-        if not found:
-            raise UserError(
-                f"study seed_v: no file such as EEG_raw/1_1_20180804.cnt in {self.folder}; ask for "
-                "it at https://bcmi.sjtu.edu.cn/home/seed/ and set paths.studies (BM_DATA) or the "
-                "study's `path`"
-            )
         return [
             EmotionRecording(RecordingId(self.name, f"{number:02d}", session, "0"), path, READING)
             for number, session, path in sorted(found)

@@ -48,6 +48,9 @@ class TUAB(TUHCorpus):
         Raises:
             UserError: none is there.
         """
+        return self.present(self._found, self.missing(TREE))
+
+    def _found(self) -> list[AbnormalRecording]:
         found = []
         for part in PARTS:
             for label, word in enumerate(CLASSES):
@@ -58,6 +61,4 @@ class TUAB(TUHCorpus):
                     recording = AbnormalRecording(identity, path, READING)
                     recording.label = label
                     found.append(recording)
-        if not found:
-            raise self.none_there(TREE)
         return found

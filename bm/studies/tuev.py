@@ -98,6 +98,9 @@ class TUEV(TUHCorpus):
         Raises:
             UserError: none is there.
         """
+        return self.present(self._found, self.missing(TREE))
+
+    def _found(self) -> list[EventsRecording]:
         found = []
         for part in PARTS:
             for subject, path in self.files_of(part, "**/*.edf"):
@@ -106,6 +109,4 @@ class TUEV(TUHCorpus):
                 identity = RecordingId(self.name, subject, part, path.stem)
                 beside = (path.with_suffix(".rec"),)
                 found.append(EventsRecording(identity, path, READING, beside))
-        if not found:
-            raise self.none_there(TREE)
         return found

@@ -33,6 +33,9 @@ UNHEARD = {
     "or use the flags -g, -p, -c of `dora grid`",
     "dora": "put it in conf/config.yaml, or set the environment variable named there",
 }
+#: What a recipe may say of the data set that the user names: what is predicted. Data sets that know
+#: better say it in conf/dset/_features/, which is composed last.
+TARGETS = "features"
 #: An interpolation of another key; environment variables are the same for base and experiment.
 REFERS = re.compile(r"\$\{(?!oc\.env)")
 
@@ -110,12 +113,16 @@ class Resolver:
         self.groups = frozenset(groups)
         self.folder = folder
         self._bases: dict[tuple[str, ...], Base] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the base of a data set alone is composed within another's
 
     def options(self, group: str) -> list[str]:
-        """Names that can be chosen in a group, e.g. `supervised/motor`."""
+        """Return the names that can be chosen in a group, e.g. `supervised/motor`.
+
+        Files and folders that begin with an underscore are parts that others are composed of.
+        """
         root = self.folder / group
-        return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml"))
+        names = (p.relative_to(root).with_suffix("") for p in root.rglob("*.yaml"))
+        return sorted(n.as_posix() for n in names if not any(x.startswith("_") for x in n.parts))
 
     def split(self, argv: Sequence[str]) -> tuple[list[str], list[str]]:
         """Arguments that choose a group option, and the others."""
@@ -140,8 +147,25 @@ class Resolver:
             pairs.append((group, option))
         config = self.compose(list(choices))
         plain: Any = OmegaConf.to_container(config, resolve=False)
+        self._check_data_set(choices, plain)
         local = not any(_refers(v) or _has_nan(v) for v in flatten(plain).values())
         return Base(config, plain, tuple(pairs), local)
+
+    def _check_data_set(self, choices: tuple[str, ...], plain: dict[str, Any]) -> None:
+        """Raise `UserError` when a recipe changes the data set that the user names.
+
+        A recipe with a `dset:` section of its own is composed after the data set, so that the run
+        would bear the name of recordings that it does not use.
+        """
+        names = [choice for choice in choices if choice.startswith("dset=")]
+        if not names or len(names) == len(choices):
+            return
+        for key, value in self.base(names).plain["dset"].items():
+            if key != TARGETS and plain["dset"].get(key) != value:
+                raise UserError(
+                    f"{' '.join(choices)}: the recipe changes dset.{key} of the data set that "
+                    "you name; move its `dset:` section into a file of conf/dset/<family>/"
+                )
 
     def resolve(self, argv: Sequence[str]) -> Resolution:
         """Difference of the experiment to its base at once, its configuration when asked for.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from .._explorers import DiffusionExplorer
 
@@ -11,7 +11,7 @@ SEEDS = (0, 1)
 
 
 @DiffusionExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Each representation with two seeds, and as it is before training."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     bound = launcher.bind({"solver": "eegdiff/eegmmidb"})

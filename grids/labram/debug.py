@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from bm.xp.stage import stage
 
@@ -10,7 +10,7 @@ from .._explorers import LabramExplorer
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Tokenizer, masked model, then fine-tuned, head alone, and from scratch."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     tokenizer = stage(launcher, {"solver": "labram/debug_tokenizer"})

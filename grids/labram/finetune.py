@@ -5,7 +5,7 @@ Import them first: `python -m scripts.import_checkpoint family=labram path=labra
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from .._explorers import LabramExplorer
 from ._rows import SEEDS
@@ -16,7 +16,7 @@ OTHERS = ("labram/seed_v", "labram/mobi")  # of the paper's appendix
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """All four with five seeds; of the first two also 8 blocks, 4 blocks and the linear probe."""
     launcher.slurm_(gpus=1, mem_per_gpu=40, cpus_per_gpu=8, time=1440)
     for task in TASKS:

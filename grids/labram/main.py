@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from bm.xp.stage import stage
 
@@ -13,7 +13,7 @@ TASKS = ("labram/tuab", "labram/tuev")
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """One tokenizer, a masked model of each size, each fine-tuned on both tasks."""
     launcher.slurm_(gpus=8, mem_per_gpu=40, cpus_per_gpu=8, time=10080)
     tokenizer = stage(launcher, {"solver": "labram/tokenizer"})

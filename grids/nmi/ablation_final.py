@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dora import Launcher
+
 from .._explorers import ClipExplorer
 from ._common import each, published
 
@@ -25,7 +27,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Batches of 256, the recipe's own."""
     bound = published(launcher)
     with launcher.job_array():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dora import Launcher
+
 from .._explorers import ClipExplorer
 from ._common import each, published, with_mels
 
@@ -16,7 +18,7 @@ WAYS: tuple[dict[str, Any], ...] = (
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Contrastive, learned, regression."""
     bound = published(launcher)
     with launcher.job_array():

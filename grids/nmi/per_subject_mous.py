@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from .._explorers import ClipExplorer
 from ._common import more_people
@@ -12,6 +12,6 @@ TESTED = 10
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """More and more people."""
     more_people(launcher, "schoffelen2019", PEOPLE, TESTED)

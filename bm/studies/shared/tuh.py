@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import RecordingError, UserError
+from ...errors import RecordingError
 from ...readers.file_recording import FileRecording
 from ...readers.raw import Reading
 from ..base import Study
@@ -52,23 +51,7 @@ class TUHRecording(FileRecording):
 
 
 class TUHCorpus(Study):
-    """A corpus in the parts `train` and `eval`.
-
-    Args:
-        path: folder of the corpus; None = `<root>/<name>`.
-        subjects: names; None = all that are there.
-    """
-
-    def __init__(
-        self,
-        root: Path | None = None,
-        cache: Path | None = None,
-        path: str | None = None,
-        subjects: Sequence[str] | None = None,
-    ) -> None:
-        super().__init__(root, cache)
-        self.folder = Path(path).expanduser() if path else (root or Path()) / self.name
-        self.subjects = subjects
+    """A corpus in the parts `train` and `eval`."""
 
     def files_of(self, part: str, pattern: str) -> list[tuple[str, Path]]:
         """Subject and EDF file below one part, sorted.
@@ -81,13 +64,12 @@ class TUHCorpus(Study):
         """
         paths = sorted((self.folder / part).glob(pattern))
         found = [(path.stem.split("_")[0], path) for path in paths]
-        wanted = None if self.subjects is None else set(self.subjects)
-        return [pair for pair in found if wanted is None or pair[0] in wanted]
+        return [pair for pair in found if self.includes(pair[0])]
 
-    def none_there(self, tree: str) -> UserError:
-        """The error of a corpus without recordings."""
-        return UserError(
-            f"study {self.name}: no recording in {self.folder} ({tree}); ask for the corpus at "
+    def missing(self, tree: str) -> str:
+        """Return what to say of a corpus without recordings; `tree` says where they lie in it."""
+        return (
+            f"no recording in {self.folder} ({tree}); ask for the corpus at "
             "https://isip.piconepress.com/projects/tuh_eeg/ and set paths.studies (BM_DATA) or the "
             "study's `path`"
         )

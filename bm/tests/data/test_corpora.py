@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
 from bm.data.split import assign
-
-CONF = Path(__file__).parents[3] / "conf"
+from bm.train import main
+from bm.xp.resolve import to_plain
 
 
 def split_of(recipe: str) -> dict:
-    """`dset.split` of a recipe over that of its data set."""
-    own = OmegaConf.load(CONF / "solver" / f"{recipe}.yaml")
-    name = next(str(d["override /dset"]) for d in own.defaults if "override /dset" in d)
-    base = OmegaConf.load(CONF / "dset" / f"{name}.yaml").split
-    found = OmegaConf.to_container(OmegaConf.merge(base, own.get("dset", {}).get("split", {})))
-    assert isinstance(found, dict)
-    return found
+    """`dset.split` of a recipe."""
+    return to_plain(main.resolve([f"solver={recipe}"]).cfg.dset.split)
 
 
 @pytest.mark.parametrize("stage", ["tokenizer", "pretrain"])

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-import yaml
 from omegaconf import OmegaConf
 
 from bm.errors import UserError
@@ -20,9 +19,8 @@ from bm.features.builder import FeatureBuilder, within_blocks
 from bm.features.cache import FeatureCache
 from bm.solvers.build_data import windows_of
 
+from ..shipped import section
 from .events import one, sound_events, words
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_later_events_cover_earlier_and_nothing_is_the_default() -> None:
@@ -178,7 +176,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 
 
 def test_batches_of_the_simulated_study_carry_features(tmp_path: Path) -> None:
-    dset = yaml.safe_load((ROOT / "conf/dset/simulated_listening.yaml").read_text())
+    dset = section("dset", "simulated_listening")
     dset["studies"] = [{"study": "simulated", "mode": "listening", "preset": "tiny"}]
     dset["features"] = [{"name": "MelSpectrum", "n_mels": 8}, "SegmentHash"]
     dset["split"]["fixed"] = {"test": {"run": ["2"]}}

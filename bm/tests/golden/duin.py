@@ -10,7 +10,15 @@ from bm.data.trials import crop_trials, resample_trials, shift_in_time, standard
 from bm.engine.schedule import Schedule
 from bm.nn.quantiser import spherical_kmeans, unit
 
+from .duin_baselines import baseline_keys
+from .duin_networks import duin_keys
 from .running import Tensors, adapter
+
+
+@adapter("duin", "keys")
+def keys(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
+    baseline = case["name"].removeprefix("keys-baseline-")
+    return duin_keys(case) if baseline == case["name"] else baseline_keys(case, baseline)
 
 
 @adapter("duin", "lr_schedule")

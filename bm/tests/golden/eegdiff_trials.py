@@ -10,7 +10,7 @@ import torch
 from bm.data import segments
 from bm.data.gather import gather_windows
 from bm.data.signal import bare
-from bm.nn.published import byte_range, from_byte_range
+from bm.tests.reference.byte_range import byte_range, from_byte_range
 
 from .running import Tensors, adapter
 

@@ -102,7 +102,7 @@ def run_case(path: Path) -> Result:
     if function is None:
         return Result(name, "UNSUPPORTED", component)
     folder = path.parent if path.suffix == ".json" else path
-    case["folder"] = str(folder)
+    case["folder"], case["name"] = str(folder), path.stem
     data = tensors(folder / "io.safetensors")
     try:
         outputs = dict(function(case, data, tensors(folder / "weights.safetensors")))

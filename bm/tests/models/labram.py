@@ -7,26 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
 from bm.facts import DataFacts
 from bm.models import build_model
 
-CONF = Path(__file__).resolve().parents[3] / "conf/model/labram"
-
+from ..shipped import section
 
 CHANNELS = ("C3", "CZ", "C4")
-
-
 FACTS = DataFacts(channels=CHANNELS, rate_hz=200.0, window_samples=800, classes=("a", "b"))
 
 
 def config(name: str, **changes) -> dict:
-    found = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    found = section("model", f"labram/{name}")
     for key, value in changes.items():
-        section, _, inner = key.partition("__")
+        outer, _, inner = key.partition("__")
         if inner:
-            found[section][inner] = value
+            found[outer][inner] = value
         else:
             found[key] = value
     return found

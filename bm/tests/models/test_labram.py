@@ -22,7 +22,8 @@ from bm.nn.roles import explicit_attention_in
 from bm.nn.transformer import Attention
 from bm.tests.reference.labram_names import input_rows, published_name
 
-from .labram import CHANNELS, CONF, FACTS, config, microvolts, randomised, small
+from ..shipped import names
+from .labram import CHANNELS, FACTS, config, microvolts, randomised, small
 
 SMALL = ("small", "masked_small", "vqnsp_small")
 
@@ -40,7 +41,7 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", [f.stem for f in CONF.glob("*.yaml")])
+@pytest.mark.parametrize("name", names("model", "labram"))
 def test_every_shipped_file_has_the_published_size(name: str) -> None:
     with torch.device("meta"):
         model = build_model(config(name), FACTS)

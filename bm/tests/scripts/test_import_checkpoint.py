@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from bm.errors import UserError
 from bm.facts import DataFacts
@@ -16,9 +15,11 @@ from bm.models import build_model, init_weights, load
 from bm.models.foreign import read_checkpoint
 from bm.models.labram.importing import import_published
 from bm.models.labram.tokenizer import VQNSP
-from bm.tests.models.labram import ARGUMENTS, CONF, write
+from bm.tests.models.labram import ARGUMENTS, write
 from bm.tests.reference.labram_names import EXTRAS, published_name
 from scripts.import_checkpoint import command, main_of
+
+from ..shipped import section
 
 FACTS = DataFacts(("FZ", "CZ"), 200.0, 400, classes=("a", "b"))
 
@@ -26,10 +27,10 @@ FACTS = DataFacts(("FZ", "CZ"), 200.0, 400, classes=("a", "b"))
 def original(name: str, **changes):
     """A network with all tensors of the published file, and its state dict by published names."""
     torch.manual_seed(0)
-    config = {**yaml.safe_load((CONF / f"{name}.yaml").read_text()), **changes}
-    for section in ("backbone", "encoder", "decoder"):
-        if section in config:
-            config[section]["depth"] = 1
+    config = {**section("model", f"labram/{name}"), **changes}
+    for part in ("backbone", "encoder", "decoder"):
+        if part in config:
+            config[part]["depth"] = 1
     model = build_model(config, FACTS)
     return model, {published_name(n): t.clone() for n, t in model.state_dict().items()}
 
@@ -52,7 +53,7 @@ def test_the_masked_model(tmp_path, capsys) -> None:
     report = init_weights(small, tmp_path / "out")  # what init_from does
     assert torch.equal(small.blocks[0].attn.qkv.weight, again.student.blocks[0].attn.qkv.weight)
     assert set(report.missing) == {"fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias"}
-    classifier = build_model(yaml.safe_load((CONF / "base.yaml").read_text()), FACTS)
+    classifier = build_model(section("model", "labram/base"), FACTS)
     with pytest.raises(UserError, match=r"missing.*blocks\.1\."):
         init_weights(classifier, tmp_path / "out")  # this file has one block only
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.prepare import _own_recipe
+from bm.data.store import recipe_of
+from bm.train import main
+from bm.xp.resolve import to_plain
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
+
+def recipe(*words: str) -> dict[str, Any]:
+    """What is stored of each recording, as `scripts.prepare` decides it."""
+    return recipe_of(to_plain(main.resolve(words).cfg.dset))
+
+
+def test_a_data_set_is_prepared_as_its_file_says_whatever_the_solver() -> None:
+    alone = recipe("dset=eegmat")
+    assert alone["rate_hz"] == 125.0 and alone["preprocess"][0]["low_hz"] == 1.0
+    assert recipe("solver=supervised/motor", "dset=eegmat") == alone
+    assert recipe("solver=labram/eegmat") != alone
 
 
 @pytest.mark.parametrize("prefix", ["", "+", "++"])
-def test_words_win_over_the_recipe_of_the_data_set(prefix: str) -> None:
-    own = _own_recipe(["dset=eegmat"], CONF)
-    assert own["positions"] == "head" and own["rate_hz"] is not None and own["preprocess"]
-    for key in own:
-        word = f"{prefix}dset.{key}=x"
-        assert set(_own_recipe(["dset=eegmat", word], CONF)) == set(own) - {key}
-
-
-def test_a_solver_brings_its_recipe() -> None:
-    assert _own_recipe(["solver=supervised/motor", "dset=eegmat"], CONF) == {}
-    assert _own_recipe(["dset.rate_hz=100"], CONF) == {}
+def test_words_win_over_the_data_set(prefix: str) -> None:
+    if prefix != "+":  # Hydra adds only what is not there
+        assert recipe("dset=eegmat", f"{prefix}dset.rate_hz=100.0")["rate_hz"] == 100.0
+    if prefix:
+        assert recipe("dset=eegmat", f"{prefix}dset.positions=layout")["positions"] == "layout"

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from bm.data.dataset import build_dataset
 from bm.data.store import Store
 from bm.studies import recordings_of
 
-CONF = Path(__file__).parents[3] / "conf" / "dset"
+from ..shipped import section
 
 
 def dset(name: str, **changes) -> dict:
-    saved = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    assert isinstance(saved, dict)
-    return {**saved, **changes}
+    return {**section("dset", name), **changes}
 
 
 def dataset(name: str, root: Path, **changes):

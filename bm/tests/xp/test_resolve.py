@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import dora.hydra
@@ -230,15 +229,13 @@ def test_null_default_accepts_anything() -> None:
         assert main.resolve([f"dummy={value}"]).delta
 
 
-def recipes(group: str) -> list[str]:
-    """Names of all shipped options of a group."""
-    root = Path(__file__).parents[3] / "conf" / group
-    return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml"))
-
-
 @pytest.mark.parametrize(
     "choice",
-    [f"{group}={name}" for group in ("solver", "model", "dset") for name in recipes(group)],
+    [
+        f"{group}={name}"
+        for group in ("solver", "model", "dset")
+        for name in main.resolver.options(group)
+    ],
 )
 def test_every_recipe_composes(choice: str) -> None:
     xp = main.resolve([choice])
@@ -247,7 +244,7 @@ def test_every_recipe_composes(choice: str) -> None:
     assert xp.cfg.solver.name and xp.cfg.model.name and xp.cfg.dset.name
 
 
-@pytest.mark.parametrize("recipe", recipes("solver"))
+@pytest.mark.parametrize("recipe", main.resolver.options("solver"))
 def test_every_recipe_resolves_as_hydra_does(recipe: str) -> None:
     argv = [f"solver={recipe}", "optim.lr=0.123", "seed=5", "+extra=1"]
     expected, ours = hydra_way(main, argv), main.resolve(argv)
