@@ -106,9 +106,10 @@ BASE = ["threads=1", "device=cpu", "optim.epochs=4", "optim.batch_size=8", "log.
 
 def config(*overrides):
     plain = OmegaConf.merge(OmegaConf.load(CONF), OmegaConf.from_dotlist([*BASE, *overrides]))
-    OmegaConf.resolve(plain)
     assert isinstance(plain, DictConfig)
-    return OmegaConf.masked_copy(plain, [str(k) for k in plain if k != "defaults"])
+    plain = OmegaConf.masked_copy(plain, [str(k) for k in plain if k != "defaults"])
+    OmegaConf.resolve(plain)
+    return plain
 
 
 def make_xp(folder, cfg):
