@@ -32,7 +32,6 @@ def command(
     n_heads: int = 0,
 ) -> int:
     """Import one file."""
-    from bm.facts import DataFacts
     from bm.models import save
 
     if family is None or path is None:
@@ -40,17 +39,17 @@ def command(
     check_known("family", family, FAMILIES)
     source = Path(path).expanduser()
     importer = importlib.import_module(FAMILIES[family])
-    found = importer.import_published(source, partial, n_heads or None)
-    print(f"{source}: {found.module.bm_arguments['name']}")
-    for key, words in found.others.items():
+    imported = importer.import_published(source, partial, n_heads or None)
+    print(f"{source}: {imported.module.bm_arguments['name']}")
+    for key, words in imported.others.items():
         print(f"  {key}: {words} (not used)")
     for outcome in ("matched", "missing", "unexpected", "wrong_shape"):
-        names = getattr(found.report, outcome)
+        names = getattr(imported.report, outcome)
         listed = "" if outcome == "matched" else f": {', '.join(names[:SHOWN])}" * bool(names)
         print(f"  {len(names)} {outcome.replace('_', ' ')}{listed}")
     folder = Path(to) if to else _folder(family, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    save(found.module, folder, DataFacts(**importer.published_facts(found.module)))
+    save(imported.module, folder, importer.published_facts(imported.module))
     print(f"written: {folder}; use it as //file/{folder}")
     return 0
 

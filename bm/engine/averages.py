@@ -27,11 +27,11 @@ class Averages:
             self.sums[name] += torch.stack((value * weight, torch.full_like(value, weight)))
 
     def local(self) -> dict[str, float]:
-        """Means of this process alone."""
+        """Return the means of this process alone."""
         return {name: float(s[0] / s[1]) for name, s in self.sums.items()}
 
     def result(self) -> dict[str, float]:
-        """Means over all processes."""
+        """Return the means over all processes."""
         names = sorted({n for names in processes.same_objects(list(self.sums)) for n in names})
         if not names:
             return {}
@@ -45,9 +45,9 @@ class Averages:
         self.sums = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Sums by name."""
+        """Return the sums by name."""
         return {"sums": dict(self.sums)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         self.sums = {name: value.to(self.device) for name, value in state["sums"].items()}

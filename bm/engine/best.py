@@ -1,4 +1,4 @@
-"""Which epoch was best so far, and when to stop waiting for a better one."""
+"""The best epoch so far, and when to stop waiting for a better one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ class Best:
         metric: its name.
         mode: `min` or `max`.
         patience: validations without improvement after which to stop (0 as 1); None = never. The
-            last epoch is the best one + patience, as in the published training of speech decoding
-            (Défossez et al. 2023).
+            last epoch is the best one + patience, as in the code of Défossez et al. 2023.
         min_delta: smallest change that counts against patience.
     """
 
@@ -39,7 +38,7 @@ class Best:
             raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, names)}")
 
     def update(self, metrics: Mapping[str, float], epoch: int) -> bool:
-        """Take the metrics of a validation in; true when they are the best so far."""
+        """Compare the metrics of a validation; return true when they are the best so far."""
         self.check(metrics)
         value = float(metrics[self.metric])
         improved = self._better(value, self.value, 0.0)
@@ -61,7 +60,7 @@ class Best:
 
     @property
     def exhausted(self) -> bool:
-        """True when patience is over."""
+        """Whether patience is over."""
         return self.patience is not None and self.waited >= max(1, self.patience)
 
     def state_dict(self) -> dict[str, Any]:
@@ -70,13 +69,13 @@ class Best:
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from the counters of `state_dict`."""
+        """Restore what `state_dict` returned."""
         for name, value in state.items():
             setattr(self, name, value)
 
 
 def build_best(cfg: Mapping[str, Any], main_metric: tuple[str, str]) -> Best:
-    """Build what `best` and `early_stop` of a configuration ask for.
+    """Build the record of the best epoch that `best` and `early_stop` describe.
 
     Args:
         cfg: whole configuration.

@@ -57,7 +57,7 @@ class FiniteCheck:
         self.open = verdict
 
     def flush(self) -> None:
-        """Read the open verdict."""
+        """Read the open verdict, and raise if a loss was not finite."""
         if self.open is not None:
             verdict, self.open = self.open, None
             verdict.ready.synchronize()

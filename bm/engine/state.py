@@ -36,7 +36,7 @@ class State:
         self.items[name] = item
 
     def state_dict(self) -> dict[str, Any]:
-        """State of every item by name."""
+        """Return the state of every item by name."""
         return {name: item.state_dict() for name, item in self.items.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ class RandomState:
     """Every global random generator as plain values: torch (CPU, CUDA), numpy, Python."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Present state."""
+        """Return the present state of every generator."""
         name, keys, position, has_gauss, cached = np.random.get_state()
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         return {
@@ -63,7 +63,7 @@ class RandomState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue every generator where it was."""
+        """Set every generator to where it was."""
         torch.set_rng_state(state["torch"])
         if state["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["cuda"])
@@ -87,7 +87,7 @@ class PerProcess:
         self.item = item
 
     def state_dict(self) -> dict[str, Any]:
-        """States by rank."""
+        """Return the states by rank."""
         return {"ranks": processes.same_objects(self.item.state_dict())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -97,17 +97,17 @@ class PerProcess:
 
 
 class Progress:
-    """Where the run is: epochs completed, steps taken, batches consumed of the epoch begun."""
+    """Place in a run: epochs completed, steps taken, batches consumed of the present epoch."""
 
     def __init__(self) -> None:
         self.epoch = self.step = self.position = self.threads = 0
 
     def state_dict(self) -> dict[str, int]:
-        """Plain numbers."""
+        """Return plain numbers."""
         return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         vars(self).update(state)
 
 
@@ -143,11 +143,11 @@ def unchanged(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """Inside, generators start from `seed`; afterwards they continue as if undisturbed."""
+    """Start all generators from `seed` inside; afterwards they continue as if undisturbed."""
     generators = RandomState()
-    kept = generators.state_dict()
+    before = generators.state_dict()
     try:
         seed_all(seed)
         yield
     finally:
-        generators.load_state_dict(kept)
+        generators.load_state_dict(before)

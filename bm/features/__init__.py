@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from ..registry import Registry, argument_names, check_arguments
+
+if TYPE_CHECKING:
+    from .base import Feature
 
 #: name -> module; a feature is a class built with its own keyword arguments, see `base.Feature`.
 FEATURES: Registry[Any] = Registry(
@@ -37,7 +40,7 @@ FEATURES: Registry[Any] = Registry(
 )
 
 
-def build_feature(entry: Mapping[str, Any] | str, models: Path | None = None) -> Any:
+def build_feature(entry: Mapping[str, Any] | str, models: Path | None = None) -> Feature:
     """The feature of one entry of `dset.features`.
 
     Args:

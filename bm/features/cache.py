@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 from torch import Tensor
@@ -70,8 +71,6 @@ class FeatureCache:
 
 def _write(path: Path, rows: Rows, key: str) -> None:
     """Whole or absent, and on the disk."""
-    import h5py
-
     aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
     try:
         with h5py.File(
@@ -89,8 +88,6 @@ def _write(path: Path, rows: Rows, key: str) -> None:
 
 def _read(path: Path) -> Rows | None:
     """Mapped rows; None when there is no such file or it is damaged."""
-    import h5py
-
     if not path.exists():
         return None
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import UserError, nearest
 
 CODES = {
@@ -17,7 +15,7 @@ CODES = {
 }
 
 
-def iso_code(language: Any) -> str:
+def iso_code(language: object) -> str:
     """Two-letter code of a language, e.g. `en` of "english", "English", "eng-GB" or "en".
 
     Raises:

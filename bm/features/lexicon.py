@@ -17,6 +17,8 @@ from .words import WordFeature
 
 if TYPE_CHECKING:
     import pandas as pd
+    from spacy.language import Language
+    from spacy.tokens import Token
 
 #: spaCy's corpus of a language.
 CORPORA = {"en": "web"} | dict.fromkeys(("da", "nl", "fr", "de", "it", "nb"), "news")
@@ -65,7 +67,7 @@ def language_of(event: dict[str, Any], lang: str) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def pipeline(feature: str, language: str, size: str, models: Path | None) -> Any:
+def pipeline(feature: str, language: str, size: str, models: Path | None) -> Language:
     """spaCy's pipeline of a language, from `models` or installed.
 
     Raises:
@@ -106,7 +108,7 @@ class SpacyFeature(Feature):
         self.lang, self.models = lang, models
         self.options = {"lang": lang}
 
-    def token(self, event: dict[str, Any]) -> Any:
+    def token(self, event: dict[str, Any]) -> Token | None:
         """First token of the word; None of an empty one."""
         language = language_of(event, self.lang)
         found = pipeline(self.name, language, self.size, self.models)(str(event["word"]))

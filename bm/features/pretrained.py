@@ -8,6 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+from filelock import FileLock
+from huggingface_hub import snapshot_download
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
 from ..errors import UserError
 
 #: Files that a model is read from.
@@ -41,9 +46,6 @@ def find_model(feature: str, model: str, models: Path | None) -> Path:
 
 def _fetch(model: str, local: Path) -> str | None:
     """Why a model could not be fetched from the hub into `local`; None when it was."""
-    from filelock import FileLock
-    from huggingface_hub import snapshot_download
-
     if model.count("/") != 1 or model.startswith((".", "/")):
         return f"there is no config.json in {model}"
     local.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,7 @@ def fingerprint(folder: Path) -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def load_model(folder: str, device: str, random: bool = False) -> Any:
+def load_model(folder: str, device: str, random: bool = False) -> PreTrainedModel:
     """A transformer in evaluation mode, shared by all features of the process.
 
     Args:
@@ -74,9 +76,6 @@ def load_model(folder: str, device: str, random: bool = False) -> Any:
         device: where it runs.
         random: weights drawn with a fixed seed, the configuration alone is read.
     """
-    import torch
-    from transformers import AutoConfig, AutoModel
-
     if random:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

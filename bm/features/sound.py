@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import soundfile
 import torch
 from torch import Tensor
 
@@ -29,8 +30,6 @@ def read_sound(path: str | Path, offset_s: float, duration_s: float) -> tuple[Te
     Raises:
         RecordingError: no such file, no sound file, or nothing in this part.
     """
-    import soundfile
-
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate = file.samplerate

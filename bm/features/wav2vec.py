@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from . import FEATURES
 from .pretrained import find_model, fingerprint, load_model, read_config
 from .sound import SOUND_HZ, SoundFeature, mono
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 #: Published model and layers, of its embedding (0) and 24 blocks.
 MODEL, LAYERS = "facebook/wav2vec2-large-xlsr-53", (14, 15, 16, 17, 18)
 
@@ -23,6 +26,15 @@ MODEL, LAYERS = "facebook/wav2vec2-large-xlsr-53", (14, 15, 16, 17, 18)
 def normalised(wave: Tensor) -> Tensor:
     """(n,) with mean 0 and variance 1, as the model was trained."""
     return (wave - wave.mean()) / (wave.var(unbiased=False) + 1e-7).sqrt()
+
+
+class Wav2VecOptions(TypedDict, total=False):
+    """Keyword arguments that features of wav2vec 2.0 hand on to `Wav2VecFeature`."""
+
+    context_s: float | None
+    device: str
+    random: bool
+    models: Path | None
 
 
 class Wav2VecFeature(SoundFeature):
@@ -107,7 +119,12 @@ class Wav2VecTransformer(Wav2VecFeature):
     name = "Wav2VecTransformer"
     layout = "stretched"
 
-    def __init__(self, layers: Sequence[int] = LAYERS, model: str = MODEL, **options: Any) -> None:
+    def __init__(
+        self,
+        layers: Sequence[int] = LAYERS,
+        model: str = MODEL,
+        **options: Unpack[Wav2VecOptions],
+    ) -> None:
         super().__init__(model, **options)
         last = int(self.config["num_hidden_layers"])
         if not layers or not all(0 <= layer <= last for layer in layers):

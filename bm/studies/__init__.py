@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError, nearest
-from ..registry import Registry
+from ..registry import Registry, check_arguments
+from .choice import Choice
 
 if TYPE_CHECKING:
     from ..data.recording import Recording
     from .base import Study
-    from .choice import Choice
 
+#: Arguments of every study that come from `paths`, so that no entry may set them.
+PLACES = ("root", "cache")
 #: name -> module; a study is a class built with its own keyword arguments, see `base.Study`.
 STUDIES: Registry[Any] = Registry(
     "study",
@@ -50,29 +50,9 @@ def build_study(entry: Mapping[str, Any], paths: Mapping[str, str | Path]) -> St
     """
     options = {k: v for k, v in dict(entry).items() if k not in ("study", "n_recordings")}
     kind: type[Study] = STUDIES.get(entry["study"])
-    names = option_names(kind)
-    for name in options:
-        if name not in names and not kind.checks_options:
-            raise UserError(
-                f"study {entry['study']}: unknown option {name!r}{nearest(name, names)}"
-            )
+    if not kind.checks_options:
+        check_arguments(f"study {entry['study']}", kind, options, excluded=PLACES)
     return kind(root=Path(paths["studies"]), cache=Path(paths["cache"]), **options)
-
-
-def option_names(kind: type[Study]) -> list[str]:
-    """Return what an entry of `dset.studies` may say, options of the parents included.
-
-    `root` and `cache` are not among them: they come from `paths`.
-    """
-    names: list[str] = []
-    for parent in kind.__mro__:
-        if "__init__" not in vars(parent):
-            continue
-        parameters = list(inspect.signature(vars(parent)["__init__"]).parameters.values())[1:]
-        names += [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    return [name for name in dict.fromkeys(names) if name not in ("root", "cache")]
 
 
 def recordings_of(
@@ -87,8 +67,6 @@ def recordings_of(
         paths: `paths` section of the configuration.
         choice: which of them; None = all, one study after the other.
     """
-    from .choice import Choice
-
     lists, simulated = [], False
     for entry in entries:
         study = build_study(entry, paths)

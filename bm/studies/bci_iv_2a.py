@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
+from scipy.io import loadmat
+from scipy.io.matlab import mat_struct
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
@@ -20,7 +23,6 @@ from . import STUDIES
 from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
-    import mne
     import pandas as pd
     from typing_extensions import Unpack
 
@@ -54,8 +56,6 @@ class ImageryRecording(FileRecording):
         return self._open_matlab()
 
     def _open_matlab(self) -> mne.io.BaseRaw:
-        import mne
-
         runs = read_runs(self.path)
         info = mne.create_info([*CHANNELS, *EOG], RATE_HZ, ["eeg"] * 22 + ["eog"] * 3)
         raw = mne.io.RawArray(np.vstack([run.X for run in runs]).T * 1e-6, info, verbose="error")
@@ -130,8 +130,6 @@ class ImageryRecording(FileRecording):
 
 def load_matlab(path: Path) -> dict[str, Any]:
     """Variables of a MATLAB file; raises `RecordingError` when it is damaged."""
-    from scipy.io import loadmat
-
     if not path.exists() or path.stat().st_size == 0:
         raise RecordingError(path, "missing or empty", FETCH)
     try:
@@ -142,7 +140,7 @@ def load_matlab(path: Path) -> dict[str, Any]:
         raise RecordingError(path, reason, FETCH) from error
 
 
-def read_runs(path: Path) -> list[Any]:
+def read_runs(path: Path) -> list[mat_struct]:
     """The runs with trials of a BNCI file (`data`, with X (samples, 25) uV, trial, y, artifacts).
 
     Raises:
@@ -171,8 +169,6 @@ def fill_missing(raw: mne.io.BaseRaw, path: Path) -> mne.io.BaseRaw:
     They are where all channels are at their smallest value at once; each stretch is annotated
     `BAD missing` and counted in the log.
     """
-    import mne
-
     raw = raw.load_data(verbose="error")
     data = raw.get_data()
     lost = ((data == data.min(1, keepdims=True)) | np.isnan(data)).all(0)

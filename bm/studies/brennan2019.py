@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -21,7 +22,6 @@ from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
-    import mne
     from typing_extensions import Unpack
 
 RATE_HZ = 500
@@ -167,8 +167,6 @@ class AliceRecording(StoryRecording):
         Raises:
             RecordingError: another content, another rate, or a missing electrode.
         """
-        import mne
-
         raw = read_matlab(self.path, "raw")["raw"]
         names = [str(name) for name in np.atleast_1d(raw.hdr.label)]
         rate, data = float(raw.hdr.Fs), np.atleast_2d(np.asarray(raw.trial, float))

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import mne
 import numpy as np
 import pandas as pd
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError
+from ..features.lexicon import pipeline
 from ..readers.alignment import match
 from ..readers.download import fetch, one_at_a_time, unpack_into
 from ..readers.edf import FETCH
@@ -24,7 +26,6 @@ from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
-    import mne
     from typing_extensions import Unpack
 
 RATE_HZ = 128
@@ -63,8 +64,6 @@ def read_text(path: Path, tokeniser: str) -> list[Token]:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordingError(path, f"no text ({error})", private_recipe(path.parent)) from None
     if tokeniser == "spacy":
-        from ..features.lexicon import pipeline
-
         document = pipeline("study broderick2019", "en", "md", None)(text)
         sentences = [([str(t) for t in s], str(s).strip()) for s in document.sents]
     else:
@@ -147,8 +146,6 @@ class OldManRecording(StoryRecording):
         Raises:
             RecordingError: another content or rate.
         """
-        import mne
-
         content = read_matlab(self.path, "eegData", "fs")
         data = np.atleast_2d(np.asarray(content["eegData"], float))
         if data.shape[1] != len(CHANNELS) or float(content["fs"]) != RATE_HZ:

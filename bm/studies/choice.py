@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+import numpy as np
+
 from ..data.recording import Recording
 from ..errors import UserError
 
@@ -61,7 +63,5 @@ class Choice:
     def _mixed(self, recordings: list[Recording]) -> list[Recording]:
         if self.seed is None or self.seed <= 0:
             return recordings
-        import numpy as np
-
         order = np.random.RandomState(self.seed).permutation(len(recordings))
         return [recordings[i] for i in order.tolist()]

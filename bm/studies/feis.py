@@ -11,7 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import mne
 import numpy as np
+import pandas as pd
+import soundfile
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
@@ -24,8 +27,6 @@ from . import STUDIES
 from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
-    import mne
-    import pandas as pd
     from typing_extensions import Unpack
 
 RATE_HZ = 256
@@ -58,8 +59,6 @@ class PhonemeRecording(FileRecording):
 
     def table(self) -> pd.DataFrame:
         """The table in the zip: one row per sample."""
-        import pandas as pd
-
         if not self.path.exists():
             raise RecordingError(self.path, "no such file", "fetch it")
         try:
@@ -81,8 +80,6 @@ class PhonemeRecording(FileRecording):
         Raises:
             RecordingError: an epoch with two labels or an unknown one, or of less than a second.
         """
-        import mne
-
         table = self.table()
         data = table[list(CHANNELS)].to_numpy(float).T * 1e-6
         found = epochs_of(table, self.path)
@@ -112,8 +109,6 @@ class PhonemeRecording(FileRecording):
 
     def sound_event(self, row: dict, folder: Path) -> dict:
         """The sound of an epoch, written to a file of its own."""
-        import soundfile
-
         path = folder / self.voice.stem / f"{row['phoneme']}.wav"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,8 +124,6 @@ class PhonemeRecording(FileRecording):
         Raises:
             RecordingError: no archive of this voice, or no such sound in it.
         """
-        import soundfile
-
         check_known("phoneme", phoneme, PHONEMES)
         try:
             with zipfile.ZipFile(self.voice) as archive:

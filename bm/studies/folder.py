@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import mne
 import numpy as np
+import pandas as pd
 
 from ..data.recording import EVENT_KINDS, Kind, RecordingId
 from ..errors import RecordingError, UserError
@@ -21,10 +23,6 @@ from ..readers.raw import ENDINGS, Reading
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
-
-if TYPE_CHECKING:
-    import mne
-    import pandas as pd
 
 logger = logging.getLogger(__name__)
 EVENTS = ("auto", "tsv", "annotations", "stim", "none")
@@ -76,8 +74,6 @@ class UserRecording(FileRecording):
 
         Every row has the columns of participants.tsv and of the file's name.
         """
-        import pandas as pd
-
         rules = self.rules
         found = self._found(raw)
         if rules.labels is not None and len(found):
@@ -148,8 +144,6 @@ class UserRecording(FileRecording):
         return frame(rows, ("label",))
 
     def _stim(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        import mne
-
         name = self.rules.stim
         if name is not None and name not in raw.ch_names:
             raise RecordingError(self.path, f"no channel {name}", "change `stim`")

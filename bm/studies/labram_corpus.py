@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from ..data.recording import Recording, RecordingId
 from ..errors import RecordingError, UserError
 from ..readers.labram_h5 import names_of, read_group
+from ..readers.labram_h5_raw import RawH5
 from . import STUDIES
 from .base import Study
 
 if TYPE_CHECKING:
     import mne
-    import pandas as pd
 
 PATTERNS = ("labram_h5/**/*.hdf5", "labram_h5/**/*.h5")
 
@@ -29,8 +31,6 @@ class H5Recording(Recording):
 
     def load_raw(self) -> mne.io.BaseRaw:
         """Volts, read when asked for; the layout holds no positions."""
-        from ..readers.labram_h5_raw import RawH5
-
         group = read_group(self.path, self.name)
         if group.samples == 0:
             raise RecordingError(self.path, f"{self.name}: no sample", "skip it")
@@ -38,8 +38,6 @@ class H5Recording(Recording):
 
     def events(self) -> pd.DataFrame:
         """The whole recording as one block."""
-        import pandas as pd
-
         group = read_group(self.path, self.name)
         seconds = group.samples / group.rate_hz
         return pd.DataFrame([("block", 0.0, seconds)], columns=["kind", "start_s", "duration_s"])

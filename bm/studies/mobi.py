@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
+import pandas as pd
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError
@@ -19,8 +21,6 @@ from . import STUDIES
 from .base import Study, StudyOptions
 
 if TYPE_CHECKING:
-    import mne
-    import pandas as pd
     from typing_extensions import Unpack
 
 RATE_HZ = 100.0
@@ -55,8 +55,6 @@ def read_numbers(path: Path, header: int) -> np.ndarray:
     Raises:
         RecordingError: no such file, or no table of numbers.
     """
-    import pandas as pd
-
     try:
         table = pd.read_csv(path, sep="\t", header=None, skiprows=header)
         found: np.ndarray = table.dropna(axis=1, how="all").to_numpy(float)
@@ -98,8 +96,6 @@ class WalkingRecording(FileRecording):
             RecordingError: names and columns that do not go together, another rate than 100 Hz,
                 or a recording that ends before the stretch does.
         """
-        import mne
-
         names = read_names(self.path.with_name(FILES[2]))
         rows = self._cut(read_numbers(self.path, 1), self.path)
         if rows.shape[1] != len(names) + 1:

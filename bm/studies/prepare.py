@@ -10,16 +10,19 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from ..data.recording import Recording
 from ..data.store import Store, read_header
 from ..errors import RecordingError, UserError
 from ..readers.labram_h5 import write_folder
+from . import recordings_of
 from .choice import Choice
 
 REPORT_S = 5.0  # seconds between two lines of progress
 
 Problem = tuple[str, str, str]  # path, reason, remedy of a bad recording
-#: (function, items) -> (place of the item, result or error) as they come.
-Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[tuple[int, Any]]]
+Outcomes = list[tuple[int, Problem | None]]  # place of a recording in the studies, what is wrong
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,8 @@ class Job:
     verify: bool = False
     choice: Choice | None = None
 
-    def recordings(self) -> list[Any]:
+    def recordings(self) -> list[Recording]:
         """What is prepared, in the order of the configuration."""
-        from . import recordings_of
-
         return recordings_of(self.entries, self.paths, self.choice)[0]
 
 
@@ -85,12 +86,16 @@ class Summary:
         return "\n".join(lines + [f"  {error}" for error in self.bad])
 
 
+Share = tuple[Job, Sequence[int]]  # and places of its recordings
+#: (function, items) -> (place of the item, result or error) as they come.
+Spread = Callable[
+    [Callable[[Share], Outcomes], Sequence[Share]], Iterable[tuple[int, Outcomes | Exception]]
+]
+
 _worker: dict[str, Any] = {}
 
 
 def _start_worker(job: Job) -> None:
-    import torch
-
     torch.set_num_threads(1)
     _worker.update(
         recordings=job.recordings(), store=Store(job.paths["cache"], job.verify), job=job
@@ -105,7 +110,7 @@ def _prepare_one(index: int) -> tuple[int, Problem | None]:
     return index, None
 
 
-def prepare_share(share: tuple[Job, Sequence[int]]) -> list[tuple[int, Problem | None]]:
+def prepare_share(share: Share) -> Outcomes:
     """Prepare some recordings, by their places in the studies, in this process."""
     _start_worker(share[0])
     return [_prepare_one(index) for index in share[1]]
@@ -189,7 +194,8 @@ def _results(
 ) -> Iterator[tuple[int, Problem | None]]:
     """Outcomes as they come; in this process when one is enough."""
     if spread is not None:
-        shares = [(job, missing[part::jobs]) for part in range(min(jobs, len(missing)))]
+        parts = range(min(jobs, len(missing)))
+        shares: list[Share] = [(job, missing[part::jobs]) for part in parts]
         for _, found in spread(prepare_share, shares):
             if isinstance(found, Exception):
                 raise found

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mne
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from ..data.recording import RecordingId
 from ..errors import RecordingError, UserError
 from ..features.phonemes import SAMPA
 from ..readers.alignment import match
 from ..readers.edf import FETCH
-from ..readers.presentation import CONTEXTS, read_log, with_conditions, word_of
+from ..readers.presentation import read_log
 from ..readers.raw import Reading
 from ..readers.textgrid import read_textgrid
 from ..registry import check_known
@@ -24,7 +26,6 @@ from .base import Study, StudyOptions
 from .shared.story import BlockRule, StoryRecording
 
 if TYPE_CHECKING:
-    import mne
     from typing_extensions import Unpack
 
 RATE_HZ = 1200
@@ -48,6 +49,19 @@ SELECTIONS: dict[str, tuple[str, str | None]] = {
 }
 #: Letters of a sentence by which it is found in the list of stimuli.
 FOUND_BY = 45
+#: Codes of the log that are no words -> condition.
+CONDITIONS = {
+    "ZINNEN": "sentence",
+    "WOORDEN": "word_list",
+    "FIX": "fix",
+    "QUESTION": "question",
+    "Response": "response",
+    "ISI": "isi",
+    "blank": "blank",
+    "PULSE MODE": "pulse",
+    "pause": "pause",
+}
+CONTEXTS = ("sentence", "word_list")
 SILENCES = ("", "<p:>")
 START_FILE = re.compile(r"Start File\s+(\d+)\.wav", re.IGNORECASE)
 ONSET = "audio onset"
@@ -55,6 +69,32 @@ RECIPE = (
     "register at https://data.donders.ru.nl, fetch collection DSC_3011020.09_236_v1 and put its "
     "sub-*, sourcedata and stimuli there; derivatives/phonemes (TextGrids) are the authors' to give"
 )
+
+
+def word_of(code: str) -> str:
+    """Return the word of a code: without digits and blanks."""
+    return re.sub(r"[\d\s]+", "", code)
+
+
+def condition_of(code: str) -> str:
+    """Return what a row of the log is: one of `CONDITIONS`, or `word`."""
+    code = code.strip()
+    for name, condition in CONDITIONS.items():
+        if code == name or code.startswith(f"{name} "):
+            return condition
+    return "word" if word_of(code) else "blank"
+
+
+def with_conditions(log: pd.DataFrame) -> pd.DataFrame:
+    """Add condition, context (sentence or word_list) and block (number of the context) to a log."""
+    log = log.copy()
+    log["condition"] = [condition_of(code) for code in log["code"]]
+    log.loc[log["event_type"] == "Response", "condition"] = "response"
+    log.loc[log["event_type"] == "Pulse", "condition"] = "pulse"
+    begins = log["condition"].isin(CONTEXTS)
+    log["block"] = begins.cumsum()
+    log["context"] = log["condition"].where(begins).ffill()
+    return log
 
 
 def people(modality: str) -> list[str]:
@@ -190,8 +230,6 @@ def on_meg_clock(
     Raises:
         RecordingError: clocks that do not agree.
     """
-    from scipy.stats import spearmanr
-
     marks = log["condition"].map({"fix": FIXATION, **dict.fromkeys(CONTEXTS, CONTEXT)})
     places = np.flatnonzero(marks.notna())
     one, other = match(marks.iloc[places].astype(int).tolist(), values.astype(int).tolist())
@@ -232,8 +270,6 @@ class MousRecording(StoryRecording):
 
     def triggers(self, raw: mne.io.BaseRaw) -> tuple[np.ndarray, np.ndarray]:
         """Times (s) and values of fixations and contexts on the trigger channel."""
-        import mne
-
         names = [raw.ch_names[i] for i in mne.pick_types(raw.info, meg=False, stim=True)]
         if not names:
             raise RecordingError(self.path, "no trigger channel", FETCH)

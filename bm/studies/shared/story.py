@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import soundfile
 
 from ...data.blocks import GROUPINGS, add_sequence_info, create_blocks, merge_blocks, with_blocks
 from ...errors import RecordingError, UserError
@@ -120,8 +121,6 @@ def complete_sounds(events: pd.DataFrame, path: str | Path) -> pd.DataFrame:
 
 def sound_length(file: Path, path: str | Path) -> float:
     """Seconds of a sound file; raises `RecordingError` of the recording at `path`."""
-    import soundfile
-
     if not file.is_file():
         raise RecordingError(path, f"its sound {file} is not there", "fetch the study's audio")
     try:

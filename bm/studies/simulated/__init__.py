@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.recording import RecordingId
+from ...data.recording import Kind, RecordingId
 from ...errors import UserError, nearest
 from .. import STUDIES
 from ..base import Study
@@ -167,7 +167,7 @@ class Simulated(Study):
     ) -> SimulatedRecording:
         place = Place(self.seed, self.mode, subject, session, run)
         group = f"pair{subject // 2:03d}" if self.mode == "background" else ""
-        kind: Any = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
+        kind: Kind = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
         part = seeg.FREE if session == seeg.FREE_SESSION else str(session)
         name = f"simulated-{self.mode}"
         identity = RecordingId(name, f"s{subject:03d}", part, str(run), kind, group)

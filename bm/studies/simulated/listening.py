@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
 from numpy.random import Generator
 
@@ -14,7 +15,7 @@ from . import positions
 from .forward import normalise, patch, rotation
 from .noise import gaussian, integral, unit_variance
 from .nuisance import WHITE_UV, Nuisance
-from .response import sources
+from .response import draw_weights, sources
 from .simulation import (
     Drawn,
     Head,
@@ -28,9 +29,6 @@ from .simulation import (
 from .speech import AUDIO_HZ, PHONEMES, vocabulary
 from .story import Stimuli, Story, tell, write_wav
 from .streams import Place
-
-if TYPE_CHECKING:
-    import mne
 
 CHANNELS = (
     "Fp1",
@@ -139,8 +137,6 @@ class ListeningRecording(SimulatedRecording):
 
     def listener(self) -> Listener:
         """The subject."""
-        from .response import draw_weights
-
         weights = draw_weights(self.place.seed, 1, positions.unit(SITES))
         return draw_listener(self.place, self.channels, weights.directions)
 
@@ -216,8 +212,6 @@ class ListeningRecording(SimulatedRecording):
         """In volts, or in tesla with the channels as magnetometers (`kind: meg`)."""
         if self.id.kind != "meg":
             return super().load_raw()
-        import mne
-
         info = mne.create_info(list(self.channels), self.rate_hz, "mag")
         info["description"] = "simulated"
         for channel in info["chs"]:  # a montage would place electrodes only

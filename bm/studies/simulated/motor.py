@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from . import positions
 from .forward import normalise, patch, rotation
@@ -254,7 +254,7 @@ def log_likelihoods(matrices: np.ndarray, bins: np.ndarray) -> np.ndarray:
 FREQUENCIES = np.arange(18, 97) / 3.0  # k/3 Hz, 6 to 32 Hz: the bins of a 3 s window
 
 
-def observe(pairs: list[tuple[Subject, Session]], draws: int, rng: Any) -> tuple[float, float]:
+def observe(pairs: list[tuple[Subject, Session]], draws: int, rng: Generator) -> tuple[float, int]:
     """Monte Carlo accuracy of the ideal observer and the number of draws it rests on."""
     each = max(len(CLASSES), draws // len(pairs))
     right, total = 0.0, 0

@@ -31,7 +31,7 @@ def observe_motor(study: Simulated, snr: float, n: int) -> tuple[float, int]:
         session = motor.draw_session(recording.place, subject, recording.channels, snr)
         pairs.append((subject, session))
     accuracy, total = motor.observe(pairs, n, _rng(study))
-    return accuracy, int(total)
+    return accuracy, total
 
 
 def observe_background(study: Simulated, severity: float, n: int) -> tuple[float, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from ...errors import UserError, nearest
 
@@ -49,7 +49,7 @@ MEASURES = {
 
 
 def check_names(
-    mode: str, given: Iterable[str], own: Iterable[str], init: Callable[..., Any]
+    mode: str, given: Iterable[str], own: Iterable[str], init: Callable[..., None]
 ) -> None:
     """Raise `UserError` on an option that neither the mode nor the study has."""
     shared = [
@@ -80,24 +80,28 @@ def check_values(mode: str, options: Mapping[str, Any]) -> None:
             raise UserError(f"simulated: {name}={value!r}; use true or false")
 
 
-def _check_count(name: str, value: Any, least: int, most: float) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not (whole and least <= value <= most):
+def _is_whole(value: object) -> TypeGuard[int]:
+    # True and False are whole numbers to Python.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_count(name: str, value: object, least: int, most: float) -> None:
+    if not (_is_whole(value) and least <= value <= most):
         bound = "on" if math.isinf(most) else f"to {most}"
         raise UserError(f"simulated: {name}={value!r}; use a whole number from {least} {bound}")
 
 
-def _check_measure(name: str, value: Any, zero: bool) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and (value > 0 or (zero and value == 0))):
+def _check_measure(name: str, value: object, zero: bool) -> None:
+    number = value if _is_whole(value) or isinstance(value, float) else math.nan
+    if not (math.isfinite(number) and (number > 0 or (zero and number == 0))):
         bound = "not negative" if zero else "above 0"
         raise UserError(f"simulated: {name}={value!r}; use a number that is {bound}")
 
 
-def _check_bounds(name: str, value: Any, least: int, most: int) -> None:
-    pair = isinstance(value, (list, tuple)) and len(value) == 2
-    whole = pair and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
-    if not (whole and least <= value[0] <= value[1] <= most):
+def _check_bounds(name: str, value: object, least: int, most: int) -> None:
+    pair = value if isinstance(value, (list, tuple)) else ()
+    whole = len(pair) == 2 and all(map(_is_whole, pair))
+    if not (whole and least <= pair[0] <= pair[1] <= most):
         raise UserError(
             f"simulated: {name}={value!r}; use two whole numbers from {least} to {most}, the "
             "smaller first"

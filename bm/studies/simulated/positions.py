@@ -11,14 +11,12 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
 
 from ...errors import UserError, nearest
-
-if TYPE_CHECKING:
-    import mne
 
 #: Old names of the 10-20 system.
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
@@ -50,8 +48,6 @@ def unit(names: Sequence[str], net: str = "positions") -> np.ndarray:
 
 def montage(names: Sequence[str], net: str = "positions") -> mne.channels.DigMontage:
     """The montage of a recording, in metres."""
-    import mne
-
     found = table(net)
     metres = {name: np.array(found["metres"][standard(name, net)]) for name in names}
     fiducials = {k: np.array(v) for k, v in found["fiducials"].items()}

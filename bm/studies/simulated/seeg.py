@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
 
 from .forward import background_spectrum
@@ -16,9 +17,6 @@ from .nuisance import Nuisance, drift, line, spoil_channels
 from .shafts import Implant, draw_implant
 from .simulation import UV, Drawn, SimulatedRecording
 from .streams import Place
-
-if TYPE_CHECKING:
-    import mne
 
 RATE_HZ = 1000.0
 WHITE_UV = 0.3
@@ -240,8 +238,6 @@ class SeegRecording(SimulatedRecording):
 
     def load_raw(self) -> mne.io.BaseRaw:
         """The signal in volts with the positions of the contacts."""
-        import mne
-
         info = mne.create_info(list(self.channels), RATE_HZ, "seeg")
         info["description"] = "simulated"
         for channel, place in zip(info["chs"], self.metres(), strict=True):

@@ -6,20 +6,18 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mne
 import numpy as np
 import pandas as pd
 
 from ...data.recording import Recording, RecordingId
 from . import nuisance, positions
 from .forward import background_covariance, background_spectrum, patch
-from .noise import gaussian, long_shaped, scaled, unit_variance
+from .noise import Spectrum, gaussian, long_shaped, scaled, unit_variance
 from .nuisance import Nuisance
 from .streams import Place
-
-if TYPE_CHECKING:
-    import mne
 
 VERSION = 2  # of the equations: a change makes every signal another
 ALPHA_WIDTH, ALPHA_SITES, ALPHA_WEIGHTS = 0.6, ("O1", "O2"), (1.0, 0.9)
@@ -51,7 +49,7 @@ class Head:
     alpha_hz: float
     alpha_uv: float
 
-    def spectrum(self, shift: float = 0.0) -> Any:
+    def spectrum(self, shift: float = 0.0) -> Spectrum:
         """Aperiodic spectrum, with the exponent shifted (motor: by session)."""
         return background_spectrum(self.amplitude_uv, self.exponent + shift)
 
@@ -160,8 +158,6 @@ class SimulatedRecording(Recording, ABC):
 
     def load_raw(self) -> mne.io.BaseRaw:
         """The signal in volts with its montage."""
-        import mne
-
         info = mne.create_info(list(self.channels), self.rate_hz, self.id.kind)
         info["description"] = "simulated"
         raw = mne.io.RawArray(self.signal_uv().astype(np.float64) * UV, info, verbose="error")

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bm.errors import UserError
-from bm.studies import STUDIES, build_study, option_names, recordings_of
+from bm.registry import argument_names
+from bm.studies import PLACES, STUDIES, build_study, recordings_of
 from bm.studies.prepare import Job, prepare
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -102,8 +103,8 @@ def test_options_that_studies_share_are_taken_by_all(name: str) -> None:
     kind = STUDIES.get(name)
     if kind.checks_options or name in ("labram_h5", "noise"):
         return  # no files, or files by pattern
-    names = option_names(kind)
-    assert "path" in names and "root" not in names
+    names = argument_names(kind, PLACES)
+    assert "path" in names
     assert ("subjects" in names) == (name != "folder")
 
 

@@ -138,11 +138,11 @@ def test_windows_without_a_word_are_left_out_when_asked(solver_of) -> None:
     batch = solver.data.gather(solver.data.rows("train")[:4])
     batch.feature_mask[1] = False
     batch.feature_mask[3, 1:] = False
-    assert solver.kept(batch).segment.tolist() == batch.segment[[0, 2, 3]].tolist()
+    assert solver.usable(batch).segment.tolist() == batch.segment[[0, 2, 3]].tolist()
     whole = solver_of("dset.event_mask=true", "show=true")
-    assert len(whole.kept(batch)) == 4
+    assert len(whole.usable(batch)) == 4
     batch.feature_mask[:] = False
-    assert len(solver.kept(batch)) == 3  # the last that held some
+    assert len(solver.usable(batch)) == 3  # the last that held some
 
 
 LEARNED = ("solver.feature_model=deep_mel", "solver.deep_mel.hidden=16",
@@ -206,7 +206,7 @@ def test_encoding_sees_only_the_beginning_of_the_signal(solver_of) -> None:
     with torch.no_grad():
         first = solver.estimate(batch, "test")
         batch.signal = batch.signal.clone()
-        batch.signal[..., solver.shift + solver.seen :] = 5.0
+        batch.signal[..., solver.shift + solver.signal_samples :] = 5.0
         second = solver.estimate(batch, "test")
     torch.testing.assert_close(first[0], second[0])
     assert first[0].shape == first[1].shape and not torch.equal(first[1], second[1])
