@@ -145,6 +145,8 @@ class Run:
         self._build_training()
         self._register()
         self._restore(checkpoint)
+        if checkpoint is None and self.cfg["best"]["metric"]:
+            self._check_best()
         # last, so that names in checkpoints are those of the plain modules
         if self.cfg["compile"]:
             self._compile()
@@ -166,6 +168,15 @@ class Run:
             config = guard.significant(self.cfg, list(self.solver.xp.dora.exclude))
             guard.check(self.folder, config, self.solver.data.hash, self.cfg["allow_change"])
             self.solver.save_splits()
+
+    def _check_best(self) -> None:
+        """Refuse a `best.metric` that stage valid will not have, while nothing is lost yet."""
+        loader = self.loaders["valid"]
+        if processes.smallest(len(loader), self.solver.device):
+            loader.set_epoch(0)
+            loader.seek(0)
+            batch = next(iter(loader)).to(self.solver.device)
+            self.best.check(self.solver.valid_metrics(batch))
 
     def _compile(self) -> None:
         """Compile the networks in place: names of tensors stay what they are."""

@@ -27,7 +27,7 @@ from .optim import build_optimizer
 from .perf import Perf, forward_flops
 from .precision import Precision
 from .show import draw_history
-from .state import Progress, State, isolated
+from .state import Progress, State, isolated, unchanged
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -125,6 +125,17 @@ class Solver:
     def epoch_metrics(self, stage: str) -> dict[str, float]:
         """Return metrics over a whole split, from accumulators of the family."""
         return {}
+
+    def valid_metrics(self, batch: Batch) -> set[str]:
+        """Return the names of the metrics of stage valid, from one of its batches.
+
+        Called once, before the first epoch and only when `best.metric` names one: a mistyped name
+        would else be found after an epoch of hours. Nothing that is trained or counted moves.
+        """
+        self.begin_stage("valid")
+        self.model.eval()
+        with isolated(0), unchanged(self.model), torch.no_grad(), self.precision.autocast():
+            return {*self.step(batch, "valid"), *self.epoch_metrics("valid")}
 
     def count_flops(self, batch: Batch) -> float:
         """Return the FLOP of one forward pass per item; no generator and no statistic moves.
