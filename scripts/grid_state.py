@@ -25,8 +25,9 @@ def command(grid: str | None = None) -> int:
     if grid is None:
         raise UserError("which grid? use: python -m scripts.grid_state demo.main")
     states = []
-    for listed in experiments(grid):
+    for listed in experiments(grid, main):
         xp = main.get_xp(list(listed.argv))
+        # The marker first: an experiment that `dora run` finished has no job to ask.
         finished = marker.exists(listed.folder)
         state = "COMPLETED" if finished else Sheep(xp).state() or "NEW"
         states.append(state)

@@ -1,8 +1,8 @@
 """`python -m scripts.import_checkpoint family=labram path=FILE [to=FOLDER] [partial=true]`.
 
 Reads a checkpoint of a published implementation without running code from it and writes it as a
-saved model, which `init_from=//file/FOLDER` (or tokenizer=, encoder=) then takes. Prints what
-became of every tensor: matched, missing, unexpected, of another shape. Without `to` the folder is
+saved model, which `init_from=//file/FOLDER` (or tokenizer=, encoder=) then takes. Prints the
+outcome of every tensor: matched, missing, unexpected, of another shape. Without `to` the folder is
 BM_MODELS (./models)/FAMILY/NAME. `partial=true` keeps what fits; `n_heads=N` where no tensor shows
 it.
 """
@@ -32,25 +32,25 @@ def command(
     n_heads: int = 0,
 ) -> int:
     """Import one file."""
-    from bm.facts import DataFacts
     from bm.models import save
 
     if family is None or path is None:
         raise UserError("which file? use: family=labram path=labram-base.pth")
     check_known("family", family, FAMILIES)
     source = Path(path).expanduser()
+    # By name: the networks of one family are enough to import its file.
     importer = importlib.import_module(FAMILIES[family])
-    found = importer.import_published(source, partial, n_heads or None)
-    print(f"{source}: {found.module.bm_arguments['name']}")
-    for key, words in found.others.items():
+    imported = importer.import_published(source, partial, n_heads or None)
+    print(f"{source}: {imported.module.bm_arguments['name']}")
+    for key, words in imported.others.items():
         print(f"  {key}: {words} (not used)")
     for outcome in ("matched", "missing", "unexpected", "wrong_shape"):
-        names = getattr(found.report, outcome)
+        names = getattr(imported.report, outcome)
         listed = "" if outcome == "matched" else f": {', '.join(names[:SHOWN])}" * bool(names)
         print(f"  {len(names)} {outcome.replace('_', ' ')}{listed}")
     folder = Path(to) if to else _folder(family, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    save(found.module, folder, DataFacts(**importer.published_facts(found.module)))
+    save(imported.module, folder, importer.published_facts(imported.module))
     print(f"written: {folder}; use it as //file/{folder}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Audit of a split: nothing of the test may have been seen, in recording time or as stimulus."""
+"""Audit of a split: no recording time and no stimulus may be in two splits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .split import PAIRS, overlapping
+from .split import PAIRS, overlapping_windows
 
-#: A sentence counts as part of a window that shares more than this with it (clip spec 2.1).
+#: A sentence counts as part of a window that shares more than this with it: 20 ms, as brainmagick
+#: counts the words of a window (Défossez et al. 2023).
 TOUCH_S = 0.02
 #: Columns that say which recording a window is of.
 IDENTITY = ("study", "subject", "session", "run")
@@ -37,8 +38,8 @@ class Finding:
         return f"{self.what}: {self.count} windows of {other} share {self.where} with {one}"
 
 
-def heard(table: pd.DataFrame, events: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """What was heard or read in each window.
+def stimuli_of(table: pd.DataFrame, events: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return what was heard or read in each window.
 
     Args:
         table: segment table with start_s, length_s and the recording's identity.
@@ -48,25 +49,25 @@ def heard(table: pd.DataFrame, events: Sequence[pd.DataFrame]) -> pd.DataFrame:
         rows segment, split, kind (sentence or audio), name (`sequence_uid` or file), begin_s and
         end_s in seconds of the audio file (0 for sentences).
     """
-    found = []
+    parts = []
     for number, rows in table.groupby("recording"):
-        own = events[int(number)]
+        present = events[int(number)]
         for kind, column in (("sentence", "sequence_uid"), ("audio", "filepath")):
-            if column not in own:
+            if column not in present:
                 continue
-            named = own[own[column].notna() & own[column].ne("")]
+            named = present[present[column].notna() & present[column].ne("")]
             if kind == "audio":
                 named = named[named["kind"] == "sound"]
             elif named["kind"].eq("sentence").any():
                 named = named[named["kind"] == "sentence"]
-            found.append(_touched(rows, named, kind, column))
+            parts.append(_touched(rows, named, kind, column))
     columns = ["segment", "split", "kind", "name", "begin_s", "end_s"]
-    kept = [part for part in found if len(part)]
-    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)
+    parts = [part for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def _touched(rows: pd.DataFrame, named: pd.DataFrame, kind: str, column: str) -> pd.DataFrame:
-    """Pairs of window and event that share more than `TOUCH_S`."""
+    """Return pairs of window and event that share more than `TOUCH_S`."""
     starts = rows["start_s"].to_numpy(float)[:, None]
     stops = starts + rows["length_s"].to_numpy(float)[:, None]
     begins = named["start_s"].to_numpy(float)
@@ -75,6 +76,7 @@ def _touched(rows: pd.DataFrame, named: pd.DataFrame, kind: str, column: str) ->
     window, event = np.nonzero(last - first > TOUCH_S)
     offset = named["offset"].fillna(0.0).to_numpy(float) if "offset" in named else 0 * begins
     shift = (offset - begins)[event] if kind == "audio" else 0.0
+    # A sentence is the same wherever it is heard; of a file each second is a stimulus of its own.
     sentence = kind == "sentence"
     return pd.DataFrame(
         {
@@ -89,23 +91,24 @@ def _touched(rows: pd.DataFrame, named: pd.DataFrame, kind: str, column: str) ->
 
 
 def shared_stimuli(stimuli: pd.DataFrame, splits: tuple[str, str]) -> list[Finding]:
-    """Sentences, and seconds of audio files, that occur in windows of both splits."""
+    """Return the sentences, and seconds of audio files, that occur in windows of both splits."""
     one, other = (stimuli[stimuli["split"] == name] for name in splits)
-    found = []
+    findings = []
     for kind in ("sentence", "audio"):
-        seen, asked = one[one["kind"] == kind], other[other["kind"] == kind]
-        for name in sorted(set(seen["name"]) & set(asked["name"])):
-            mine, theirs = seen[seen["name"] == name], asked[asked["name"] == name]
-            hit = theirs if kind == "sentence" else _crossing(mine, theirs)
-            if len(hit):
-                found.append(Finding(kind, name, splits, hit["segment"].nunique()))
-    return found
+        first, second = one[one["kind"] == kind], other[other["kind"] == kind]
+        for name in sorted(set(first["name"]) & set(second["name"])):
+            pieces, others = first[first["name"] == name], second[second["name"] == name]
+            shared = others if kind == "sentence" else _crossing(pieces, others)
+            if len(shared):
+                findings.append(Finding(kind, name, splits, shared["segment"].nunique()))
+    return findings
 
 
 def _crossing(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Pieces of the second table that share more than `TOUCH_S` of a file with the first."""
+    """Return pieces of the second table that share more than `TOUCH_S` of a file with the first."""
     ordered = one.sort_values("begin_s")
     begins = ordered["begin_s"].to_numpy(float)
+    # Pieces may lie inside longer ones: how far any piece so far reaches, in one sorted pass.
     reach = np.maximum.accumulate(ordered["end_s"].to_numpy(float))
     before = np.searchsorted(begins, other["end_s"].to_numpy(float) - TOUCH_S, "left")
     last = np.where(before > 0, reach[np.maximum(before - 1, 0)], -np.inf)
@@ -115,42 +118,42 @@ def _crossing(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 def audit_table(
     table: pd.DataFrame, events: Sequence[pd.DataFrame], tolerance: int = 0
 ) -> list[Finding]:
-    """Everything that two splits of one data set share.
+    """Return everything that two splits of one data set share.
 
     Args:
         table: segment table with recording, start, length, start_s, length_s, split, identity.
         events: of each recording, in the order of `recording`.
         tolerance: samples that windows of two splits may share at a block's edge.
     """
-    found = []
-    stimuli = heard(table, events)
+    findings = []
+    stimuli = stimuli_of(table, events)
     for splits in PAIRS:
-        shared = overlapping(table, splits, tolerance)
+        shared = overlapping_windows(table, splits, tolerance)
         for _, rows in shared.groupby("recording"):
             where = "/".join(str(rows[name].iloc[0]) for name in IDENTITY)
-            found.append(Finding("recording time", where, splits, len(rows)))
-        found += shared_stimuli(stimuli, splits)
-    return found
+            findings.append(Finding("recording time", where, splits, len(rows)))
+        findings += shared_stimuli(stimuli, splits)
+    return findings
 
 
 def audit_upstream(
     down: pd.DataFrame, up: pd.DataFrame, names: tuple[str, str] = ("upstream train", "test")
 ) -> list[Finding]:
-    """Recording time of the upstream's training windows that the downstream tests on.
+    """Return recording time that the upstream trained on and the downstream tests on.
 
     Args:
         down, up: segment tables with start_s, length_s, split and identity; rates may differ, so
             times are compared in seconds.
         names: of the two sides in the findings.
     """
-    seen = _in_seconds(up[up["split"] == "train"])
-    asked = _in_seconds(down[down["split"] == "test"])
-    found = []
-    for where in sorted(set(seen["name"]) & set(asked["name"])):
-        hit = _crossing(seen[seen["name"] == where], asked[asked["name"] == where])
-        if len(hit):
-            found.append(Finding("recording time", where, names, len(hit)))
-    return found
+    training = _in_seconds(up[up["split"] == "train"])
+    testing = _in_seconds(down[down["split"] == "test"])
+    findings = []
+    for where in sorted(set(training["name"]) & set(testing["name"])):
+        shared = _crossing(training[training["name"] == where], testing[testing["name"] == where])
+        if len(shared):
+            findings.append(Finding("recording time", where, names, len(shared)))
+    return findings
 
 
 def _in_seconds(table: pd.DataFrame) -> pd.DataFrame:

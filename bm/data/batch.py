@@ -16,7 +16,8 @@ class Batch:
     """Tensors of B windows.
 
     Attributes:
-        signal: (B, C, T) float32; usually a transposed view, contiguity is not promised.
+        signal: (B, C, T) float32, often a transposed view: contiguity is not promised: the
+            transposition happens on the device, where it is cheap.
         positions: (B, C, 3) float32, metres; with dset.positions=layout x, y and 0 (see `layout`).
         channel_mask: (B, C) bool, true where the channel exists.
         channel_ids: (B, C) int64, row of `DataFacts.vocabulary`.
@@ -53,13 +54,13 @@ class Batch:
         return Batch(**values)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """The same batch on `device`; asynchronous when pinned and `non_blocking`."""
+        """Return the batch on `device`; the copy is asynchronous when pinned and `non_blocking`."""
         return self._map(lambda t: t.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
-        """The same batch in page-locked memory, for asynchronous copies to a GPU."""
+        """Return the batch in page-locked memory, for asynchronous copies to a GPU."""
         return self._map(lambda t: t.pin_memory())
 
     def __getitem__(self, index: slice | Tensor) -> Batch:
-        """The windows selected by a slice or an index tensor."""
+        """Return the windows selected by a slice or an index tensor."""
         return self._map(lambda t: t[index])

@@ -1,4 +1,8 @@
-"""Blocks of stimulation made from events: what a split must keep together (clip spec 2.2, 2.3)."""
+"""Blocks of stimulation: stretches that a split keeps together, made from the events.
+
+Rules and numbers are those of brainmagick (Défossez et al. 2023), so that the same sentence is in
+the same split for every person and study.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from ..errors import UserError
 from ..registry import check_known
 
 GROUPINGS = ("sentence", "sound", "sentence_or_sound")
-#: Conditions whose words name a block (clip spec 2.3).
+#: Conditions whose words name a block.
 NAMING = ("sentence", "context", "question", "fixation", "word_list")
 #: The last block holds every event that begins after it, also the one that ends last.
 LAST_S = 1e-7
@@ -20,9 +24,10 @@ def _column(events: pd.DataFrame, name: str) -> pd.Series:
 
 
 def add_sequence_info(events: pd.DataFrame) -> pd.DataFrame:
-    """The table with `word_index` and `word_sequence` of words, by `sequence_id`, where missing.
+    """Return the events with `word_index` and `word_sequence` of words filled in where missing.
 
-    `word_index` counts the words before a row in its sequence (a row may hold several words).
+    Words of one `sequence_id` are a sequence. `word_index` counts the words before a row in it (a
+    row may hold several words).
 
     Raises:
         UserError: fewer than two different sequences.
@@ -42,12 +47,13 @@ def add_sequence_info(events: pd.DataFrame) -> pd.DataFrame:
             ("word_index", numbers),
             ("word_sequence", pd.Series(" ".join(texts), index=words.index)),
         ):
-            given = words[name].notna()
-            events.loc[words.index, name] = words[name].where(given, values.astype(object))
+            is_set = words[name].notna()
+            events.loc[words.index, name] = words[name].where(is_set, values.astype(object))
     return events
 
 
 def _is_start(events: pd.DataFrame, grouping: str) -> pd.Series:
+    # A sentence that is read begins with its first word, one that is heard with its sound.
     first = events["kind"].eq("word") & _column(events, "word_index").eq(0)
     sound = events["kind"].eq("sound")
     if grouping == "sentence":
@@ -58,7 +64,10 @@ def _is_start(events: pd.DataFrame, grouping: str) -> pd.Series:
 
 
 def _uid(inside: pd.DataFrame) -> str:
-    """Name of a block: its one sentence, else its words, else its files and when they begin."""
+    """Return the name of a block: its one sentence, else its words, else its files and start.
+
+    Only the name decides the split, so it must not depend on the recording.
+    """
     uids = _column(inside, "sequence_uid").dropna().unique()
     if len(uids) == 1:
         return str(uids[0])
@@ -71,7 +80,7 @@ def _uid(inside: pd.DataFrame) -> str:
 
 
 def create_blocks(events: pd.DataFrame, grouping: str) -> pd.DataFrame:
-    """Blocks that partition a recording from its first sentence or sound on.
+    """Return the blocks that partition a recording from its first sentence or sound on.
 
     Args:
         events: table with kind, start_s, duration_s and the kinds' own columns.
@@ -99,44 +108,45 @@ def create_blocks(events: pd.DataFrame, grouping: str) -> pd.DataFrame:
         _uid(plain[(begins >= start) & (ends < stop)])
         for start, stop in zip(starts, stops, strict=True)
     ]
+    # No window after the last event is lost: its block has no end.
     lengths = np.append(np.diff(starts), np.inf)
     return pd.DataFrame({"kind": "block", "start_s": starts, "duration_s": lengths, "uid": uids})
 
 
 def with_blocks(events: pd.DataFrame, blocks: pd.DataFrame) -> pd.DataFrame:
-    """The events with these blocks in place of any others; a block comes before what it holds."""
+    """Return the events with `blocks` instead of any others; a block precedes what it holds."""
     plain = events[events["kind"] != "block"]
     merged = pd.concat([blocks, plain], ignore_index=True)
     return merged.sort_values("start_s", kind="stable", ignore_index=True)
 
 
 def merge_blocks(blocks: pd.DataFrame, minimum_s: float) -> pd.DataFrame:
-    """Neighbours joined until a block lasts more than `minimum_s`; the first begins at 0.
+    """Join neighbouring blocks until each lasts more than `minimum_s`; the first begins at 0.
 
     Args:
         blocks: start_s, duration_s, uid, in the order of time.
         minimum_s: published: 6 s (`min_block_duration`).
     """
     rows: list[tuple[float, float, str]] = []
-    begin, held = 0.0, []
+    begin, uids = 0.0, []
     stops = (blocks["start_s"] + blocks["duration_s"]).to_numpy(float)
     for number, (stop, uid) in enumerate(zip(stops, blocks["uid"], strict=True)):
-        held.append(str(uid))
+        uids.append(str(uid))
         if stop > begin + minimum_s or number == len(stops) - 1:
-            rows.append((begin, stop - begin, ",".join(held)))
-            begin, held = float(stop), []
+            rows.append((begin, stop - begin, ",".join(uids)))
+            begin, uids = float(stop), []
     merged = pd.DataFrame(rows, columns=["start_s", "duration_s", "uid"])
     merged.insert(0, "kind", "block")
     return merged
 
 
 def split_sounds(sounds: pd.DataFrame, blocks: pd.DataFrame, margin_s: float = 0.1) -> pd.DataFrame:
-    """Sounds cut at the ends of blocks, so that no audio context crosses from split to split.
+    """Cut sounds at the ends of blocks, so that no audio context crosses from split to split.
 
     Args:
         sounds: rows with start_s, duration_s, offset (seconds into the file).
         blocks: of one split, start_s and duration_s.
-        margin_s: no piece is cut off that is shorter (clip spec 2.5).
+        margin_s: no piece is cut off that is shorter; 0.1 s as published.
 
     Returns:
         the pieces, in the order of the sounds; pieces outside every block are kept.
@@ -148,7 +158,7 @@ def split_sounds(sounds: pd.DataFrame, blocks: pd.DataFrame, margin_s: float = 0
         end = begin + float(sound["duration_s"])
         for start, length in zip(ordered["start_s"], ordered["duration_s"], strict=True):
             if begin + margin_s <= start < end - margin_s:
-                pieces.append(_piece(sound, begin, start))
+                pieces.append(_piece(sound, begin, start))  # what lies before the block
                 begin = float(start)
             stop = start + length
             if begin + margin_s < stop < end - margin_s:

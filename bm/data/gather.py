@@ -24,7 +24,7 @@ class BlockPool:
     13,700 windows/s of 131 kB).
 
     Args:
-        size: blocks kept: those of the prefetch queue, one being filled, one being used.
+        size: blocks of the pool; 5 = those of the prefetch queue, one being filled, one in use.
     """
 
     def __init__(self, size: int = 5) -> None:
@@ -33,7 +33,7 @@ class BlockPool:
         self._lock = threading.Lock()
 
     def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """An uninitialised tensor; its memory is no other living tensor's."""
+        """Return an uninitialised tensor whose memory no other living tensor has."""
         count = math.prod(shape) * dtype.itemsize
         with self._lock:
             for index in range(len(self._blocks)):
@@ -54,14 +54,14 @@ def gather_windows(
     finish: Callable[[Tensor, int], object] | None = None,
     pool: BlockPool | None = None,
 ) -> Tensor:
-    """Windows as one block.
+    """Copy windows of recordings into one block.
 
     Args:
         signals: those named have the same number C of channels. Memory-mapped ones are read here
             and nowhere else.
         recordings: (B,) index of each window's recording.
         starts: (B,) first sample. Samples outside a recording wrap around to its other end (the
-            published TUEV windows, labram spec 2.7).
+            published TUEV windows of LaBraM, which join three copies of a recording).
         length: samples of every window.
         finish: called with each window (length, C) and its recording, to change it in place
             (scaling) while it is still in the processor's cache.
@@ -95,10 +95,10 @@ def gather_windows(
 
 
 def subtract_baseline(block: Tensor, samples: int) -> Tensor:
-    """(B, T, C) less, in place, the mean of each channel over the first `samples` samples.
+    """Subtract, in place, each channel's mean over the first `samples` samples of (B, T, C).
 
-    Published baseline correction (clip spec 2.5): everything from the window's start to time 0,
-    inclusive.
+    Published baseline correction of speech decoding: everything from the window's start to time 0,
+    inclusive (0.5 s, although the original's configuration says 0.3 s).
     """
     block -= block[:, :samples].mean(1, keepdim=True)
     return block

@@ -1,7 +1,7 @@
 """Sensor layout: where channels lie on the flat head, from 0 to 1 along both axes.
 
-Speech decoding with attention over space (spec clip 2.11; Défossez et al. 2023) takes such
-positions: those of the layout that MNE chooses for a recording.
+The spatial attention of speech decoding (Défossez et al. 2023) takes such positions:
+those of the layout that MNE chooses for a recording.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ SUFFIX = re.compile(r"-[^-]*$")
 
 
 def place(names: Sequence[str], layout: Mapping[str, tuple[float, float]]) -> np.ndarray:
-    """Positions of channels in a layout.
+    """Return the positions of channels in a layout.
 
     A name is looked up as it is, then without what follows its last hyphen. Each axis is stretched
-    to [0, 1] over the channels found; one without extent becomes 0.5.
+    to [0, 1] over the channels in it; one without extent becomes 0.5.
 
     Args:
         names: C channels.
@@ -36,15 +36,15 @@ def place(names: Sequence[str], layout: Mapping[str, tuple[float, float]]) -> np
     placed = np.full((len(names), 2), INVALID, dtype=np.float32)
     if not rows:
         return placed
-    found = np.array([layout[keys[i]] for i in rows], dtype=float)
-    low, extent = found.min(0), np.ptp(found, axis=0)
+    points = np.array([layout[keys[i]] for i in rows], dtype=float)
+    low, extent = points.min(0), np.ptp(points, axis=0)
     flat = extent < 1e-12
-    placed[rows] = np.where(flat, 0.5, (found - low) / np.where(flat, 1.0, extent))
+    placed[rows] = np.where(flat, 0.5, (points - low) / np.where(flat, 1.0, extent))
     return placed
 
 
 def find_layout(info: mne.Info) -> dict[str, tuple[float, float]]:
-    """The layout that MNE chooses with its default arguments: x and y by name.
+    """Return the layout that MNE chooses with its default arguments: x and y by name.
 
     EEG: the electrodes' places rolled flat. MEG: the drawing of the system that the sensors tell.
     Channels without a place and channels marked bad are not in it.
@@ -68,7 +68,7 @@ def find_layout(info: mne.Info) -> dict[str, tuple[float, float]]:
 
 
 def sensor_layout(info: mne.Info) -> np.ndarray:
-    """Positions of a recording's channels in its layout: (C, 2) float32, see `place`.
+    """Return the positions of a recording's channels in its layout: (C, 2) float32, see `place`.
 
     Raises:
         ValueError: no layout, or no channel in it, with the reason.

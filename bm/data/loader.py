@@ -39,7 +39,7 @@ class Plan:
 
 
 def epoch_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
-    """Rows of every batch of an epoch, for this process.
+    """Return the rows of every batch of an epoch, for this process.
 
     Shuffled: the rows of each group are permuted and cut into common batches of
     `batch_size * world`; an incomplete rest is left out unless the group has nothing else, and a
@@ -50,6 +50,7 @@ def epoch_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
     the batch before it, so that every process has as many batches unless a whole group has fewer
     rows than processes: then some go without, because a repeated window would be counted twice.
     """
+    # Counter-based: an epoch's order needs no history, so a resumed run computes the same one.
     generator = np.random.Generator(np.random.Philox(key=[plan.seed, epoch]))
     common = plan.batch_size * plan.world
     batches: list[np.ndarray] = []
@@ -92,17 +93,18 @@ class Loader:
         return self._length
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of epoch `epoch` and go to its beginning."""
+        """Set the order of epoch `epoch` and go to its beginning."""
         self.epoch, self.position, self.wait_s = epoch, 0, 0.0
 
     def seek(self, position: int) -> None:
-        """Continue after `position` batches."""
+        """Set where iteration begins: after `position` batches."""
         self.position = position
 
     def __iter__(self) -> Iterator[Batch]:
         batches = epoch_batches(self.plan, self.epoch)[self.position :]
         ready: queue.Queue[Batch | BaseException | None] = queue.Queue(PREFETCH)
         stop = threading.Event()
+        # A daemon: an interrupted run need not wait for it.
         worker = threading.Thread(
             target=self._gather_ahead, args=(batches, ready, stop), daemon=True
         )
@@ -136,10 +138,10 @@ class Loader:
                 batch = self.gather(rows.tolist())
                 ready.put(batch.pin_memory() if self.pin else batch)
             ready.put(None)
-        except BaseException as error:
+        except BaseException as error:  # raised again by the consumer, with its traceback
             ready.put(error)
 
 
-def pin_wanted() -> bool:
-    """Page-locked memory pays on CUDA only."""
+def uses_pinned_memory() -> bool:
+    """Return whether batches are page-locked: it pays on CUDA only."""
     return torch.cuda.is_available()

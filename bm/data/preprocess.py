@@ -24,18 +24,18 @@ from .repair import repair
 
 Step = Callable[..., "mne.io.BaseRaw"]
 #: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
-RENAMED = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
+OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 CONTACT = re.compile(r"^(?P<shaft>\D.*?'?)(?P<number>\d+)$")
 
 
 def standard_name(name: str) -> str:
-    """Today's name in one spelling: `FP1` and `Fp1` are the same place, `T3` is `T7`."""
+    """Return today's name in one spelling: `FP1` and `Fp1` are one place, `T3` is `T7`."""
     upper = name.strip().upper()
-    return RENAMED.get(upper, upper)
+    return OLD_NAMES.get(upper, upper)
 
 
 def cut_name(name: str) -> str:
-    """What follows the last blank and precedes the first hyphen: `EEG Fp1-REF` is `Fp1`."""
+    """Return what is between the last blank and the first hyphen: `EEG Fp1-REF` is `Fp1`."""
     last = name.strip(" .").split(" ")[-1]
     return last.split("-")[0] or name
 
@@ -44,7 +44,7 @@ def cut_name(name: str) -> str:
 
 
 def crop(raw: mne.io.BaseRaw, start_s: float = 0.0, stop_s: float | None = None) -> mne.io.BaseRaw:
-    """Samples from `start_s` to before `stop_s`; a negative stop counts from the end.
+    """Cut to the samples from `start_s` to before `stop_s`; a negative stop counts from the end.
 
     `shift_of` tells by how much the events have to follow.
     """
@@ -52,12 +52,13 @@ def crop(raw: mne.io.BaseRaw, start_s: float = 0.0, stop_s: float | None = None)
     stop = end if stop_s is None else stop_s if stop_s > 0 else end + stop_s
     if not 0 <= start_s < stop <= end:
         raise UserError(f"crop: {start_s:g} to {stop:g} s does not fit a recording of {end:.1f} s")
+    # MNE's crop includes its end.
     last = (round(stop * raw.info["sfreq"]) - 1) / raw.info["sfreq"]
     return raw.crop(start_s, last, verbose="error")
 
 
 def shift_of(steps: Sequence[Mapping[str, Any]]) -> float:
-    """Seconds that the crops of some steps take off the front of a recording."""
+    """Return the seconds that the crops of some steps take off the front of a recording."""
     return sum(float(s.get("start_s", 0.0)) for s in steps if s.get("step") == "crop")
 
 
@@ -69,13 +70,14 @@ def bandpass(
     order: int = 4,
     zeros: float = 8.0,
 ) -> mne.io.BaseRaw:
-    """Band-pass without phase shift; a missing edge makes it a low- or high-pass.
+    """Filter a band without phase shift; a missing edge makes it a low- or high-pass.
 
     Args:
         raw: loaded.
         low_hz, high_hz: edges.
         method: `fir` (MNE's default design), `butterworth` (forward and backward), or `sinc`
-            (spec clip 2.4; the high-pass is the signal minus its low-pass).
+            (windowed, as julius has it, for speech decoding; the high-pass is the signal minus its
+            low-pass).
         order: of the Butterworth filter.
         zeros: zero crossings of the sinc.
     """
@@ -97,7 +99,7 @@ def notch(
     method: str = "fir",
     quality: float = 30.0,
 ) -> mne.io.BaseRaw:
-    """Notches at the power line and its harmonics, those below half the rate.
+    """Filter out the power line and its harmonics, as far as they are below half the rate.
 
     Args:
         raw: loaded.
@@ -113,6 +115,7 @@ def notch(
     if method == "fir":
         return raw.notch_filter(below, verbose="error")
 
+    # Forward and backward: the phase stays, and the notch is twice as deep.
     def filtered(x: np.ndarray) -> np.ndarray:
         for freq in below:
             x = filtfilt(*iirnotch(freq, quality, rate), x, axis=-1)
@@ -122,12 +125,13 @@ def notch(
 
 
 def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io.BaseRaw:
-    """Another rate, with anti-aliasing.
+    """Resample to another rate, with anti-aliasing.
 
     Args:
         raw: loaded.
         rate_hz: new rate.
-        method: `fft` (MNE's default), `polyphase`, or `sinc` (spec clip 2.4; never upwards).
+        method: `fft` (MNE's default), `polyphase`, or `sinc` (windowed, as julius has it, for
+            speech decoding; never upwards, as published).
     """
     check_known("resample method", method, ("fft", "polyphase", "sinc"))
     old = raw.info["sfreq"]
@@ -161,36 +165,36 @@ def _bandpass_sinc(
     x: np.ndarray, low_hz: float | None, high_hz: float | None, rate: float, zeros: float
 ) -> np.ndarray:
 
-    found = torch.from_numpy(np.ascontiguousarray(x))
+    filtered = torch.from_numpy(np.ascontiguousarray(x))
     if high_hz is not None:
-        found = lowpass_sinc(found, high_hz / rate, zeros)
+        filtered = lowpass_sinc(filtered, high_hz / rate, zeros)
     if low_hz is not None:
-        found = found - lowpass_sinc(found, low_hz / rate, zeros)
-    return found.numpy()
+        filtered = filtered - lowpass_sinc(filtered, low_hz / rate, zeros)
+    return filtered.numpy()
 
 
 # channels against each other ------------------------------------------------------------------
 
 
 def pick(raw: mne.io.BaseRaw, channels: Sequence[str]) -> mne.io.BaseRaw:
-    """Channels by name, in this order; a spelling of the 10-20 system finds its other ones."""
-    return raw.pick(_find(raw, channels, "pick"))
+    """Pick channels by name, in this order; any spelling of the 10-20 system will do."""
+    return raw.pick(_names_in(raw, channels, "pick"))
 
 
 def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False) -> mne.io.BaseRaw:
-    """Leave channels out; unknown names are an error unless `missing_ok`."""
+    """Drop channels; unknown names are an error unless `missing_ok`."""
     present = {standard_name(n) for n in raw.ch_names}
-    wanted = [c for c in channels if not missing_ok or standard_name(c) in present]
-    return raw.drop_channels(_find(raw, wanted, "drop"))
+    names = [c for c in channels if not missing_ok or standard_name(c) in present]
+    return raw.drop_channels(_names_in(raw, names, "drop"))
 
 
 def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> mne.io.BaseRaw:
-    """`standard`: 10-20 names in today's spelling (`EEG Fp1-REF` -> `FP1`), or a mapping."""
+    """Rename channels by a mapping, or to today's 10-20 names (`EEG Fp1-REF` -> `FP1`)."""
     if isinstance(names, str):
         check_known("rename", names, ("standard",))
         mapping = {n: standard_name(cut_name(n)) for n in raw.ch_names}
     else:
-        mapping = dict(zip(_find(raw, list(names), "rename"), names.values(), strict=True))
+        mapping = dict(zip(_names_in(raw, list(names), "rename"), names.values(), strict=True))
     taken: dict[str, str] = {}
     for old, new in mapping.items():
         if new in taken:
@@ -200,30 +204,35 @@ def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> 
 
 
 def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") -> mne.io.BaseRaw:
-    """`average`, `bipolar` (neighbours inside an electrode: A1 - A2, named A1), or named channels.
+    """Reference to the average, to named channels, or each contact to the next on its shaft.
+
+    Args:
+        raw: loaded.
+        channels: `average`, names, or `bipolar` (A1 - A2, named A1; for sEEG).
 
     Raises:
         UserError: an unknown channel, or no two neighbouring contacts.
     """
     if channels == "bipolar":
         return _bipolar(raw)
-    kinds: Any = list(dict.fromkeys(raw.get_channel_types()))
+    kinds = list(dict.fromkeys(raw.get_channel_types()))  # MNE types one kind at a time
     if channels == "average":
         names: str | list[str] = "average"
     else:
-        given = [channels] if isinstance(channels, str) else list(channels)
-        names = _find(raw, given, "reference")
-    found, _ = mne.set_eeg_reference(raw, names, ch_type=kinds, copy=False, verbose="error")
-    return found
+        names = [channels] if isinstance(channels, str) else list(channels)
+        names = _names_in(raw, names, "reference")
+    referenced, _ = mne.set_eeg_reference(raw, names, ch_type=kinds, copy=False, verbose="error")
+    return referenced
 
 
+# Contacts are numbered along a shaft, so consecutive numbers are neighbours in the tissue.
 def neighbours(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of contacts with consecutive numbers on one shaft, by shaft and number."""
+    """Return pairs of contacts with consecutive numbers on one shaft, by shaft and number."""
     contacts: dict[tuple[str, int], str] = {}
     for name in names:
-        found = CONTACT.match(name)
-        if found:
-            contacts[found["shaft"], int(found["number"])] = name
+        contact = CONTACT.match(name)
+        if contact:
+            contacts[contact["shaft"], int(contact["number"])] = name
     return [
         (name, contacts[shaft, number + 1])
         for (shaft, number), name in sorted(contacts.items())
@@ -243,6 +252,7 @@ def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     info = mne.create_info([a for a, _ in pairs], raw.info["sfreq"], [kinds[i] for i in first])
     for channel, a, b in zip(info["chs"], first, second, strict=True):
         places = raw.info["chs"][a]["loc"][:3], raw.info["chs"][b]["loc"][:3]
+        # A difference is measured between the two contacts, not at either.
         channel["loc"][:3] = (places[0] + places[1]) / 2
         channel["coord_frame"] = raw.info["chs"][a]["coord_frame"]
     return mne.io.RawArray(data[first] - data[second], info, verbose="error")
@@ -254,26 +264,26 @@ def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
 def autoreject(
     raw: mne.io.BaseRaw, window_s: float = 3.0, n_windows: int = 200, seed: int = 1234
 ) -> mne.io.BaseRaw:
-    """Sensors that are bad for a while, made from their neighbours; see `repair.repair`."""
+    """Interpolate sensors that are bad for a while from their neighbours; see `repair.repair`."""
     data = np.ascontiguousarray(raw.get_data().T)
     repair(data, raw.info, window_s, n_windows, seed)
     return mne.io.RawArray(data.T, raw.info, copy="info", verbose="error")
 
 
-def _find(raw: mne.io.BaseRaw, wanted: Sequence[str], step: str) -> list[str]:
-    """Names as the recording spells them."""
+def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]:
+    """Return names as the recording spells them; raise `UserError` for one that it lacks."""
     exact = set(raw.ch_names)
     others = {standard_name(n): n for n in raw.ch_names}
-    found = []
-    for name in wanted:
+    spelled = []
+    for name in names:
         if name in exact:
-            found.append(name)
+            spelled.append(name)
         elif standard_name(name) in others:
-            found.append(others[standard_name(name)])
+            spelled.append(others[standard_name(name)])
         else:
             hint = nearest(name, raw.ch_names)
             raise UserError(f"preprocessing step {step}: no channel {name!r}{hint}")
-    return found
+    return spelled
 
 
 TIME_STEPS: dict[str, Step] = {
@@ -304,12 +314,12 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
 
 
 def apply_step(raw: mne.io.BaseRaw, entry: Mapping[str, Any]) -> mne.io.BaseRaw:
-    """The recording after one checked step."""
+    """Apply one checked step to a recording."""
     return STEPS[entry["step"]](raw, **{k: v for k, v in entry.items() if k != "step"})
 
 
 def apply_steps(raw: mne.io.BaseRaw, steps: Sequence[Mapping[str, Any]]) -> mne.io.BaseRaw:
-    """The recording after all steps.
+    """Apply all steps to a recording.
 
     Args:
         raw: as the study gives it; it is changed.

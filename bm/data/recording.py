@@ -1,4 +1,4 @@
-"""What a study yields: a recording that is read lazily, and the table of its events."""
+"""Recording: what a study yields, read lazily, with the table of its events and their kinds."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class RecordingId:
 
     @property
     def name(self) -> str:
-        """One word for file names and tables, e.g. `simulated-motor_s01_ses0_r0`."""
+        """One word for file names and tables, such as `simulated-motor_s01_ses0_r0`."""
         return f"{self.study}_{self.subject}_{self.session}_{self.run}"
 
 
 class Recording(ABC):
-    """One recording of a study, read only when asked.
+    """One recording of a study, read when `load_raw` or `events` is called and not before.
 
     Attributes:
         id: who, when and where.
@@ -85,12 +85,16 @@ class Recording(ABC):
 
     @abstractmethod
     def load_raw(self) -> mne.io.BaseRaw:
-        """The signal in SI units (V, T) with its montage; raises `RecordingError` on a bad file."""
+        """Return the signal in SI units (V, T) with its montage.
+
+        Raises:
+            RecordingError: a bad file.
+        """
 
     @abstractmethod
     def events(self) -> pd.DataFrame:
-        """Events with columns `kind, start_s, duration_s` and the kind's own (label, word, ...)."""
+        """Return events: `kind, start_s, duration_s` and the kind's columns (label, word, ...)."""
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Text that changes whenever the recording would be read differently."""
+        """Return a text that changes whenever the recording would be read differently."""

@@ -1,9 +1,9 @@
-"""Sensors that are bad for a while, made again from their neighbours (spec clip 2.5, autoreject).
+"""Repair of sensors that are bad for a while: interpolation from their neighbours.
 
 What is bad is learned from each recording by the package autoreject (Jas et al., NeuroImage
 159:417, 2017): for every sensor the largest range of values that still is signal, and how many of
-the sensors beyond it are replaced. The recording is judged in windows that follow one another;
-none is dropped.
+the sensors beyond it are replaced. Speech decoding may use it (brainmagick,
+`dset.autoreject`). The recording is judged in windows that follow one another; none is dropped.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import mne
 import numpy as np
 
 from ..errors import UserError
 
+if TYPE_CHECKING:
+    from autoreject import AutoReject
+
 KINDS = ("eeg", "mag", "grad")
-AT_ONCE = 64  # windows repaired at a time
+AT_ONCE = 64  # windows repaired at a time: all at once would be a copy of the recording
 MISSING = (
     "preprocessing step autoreject needs the package autoreject, which is not installed; run "
     "`pip install 'bm[autoreject]'`"
@@ -84,7 +87,7 @@ def check_sensors(info: mne.Info) -> None:
 
 
 def window_starts(samples: int, length: int) -> list[int]:
-    """First samples of windows that follow one another; the last ends with the recording.
+    """Return first samples of windows that follow one another; the last ends with the recording.
 
     Raises:
         UserError: fewer than 10 windows, of which thresholds are learned by tenfold validation.
@@ -101,13 +104,13 @@ def window_starts(samples: int, length: int) -> list[int]:
 def epochs_of(
     data: np.ndarray, info: mne.Info, starts: Sequence[int], length: int
 ) -> mne.EpochsArray:
-    """Windows of a recording (T, C) as epochs."""
+    """Return windows of a recording (T, C) as epochs."""
     windows = np.stack([np.asarray(data[s : s + length], float).T for s in starts])
     return mne.EpochsArray(windows, info, proj=False, verbose="error")
 
 
 def _replace(
-    model: Any, data: np.ndarray, info: mne.Info, starts: Sequence[int], numbers: np.ndarray,
+    model: AutoReject, data: np.ndarray, info: mne.Info, starts: Sequence[int], numbers: np.ndarray,
     length: int,
 ) -> int:  # fmt: skip
     """Repair windows by number; of one that overlaps the one before only its own part changes."""
@@ -118,6 +121,6 @@ def _replace(
     replaced = log.labels == 2
     for window, bad, number in zip(repaired, replaced, numbers.tolist(), strict=True):
         sensors, begin = np.flatnonzero(bad), number * length
-        own = data[begin : starts[number] + length]
-        own[:, sensors] = window[sensors, begin - starts[number] :].T
+        part = data[begin : starts[number] + length]
+        part[:, sensors] = window[sensors, begin - starts[number] :].T
     return int(replaced.sum())

@@ -1,4 +1,4 @@
-"""Scaling of windows: statistics from training data, applied to a gathered block."""
+"""Scaling of windows: statistics of training data, applied to each window as it is gathered."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from .gather import subtract_baseline
 from .signal import Signal
 
 KINDS = ("none", "zscore", "robust", "robust_windows")
-#: Training windows of a recording that the published robust scaling looks at (clip spec 2.10).
+#: Training windows of a recording that robust scaling looks at: brainmagick's
+#: `n_samples_per_recording` (Défossez et al. 2023).
 ROBUST_WINDOWS = 200
-EPSILON = 1e-8
-#: Samples that the quartiles of a recording are taken from.
+EPSILON = 1e-8  # below this scale a channel is flat, and only its centre is subtracted
+#: Samples that the quartiles of a recording are taken from: an hour at 256 Hz has 921,600.
 QUANTILE_SAMPLES = 1_000_000
 
 
 def channel_statistics(
     signals: Sequence[Signal], table: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation per channel over the training windows.
+    """Compute mean and standard deviation per channel over the training windows.
 
     Args:
         signals: all with the same channels.
@@ -45,7 +46,7 @@ def channel_statistics(
 
 
 def recording_statistics(signal: Signal) -> tuple[np.ndarray, np.ndarray]:
-    """Median and interquartile range per channel of one recording: (C,) each.
+    """Compute median and interquartile range per channel of one recording: (C,) each.
 
     Of a recording longer than `QUANTILE_SAMPLES` every k-th sample is used, so that no whole copy
     of it is made and sorted.
@@ -73,7 +74,7 @@ class Scaler:
     Args:
         kind: none, zscore (training data of the channel set), robust (per recording, from the whole
             of it) or robust_windows (per recording, from up to 200 of its training windows after
-            baseline correction, as published: clip spec 2.10).
+            baseline correction, as brainmagick does).
         clamp: largest absolute value, in units of the scale; None = none.
 
     Attributes:
@@ -89,14 +90,14 @@ class Scaler:
         self.scales: list[Tensor] = []
 
     def fit(self, signals: Sequence[Signal], table: pd.DataFrame, groups: Sequence[int]) -> None:
-        """Statistics of every recording.
+        """Compute the statistics of every recording.
 
         Args:
             signals: of every recording.
             table: segment table with `split`.
             groups: channel set of each recording; z-scores are shared within one.
         """
-        found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        of_group: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for index, signal in enumerate(signals):
             if self.kind == "none":
                 pair = np.zeros(len(signal.channels)), np.ones(len(signal.channels))
@@ -106,28 +107,30 @@ class Scaler:
                 pair = self._window_statistics(signal, index, table)
             else:
                 group = groups[index]
-                if group not in found:
+                if group not in of_group:
                     members = [i for i, g in enumerate(groups) if g == group]
                     rows = table[table["recording"].isin(members)]
                     if not (rows["split"] == "train").any():
                         rows = rows.assign(split="train")  # a channel set that never trains
-                    found[group] = channel_statistics(signals, rows)
-                pair = found[group]
+                    of_group[group] = channel_statistics(signals, rows)
+                pair = of_group[group]
             centre, scale = (torch.as_tensor(v, dtype=torch.float32) for v in pair)
             self.centres.append(centre)
             self.scales.append(torch.where(scale > EPSILON, scale, torch.ones_like(scale)))
 
-    def _window_statistics(self, signal: Signal, index: int, table: pd.DataFrame) -> tuple:
-        own = table[table["recording"] == index]
-        train = own[own["split"] == "train"]
-        chosen = own if train.empty else train  # a recording that never trains
-        if chosen.empty:
+    def _window_statistics(
+        self, signal: Signal, index: int, table: pd.DataFrame
+    ) -> tuple[Tensor | np.ndarray, Tensor | np.ndarray]:
+        rows = table[table["recording"] == index]
+        train = rows[rows["split"] == "train"]
+        rows = rows if train.empty else train  # a recording that never trains
+        if rows.empty:
             return np.zeros(len(signal.channels)), np.ones(len(signal.channels))
         generator = np.random.Generator(np.random.Philox(key=[ROBUST_WINDOWS, index]))
-        chosen = chosen.iloc[generator.permutation(len(chosen))[:ROBUST_WINDOWS]]
+        rows = rows.iloc[generator.permutation(len(rows))[:ROBUST_WINDOWS]]
         windows = [
             self._correct(signal.rows(start, length).clone(), index)
-            for start, length in zip(chosen["start"], chosen["length"], strict=True)
+            for start, length in zip(rows["start"], rows["length"], strict=True)
         ]
         return median_and_range(torch.cat(windows))
 
@@ -138,7 +141,7 @@ class Scaler:
 
     @property
     def changes(self) -> bool:
-        """Whether `finish` does anything."""
+        """Whether `finish` changes a window."""
         return self.kind != "none" or bool(self.baselines)
 
     def finish(self, window: Tensor, recording: int) -> Tensor:
@@ -157,12 +160,12 @@ class Scaler:
         return block
 
     def to_dict(self) -> dict[str, Any]:
-        """Statistics of the first recording of a shared scaling, for `DataFacts.scaler`."""
+        """Return the statistics of a scaling that all recordings share, for `DataFacts.scaler`."""
         if self.kind != "zscore" or not self.centres:
             return {}
         return {"centre": self.centres[0].tolist(), "scale": self.scales[0].tolist()}
 
 
 def build_scaler(scale: Mapping[str, Any]) -> Scaler:
-    """The scaler that `dset.scale` describes."""
+    """Build the scaler that `dset.scale` describes."""
     return Scaler(scale["kind"], scale["clamp"])

@@ -1,4 +1,4 @@
-"""Signal: one preprocessed recording as it is served, and how it is made from its raw file."""
+"""Signal: one preprocessed recording as windows are cut from it, and how it is made."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, shift_of, standard_name
 from .recording import Recording
 
-#: SI units to those of signals: microvolt, for MEG femtotesla.
+#: Of each kind: name and factor from SI units to those of signals: microvolt, for MEG femtotesla.
 UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One recording as it is served.
+    """One preprocessed recording, with a selection of its channels.
 
     Attributes:
         data: (T, C') float32, memory-mapped when it comes from the store.
@@ -59,15 +59,15 @@ class Signal:
         return len(self.data)
 
     def rows(self, start: int, length: int) -> Tensor:
-        """(length, C) samples from `start` on; a view unless columns are selected or added."""
+        """Return (length, C) samples from `start` on; a view unless columns are selected."""
         return self._served(self.data[start : start + length])
 
     def at(self, samples: Tensor) -> Tensor:
-        """(n, C) copies of the samples numbered `samples`."""
+        """Return (n, C) copies of the samples numbered `samples`."""
         return self._served(self.data.index_select(0, samples))
 
     def every(self, stride: int) -> Tensor:
-        """(ceil(T / stride), C): every `stride`-th sample."""
+        """Return every `stride`-th sample: (ceil(T / stride), C)."""
         return self._served(self.data[::stride])
 
     def _served(self, part: Tensor) -> Tensor:
@@ -75,9 +75,9 @@ class Signal:
         return pad_channels(part, len(self.channels)) if self.empty else part
 
     def select(self, index: Sequence[int], names: Sequence[str]) -> Signal:
-        """The channels `index`, called `names`; nothing is copied."""
-        chosen = torch.as_tensor(list(index), dtype=torch.long)
-        columns = chosen if self.columns is None else self.columns[chosen]
+        """Return the signal with the channels `index`, called `names`; nothing is copied."""
+        places = torch.as_tensor(list(index), dtype=torch.long)
+        columns = places if self.columns is None else self.columns[places]
         return replace(
             self,
             channels=tuple(names),
@@ -88,7 +88,7 @@ class Signal:
 
 
 def bare(data: Tensor, rate_hz: float = 1.0) -> Signal:
-    """An array (T, C) as a signal: numbered EEG channels, no positions, no events."""
+    """Return an array (T, C) as a signal: numbered EEG channels, no positions, no events."""
     count = data.shape[1]
     return Signal(
         data=data,
@@ -103,13 +103,13 @@ def bare(data: Tensor, rate_hz: float = 1.0) -> Signal:
 
 
 def pick_kind(raw: mne.io.BaseRaw, kind: str) -> mne.io.BaseRaw:
-    """Channels of one kind, bad ones included, reference sensors not.
+    """Pick the channels of one kind, bad ones included, reference sensors not.
 
     Raises:
         ValueError: there is none.
     """
-    wanted = {name: name == kind for name in ("eeg", "seeg", "ecog", "meg")}
-    picks = mne.pick_types(raw.info, **wanted, ref_meg=False, exclude=())
+    kinds = {name: name == kind for name in ("eeg", "seeg", "ecog", "meg")}
+    picks = mne.pick_types(raw.info, **kinds, ref_meg=False, exclude=())
     if len(picks) == 0:
         present = ", ".join(sorted(set(raw.get_channel_types()))) or "nothing"
         raise ValueError(f"no {kind} channel (it holds {present})")
@@ -152,7 +152,7 @@ def make_signal(
             name, f"channel {channel} holds NaN or inf", "drop it in dset.preprocess"
         )
     events = recording.events()
-    if shift_of(steps):
+    if shift_of(steps):  # a crop at the front moves time 0
         events = events.assign(start_s=events["start_s"] - shift_of(steps))
     return Signal(
         data=data,
@@ -167,7 +167,7 @@ def make_signal(
 
 
 def _positions(info: mne.Info, which: str, name: str) -> np.ndarray:
-    """(C, 3) float32: on the head in metres, or x and y in the sensor layout and 0."""
+    """Return (C, 3) float32: on the head in metres, or x and y in the sensor layout and 0."""
     if which == "head":
         return np.array([c["loc"][:3] for c in info["chs"]], dtype=np.float32)
     try:
@@ -180,7 +180,7 @@ def _positions(info: mne.Info, which: str, name: str) -> np.ndarray:
 def _preprocessed(
     raw: mne.io.BaseRaw, steps: list[dict[str, Any]], factor: float, folder: Path | None
 ) -> tuple[np.ndarray, mne.Info]:
-    """(T, C) float32 in the unit of signals, and the channels' info."""
+    """Return (T, C) float32 in the unit of signals, and the channels' info."""
     if not is_long(raw):
         raw = apply_steps(raw, steps)
         return np.ascontiguousarray((raw.get_data().T * factor).astype(np.float32)), raw.info
@@ -191,7 +191,8 @@ def _preprocessed(
 
 
 def _not_finite(data: Tensor) -> int | None:
-    """First channel of (T, C) with a value that is not finite, None when all are."""
+    """Return the first channel of (T, C) with a value that is not finite, None when all are."""
+    # In stretches: a mask of a whole recording would take a quarter of its size in memory.
     for part in data.split(STRETCH):
         bad = ~torch.isfinite(part).all(0)
         if bad.any():
@@ -199,24 +200,24 @@ def _not_finite(data: Tensor) -> int | None:
     return None
 
 
-def select_named(signal: Signal, wanted: Sequence[str], name: str) -> Signal:
-    """The recording `name` with the channels `wanted`, in their order.
+def select_named(signal: Signal, channels: Sequence[str], name: str) -> Signal:
+    """Return the recording `name` with some channels, in the order of `channels`.
 
     Raises:
         RecordingError: one of them is missing.
     """
     rows = {standard_name(n): i for i, n in enumerate(signal.channels)}
-    missing = [n for n in wanted if standard_name(n) not in rows]
+    missing = [n for n in channels if standard_name(n) not in rows]
     if missing:
         raise RecordingError(name, f"no channel {missing[0]}", "change dset.channels, or skip it")
-    order = [standard_name(n) for n in wanted]
+    order = [standard_name(n) for n in channels]
     if order == [standard_name(n) for n in signal.channels]:
-        return replace(signal, channels=tuple(wanted))
-    return signal.select([rows[n] for n in order], wanted)
+        return replace(signal, channels=tuple(channels))
+    return signal.select([rows[n] for n in order], channels)
 
 
 def select_common(signals: Sequence[Signal]) -> list[Signal]:
-    """Every recording with the channels that all of them have, in the order of the first.
+    """Return every recording with the channels that all have, in the order of the first.
 
     Raises:
         UserError: they share none.
@@ -229,27 +230,28 @@ def select_common(signals: Sequence[Signal]) -> list[Signal]:
 
 
 def pad_channels(block: Tensor, channels: int) -> Tensor:
-    """(..., C) with zero channels at the end up to `channels` (clip spec 2.5)."""
+    """Return (..., C) with zero channels at the end up to `channels`."""
     return torch.nn.functional.pad(block, (0, channels - block.shape[-1]))
 
 
 def select_padded(signals: Sequence[Signal]) -> list[Signal]:
-    """Every recording with as many channels as the largest has; the others get empty ones.
+    """Return every recording with as many channels as the largest; the others get empty ones.
 
     Channels are only numbered then: the third of one recording is not that of another. Empty ones
-    are zero and have no place (clip spec 2.5). Recordings that are all alike stay as they are.
+    are zero and have no place, as in brainmagick (its `meg_dimension`). Recordings
+    that are all alike stay as they are.
     """
     if len({signal.channels for signal in signals}) == 1:
         return list(signals)
     count = max(len(signal.channels) for signal in signals)
     names = tuple(str(number) for number in range(1, count + 1))
-    found = []
+    padded = []
     for signal in signals:
         empty = count - len(signal.channels)
         nowhere = np.full((empty, 3), np.nan, np.float32)
         if np.isfinite(signal.positions).all() and (signal.positions[:, 2] == 0).all():
             nowhere[:] = (INVALID, INVALID, 0)  # of the flat sensor layout
-        found.append(
+        padded.append(
             replace(
                 signal,
                 channels=names,
@@ -258,4 +260,4 @@ def select_padded(signals: Sequence[Signal]) -> list[Signal]:
                 empty=empty,
             )
         )
-    return found
+    return padded

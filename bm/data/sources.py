@@ -1,4 +1,4 @@
-"""The files a recording is read from: have they changed?"""
+"""Source files of a recording: their size, time and content, and whether these have changed."""
 
 from __future__ import annotations
 
@@ -25,22 +25,26 @@ class Source:
     sha256: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
 
 def stat_of(path: str) -> tuple[int, int]:
-    """Size and time of the last change; raises `RecordingError` when the file is not there."""
+    """Return size and time of the last change (ns).
+
+    Raises:
+        RecordingError: the file is not there.
+    """
     try:
-        found = Path(path).stat()
+        status = Path(path).stat()
     except OSError as error:
         reason = error.strerror or str(error)
         raise RecordingError(path, reason.lower(), "restore the file, or skip it") from None
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def hash_file(path: str) -> str:
-    """sha256 of the content."""
+    """Compute the SHA-256 of the content."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(BLOCK):
@@ -49,40 +53,42 @@ def hash_file(path: str) -> str:
 
 
 def content_of(path: str) -> str:
-    """sha256 of the content; of a file untouched since it was last asked for, the known one.
+    """Return the SHA-256 of the content, computed once as long as the file is not touched.
 
     A file may hold hundreds of recordings. The time of change of its entry (ctime) cannot be set
     back; files changed in the last second are always read, as its clock ticks in milliseconds.
     """
-    found = os.stat(path)
-    key = (path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    if key not in _known or time.time_ns() - found.st_ctime_ns < 1e9:
-        _known[key] = hash_file(path)
-    return _known[key]
+    status = os.stat(path)
+    key = (path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if key not in _hashes or time.time_ns() - status.st_ctime_ns < 1e9:
+        _hashes[key] = hash_file(path)
+    return _hashes[key]
 
 
-_known: dict[tuple, str] = {}
+#: Of this process: (path, inode, size, mtime, ctime) -> SHA-256.
+_hashes: dict[tuple[str, int, int, int, int], str] = {}
 
 
 def read_sources(paths: Sequence[str]) -> list[Source]:
-    """All files with their hashes."""
+    """Return all files with their hashes."""
     return [Source(path, *stat_of(path), content_of(path)) for path in paths]
 
 
-def untouched(known: Sequence[Source], paths: Sequence[str]) -> bool:
-    """True when sizes and times are those known: nothing is read."""
-    if len(known) != len(paths):
+def untouched(sources: Sequence[Source], paths: Sequence[str]) -> bool:
+    """Return whether files have the sizes and times of `sources`; nothing is read."""
+    if len(sources) != len(paths):
         return False
     return all(
-        (one.size, one.mtime_ns) == stat_of(path) for one, path in zip(known, paths, strict=True)
+        (one.size, one.mtime_ns) == stat_of(path) for one, path in zip(sources, paths, strict=True)
     )
 
 
-def same_content(known: Sequence[Source], paths: Sequence[str]) -> bool:
-    """True when every file has the content known, whatever its time and place."""
-    if len(known) != len(paths):
+def same_content(sources: Sequence[Source], paths: Sequence[str]) -> bool:
+    """Return whether files have the content of `sources`, whatever their time and place."""
+    if len(sources) != len(paths):
         return False
-    pairs = list(zip(known, paths, strict=True))
+    pairs = list(zip(sources, paths, strict=True))
+    # Sizes first: a file of gigabytes need not be hashed to see that it grew.
     if any(one.size != stat_of(path)[0] for one, path in pairs):
         return False
     return all(one.sha256 == content_of(path) for one, path in pairs)

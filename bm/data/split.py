@@ -1,4 +1,4 @@
-"""Which window trains, validates or tests: by the hash of a key, so that it never changes."""
+"""Split of windows into train, valid and test, by the hash of a key, so that it never changes."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ KEYS: dict[str, tuple[str, ...]] = {
 ORDERS = {"hash": SPLITS, "published": ("test", "valid", "train")}
 #: What is in no split.
 REMOVED = "removed"
-#: Seed of the published split of blocks (clip spec 2.3).
+#: Seed of the published split of blocks: `split_assign_seed` of brainmagick (Défossez et al. 2023).
 BLOCK_SEED = 12
 
 
 def uniform_hash(text: str) -> float:
-    """A number in [0, 1) that depends on the text alone, the same on every machine."""
+    """Return a number in [0, 1) that depends on the text alone, the same on every machine."""
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def block_score(uid: str, seed: int = BLOCK_SEED) -> float:
-    """Published score in [0, 1) of a block: first draw of a Mersenne twister (clip spec 2.3)."""
+    """Return brainmagick's score in [0, 1) of a block: first draw of a Mersenne twister."""
     number = int(hashlib.sha256(uid.encode()).hexdigest(), 16)
     return random.Random(number + seed).random()
 
 
 def split_of_score(score: float, ratios: Mapping[str, float], order: Sequence[str]) -> str:
-    """The first split of `order` whose cumulative ratio exceeds the score, else the last."""
+    """Return the first split of `order` whose cumulative ratio exceeds the score, else the last."""
     edge = 0.0
     for name in order[:-1]:
         edge += float(ratios.get(name, 0.0))
@@ -66,20 +66,20 @@ def _draw(
     order = ORDERS[method]
     if remove:  # between the others and train, so that they stay what they are
         ratios = {**ratios, REMOVED: remove, "train": float(ratios.get("train", 0.0)) - remove}
-        at = order.index("train")
-        order = (*order[:at], REMOVED, *order[at:])
+        place = order.index("train")
+        order = (*order[:place], REMOVED, *order[place:])
     score = block_score(key, seed) if method == "published" else uniform_hash(f"{seed}|{key}")
     return split_of_score(score, ratios, order)
 
 
 def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -> pd.Series:
-    """Split of each row.
+    """Assign a split to each row.
 
     Args:
         table: segment table with ids.
         split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
-            method: `hash` (SHA-256 of seed and key) or `published` (clip spec 2.3: scores of
-            `block_score`, test before valid before train) and min_keys (see `check_counts`).
+            method: `hash` (SHA-256 of seed and key) or `published` (that of brainmagick: scores
+            of `block_score`, test before valid before train) and min_keys (see `check_counts`).
         remove: share of all keys that is taken from train and called `REMOVED`.
 
     Raises:
@@ -107,12 +107,12 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
     }
     result = keys.map(drawn)
     for name, conditions in split["fixed"].items():
-        chosen = pd.Series(True, index=table.index)
+        fixed = pd.Series(True, index=table.index)
         for column, values in conditions.items():
             if column not in table:
                 raise UserError(f"dset.split.fixed: no column {column!r} in the segment table")
-            chosen &= table[column].astype(str).isin([str(v) for v in values])
-        result[chosen] = name
+            fixed &= table[column].astype(str).isin([str(v) for v in values])
+        result[fixed] = name
     torn = result.groupby(keys).nunique()
     if (torn > 1).any():
         raise UserError(
@@ -127,15 +127,16 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
 
 
 def check_counts(recordings: pd.Series, keys: pd.Series, splits: pd.Series, least: int) -> None:
-    """Every recording has at least `least` keys in each split that it takes part in.
+    """Raise unless every recording has at least `least` keys in each split it takes part in.
 
-    Published as `min_n_blocks_per_split` (clip spec 2.3); rows that are left out do not count.
+    Brainmagick's `min_n_blocks_per_split`; rows that are left out do not count.
 
     Raises:
-        UserError: the first that has not.
+        UserError: the first recording that has not.
     """
-    kept = splits != REMOVED
-    counts = keys[kept].groupby([recordings[kept], splits[kept]], sort=True).nunique()
+    in_use = splits != REMOVED
+    owners = [recordings[in_use], splits[in_use]]
+    counts = keys[in_use].groupby(owners, sort=True).nunique()
     for (recording, name), count in counts[counts < least].items():
         raise UserError(
             f"recording {recording} has {count} keys in split {name}, fewer than "
@@ -143,15 +144,17 @@ def check_counts(recordings: pd.Series, keys: pd.Series, splits: pd.Series, leas
         )
 
 
-def overlapping(table: pd.DataFrame, splits: tuple[str, str], tolerance: int = 0) -> pd.DataFrame:
-    """Windows of the second split that share recording time with one of the first.
+def overlapping_windows(
+    table: pd.DataFrame, splits: tuple[str, str], tolerance: int = 0
+) -> pd.DataFrame:
+    """Return windows of the second split that share recording time with one of the first.
 
     Args:
         table: recording, start, length (samples) and split.
         splits: two names.
         tolerance: samples that two windows may share (inclusive windows meet at a block's edge).
     """
-    found = []
+    parts = []
     for _, rows in table[table["split"].isin(splits)].groupby("recording"):
         one = rows[rows["split"] == splits[0]].sort_values("start")
         other = rows[rows["split"] == splits[1]]
@@ -162,14 +165,14 @@ def overlapping(table: pd.DataFrame, splits: tuple[str, str], tolerance: int = 0
         stops = (other["start"] + other["length"]).to_numpy() - tolerance
         before = np.searchsorted(starts, stops, "left")
         reach = np.where(before > 0, ends[np.maximum(before - 1, 0)], -1)
-        found.append(other[reach - tolerance > other["start"].to_numpy()])
-    return pd.concat(found) if found else table.iloc[:0]
+        parts.append(other[reach - tolerance > other["start"].to_numpy()])
+    return pd.concat(parts) if parts else table.iloc[:0]
 
 
 def check_no_overlap(table: pd.DataFrame, tolerance: int = 0) -> None:
     """Raise `UserError` when windows of any two splits share recording time."""
     for splits in PAIRS:
-        shared = overlapping(table, splits, tolerance)
+        shared = overlapping_windows(table, splits, tolerance)
         if len(shared):
             raise UserError(
                 f"recording {shared['recording'].iloc[0]}: windows of different splits overlap in "
@@ -179,7 +182,7 @@ def check_no_overlap(table: pd.DataFrame, tolerance: int = 0) -> None:
 
 
 def write_splits(table: pd.DataFrame, folder: Path) -> Path:
-    """Save which window is in which split: `splits.csv`, and its counts in `splits.json`.
+    """Write which window is in which split: `splits.csv`, and its counts: `splits.json`.
 
     Each file is written aside and renamed, so that a reader finds it whole or not at all.
 
@@ -188,13 +191,13 @@ def write_splits(table: pd.DataFrame, folder: Path) -> Path:
     """
     names = ("study", "subject", "session", "run", "start", "start_s", "length", "event_row",
              "label", "block_uid", "sequence_uid", "split")  # fmt: skip
-    kept = table[[name for name in names if name in table]]
+    columns = table[[name for name in names if name in table]]
     counts = {name: int((table["split"] == name).sum()) for name in SPLITS}
     summary = {"windows": counts, "left_out": int(table.attrs.get("left_out", 0))}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (
         ("splits.json", json.dumps(summary, indent=1) + "\n"),
-        ("splits.csv", kept.to_csv(index_label="segment")),
+        ("splits.csv", columns.to_csv(index_label="segment")),
     ):
         aside = folder / f".{name}.{os.getpid()}.tmp"
         aside.write_text(text, encoding="utf-8")

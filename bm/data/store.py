@@ -36,13 +36,13 @@ from .sources import Source, read_sources, same_content, untouched
 logger = logging.getLogger(__name__)
 #: Raised when files of an older layout cannot be read any more.
 FORMAT = 1
-PAGE = 4096
+PAGE = 4096  # bytes
 #: `dset.positions`: places on the head in metres, or in the flat sensor layout.
 POSITIONS = ("head", "layout")
 
 
 def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `dset` that decides how a recording is stored."""
+    """Return the part of `dset` that decides how a recording is stored."""
     recipe = {"preprocess": dset.get("preprocess") or [], "rate_hz": dset.get("rate_hz")}
     positions = dset.get("positions", "head")
     check_known("dset.positions", positions, POSITIONS)
@@ -50,20 +50,23 @@ def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def map_floats(path: Path, offset: int, shape: tuple[int, int]) -> Tensor:
-    """(T, C) float32 at a byte offset of a file, mapped privately; no descriptor is held."""
+    """Map (T, C) float32 at a byte offset of a file privately; no descriptor is held.
+
+    `numpy.memmap` holds one each and dies at 1,018 recordings (1,024 descriptors a process).
+    """
     count = offset // 4 + shape[0] * shape[1]
     whole = torch.from_file(str(path), shared=False, size=count, dtype=torch.float32)
     return whole[offset // 4 :].view(shape)
 
 
 def events_to_json(events: pd.DataFrame) -> str:
-    """A table as JSON that gives every number back exactly."""
+    """Return a table as JSON that gives every number back exactly."""
     return json.dumps({name: events[name].tolist() for name in events})
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file of the cache; what a killed process left aside is removed.
+    """Hold the lock of a file of the cache, and remove what a killed process left aside.
 
     Raises:
         UserError: the cache cannot be written.
@@ -79,7 +82,7 @@ def locked(path: Path) -> Iterator[None]:
         ) from None
     try:
         for leftover in path.parent.glob(f".{path.stem}.*.tmp"):
-            leftover.unlink(missing_ok=True)  # of a process that was killed
+            leftover.unlink(missing_ok=True)
         yield
     finally:
         lock.release()
@@ -97,15 +100,16 @@ class Store:
         self.folder, self.verify = Path(folder) / "signals", verify
 
     def path(self, recording: Recording, recipe: Mapping[str, Any]) -> Path:
-        """File of a recording and a recipe, whether it is there or not."""
+        """Return the file of a recording and a recipe, whether it is there or not."""
         files = [os.path.abspath(path) for path in recording.source]
         text = json.dumps([FORMAT, recording.fingerprint(), files, recipe], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in recording.id.name)
+        # File systems allow 255 bytes a name; the key alone is unique.
         return self.folder / recording.id.study / f"{name[:100]}-{key}.h5"
 
     def get(self, recording: Recording, recipe: Mapping[str, Any]) -> Signal:
-        """The preprocessed recording, built now when nobody has.
+        """Return the preprocessed recording, built now when nobody has.
 
         Raises:
             RecordingError: the recording is bad.
@@ -115,23 +119,24 @@ class Store:
         if self.fresh(recording, path) is not None:
             return self._read(path)
         with locked(path):
-            if self.fresh(recording, path) is None:
+            if self.fresh(recording, path) is None:  # another process may have built it meanwhile
                 self._build(recording, recipe, path)
         return self._read(path)
 
     def fresh(self, recording: Recording, path: Path) -> dict[str, Any] | None:
-        """Header of a file that is whole and made from the source files as they are, else None."""
+        """Return the header of a whole file of the source files as they are, else None."""
         header = read_header(path)
         if header is None:
             return None
-        known = [Source(**one) for one in header["sources"]]
-        if not self.verify and untouched(known, recording.source):
+        sources = [Source(**one) for one in header["sources"]]
+        if not self.verify and untouched(sources, recording.source):
             return header
-        return header if same_content(known, recording.source) else None
+        return header if same_content(sources, recording.source) else None
 
     def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
         sources = read_sources(recording.source)
         signal = make_signal(recording, recipe, path.parent)
+        # A download may still be running: what was hashed may not be what was read.
         if not untouched(sources, recording.source):
             where = recording.source[0]
             raise RecordingError(where, "the file changed while it was read", "run it again")
@@ -171,6 +176,7 @@ class Store:
             offset, shape = signal.id.get_offset(), signal.shape
             positions = file["positions"][()]
             events = pd.DataFrame(json.loads(file["events"][()]))
+        # Content, not paths: the same recording elsewhere is the same signal.
         content = [one["sha256"] for one in header["sources"]]
         text = json.dumps([FORMAT, header["fingerprint"], content, header["recipe"]])
         return Signal(
@@ -186,7 +192,7 @@ class Store:
 
 
 def read_header(path: Path) -> dict[str, Any] | None:
-    """What a stored file says of itself; None when it is not there or cannot be read."""
+    """Read the header of a stored file; None when it is not there or cannot be read."""
     try:  # the low-level calls are twice as fast, and every recording is asked at every start
         file = h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY)
         header: dict[str, Any] = json.loads(h5py.Dataset(h5py.h5d.open(file, b"header"))[()])
@@ -199,7 +205,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, signal: Signal, header: str) -> None:
-    """Write a file and make sure that it is on the disk."""
+    """Write a file and flush it to the disk."""
     with h5py.File(
         path, "w", libver="latest", alignment_threshold=PAGE, alignment_interval=PAGE
     ) as file:
@@ -215,7 +221,7 @@ def _write(path: Path, signal: Signal, header: str) -> None:
 
 
 def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
-    """The same signal without a store, for tests and for studies made from equations."""
+    """Return the signal that a store would, for tests and for studies made from equations."""
     signal = make_signal(recording, recipe)
     content = [one.sha256 for one in read_sources(recording.source)]
     text = json.dumps([FORMAT, recording.fingerprint(), content, recipe])

@@ -1,4 +1,4 @@
-"""Trials cut before they are resampled, as the published sEEG word task does (spec duin 2.5)."""
+"""Trials cut before they are resampled, as Du-IN does in its sEEG word task (Zheng et al. 2024)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from torch import Tensor
 
 
 def resample_trials(trials: np.ndarray, old_hz: float, new_hz: float) -> np.ndarray:
-    """Fourier resampling along time without window or padding: (N, T, C) -> (N, T', C).
+    """Resample trials along time by Fourier transform, without window or padding.
+
+    (N, T, C) -> (N, T', C).
 
     T' = round(T * new_hz / old_hz). The whole stored trial is taken, so its ends wrap.
     """
@@ -21,7 +23,9 @@ def resample_trials(trials: np.ndarray, old_hz: float, new_hz: float) -> np.ndar
 def crop_trials(
     trials: np.ndarray, rate_hz: float, begins_s: float, window_s: tuple[float, float]
 ) -> np.ndarray:
-    """Samples of `window_s` of trials (N, T, C) that begin at `begins_s`, in the same clock.
+    """Cut the samples of `window_s` out of trials (N, T, C) that begin at `begins_s`.
+
+    Both are in seconds of one clock.
 
     Raises:
         ValueError: the window reaches outside the trials.
@@ -36,7 +40,7 @@ def crop_trials(
 def standardise_trials(
     trials: np.ndarray, train: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """z-score per channel over trials and time.
+    """Compute the z-score per channel over trials and time.
 
     Args:
         trials: (N, T, C).
@@ -46,6 +50,7 @@ def standardise_trials(
         scaled trials, mean (C,) and population sd (C,); a channel without variance becomes zero.
     """
     base = trials if train is None else trials[train]
+    # In float64: a sum over all trials loses digits in float32.
     mean, sd = base.mean((0, 1), dtype=float), base.std((0, 1), dtype=float)
     scaled = (trials - mean) / np.where(sd > 0, sd, 1.0)
     return scaled.astype(trials.dtype), mean, sd

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 
+# In this room, below `features`: data sets and solvers need only how a feature is scaled.
 @dataclass(frozen=True)
 class FeatureKind:
     """How one feature is scaled.
@@ -27,7 +28,7 @@ class FeatureKind:
 
 
 class WindowFeatures(Protocol):
-    """Features of the recordings of a dataset; room `features` makes them."""
+    """Features of the recordings of a data set; room `features` computes them."""
 
     @property
     def kinds(self) -> tuple[FeatureKind, ...]:
@@ -35,12 +36,12 @@ class WindowFeatures(Protocol):
 
     @property
     def identity(self) -> str:
-        """Changes whenever any value would."""
+        """Text that changes whenever any value would; part of the data set's hash."""
 
     def gather(
         self, recordings: np.ndarray, starts: np.ndarray, length: int
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Features name -> (B, F, T') and their mask (B, T) of windows.
+        """Return features of windows, name -> (B, F, T'), and their mask (B, T).
 
         Args:
             recordings: (B,) number of the recording of each window.

@@ -1,4 +1,8 @@
-"""How windows are cut: the rule of `dset.segment`, and the samples that it chooses."""
+"""WindowRule: how windows are cut by `dset.segment`, and which samples they hold.
+
+The rules of speech decoding (`within`, `inclusive`, `rounding: event`, both tolerances of half a
+sample) are those of brainmagick (Défossez et al. 2023).
+"""
 
 from __future__ import annotations
 
@@ -28,17 +32,17 @@ class WindowRule:
         query: pandas query that the events must meet as well.
         span_s: part of the event that is cut, from `offset_s` on; None = to the event's end.
         strict: a strided window must end before the end of the part, not at it.
-        within: `block` = windows must lie inside one block (clip spec 2.5).
+        within: `block` = windows must lie inside one block.
         inclusive: the sample at the window's end belongs to it.
         rounding: window = nearest sample of the window's start; event = event's start and offset
             are rounded each; up = first sample not before the event's start, plus the offset.
         edge: drop = windows that reach outside the recording are left out; wrap = they continue at
-            the other end (labram spec 2.7).
+            the other end (published TUEV windows of LaBraM).
         ignore_start, ignore_end: a window may begin before, or end after, its block.
         baseline: subtract the mean from the window's start to the event's start.
         values: event columns with numbers to predict, instead of classes.
         max_tokens: windows are shortened until channels times tokens are at most so many (256 in
-            the pre-training of LaBraM, spec 2.3); None = `duration_s` whatever the channels.
+            the pre-training of LaBraM); None = `duration_s` whatever the channels.
         token_s: length of a token of one channel, with `max_tokens`.
     """
 
@@ -63,7 +67,11 @@ class WindowRule:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> WindowRule:
-        """From the configuration; unknown keys and choices get the nearest name."""
+        """Build the rule from the configuration.
+
+        Raises:
+            UserError: an unknown key or choice, with the nearest name.
+        """
         check_arguments("dset.segment", cls, values)
         segment = cls(**values)
         check_known("segment.rounding", segment.rounding, ("window", "event", "up"))
@@ -80,7 +88,7 @@ class WindowRule:
         check_known("event kind", self.kind, (*EVENT_KINDS.names(), WHOLE_RECORDING))
 
     def for_channels(self, values: Mapping[str, Any], n_channels: int) -> Mapping[str, Any]:
-        """`dset.segment` for recordings of so many channels, see `max_tokens`.
+        """Return `dset.segment` for recordings of so many channels, see `max_tokens`.
 
         Raises:
             UserError: more channels than tokens.
@@ -96,7 +104,7 @@ class WindowRule:
         return {**values, "duration_s": min(self.duration_s, tokens * self.token_s)}
 
     def length(self, rate_hz: float) -> int:
-        """Samples of a window."""
+        """Return the samples of a window."""
         if self.inclusive:
             end = self.offset_s + self.duration_s
             return round(end * rate_hz) - round(self.offset_s * rate_hz) + 1
@@ -106,17 +114,17 @@ class WindowRule:
     def shared_samples(self) -> int:
         """Samples that windows of neighbouring blocks may share.
 
-        Published windows are rounded at both ends and hold the sample at their end (clip spec 2.5):
-        two of them can both hold the samples at a block's edge.
+        Published windows are rounded at both ends and hold the sample at their end: two of
+        them can both hold the samples at a block's edge.
         """
         return 2 if self.inclusive and self.within else 0
 
     def baseline_samples(self, rate_hz: float) -> int:
-        """Samples from the window's start to the event's start, inclusive; 0 = no correction."""
+        """Return samples from the window's to the event's start, inclusive; 0 = no correction."""
         return 1 - round(self.offset_s * rate_hz) if self.baseline else 0
 
     def anchors(self, event: Mapping[str, Any]) -> np.ndarray:
-        """Times in seconds that the windows of an event are locked to; `offset_s` is not added.
+        """Return the times (s) that the windows of an event are locked to, without `offset_s`.
 
         Without `stride_s` the event's start; with it as many as fit between `offset_s` and the end
         of the part.
@@ -126,63 +134,69 @@ class WindowRule:
             return np.array([start])
         span = float(event["duration_s"]) - self.offset_s if self.span_s is None else self.span_s
         steps = (span - self.duration_s) / self.stride_s
+        # A part of 0.3 s holds three windows of 0.1 s, although (0.3 - 0.1) / 0.1 < 2 in floats.
         count = math.ceil(steps - 1e-9) if self.strict else math.floor(steps + 1e-9) + 1
         return start + self.stride_s * np.arange(max(0, count))
 
     def start(self, anchor_s: float, rate_hz: float) -> int:
-        """First sample of the window that is locked to a time."""
+        """Return the first sample of the window that is locked to a time."""
         if self.rounding == "window":
             return round((anchor_s + self.offset_s) * rate_hz)
         first = sample_at(anchor_s, rate_hz) if self.rounding == "up" else round(anchor_s * rate_hz)
         return first + round(self.offset_s * rate_hz)
 
     def fits(self, anchor_s: float, samples: int, rate_hz: float) -> bool:
-        """Whether the window lies inside a recording of so many samples."""
+        """Return whether the window lies inside a recording of so many samples."""
         start = self.start(anchor_s, rate_hz)
         if self.edge == "wrap":
             return True
         if self.rounding != "event":
             return start >= 0 and start + self.length(rate_hz) <= samples
-        begin = anchor_s + self.offset_s  # in time, as published (clip spec 2.5)
+        begin = anchor_s + self.offset_s  # in time, as published
         return begin >= 0 and begin + self.duration_s < (samples - 0.5) / rate_hz
 
     def block_of(self, anchor_s: float, blocks: pd.DataFrame, rate_hz: float) -> int:
-        """Place of the first block that holds the window, -1 when none does.
+        """Return the place of the first block that holds the window, -1 when none does.
 
-        Both ends are compared with half a sample of tolerance (clip spec 2.5).
+        Both ends are compared with half a sample of tolerance.
         """
         half = 0.5 / rate_hz
         begins = blocks["start_s"].to_numpy(float)
         ends = begins + blocks["duration_s"].to_numpy(float)
         first = anchor_s + self.offset_s
+        # `|` of arrays: one look-up for all blocks of a recording.
         after = (first >= begins) | (self.ignore_start & (anchor_s >= begins))
         before = first + self.duration_s - half < ends
         before |= self.ignore_end & (anchor_s + half < ends)
         inside = np.flatnonzero(after & before)
         return int(inside[0]) if len(inside) else -1
 
-    def chosen(self, events: pd.DataFrame, samples: int, rate_hz: float) -> pd.DataFrame:
-        """The events that give windows, with their rows as index; `recording` gives row -1."""
+    def matching_events(self, events: pd.DataFrame, samples: int, rate_hz: float) -> pd.DataFrame:
+        """Return the events that give windows, with their rows as index.
+
+        Kind `recording` gives one event over everything, of row -1.
+        """
         self.check_kind()
         if self.kind == WHOLE_RECORDING:
             seconds = (samples - int(self.inclusive)) / rate_hz
             whole = {"kind": WHOLE_RECORDING, "start_s": 0.0, "duration_s": seconds}
             return pd.DataFrame([whole], index=[-1])
-        found = events.reset_index(drop=True)
-        found = found[found["kind"] == self.kind]
-        if self.query is None or found.empty:
-            return found
+        rows = events.reset_index(drop=True)
+        rows = rows[rows["kind"] == self.kind]
+        if self.query is None or rows.empty:
+            return rows
         try:
             # The python engine: numexpr is no dependency, and tables are small.
-            return found.query(self.query, engine="python")
+            return rows.query(self.query, engine="python")
         except Exception as error:
             # Any failure here is a slip in the query; pandas raises a dozen kinds.
             raise UserError(f"segment.query={self.query!r}: {error}") from error
 
 
 def sample_at(time_s: float, rate_hz: float) -> int:
-    """First sample whose time, index / rate, is not before `time_s`."""
+    """Return the first sample whose time, index / rate, is not before `time_s`."""
     index = math.ceil(time_s * rate_hz)
+    # The product may be rounded to the wrong side of a whole number; the quotient decides.
     while (index - 1) / rate_hz >= time_s:
         index -= 1
     while index / rate_hz < time_s:

@@ -1,9 +1,9 @@
-"""Which epoch was best so far, and when to stop waiting for a better one."""
+"""The best epoch so far, and when to stop waiting for a better one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import UserError, nearest
@@ -16,8 +16,8 @@ class Best:
     Args:
         metric: its name.
         mode: `min` or `max`.
-        patience: validations without improvement after which to stop (0 as 1); None = never. As
-            published: the last epoch is the best one + patience (clip spec 4.3).
+        patience: validations without improvement after which to stop (0 as 1); None = never. The
+            last epoch is the best one + patience, as in the code of Défossez et al. 2023.
         min_delta: smallest change that counts against patience.
     """
 
@@ -32,12 +32,17 @@ class Best:
         self.epoch: int | None = None
         self.waited = 0
 
+    def check(self, names: Collection[str]) -> None:
+        """Raise `UserError` with the nearest name when the metric is none of stage valid."""
+        if self.metric not in names:
+            raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, names)}")
+
     def update(self, metrics: Mapping[str, float], epoch: int) -> bool:
-        """Take the metrics of a validation in; true when they are the best so far."""
-        if self.metric not in metrics:
-            raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, metrics)}")
+        """Compare the metrics of a validation; return true when they are the best so far."""
+        self.check(metrics)
         value = float(metrics[self.metric])
         improved = self._better(value, self.value, 0.0)
+        # the first validation counts even when it is NaN: there must be weights to evaluate
         if improved or self.epoch is None:
             self.value, self.epoch = value, epoch
             improved = True
@@ -56,22 +61,22 @@ class Best:
 
     @property
     def exhausted(self) -> bool:
-        """True when patience is over."""
+        """Whether patience is over."""
         return self.patience is not None and self.waited >= max(1, self.patience)
 
     def state_dict(self) -> dict[str, Any]:
-        """Counters as plain values."""
+        """Return the counters as plain values."""
         names = ("metric", "value", "reference", "epoch", "waited")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         for name, value in state.items():
             setattr(self, name, value)
 
 
 def build_best(cfg: Mapping[str, Any], main_metric: tuple[str, str]) -> Best:
-    """What `best` and `early_stop` of a configuration ask for.
+    """Build the record of the best epoch that `best` and `early_stop` describe.
 
     Args:
         cfg: whole configuration.

@@ -35,6 +35,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors and plain values) to `path`, complete or not at all."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        # torch writes many small pieces: a large buffer saves calls of the system
         with open(aside, "wb", buffering=1 << 20) as file:
             torch.save(state, file)
             file.flush()
@@ -42,7 +43,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync_folder(path.parent)  # else the name may be lost with the power
 
 
 def link(path: Path, other: Path) -> None:
@@ -58,7 +59,7 @@ def link(path: Path, other: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """State in `path`, on the CPU; raises `UserError` when the file is damaged."""
+    """Read the state in `path` to the CPU; raises `UserError` when the file is damaged."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -92,7 +93,7 @@ class Checkpoints:
             link(latest, self.folder / f"checkpoint-epoch-{epoch:05d}.pt")
 
     def load(self) -> dict[str, Any] | None:
-        """Latest readable state, None at a first run.
+        """Read the latest readable state; None at a first run.
 
         A damaged latest file falls back to the previous one with a warning; when that is missing
         or damaged too, `UserError`.
@@ -109,9 +110,8 @@ class Checkpoints:
                 raise
             state = read(previous)
             logger.warning("%s; continuing from %s", error, previous.name)
-            latest.unlink(
-                missing_ok=True
-            )  # otherwise the next save would keep the damaged one as previous
+            # otherwise the next save would keep the damaged one as previous
+            latest.unlink(missing_ok=True)
             return state
 
 
@@ -123,11 +123,11 @@ class BestFolders:
         self.vouched: int | None = None
 
     def path(self, epoch: int) -> Path:
-        """Folder of the best model found in `epoch`."""
+        """Return the folder of the best model of `epoch`."""
         return self.folder / f"best-{epoch:05d}"
 
     def aside(self, epoch: int) -> Path:
-        """Empty folder to save into before `publish`."""
+        """Make an empty folder to save into before `publish`."""
         path = self.folder / f".best-{epoch:05d}.tmp"
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
@@ -145,7 +145,7 @@ class BestFolders:
         sync_folder(self.folder)
 
     def vouch(self, epoch: int | None) -> None:
-        """A checkpoint names `epoch`: point `best` at it, drop all but this and the one before."""
+        """Point `best` at the epoch that a checkpoint names; keep this and the one before."""
         if epoch is None:
             return
         name, aside = self.path(epoch).name, self.folder / ".best.tmp"
@@ -159,7 +159,10 @@ class BestFolders:
         self.vouched = epoch
 
     def _stale(self, other: int, epoch: int) -> bool:
-        """After a resume older folders stay once: the previous checkpoint may name one of them."""
+        """Return whether a folder may go; after a resume older ones stay once.
+
+        The previous checkpoint may name one of them.
+        """
         if self.vouched is None:
             return other > epoch
         return other not in (epoch, self.vouched)

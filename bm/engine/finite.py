@@ -45,6 +45,7 @@ class FiniteCheck:
 
     def watch(self, losses: list[Tensor], batches: list[Any], epoch: int, step: int) -> None:
         """Check the losses of one optimiser step (see the module for when)."""
+        # one transfer per optimiser step, not one per batch
         stacked = torch.stack([loss.detach().float() for loss in losses])
         verdict = _Verdict(stacked, batches, epoch, step)
         if not stacked.is_cuda:
@@ -57,7 +58,7 @@ class FiniteCheck:
         self.open = verdict
 
     def flush(self) -> None:
-        """Read the open verdict."""
+        """Read the open verdict, and raise if a loss was not finite."""
         if self.open is not None:
             verdict, self.open = self.open, None
             verdict.ready.synchronize()

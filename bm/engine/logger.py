@@ -1,4 +1,4 @@
-"""Where progress goes: text lines, TensorBoard and W&B, the last two only when asked for."""
+"""Log of a run: lines of text, and on request TensorBoard and W&B."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger("bm.solver")
 
 
 def show_metrics(metrics: Mapping[str, float]) -> str:
-    """`loss 0.693 | accuracy 0.5`, at most four digits."""
+    """Return `loss 0.693 | accuracy 0.5`, at most four digits each."""
     return " | ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
@@ -47,12 +47,12 @@ class Logger:
             self.wandb = wandb.init(**names, mode=mode, dir=str(folder), resume="allow")
 
     def line(self, text: str, *arguments: Any) -> None:
-        """One line of text."""
+        """Write one line of text."""
         if self.active:
             logger.info(text, *arguments)
 
     def due(self, index: int, total: int) -> bool:
-        """True after `index` batches of `total` when a progress line is to be printed."""
+        """Return whether a progress line is due after `index` batches of `total`."""
         if not self.active or self.every <= 0:
             return False
         return index % max(1, math.ceil(total / self.every)) == 0
@@ -60,11 +60,11 @@ class Logger:
     def progress(
         self, head: str, index: int, total: int, speed: float, metrics: Mapping[str, float]
     ) -> None:
-        """`train 3 | 10/50 | 12.3 it/sec | loss 0.5`; `speed` in batches per second."""
+        """Write `train 3 | 10/50 | 12.3 it/sec | loss 0.5`; `speed` in batches per second."""
         self.line("%s | %d/%d | %.1f it/sec | %s", head, index, total, speed, show_metrics(metrics))
 
     def epoch(self, epoch: int, groups: Mapping[str, Mapping[str, float]]) -> None:
-        """Everything known of one epoch."""
+        """Write the metrics of one epoch, by stage."""
         if not self.active:
             return
         for stage, metrics in groups.items():

@@ -1,4 +1,4 @@
-"""Whether weights of another experiment belong to the data that they are now given."""
+"""Origin of weights: do the data they were trained on match those of this experiment?"""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ..errors import UserError
 from ..facts import DataFacts
 from ..models.contract import Microvolts
 from ..models.saved import CONFIG, FACTS
 
 
-def check_origin(key: str, folder: Path, facts: DataFacts, model: Any) -> list[str]:
+def check_origin(key: str, folder: Path, facts: DataFacts, model: nn.Module) -> list[str]:
     """Compare the data that a saved model was trained on with those of this experiment.
 
     Args:
@@ -32,6 +34,7 @@ def check_origin(key: str, folder: Path, facts: DataFacts, model: Any) -> list[s
     if not path.exists():
         return []
     then = DataFacts.from_dict(json.loads(path.read_text()))
+    # patches and kernels are counted in samples: another rate is another model
     if then.rate_hz != facts.rate_hz:
         raise UserError(
             f"{key}: the model in {folder} was trained at {then.rate_hz:g} Hz, these data have "
@@ -43,23 +46,25 @@ def check_origin(key: str, folder: Path, facts: DataFacts, model: Any) -> list[s
             f"{key}: trained on data preprocessed otherwise: {steps_in_words(then.preprocess)}; "
             f"here: {steps_in_words(facts.preprocess)}"
         )
-    unit = _unit(Path(folder))
-    own = model.amplitude_uv if isinstance(model, Microvolts) else None
-    if None not in (unit, own) and unit != own:
-        lines.append(f"{key}: trained with {unit:g} uV as unit; here model.amplitude_uv={own:g}")
+    then_uv = _unit(Path(folder))
+    now_uv = model.amplitude_uv if isinstance(model, Microvolts) else None
+    if None not in (then_uv, now_uv) and then_uv != now_uv:
+        lines.append(
+            f"{key}: trained with {then_uv:g} uV as unit; here model.amplitude_uv={now_uv:g}"
+        )
     return lines
 
 
 def _unit(folder: Path) -> float | None:
-    """Microvolts that the saved model takes as 1; None when it does not say."""
+    """Return the microvolts that the saved model takes as 1; None when it does not say."""
     path = folder / CONFIG
     arguments = json.loads(path.read_text()).get("arguments", {}) if path.exists() else {}
-    found = arguments.get("amplitude_uv")
-    return None if found is None else float(found)
+    amplitude_uv = arguments.get("amplitude_uv")
+    return None if amplitude_uv is None else float(amplitude_uv)
 
 
 def steps_in_words(steps: Sequence[Mapping[str, Any]] | None) -> str:
-    """Preprocessing on one line, e.g. `bandpass low_hz=0.1 high_hz=75.0, notch freqs_hz=[50.0]`."""
+    """Return preprocessing on one line, e.g. `bandpass low_hz=0.1 high_hz=75.0, resample`."""
     words = [
         " ".join([str(step["step"]), *(f"{k}={v}" for k, v in step.items() if k != "step")])
         for step in steps or ()

@@ -1,4 +1,4 @@
-"""How fast a training epoch was, and which share of the device it used."""
+"""Speed of a training epoch, and the share of the device's peak that it used."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ PEAKS = {
 
 
 def device_peak(device: torch.device, precision: str) -> float | None:
-    """Peak FLOP/s of a known GPU at a precision, else None."""
+    """Return the peak FLOP/s of a known GPU at a precision, else None."""
     if device.type != "cuda":
         return None
     name = torch.cuda.get_device_name(device)
-    for known, peaks in PEAKS.items():
-        if known in name:
+    for model, peaks in PEAKS.items():
+        if model in name:
             return peaks[0 if precision == "fp32" else 1]
     return None
 
 
 def forward_flops(forward: Callable[[], object]) -> float | None:
-    """FLOP of one forward pass, None when the counter cannot follow it."""
+    """Count the FLOP of one forward pass; None when the counter cannot follow it."""
     from torch.utils.flop_counter import FlopCounterMode
 
     try:
         with FlopCounterMode(display=False) as counter:
             forward()
-    except (RuntimeError, NotImplementedError, TypeError, AttributeError) as error:
+    except (RuntimeError, NotImplementedError) as error:
         logger.debug("FLOP not counted: %s", error)
         return None
     return float(counter.get_total_flops())
@@ -58,7 +58,7 @@ class Perf:
         self.device = device
         self.peak = device_peak(device, precision)
         self.flops_per_item: float | None = None
-        self.more: dict[str, float] = {}  # what a family measures besides, e.g. samples_per_s
+        self.more: dict[str, float] = {}  # a family's own measures, e.g. samples_per_s
         self.start()
 
     def start(self) -> None:
@@ -71,12 +71,12 @@ class Perf:
         self.begun = time.perf_counter()
 
     def step(self, items: int) -> None:
-        """One optimiser step over `items` is done."""
+        """Count one optimiser step over `items`."""
         self.items += items
         self.steps += 1
 
     def result(self, world: int = 1) -> dict[str, float]:
-        """items_per_s, step_ms, data_wait (share), memory_gb, and where known flops_per_s, mfu."""
+        """Return items_per_s, step_ms, data_wait (share), memory_gb; if known flops_per_s, mfu."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seconds = max(1e-9, time.perf_counter() - self.begun - self.checkpoint_s)

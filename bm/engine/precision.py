@@ -17,10 +17,11 @@ class Precision:
         check_known("precision", name, ("fp32", "bf16", "fp16"))
         self.name, self.device = name, device
         self.dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name, torch.float32)
+        # bf16 has the range of float32 and needs no scaling
         self.scaler = torch.amp.GradScaler(device.type, enabled=name == "fp16")
 
     def autocast(self) -> torch.autocast:
-        """Context of the forward pass."""
+        """Return the context of the forward pass."""
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.name != "fp32")
 
     def backward(self, loss: Tensor) -> None:
@@ -32,15 +33,15 @@ class Precision:
         self.scaler.unscale_(optimizer)
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """One optimiser step; left out by the scaler when an fp16 gradient overflowed."""
+        """Take one optimiser step; the scaler leaves it out when an fp16 gradient overflowed."""
         self.scaler.step(optimizer)
         self.scaler.update()
 
     def state_dict(self) -> dict[str, Any]:
-        """State of the scaler; empty but for fp16."""
+        """Return the state of the scaler; empty but for fp16."""
         return self.scaler.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         if state:
             self.scaler.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""Being asked to leave: finish the step, save, and go so that the work is queued again."""
+"""Preemption: on a signal finish the step, save, and exit so that the work is queued again."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Preemption:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.signal, self.frame = number, frame
-        if not self.deferring:
+        if not self.deferring:  # data are being built: nothing to save yet
             self.leave()
 
     def leave(self) -> None:
-        """Hand over to the handler that was there (submitit's), or exit for the local queue."""
+        """Call the handler that was there before (submitit's), or exit for the local queue."""
         handler = self.before.get(self.signal or 0)
         if callable(handler):
             handler(self.signal, self.frame)

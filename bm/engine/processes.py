@@ -1,4 +1,4 @@
-"""Several processes as one: start, averages and gradients over all of them.
+"""Several processes as one: start, sums and gradients over all of them.
 
 Gradients are summed once per optimiser step, weighted by the items of each process, so a step is
 exactly one big batch however the items are spread, and a family may call any part of its model.
@@ -18,7 +18,7 @@ BLOCK = 25 * 2**20 // 4
 
 
 def pick_device(name: str) -> torch.device:
-    """Device of the `device` key; `auto` takes this process's GPU when there is one."""
+    """Return the device of the `device` key; `auto` is this process's GPU when there is one."""
     if name != "auto":
         return torch.device(name)
     if not torch.cuda.is_available():
@@ -34,12 +34,12 @@ def start(device: torch.device) -> None:
 
 
 def rank() -> int:
-    """Number of this process, from 0."""
+    """Return the number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world() -> int:
-    """Number of processes."""
+    """Return the number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -58,7 +58,7 @@ def total(values: Tensor) -> Tensor:
 
 
 def smallest(value: int, device: torch.device) -> int:
-    """Smallest of a number over processes."""
+    """Return the smallest of a number over processes."""
     if world() == 1:
         return value
     tensor = torch.tensor(value, device=device)
@@ -67,12 +67,12 @@ def smallest(value: int, device: torch.device) -> int:
 
 
 def any_of(flag: bool, device: torch.device) -> bool:
-    """True when it is true in any process."""
+    """Return whether a flag is true in any process."""
     return not smallest(int(not flag), device) if world() > 1 else flag
 
 
 def same_objects(value: Any) -> list[Any]:
-    """The value of every process, by rank."""
+    """Return the value of every process, by rank."""
     if world() == 1:
         return [value]
     values: list[Any] = [None] * world()
@@ -89,8 +89,10 @@ def average_gradients(model: nn.Module, items: int) -> None:
         return
     parameters = [p for p in model.parameters() if p.requires_grad]
     for parameter in parameters:
+        # every process must sum the same tensors, or they wait for each other for ever
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
+    # one sum per block: a call per parameter costs a latency each
     gradients = [p.grad for p in parameters if p.grad is not None]
     count = total(torch.tensor(float(items), device=gradients[0].device))
     torch._foreach_mul_(gradients, float(items))

@@ -1,4 +1,4 @@
-"""Learning rate of every optimiser step: pure functions of the step number, nothing to save."""
+"""Learning rate of every optimiser step: functions of the step number, nothing to save."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WARMUPS = ("zero", "inclusive", "next")
 
 
 def warmup_factor(step: int, length: int, form: str) -> float:
-    """Factor in [0, 1] of step `step` (from 0) of a linear warm-up over `length` steps.
+    """Return the factor in [0, 1] of step `step` (from 0) of a linear warm-up over `length` steps.
 
     Forms: `zero` step / length (0 first, 1 just after the warm-up); `inclusive`
     step / (length - 1) (0 first, 1 at its last step); `next` (step + 1) / length.
@@ -23,21 +23,21 @@ def warmup_factor(step: int, length: int, form: str) -> float:
 
 
 def cosine(progress: float, peak: float, floor: float) -> float:
-    """Half a cosine from `peak` at progress 0 to `floor` at progress 1."""
+    """Return half a cosine from `peak` at progress 0 to `floor` at progress 1."""
     return floor + 0.5 * (peak - floor) * (1.0 + math.cos(math.pi * progress))
 
 
 def linear(progress: float, peak: float, floor: float) -> float:
-    """Straight line from `peak` at progress 0 to `floor` at progress 1."""
+    """Return a straight line from `peak` at progress 0 to `floor` at progress 1."""
     return peak + (floor - peak) * progress
 
 
 def rate(
     step: int, total: int, warmup: int, peak: float, floor: float, name: str, form: str = "zero"
 ) -> float:
-    """Value at `step` (from 0) of `total`: linear warm-up, then constant, cosine or linear.
+    """Return the value at `step` of `total`: linear warm-up, then constant, cosine or linear.
 
-    `step` may be an epoch number when everything is counted in epochs.
+    Steps count from 0. `step` may be an epoch number when everything is counted in epochs.
     """
     if step < warmup:
         return peak * warmup_factor(step, warmup, form)
@@ -69,7 +69,7 @@ class Schedule:
         check_known("schedule.warmup_form", self.form, WARMUPS)
 
     def at(self, step: int) -> float:
-        """Rate used by optimiser step `step`, counted from 0 over the whole run."""
+        """Return the rate of optimiser step `step`, counted from 0 over the whole run."""
         per_epoch = self.config.get("per_epoch", False)
         unit = 1 if per_epoch else self.steps_per_epoch
         index = step // self.steps_per_epoch if per_epoch else step
@@ -77,6 +77,7 @@ class Schedule:
         warmup = round(self.config["warmup_epochs"] * unit)
         if warmup_steps is not None:
             warmup = warmup_steps // self.steps_per_epoch if per_epoch else warmup_steps
+        # drops are counted in epochs whatever `per_epoch` says
         if self.config["name"] == "step" and index >= warmup:
             drops = (step // self.steps_per_epoch) // self.config["step_epochs"]
             return float(self.peak * self.config["step_gamma"] ** drops)
@@ -88,7 +89,7 @@ class Schedule:
 def decay_schedule(
     config: Mapping[str, Any], weight_decay: float, epochs: int, steps_per_epoch: int
 ) -> Schedule | None:
-    """Weight decay by optimiser step: half a cosine to `weight_decay_end`, None without one."""
+    """Build the weight decay by step: half a cosine to `weight_decay_end`, None without one."""
     end = config.get("weight_decay_end")
     if end is None:
         return None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..errors import UserError
 from . import processes
@@ -35,7 +36,7 @@ class State:
         self.items[name] = item
 
     def state_dict(self) -> dict[str, Any]:
-        """State of every item by name."""
+        """Return the state of every item by name."""
         return {name: item.state_dict() for name, item in self.items.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -51,7 +52,7 @@ class RandomState:
     """Every global random generator as plain values: torch (CPU, CUDA), numpy, Python."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Present state."""
+        """Return the present state of every generator."""
         name, keys, position, has_gauss, cached = np.random.get_state()
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         return {
@@ -62,7 +63,7 @@ class RandomState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue every generator where it was."""
+        """Set every generator to where it was."""
         torch.set_rng_state(state["torch"])
         if state["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["cuda"])
@@ -86,7 +87,7 @@ class PerProcess:
         self.item = item
 
     def state_dict(self) -> dict[str, Any]:
-        """States by rank."""
+        """Return the states by rank."""
         return {"ranks": processes.same_objects(self.item.state_dict())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -96,40 +97,58 @@ class PerProcess:
 
 
 class Progress:
-    """Where the run is: epochs completed, steps taken, batches consumed of the epoch begun."""
+    """Place in a run: epochs completed, steps taken, batches consumed of the present epoch."""
 
     def __init__(self) -> None:
         self.epoch = self.step = self.position = self.threads = 0
 
     def state_dict(self) -> dict[str, int]:
-        """Plain numbers."""
+        """Return plain numbers."""
         return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         vars(self).update(state)
 
 
 def seed_ranks(seed: int) -> None:
     """Give every process but the first generators of its own; models are built before it."""
     if processes.rank() > 0:
+        # a prime far above the seeds in use: ranks of neighbouring seeds draw different numbers
         seed_all(seed + 1_000_003 * processes.rank())
 
 
 def seed_all(seed: int) -> None:
     """Start every global generator from `seed`."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)  # numpy takes 32 bits
     torch.manual_seed(seed)
 
 
 @contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Restore, afterwards, what a forward pass may write: buffers, and parameters without gradient.
+
+    The vectors of a codebook are such parameters, and some count their use in evaluation too.
+    """
+    fixed = [p for p in model.parameters() if not p.requires_grad]
+    tensors = [*model.buffers(), *fixed]
+    copies = [tensor.detach().clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, copied in zip(tensors, copies, strict=True):
+                tensor.copy_(copied)
+
+
+@contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """Inside, generators start from `seed`; afterwards they continue as if undisturbed."""
+    """Start all generators from `seed` inside; afterwards they continue as if undisturbed."""
     generators = RandomState()
-    kept = generators.state_dict()
+    before = generators.state_dict()
     try:
         seed_all(seed)
         yield
     finally:
-        generators.load_state_dict(kept)
+        generators.load_state_dict(before)

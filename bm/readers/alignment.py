@@ -1,4 +1,4 @@
-"""Which items of two lists belong together, by edit distance (clip spec 2.9)."""
+"""Alignment of two lists by edit distance: words of a text and those that were recognised."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def match(one: Sequence[Hashable], other: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
-    """Places of equal items that an optimal alignment puts together.
+    """Return the places of equal items that an optimal alignment puts together.
 
     Insertions, deletions and replacements cost one each (Levenshtein); what they touch is left out.
 
@@ -40,5 +40,5 @@ def _walk(ways: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, n
         if way == 0 and a[i - 1] == b[j - 1]:
             pairs.append((i - 1, j - 1))
         i, j = i - (way != 2), j - (way != 1)
-    found = np.array(pairs[::-1], int).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+    places = np.array(pairs[::-1], int).reshape(-1, 2)
+    return places[:, 0], places[:, 1]

@@ -49,7 +49,7 @@ HEAD_M = (0.04, 0.16)
 
 
 def entities(stem: str) -> dict[str, str]:
-    """Entities of a BIDS name.
+    """Return the entities of a BIDS name.
 
     >>> entities("sub-01_ses-2_task-rest_run-1_eeg")
     {'sub': '01', 'ses': '2', 'task': 'rest', 'run': '1'}
@@ -59,7 +59,7 @@ def entities(stem: str) -> dict[str, str]:
 
 
 def prefix(stem: str) -> str:
-    """A name without its `_eeg`, `_meg` or `_ieeg`."""
+    """Return a name without its `_eeg`, `_meg` or `_ieeg`."""
     head, _, tail = stem.rpartition("_")
     return head if head and tail in SUFFIXES else stem
 
@@ -70,42 +70,44 @@ class Listing:
     Of one walk over a study: files that appear later are not seen.
     """
 
+    # Seven names are looked for beside each recording, and a data set may hold thousands of these.
     def __init__(self) -> None:
         self._names: dict[Path, list[str]] = {}
 
     def __call__(self, folder: Path) -> list[str]:
-        """Names in a folder that end in .tsv or .json; none where there is no folder."""
+        """Return names in a folder that end in .tsv or .json; none where there is no folder."""
         if folder not in self._names:
-            known = os.listdir(folder) if folder.is_dir() else []
-            self._names[folder] = sorted(n for n in known if n.endswith((".tsv", ".json")))
+            names = os.listdir(folder) if folder.is_dir() else []
+            self._names[folder] = sorted(n for n in names if n.endswith((".tsv", ".json")))
         return self._names[folder]
 
 
 def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
-    """The nearest file `..._<ending>` that applies to a recording.
+    """Return the nearest file `..._<ending>` that applies to a recording.
 
     It lies in the recording's folder or above it, up to `root`; it carries the recording's whole
     name, or entities that all are the recording's (`space-` aside). A table of events must at
     least name the subject.
     """
-    own = entities(prefix(path.stem))
+    of_recording = entities(prefix(path.stem))
     folder = path.parent
     while True:
         names = [name for name in listing(folder) if name.endswith(ending)]
         exact = f"{prefix(path.stem)}_{ending}"
+        # The recording's whole name wins over any selection of its entities.
         if exact in names:
             return folder / exact
         best: tuple[int, Path] | None = None
         for name in names:
             stem = name[: -len(ending)].rstrip("_")
-            theirs = {k: v for k, v in entities(stem).items() if k != "space"}
-            plain = not stem or bool(theirs) or stem.startswith("space-")
-            if not plain or any(own.get(k) != v for k, v in theirs.items()):
+            of_file = {k: v for k, v in entities(stem).items() if k != "space"}
+            is_bids = not stem or bool(of_file) or stem.startswith("space-")
+            if not is_bids or any(of_recording.get(k) != v for k, v in of_file.items()):
                 continue
-            if ending == "events.tsv" and "sub" not in theirs:
+            if ending == "events.tsv" and "sub" not in of_file:
                 continue
-            if best is None or len(theirs) > best[0]:
-                best = (len(theirs), folder / name)
+            if best is None or len(of_file) > best[0]:
+                best = (len(of_file), folder / name)
         if best is not None:
             return best[1]
         if folder in (root, folder.parent):
@@ -115,7 +117,7 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
 
 @dataclass(frozen=True)
 class Sidecars:
-    """What was found beside a recording; each may be missing."""
+    """Files that BIDS puts beside a recording; each may be missing."""
 
     channels: Path | None = None
     electrodes: Path | None = None
@@ -126,15 +128,15 @@ class Sidecars:
     person: Mapping[str, Any] = field(default_factory=dict)
 
     def paths(self) -> tuple[Path, ...]:
-        """All files, for checksums."""
-        found = (self.channels, self.electrodes, self.coordinates, self.events, self.description)
-        return tuple(path for path in found if path is not None)
+        """Return all files, for checksums."""
+        paths = (self.channels, self.electrodes, self.coordinates, self.events, self.description)
+        return tuple(path for path in paths if path is not None)
 
 
 def sidecars(
     path: Path, root: Path, subject: str, people: Mapping[str, Any], listing: Listing
 ) -> Sidecars:
-    """Everything beside a recording; `people` is the content of participants.tsv."""
+    """Find everything beside a recording; `people` is the content of participants.tsv."""
     near = functools.partial(find, path, root, listing=listing)
     plain = path.with_name(f"{path.stem}.tsv")
     descriptions = (near(f"{suffix}.json") for suffix in SUFFIXES)
@@ -149,7 +151,7 @@ def sidecars(
 
 
 def read_participants(root: Path) -> dict[str, dict[str, Any]]:
-    """Subject (without `sub-`) -> its columns; nothing when there is no participants.tsv."""
+    """Read participants.tsv: subject (without `sub-`) -> columns; nothing without the file."""
     path = root / "participants.tsv"
     if not path.exists():
         return {}
@@ -164,9 +166,13 @@ def read_participants(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; raises `RecordingError` when it is none."""
+    """Read a JSON object.
+
+    Raises:
+        RecordingError: it is none.
+    """
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(path.read_text("utf-8-sig"))  # Windows editors write a mark in front
     except (ValueError, UnicodeDecodeError) as error:
         raise RecordingError(path, f"no JSON ({error})", "repair it") from None
     if not isinstance(content, dict):
@@ -175,22 +181,27 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
-    """Types and bad channels of channels.tsv."""
+    """Set the types and bad channels that channels.tsv names.
+
+    Raises:
+        RecordingError: no column `name`, or no name of this recording.
+    """
     table = read_table(path)
     if "name" not in table:
         raise RecordingError(path, "no column 'name'", "add it")
-    known = {clean_name(name): name for name in raw.ch_names}
-    rows = [(known.get(clean_name(str(row["name"]))), row) for row in table.to_dict("records")]
+    spelling = {clean_name(name): name for name in raw.ch_names}
+    rows = [(spelling.get(clean_name(str(row["name"]))), row) for row in table.to_dict("records")]
     if all(name is None for name, _ in rows):
         raise RecordingError(path, "names no channel of its recording", "check the names")
     types = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
-    wanted = {
+    stated = {
         name: TYPES[str(row.get("type")).upper()]
         for name, row in rows
         if name is not None and str(row.get("type")).upper() in TYPES
     }
-    changed = {name: t for name, t in wanted.items() if types[name] != t}
+    changed = {name: t for name, t in stated.items() if types[name] != t}
     if changed:
+        # Units stay as they are read: a type does not change what a number means.
         raw.set_channel_types(changed, on_unit_change="ignore", verbose="error")
     bad = [n for n, row in rows if n is not None and str(row.get("status")).lower() == "bad"]
     if bad:
@@ -199,11 +210,16 @@ def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
 
 
 def apply_description(raw: mne.io.BaseRaw, path: Path) -> None:
-    """Line frequency; raises `RecordingError` when the rate is another than the file's."""
+    """Set the line frequency that the description of a recording states.
+
+    Raises:
+        RecordingError: it states another sampling rate than the recording has.
+    """
     content = read_json(path)
-    rate, own = content.get("SamplingFrequency"), float(raw.info["sfreq"])
-    if isinstance(rate, int | float) and abs(rate - own) > 1e-3 * own:
-        reason = f"SamplingFrequency {rate:g} Hz, but the recording has {own:g} Hz"
+    stated, rate = content.get("SamplingFrequency"), float(raw.info["sfreq"])
+    # Descriptions round: 1e-3 of the rate is a drift of 3.6 s in an hour.
+    if isinstance(stated, int | float) and abs(stated - rate) > 1e-3 * rate:
+        reason = f"SamplingFrequency {stated:g} Hz, but the recording has {rate:g} Hz"
         raise RecordingError(path, reason, "correct the one that is wrong")
     line = content.get("PowerLineFrequency")
     if isinstance(line, int | float):
@@ -212,7 +228,7 @@ def apply_description(raw: mne.io.BaseRaw, path: Path) -> None:
 
 
 def apply_electrodes(raw: mne.io.BaseRaw, path: Path, coordinates: Path | None, kind: str) -> bool:
-    """Positions of electrodes.tsv in metres; false when they cannot be used.
+    """Set the positions of electrodes.tsv in metres; return false when they cannot be used.
 
     Electrodes of a cap whose distances are no head's (a unit sphere, a wrong unit) are named in
     the log and not used.
@@ -226,19 +242,19 @@ def apply_electrodes(raw: mne.io.BaseRaw, path: Path, coordinates: Path | None, 
         clean_name(str(row["name"])).upper(): np.array([row["x"], row["y"], row["z"]], float)
         for row in _numeric(table).to_dict("records")
     }
-    chosen = {n: places[n.upper()] * factor for n in raw.ch_names if n.upper() in places}
-    chosen = {name: place for name, place in chosen.items() if np.isfinite(place).all()}
-    if not chosen:
+    positions = {n: places[n.upper()] * factor for n in raw.ch_names if n.upper() in places}
+    positions = {name: place for name, place in positions.items() if np.isfinite(place).all()}
+    if not positions:
         logger.warning("%s: gives no position of any channel", path)
         return False
-    radius = float(np.median([np.linalg.norm(place) for place in chosen.values()]))
+    radius = float(np.median([np.linalg.norm(place) for place in positions.values()]))
     if kind == "eeg" and not HEAD_M[0] <= radius <= HEAD_M[1]:
         logger.warning(
             "%s: electrodes %.3g m from the origin are on no head; positions not used", path, radius
         )
         return False
     for channel in raw.info["chs"]:
-        channel["loc"][:3] = chosen.get(channel["ch_name"], np.full(3, np.nan))
+        channel["loc"][:3] = positions.get(channel["ch_name"], np.full(3, np.nan))
     return True
 
 
@@ -249,7 +265,7 @@ def _numeric(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unit(coordinates: Path | None) -> str:
-    """Unit of coordsystem.json; metres when it says nothing."""
+    """Return the unit of coordsystem.json; metres when it says nothing."""
     content = read_json(coordinates) if coordinates is not None else {}
     values = [v for k, v in content.items() if k.endswith("CoordinateUnits")]
     return str(values[0]).lower() if values else "m"

@@ -1,4 +1,4 @@
-"""Fetching files of a study: whole or absent, one process at a time, checked when run again."""
+"""Download of a study's files: whole or absent, one process at a time, checked when run again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECORD = "fetched.json"
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold the lock of a study's folder, which is made if need be.
+    """Hold the lock of a study's folder; create the folder when there is none.
 
     Raises:
         UserError: it cannot be written.
@@ -47,21 +47,25 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def fetch(url: str, folder: Path, name: str | None = None) -> Path:
-    """A file of the web in `folder`; nothing is fetched when it is there and whole.
+    """Fetch a file of the web into `folder`, unless it is there and whole.
 
     Args:
         url: where it is.
+        folder: of the study, locked by the caller.
         name: of the file; None = what the server calls it (Content-Disposition).
+
+    Returns:
+        path of the file.
 
     Raises:
         UserError: no answer, or less than was promised.
     """
-    known = _record(folder)
-    held = next((n for n, one in known.items() if one["url"] == url), None)
-    if held is not None and (folder / held).is_file():
-        if (folder / held).stat().st_size == known[held]["size"]:
-            return folder / held
-        logger.warning("%s has another size than what was fetched; fetched again", folder / held)
+    record = _record(folder)
+    former = next((folder / n for n, one in record.items() if one["url"] == url), None)
+    if former is not None and former.is_file():
+        if former.stat().st_size == record[former.name]["size"]:
+            return former
+        logger.warning("%s has another size than what was fetched; fetched again", former)
     aside = folder / f".{os.getpid()}.part"
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, open(aside, "wb") as file:
@@ -71,13 +75,14 @@ def fetch(url: str, folder: Path, name: str | None = None) -> Path:
             while block := answer.read(BLOCK):
                 digest.update(block)
                 file.write(block)
+            # On the disk before it has its name: after a power cut the file is whole or absent.
             file.flush()
             os.fsync(file.fileno())
         size = aside.stat().st_size
         if promised is not None and size != int(promised):
             raise UserError(f"{url}: {size} of {promised} bytes came; run it again")
-        target = folder / Path(name).name
-        if target.name in known and known[target.name]["sha256"] != digest.hexdigest():
+        target = folder / Path(name).name  # a server may send a path; only its name counts
+        if target.name in record and record[target.name]["sha256"] != digest.hexdigest():
             logger.warning("%s: the content is not what was fetched before", target)
         os.replace(aside, target)
     except (urllib.error.URLError, OSError) as error:
@@ -103,7 +108,7 @@ def _note(folder: Path, more: Mapping[str, dict]) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Files of a zip into `folder`, each whole or absent; those that are there stay.
+    """Unpack a zip into `folder`, each file whole or absent; those that are there stay.
 
     Raises:
         UserError: damaged, or a name that leads out of the folder.
@@ -112,6 +117,7 @@ def unpack(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as file:
             for entry in file.infolist():
                 target = folder / entry.filename
+                # macOS adds a folder of attributes, with files named like the recordings.
                 if entry.is_dir() or "__MACOSX" in entry.filename:
                     continue
                 if not target.resolve().is_relative_to(folder.resolve()):
@@ -128,7 +134,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def unpack_into(archive: Path, folder: Path) -> None:
-    """A zip whose files end in `folder`, whether the zip names that folder or not.
+    """Unpack a zip so that its files end in `folder`, whether it names that folder or not.
 
     Raises:
         UserError: see `unpack`.

@@ -19,7 +19,7 @@ EXTRA = ("EDF ANNOTATIONS", "BDF ANNOTATIONS", "STATUS")
 
 @dataclass(frozen=True)
 class Header:
-    """What a header promises.
+    """Names, rates and length that a header promises.
 
     Attributes:
         names: of all channels as written.
@@ -40,14 +40,19 @@ class Header:
     variant: str = ""
 
     def rates(self) -> list[tuple[str, float]]:
-        """Name and rate in Hz of every channel that is not text or trigger."""
+        """Return name and rate in Hz of every channel that is not text or trigger."""
         pairs = zip(self.names, self.samples, strict=True)
+        # EDF+ files of annotations alone have records without length.
         length = self.record_s or 1.0
         return [(name, n / length) for name, n in pairs if name.upper() not in EXTRA]
 
 
 def read_header(path: Path) -> Header:
-    """Header of an EDF, BDF or GDF file; raises `RecordingError` when it is not one."""
+    """Read the header of an EDF, BDF or GDF file.
+
+    Raises:
+        RecordingError: it is none, or a truncated one.
+    """
     with path.open("rb") as file:
         fixed = file.read(256)
         if fixed[:4] == b"GDF ":
@@ -91,7 +96,7 @@ def _number(path: Path, data: bytes, what: str) -> float:
 
 
 def _gdf(path: Path, fixed: bytes, table: bytes) -> Header:
-    """GDF 1.x and 2.x differ in the header's length and the width of the channel count."""
+    """Read a GDF header; 1.x and 2.x differ in its length and the width of the channel count."""
     try:
         modern = float(fixed[4:8]) >= 1.9
         if modern:

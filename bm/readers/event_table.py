@@ -12,13 +12,14 @@ import pandas as pd
 from ..errors import RecordingError
 
 logger = logging.getLogger(__name__)
-#: Events may end this much after the last sample: onsets in text are rounded.
+#: Events may begin this much after the last sample: onsets in text are rounded.
 ROUNDING_S = 1e-3
+#: Columns of every table of events.
 NEEDED = ("kind", "start_s", "duration_s")
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table of a text file: tabs, or commas for `.csv`; `n/a` is missing; words stay words.
+    """Read a table of text: tabs, or commas for `.csv`; `n/a` is missing; words stay words.
 
     Raises:
         RecordingError: no such file, nothing in it, no text, or rows of different lengths.
@@ -48,7 +49,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def check_events(events: pd.DataFrame, duration_s: float, path: str | Path) -> pd.DataFrame:
-    """The events inside a recording, in order of time.
+    """Return the events inside a recording, in order of time.
 
     A missing duration is 0. Events that begin outside the recording are left out and counted in
     the log; when they are more than half, the clock or its unit is wrong.
@@ -66,6 +67,7 @@ def check_events(events: pd.DataFrame, duration_s: float, path: str | Path) -> p
     starts, lengths = (
         pd.to_numeric(events[name], errors="coerce") for name in ("start_s", "duration_s")
     )
+    # An event without a duration is an instant; a duration that is no number is an error.
     lengths = lengths.where(~events["duration_s"].isna(), 0.0)
     if not np.isfinite(starts).all():
         row = int(np.flatnonzero(~np.isfinite(starts))[0])
@@ -92,12 +94,12 @@ def check_events(events: pd.DataFrame, duration_s: float, path: str | Path) -> p
             "%s: %d events outside the recording of %.1f s are left out, the first at %.1f s",
             *(path, outside.sum(), duration_s, first),
         )
-    kept = events[~outside].sort_values("start_s", kind="stable")
-    return kept.reset_index(drop=True)
+    inside = events[~outside].sort_values("start_s", kind="stable")
+    return inside.reset_index(drop=True)
 
 
 def _check_order(events: pd.DataFrame, path: str | Path) -> None:
-    """Each kind of event by itself: tables may list words, then sentences."""
+    """Raise unless onsets of each kind increase; tables may list all words, then all sentences."""
     for kind, rows in events.groupby("kind", sort=False):
         steps = np.diff(rows["start_s"].to_numpy())
         if (steps < 0).any():
@@ -111,5 +113,5 @@ def _check_order(events: pd.DataFrame, path: str | Path) -> None:
 
 
 def frame(rows: list[dict], columns: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A table of event rows that keeps its columns when there are none."""
+    """Return a table of event rows that keeps its columns when there are none."""
     return pd.DataFrame(rows, columns=None if rows else [*NEEDED, *columns])

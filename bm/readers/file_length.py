@@ -1,4 +1,4 @@
-"""Is a file as long as its header promises? MNE opens some truncated files without a word."""
+"""Length of files against their headers: MNE opens some truncated files without a word."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _check_edf(path: Path) -> None:
 
 
 def _gdf_events(path: Path, start: int) -> int:
-    """Bytes of the event table behind the samples: 6 an event, 12 with channel and duration."""
+    """Return bytes of the event table after the samples: 6 an event, 12 with channel, duration."""
     with path.open("rb") as file:
         version = float(file.read(8)[4:].decode("latin-1"))
         file.seek(start)
@@ -73,7 +73,7 @@ def _at_least(path: Path, promised: int) -> None:
 
 
 def _exactly(path: Path, promised: int) -> None:
-    """Only padding (one repeated byte, or a last line ending) may follow."""
+    """Raise unless only padding follows: one repeated byte, or a last line ending."""
     _at_least(path, promised)
     with path.open("rb") as file:
         file.seek(promised)
@@ -90,7 +90,7 @@ def _exactly(path: Path, promised: int) -> None:
 def _check_fif(path: Path) -> None:
     """Follow the tags (kind, type, size, next) of a FIF file to the one that says `end`."""
     size, place = path.stat().st_size, 0
-    seen: set[int] = set()
+    visited: set[int] = set()
     with path.open("rb") as file:
         while True:
             file.seek(place)
@@ -98,21 +98,21 @@ def _check_fif(path: Path) -> None:
             if len(tag) < 16:
                 raise RecordingError(path, f"truncated: the tags run past its {size} bytes", FETCH)
             kind, _, length, following = struct.unpack(">4i", tag)
-            if not seen and (kind, length) != (100, 20):
+            if not visited and (kind, length) != (100, 20):
                 raise RecordingError(path, f"begins with {tag[:8]!r}: no FIF file", FETCH)
             end = place + 16 + length
             if length < 0 or end > size:
                 raise RecordingError(path, f"truncated: a tag ends at {end} of {size}", FETCH)
             if following == -1 or (following == 0 and end == size):
                 return
-            seen.add(place)
+            visited.add(place)
             place = following or end
-            if place < 0 or place in seen:
+            if place < 0 or place in visited:  # damaged links may run in a circle
                 raise RecordingError(path, f"broken tag: it points to byte {place}", FETCH)
 
 
 def _check_kit(path: Path) -> None:
-    """Every entry of the directory (offset, size, max count, count) must lie inside the file."""
+    """Raise unless all entries of the directory (offset, size, max, count) are in the file."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(16 * 64)
@@ -164,7 +164,7 @@ def _check_brainvision(path: Path) -> None:
 
 
 def _check_markers(data: Path, markers: Path, samples: int) -> None:
-    """The header gives no length; a marker behind the last sample tells of a cut file."""
+    """Raise when a marker lies behind the last sample: a BrainVision header gives no length."""
     if not markers.is_file():
         return
     for line in markers.read_text("latin-1").splitlines():

@@ -41,11 +41,11 @@ class FileRecording(Recording):
         self.source = tuple(name for p in (path, *beside) for name in files_of(p))
 
     def open(self) -> mne.io.BaseRaw:
-        """The whole file as MNE sees it."""
+        """Open the whole file as MNE sees it."""
         return open_raw(self.path, self.reading)
 
     def load_raw(self) -> mne.io.BaseRaw:
-        """Data channels of the recording's kind in V or T, named, placed, and looked through.
+        """Return data channels of the recording's kind in V or T: named, placed and checked.
 
         Flat and doubled channels are listed in `info["bads"]`; they stay in the data.
 
@@ -59,36 +59,37 @@ class FileRecording(Recording):
         self.adjust(raw)
         montage.place(raw, self.reading, self.path, kind)
         if self.reading.unit is not None and self.path.suffix.lower() != ".csv":
-            # The file says V (MNE's reading of it); the study knows better.
+            # The file says V (MNE's reading of it); the study knows better. A .csv has no unit
+            # and is scaled while it is read.
             factor = UNITS[self.reading.unit]
             raw.load_data(verbose="error").apply_function(lambda x: x * factor, picks="all")
         mark(raw, preflight(raw, self.path, kind), self.path, self.reading.bad_channels)
         return raw
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """What a study changes between naming and placing; nothing by default."""
+        """Change what only a study knows, between naming and placing; the default does nothing."""
 
     @abstractmethod
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Events with `kind, start_s, duration_s` and own columns, as they are in the file."""
+        """Return `kind, start_s, duration_s` and the kinds' columns, as they are in the file."""
 
     def events(self) -> pd.DataFrame:
-        """Checked events: in order, inside the recording (others are named in the log)."""
+        """Return checked events: in order, inside the recording (others go to the log)."""
         raw = self.open()
         duration = raw.n_times / float(raw.info["sfreq"])
         return check_events(self.read_events(raw), duration, self.path)
 
     def options(self) -> dict[str, Any]:
-        """What else decides how the recording is read; part of the fingerprint."""
+        """Return what else decides how the recording is read; part of the fingerprint."""
         return {}
 
     def fingerprint(self) -> str:
-        """How the files are read and who it is; their content is the store's concern."""
+        """Return who it is and how the files are read; their content is the store's concern."""
         return json.dumps([vars(self.id), vars(self.reading), self.options()], default=list)
 
 
 def files_of(path: Path) -> tuple[str, ...]:
-    """A file, or all files of a recording that is a folder (CTF `.ds`, EGI `.mff`)."""
+    """Return a file, or all files of a recording that is a folder (CTF `.ds`, EGI `.mff`)."""
     if not path.is_dir():
         return (str(path),)
     return tuple(str(p) for p in sorted(path.rglob("*")) if p.is_file())

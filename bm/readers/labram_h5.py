@@ -1,7 +1,8 @@
 """LaBraM's HDF5 layout: a group per recording with `eeg` (C, T), read and written.
 
-Spec labram 2.2: float64 microvolts, attributes `lFreq`, `hFreq`, `rsFreq` and `chOrder` (upper-case
-names) on the data; every recording of a file has the same channels in the same order.
+As LaBraM writes it for its pre-training (Jiang et al. 2024): float64 microvolts, attributes
+`lFreq`, `hFreq`, `rsFreq` and `chOrder` (upper-case names) on the data; every recording of a file
+has the same channels in the same order.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..data.signal import Signal
 from ..errors import RecordingError, UserError
 
 DATA = "eeg"
-REMEDY = "write it as spec labram 2.2 says, or skip it"
+REMEDY = "write it as scripts.prepare does with h5=..., or skip it"
 STRETCH = 1 << 18  # samples written at once
 
 
@@ -36,7 +37,11 @@ class Group:
 
 
 def open_file(path: Path) -> h5py.File:
-    """The file, to read; raises `RecordingError` when it is not there or no HDF5 file."""
+    """Open a file to read.
+
+    Raises:
+        RecordingError: it is not there, or no HDF5 file.
+    """
     try:
         return h5py.File(path, "r")
     except FileNotFoundError:
@@ -47,13 +52,13 @@ def open_file(path: Path) -> h5py.File:
 
 
 def names_of(path: Path) -> list[str]:
-    """Names of the recordings, in the file's order."""
+    """Return the names of the recordings, in the file's order."""
     with open_file(path) as file:
         return list(file)
 
 
 def read_group(path: Path, name: str) -> Group:
-    """What a recording says of itself.
+    """Read the channels, rate and length of a recording.
 
     Raises:
         RecordingError: no such recording, or one that is not as the layout promises.
@@ -78,29 +83,41 @@ def read_group(path: Path, name: str) -> Group:
 def read_samples(
     group: Group, start: int, stop: int, channels: slice | np.ndarray | None = None
 ) -> np.ndarray:
-    """(C, stop - start) float64, microvolts, of all channels or of those asked for, in order.
+    """Read samples of a recording.
+
+    No file stays open between two calls: one that was open before a fork gave its readers each
+    other's bytes (a fault of the original).
+
+    Args:
+        group: the recording.
+        start, stop: first sample, and the one after the last.
+        channels: numbers, in the order of the result; None = all.
+
+    Returns:
+        (C, stop - start) float64, microvolts.
 
     Raises:
         RecordingError: the file is damaged there.
     """
+    # HDF5 selects slices fast and lists slowly: read the span, then pick.
     rows = np.arange(len(group.channels))[slice(None) if channels is None else channels]
     low = int(rows.min(initial=len(group.channels)))
     with open_file(group.path) as file:
-        try:  # a long recording is asked for a few channels at a time: read no more than these
+        try:  # a long recording is read a few channels at a time: no more than these
             span = file[group.name][DATA][low : int(rows.max(initial=0)) + 1, start:stop]
-            found: np.ndarray = span[rows - low]
+            samples: np.ndarray = span[rows - low]
         except OSError as error:
             reason = f"{group.name}: damaged ({str(error).splitlines()[0]})"
             raise RecordingError(group.path, reason, "restore the file, or skip it") from None
-    return found.astype(np.float64, copy=False)
+    return samples.astype(np.float64, copy=False)
 
 
-def _text(value: Any) -> str:
+def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def band_of(recipe: Mapping[str, Any], rate_hz: float) -> dict[str, float]:
-    """Attributes `lFreq` and `hFreq`: the band that the steps of a recipe leave."""
+    """Return attributes `lFreq` and `hFreq`: the band that the steps of a recipe leave."""
     steps = [s for s in recipe.get("preprocess") or [] if s.get("step") == "bandpass"]
     low = [float(s["low_hz"]) for s in steps if s.get("low_hz") is not None]
     high = [float(s["high_hz"]) for s in steps if s.get("high_hz") is not None]
@@ -163,13 +180,14 @@ def _layout_of(signal: Signal) -> tuple[tuple[str, ...], float]:
 
 def _write_group(group: h5py.Group, signal: Signal, recipe: Mapping[str, Any]) -> None:
     rate, count = signal.rate_hz, len(signal.channels)
-    # A chunk may not be larger than the data.
+    # One second of all channels, as in the published files; not larger than the data.
     chunks = (count, max(1, min(round(rate), signal.samples)))
     data = group.create_dataset(DATA, (count, signal.samples), "<f8", chunks=chunks)
     for start in range(0, signal.samples, STRETCH):
         rows = signal.rows(start, STRETCH)
         data[:, start : start + len(rows)] = rows.numpy().T.astype(np.float64)
     data.attrs["chOrder"] = [name.upper() for name in signal.channels]
+    # A whole rate is an integer and names are upper-case, as in the published files.
     data.attrs["rsFreq"] = int(rate) if rate.is_integer() else rate
     for key, value in band_of(recipe, rate).items():
         data.attrs[key] = value
@@ -188,7 +206,7 @@ def write_folder(
     Returns:
         the files: `<study>-<channels>ch-<rate>hz.hdf5`, with a number from the second set on.
     """
-    sets: dict[Any, dict[str, Signal]] = {}
+    sets: dict[tuple[str, tuple[str, ...], float], dict[str, Signal]] = {}
     for study, name, signal in signals:
         sets.setdefault((study, *_layout_of(signal)), {})[name] = signal
     written: list[Path] = []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import mne
 import numpy as np
 
@@ -14,7 +12,7 @@ class RawH5(mne.io.BaseRaw):
     """One group of a file; samples are read when they are asked for.
 
     Args:
-        group: of `h5_layout.read_group`.
+        group: of `labram_h5.read_group`.
     """
 
     def __init__(self, group: Group) -> None:
@@ -32,14 +30,14 @@ class RawH5(mne.io.BaseRaw):
     def _read_segment_file(
         self,
         data: np.ndarray,
-        idx: Any,
+        idx: slice | np.ndarray,
         fi: int,
         start: int,
         stop: int,
         cals: np.ndarray,
         mult: np.ndarray | None,
     ) -> None:
-        """Fill `data` (channels chosen, samples) from microvolts; MNE's contract for readers."""
+        """Fill `data` (channels, samples) with volts, as MNE requires of its readers."""
         group = self._raw_extras[fi]["group"]
         if mult is None:
             data[:] = 1e-6 * read_samples(group, start, stop, idx)

@@ -1,4 +1,4 @@
-"""MATLAB files of studies, with damage named."""
+"""MATLAB files up to version 7.2: variables, and errors that name the damage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .edf import FETCH
 
 
 def read_matlab(path: Path, *names: str) -> dict[str, Any]:
-    """Variables of a MATLAB file; structures have their fields as attributes.
+    """Read variables of a MATLAB file; structures have their fields as attributes.
 
     Args:
         path: the file.
@@ -24,15 +24,16 @@ def read_matlab(path: Path, *names: str) -> dict[str, Any]:
     if not path.is_file() or path.stat().st_size == 0:
         raise RecordingError(path, "missing or empty", FETCH)
     try:
-        found = dict(loadmat(path, struct_as_record=False, squeeze_me=True))
+        variables = dict(loadmat(path, struct_as_record=False, squeeze_me=True))
     except NotImplementedError:
+        # Version 7.3 is HDF5, with structures that scipy does not read.
         raise RecordingError(path, "MATLAB 7.3 file", "save it with -v7 in MATLAB") from None
     except Exception as error:
         # scipy raises anything from zlib.error to MatReadError on a damaged file.
         reason = f"no MATLAB file ({type(error).__name__}: {error})"
         raise RecordingError(path, reason, FETCH) from error
-    missing = [name for name in names if name not in found]
+    missing = [name for name in names if name not in variables]
     if missing:
-        held = ", ".join(name for name in found if not name.startswith("__"))
-        raise RecordingError(path, f"no variable `{missing[0]}` (it has {held})", FETCH)
-    return found
+        present = ", ".join(name for name in variables if not name.startswith("__"))
+        raise RecordingError(path, f"no variable `{missing[0]}` (it has {present})", FETCH)
+    return variables

@@ -1,4 +1,4 @@
-"""Names and places of channels: cleaned names, types that names give away, electrode positions."""
+"""Montage of a recording: clean channel names, types that names reveal, electrode positions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from pathlib import Path
 import mne
 import numpy as np
 
+from ..data.preprocess import OLD_NAMES
 from ..errors import RecordingError
 from ..registry import check_known
 from .raw import Reading, matches
 
 logger = logging.getLogger(__name__)
 STANDARD = "standard_1005"
-#: Old names of the 10-20 system -> today's.
-OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 #: Formats without channel types call everything EEG; these names say otherwise.
 NAMED_TYPES = {
     "*EOG*": "eog",
@@ -41,7 +40,7 @@ TYPES_OF = {"eeg": ("eeg",), "meg": ("mag", "grad"), "seeg": ("seeg",), "ecog": 
 
 
 def clean_name(name: str) -> str:
-    """A channel's name without what formats add to it.
+    """Return a channel's name without what formats add to it.
 
     >>> clean_name("EEG Fp1-REF"), clean_name("Fc5."), clean_name("Cz..")
     ('Fp1', 'Fc5', 'Cz')
@@ -50,17 +49,17 @@ def clean_name(name: str) -> str:
 
 
 def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
-    """Types by the study's patterns, else by names that give them away (EEG formats only)."""
+    """Set types by the study's patterns, else by names that reveal them (EEG formats only)."""
     types = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
-    found: dict[str, str] = {}
-    for name, known in types.items():
-        own = matches(name, reading.types)
-        if own is not None:
-            found[name] = reading.types[own]
-        elif known == "eeg":
+    revised: dict[str, str] = {}
+    for name, of_file in types.items():
+        pattern = matches(name, reading.types)
+        if pattern is not None:
+            revised[name] = reading.types[pattern]
+        elif of_file == "eeg":
             guess = matches(name, NAMED_TYPES)
-            found[name] = NAMED_TYPES[guess] if guess else kind if kind != "meg" else known
-    changed = {name: t for name, t in found.items() if t != types[name]}
+            revised[name] = NAMED_TYPES[guess] if guess else kind if kind != "meg" else of_file
+    changed = {name: t for name, t in revised.items() if t != types[name]}
     if changed:
         raw.set_channel_types(changed, on_unit_change="ignore", verbose="error")
     guessed = [name for name in changed if matches(name, reading.types) is None]
@@ -70,7 +69,7 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
 
 
 def pick_kind(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> mne.io.BaseRaw:
-    """Only the data channels of one kind; reference MEG, EOG, ECG, triggers are left out."""
+    """Pick the data channels of one kind; reference MEG, EOG, ECG, triggers are left out."""
     types = raw.get_channel_types()
     rows = [i for i, t in enumerate(types) if t in TYPES_OF[kind]]
     if not rows:
@@ -83,50 +82,55 @@ def pick_kind(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> m
         raise RecordingError(path, "`exclude` leaves no channel", "change it")
     raw.drop_channels(left_out)
     if reading.channels is not None:
-        known = {name.upper(): name for name in raw.ch_names}
-        wanted = [clean_name(name).upper() for name in reading.channels]
-        missing = [name for name in wanted if name not in known]
+        spelling = {name.upper(): name for name in raw.ch_names}
+        names = [clean_name(name).upper() for name in reading.channels]
+        missing = [name for name in names if name not in spelling]
         if missing:
             raise RecordingError(path, f"no channel {missing[0]}", "change the study's `channels`")
-        raw = raw.pick([known[name] for name in wanted], verbose="error")
+        raw = raw.pick([spelling[name] for name in names], verbose="error")
     return raw
 
 
 def rename(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
-    """Clean names (electrodes only), then the study's own; never two channels of one name."""
+    """Clean names (electrodes only), then apply the study's; never two channels of one name."""
     cleaned = {name: clean_name(name) if kind != "meg" else name for name in raw.ch_names}
     if kind == "eeg":
         places = standard_places()
         cleaned = {name: places.get(new.upper(), new) for name, new in cleaned.items()}
-    own = {old: reading.rename.get(old, reading.rename.get(new)) for old, new in cleaned.items()}
-    cleaned |= {old: new for old, new in own.items() if new is not None}
+    of_study = {
+        old: reading.rename.get(old, reading.rename.get(new)) for old, new in cleaned.items()
+    }
+    cleaned |= {old: new for old, new in of_study.items() if new is not None}
+    # Two channels that clean to one name (`A1-REF`, `A1-LE`) keep what the file calls them.
     values = list(cleaned.values())
     unique = {old: new if values.count(new) == 1 else old for old, new in cleaned.items()}
     raw.rename_channels(unique, verbose="error")
 
 
 def standard_montage(name: str) -> mne.channels.DigMontage:
-    """A montage of MNE by name; raises `UserError` with the nearest name.
+    """Return a montage of MNE by name.
 
     MNE 1.13 renames `standard_*` to `colin27_*`; either name works with either version.
+
+    Raises:
+        UserError: no such montage, with the nearest name.
     """
-    known = mne.channels.get_builtin_montages()
+    builtin = mne.channels.get_builtin_montages()
     old, new = name.replace("colin27_", "standard_"), name.replace("standard_", "colin27_")
-    chosen = next((n for n in (new, old, name) if n in known), name)
-    check_known("montage", chosen, known)
-    return mne.channels.make_standard_montage(chosen)
+    present = next((n for n in (new, old, name) if n in builtin), name)
+    check_known("montage", present, builtin)
+    return mne.channels.make_standard_montage(present)
 
 
 @cache
 def standard_places() -> Mapping[str, str]:
-    """Upper-case name -> today's spelling, for the places of the 10-05 system."""
+    """Return upper-case name -> today's spelling, for the places of the 10-05 system."""
     names = standard_montage(STANDARD).ch_names
-    known = {name.upper(): name for name in names}
-    return {**known, **OLD_NAMES}
+    return {**{name.upper(): name for name in names}, **OLD_NAMES}
 
 
 def place(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> None:
-    """Positions of the electrodes; NaN where nothing is known.
+    """Set the positions of the electrodes; NaN where nothing is known.
 
     Raises:
         RecordingError: the study names a montage in which none of the channels is.
@@ -134,8 +138,8 @@ def place(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> None:
     name = reading.montage
     if name is not None and name != "auto":
         montage = standard_montage(name)
-        known = {n.upper() for n in montage.ch_names}
-        strange = [n for n in raw.ch_names if n.upper() not in known]
+        places = {n.upper() for n in montage.ch_names}
+        strange = [n for n in raw.ch_names if n.upper() not in places]
         if len(strange) == len(raw.ch_names):
             raise RecordingError(
                 path,
@@ -146,17 +150,18 @@ def place(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> None:
             logger.warning("%s: no position in %s: %s", path, name, ", ".join(strange))
         raw.set_montage(montage, match_case=False, on_missing="ignore", verbose="error")
     elif name == "auto" and kind == "eeg" and not has_positions(raw):
-        places = standard_places()
-        if sum(n.upper() in places for n in raw.ch_names) * 2 >= len(raw.ch_names):
+        spelling = standard_places()
+        if sum(n.upper() in spelling for n in raw.ch_names) * 2 >= len(raw.ch_names):
             montage = standard_montage(STANDARD)
             raw.set_montage(montage, match_case=False, on_missing="ignore", verbose="error")
         else:
             logger.warning("%s: positions unknown; give electrodes.tsv or a montage", path)
+    # MNE writes zeros for "unknown", which is the centre of the head.
     for channel in raw.info["chs"]:
         if not np.any(np.nan_to_num(channel["loc"][:3])):
             channel["loc"][:3] = np.nan
 
 
 def has_positions(raw: mne.io.BaseRaw) -> bool:
-    """Whether any channel has a place."""
+    """Return whether any channel has a place."""
     return any(np.any(np.nan_to_num(channel["loc"][:3])) for channel in raw.info["chs"])

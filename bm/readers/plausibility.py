@@ -1,4 +1,4 @@
-"""Preflight: are the samples of a recording possible at all?
+"""Plausibility of samples: NaN, wrong units, flat and doubled channels.
 
 A file that opens is not yet a recording. NaN, a wrong unit or mostly dead channels are errors;
 single flat or doubled channels are marked in `info["bads"]` and named in the log.
@@ -36,7 +36,7 @@ BLOCK_VALUES = 4_000_000
 
 @dataclass(frozen=True)
 class Findings:
-    """What was noticed: names of channels that are constant, copies of another, or far off."""
+    """Names of channels that are constant, copies of another, or far from the unit."""
 
     flat: tuple[str, ...]
     doubled: tuple[str, ...]
@@ -44,7 +44,7 @@ class Findings:
 
 
 def preflight(raw: mne.io.BaseRaw, path: str | Path, kind: str) -> Findings:
-    """Look at every sample once, in blocks.
+    """Check every sample once, in blocks.
 
     Args:
         raw: only its data channels, SI units.
@@ -79,12 +79,13 @@ def preflight(raw: mne.io.BaseRaw, path: str | Path, kind: str) -> Findings:
 
 
 def _scan(raw: mne.io.BaseRaw, path: str | Path) -> tuple[np.ndarray, list[int]]:
-    """Median over blocks of each channel's standard deviation, and a checksum of each channel.
+    """Compute each channel's median standard deviation over blocks, and its checksum.
 
     The median keeps single spikes from looking like a wrong unit.
     """
     rate = float(raw.info["sfreq"])
     block = max(2, min(round(BLOCK_S * rate), BLOCK_VALUES // max(1, len(raw.ch_names))))
+    # Copies are told by a checksum: comparing samples would need them all in memory.
     sums = [0] * len(raw.ch_names)
     ranges, spreads = [], []
     for start in range(0, raw.n_times, block):
@@ -110,10 +111,14 @@ def _scan(raw: mne.io.BaseRaw, path: str | Path) -> tuple[np.ndarray, list[int]]
     return np.where(constant, 0.0, spread), sums
 
 
-def mark(raw: mne.io.BaseRaw, found: Findings, path: str | Path, action: str) -> None:
-    """List what was found in `info["bads"]` and the log, or raise when `action` is `error`."""
+def mark(raw: mne.io.BaseRaw, findings: Findings, path: str | Path, action: str) -> None:
+    """Write findings to `info["bads"]` and the log.
+
+    Raises:
+        RecordingError: there are any, and `action` is `error`.
+    """
     for what in ("flat", "doubled", "far"):
-        names = getattr(found, what)
+        names = getattr(findings, what)
         if not names:
             continue
         word = {"flat": "flat", "doubled": "a copy of another", "far": "far from the unit"}[what]

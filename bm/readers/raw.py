@@ -1,4 +1,4 @@
-"""Opening a recording's file: any format of MNE, or a table of samples; named errors."""
+"""Opening of a recording's file: any format of MNE, or a table of samples; named errors."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Reading:
 
 
 def matches(name: str, patterns: Sequence[str] | Mapping[str, str]) -> str | None:
-    """The first pattern that fits a channel name in either case, or None."""
+    """Return the first pattern that fits a channel name in either case, or None."""
     return next((p for p in patterns if fnmatch(name.upper(), p.upper())), None)
 
 
 def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
-    """The recording in a file, samples not read yet where the format allows it.
+    """Open the recording in a file; samples are not read yet where the format allows it.
 
     Raises:
         RecordingError: missing, empty, truncated, damaged or of another kind; channels of
@@ -92,6 +92,7 @@ def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
 
     quiet = {"verbose": "error"}
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
+        # Left out while opening: a channel of another rate would make MNE resample all others.
         names = edf.read_header(path).names
         left_out = [name for name in names if matches(name, reading.exclude)]
         reader = getattr(mne.io, f"read_raw_{path.suffix.lower()[1:]}")
@@ -104,7 +105,7 @@ def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
 
 
 def _open_bti(path: Path) -> mne.io.BaseRaw:
-    """4D/BTi: `config` and head shape lie beside, named after the data or plainly."""
+    """Open 4D/BTi: `config` and head shape lie beside, named after the data or plainly."""
     config, shape = (path.with_name(path.name.replace("pdf", word)) for word in ("config", "hs"))
     config = config if config.exists() else path.with_name("config")
     plain = path.with_name("hs_file")
@@ -115,13 +116,13 @@ def _open_bti(path: Path) -> mne.io.BaseRaw:
 
 
 def _check_rates(path: Path, reading: Reading) -> None:
-    """MNE brings all channels to the highest rate without a word; we want one rate."""
+    """Raise unless channels have one rate: MNE resamples all to the highest without a word."""
     rates = edf.read_header(path).rates()
-    kept = [(name, rate) for name, rate in rates if not matches(name, reading.exclude)]
-    values = [rate for _, rate in kept]
+    rates = [(name, rate) for name, rate in rates if not matches(name, reading.exclude)]
+    values = [rate for _, rate in rates]
     if len(set(values)) > 1:
         most = max(values, key=values.count)
-        other = [f"{name} {rate:g} Hz" for name, rate in kept if rate != most]
+        other = [f"{name} {rate:g} Hz" for name, rate in rates if rate != most]
         raise RecordingError(
             path,
             f"channels of different rates: {most:g} Hz, but {', '.join(other[:5])}",
@@ -130,10 +131,11 @@ def _check_rates(path: Path, reading: Reading) -> None:
 
 
 def _check_samples(path: Path, raw: mne.io.BaseRaw) -> None:
-    """What only an open recording tells: some samples, and a `.fdt` file as long as promised."""
+    """Raise unless there are samples, and a `.fdt` file beside `.set` is as long as promised."""
     if raw.n_times < 2:
         raise RecordingError(path, f"{raw.n_times} samples", "leave it out")
     if path.suffix.lower() == ".set":
+        # EEGLAB keeps samples beside the header, as float32; MNE reads what is there.
         data = path.with_suffix(".fdt")
         promised = 4 * raw.n_times * len(raw.ch_names)
         named = [Path(name) for name in raw.filenames if name is not None]
@@ -143,7 +145,7 @@ def _check_samples(path: Path, raw: mne.io.BaseRaw) -> None:
 
 
 def _read_table(path: Path, reading: Reading) -> mne.io.BaseRaw:
-    """Samples as rows and channels as columns, with names in the first line."""
+    """Read samples as rows and channels as columns, with names in the first line."""
     if reading.rate_hz is None or reading.unit is None:
         raise UserError(f"{path}: a table of samples says neither rate nor unit; give the study's "
                         "`rate_hz` and `unit`")  # fmt: skip

@@ -24,7 +24,7 @@ class Interval(NamedTuple):
 
 
 def read_textgrid(path: Path) -> dict[str, list[Interval]]:
-    """Intervals by tier, in order; text or long format, UTF-8 or UTF-16.
+    """Read intervals by tier, in order; long text format, UTF-8 or UTF-16.
 
     Raises:
         RecordingError: no such file, or no tier in it.
@@ -36,15 +36,16 @@ def read_textgrid(path: Path) -> dict[str, list[Interval]]:
     wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         text = content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError:
+    except UnicodeDecodeError:  # neither; Latin-1 reads any byte
         text = content.decode("latin-1")
     names = list(TIER.finditer(text))
     tiers = {}
-    for number, found in enumerate(names):
+    # Praat doubles quotation marks inside names.
+    for number, tier in enumerate(names):
         stop = names[number + 1].start() if number + 1 < len(names) else len(text)
-        tiers[found[1]] = [
+        tiers[tier[1]] = [
             Interval(float(start), float(end), name.replace('""', '"'))
-            for start, end, name in INTERVAL.findall(text[found.end() : stop])
+            for start, end, name in INTERVAL.findall(text[tier.end() : stop])
         ]
     if not tiers:
         raise RecordingError(path, "no tier of intervals", FETCH)

@@ -1,4 +1,4 @@
-"""Task families: one solver each, all on the loop of `base`."""
+"""Task families: one solver each, all on the loop of `bm.engine`."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ SOLVERS: Registry[Any] = Registry(
 
 
 def build(cfg: Any) -> Any:
-    """The solver that `cfg.solver.name` asks for; raises `UserError` with the nearest name."""
+    """Build the solver named `cfg.solver.name`; raises `UserError` with the nearest name."""
     return SOLVERS.get(cfg.solver.name)(cfg)

@@ -1,4 +1,4 @@
-"""Baseline solver: no gradient. LDA on log band powers, and chance."""
+"""Baseline solver, without gradients: LDA on log band powers, and chance."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .build_data import windows_of
 from .supervised.tasks import class_evaluation
 
 METHODS = ("lda", "chance")
-PSD_S = 1.0  # length of a Welch segment
+PSD_S = 1.0  # length of a Welch segment: 1 Hz between frequencies, enough for bands
 
 
 def log_band_powers(
     windows: np.ndarray, rate_hz: float, bands: list[tuple[float, float]]
 ) -> np.ndarray:
-    """Log of the mean Welch density in each band: (N, C, T) -> (N, C * bands).
+    """Return the log of the mean Welch density in each band: (N, C, T) -> (N, C * bands).
 
     Raises:
         UserError: a band lies between two frequencies of the windows.
@@ -53,7 +53,7 @@ class BaselineSolver(Solver):
     stepped = False
 
     def build_data(self) -> Dataset:
-        """Windows with class labels."""
+        """Build windows with class labels."""
         check_known("baseline", self.cfg.solver.method, METHODS)
         dataset = windows_of(self.cfg)
         if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
@@ -65,7 +65,7 @@ class BaselineSolver(Solver):
         return dataset
 
     def _fits_layouts(self, dataset: Dataset) -> bool:
-        """Whether the windows of each decoder have one layout (people with their own contacts)."""
+        """Return whether the windows of each decoder have one layout (people with own contacts)."""
         layouts = dataset.layout[dataset.table["recording"].to_numpy()]
         if len(set(layouts.tolist())) == 1:
             return True
@@ -77,15 +77,15 @@ class BaselineSolver(Solver):
         return one and trained == set(subjects)
 
     def build_model(self, facts: DataFacts) -> nn.Module:
-        """No network."""
+        """Return a placeholder: there is no network."""
         return nn.Identity()
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """Baselines take no steps."""
+        """Raise an error: baselines take no steps."""
         raise NotImplementedError("a baseline is fitted, not stepped")
 
     def evaluate(self, split: str) -> Evaluation:
-        """Class probabilities of a split."""
+        """Fit on the train split and evaluate class probabilities of another."""
         rows = self.data.rows(split)
         train = self.data.rows("train")
         labels = self.data.table["label"].to_numpy(dtype=int)
@@ -94,23 +94,28 @@ class BaselineSolver(Solver):
             shares = np.bincount(labels[train], minlength=classes) / len(train)
             return class_evaluation(self.data, split, rows, np.tile(shares, (len(rows), 1)))
         probs = np.zeros((len(rows), classes))
-        for chosen_train, chosen in self._parts(train, rows):
-            probs[chosen] = self._fit(chosen_train, rows[chosen], labels, classes)
+        for fit_rows, places in self._parts(train, rows):
+            probs[places] = self._fit(fit_rows, rows[places], labels, classes)
         return class_evaluation(self.data, split, rows, probs)
 
     def _parts(self, train: np.ndarray, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Rows to fit on and places to predict: per subject when each has both, else pooled."""
+        """Return rows to fit on and places to predict: per subject if it has both, else pooled."""
         if not self.cfg.solver.per_subject:
             return [(train, np.arange(len(rows)))]
         subjects = (self.data.table["study"] + "/" + self.data.table["subject"]).to_numpy()
         parts = []
         for name in np.unique(subjects[rows]):
-            own = train[subjects[train] == name]
-            parts.append((own if len(own) else train, np.flatnonzero(subjects[rows] == name)))
+            subject_rows = train[subjects[train] == name]
+            parts.append(
+                (
+                    subject_rows if len(subject_rows) else train,
+                    np.flatnonzero(subjects[rows] == name),
+                )
+            )
         return parts
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
-        """Features of windows in microvolt: (N, features)."""
+        """Return features of windows in microvolts: (N, features)."""
         columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
         windows = np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
         bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
@@ -119,7 +124,7 @@ class BaselineSolver(Solver):
     def _fit(
         self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray, classes: int
     ) -> np.ndarray:
-        """LDA with the shrinkage of Ledoit and Wolf: class probabilities of `rows`."""
+        """Return class probabilities of `rows` by LDA with the shrinkage of Ledoit and Wolf."""
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         decoder = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")

@@ -1,9 +1,10 @@
-"""The data set of a configuration, and some windows of it to look at."""
+"""The data set of a configuration, and samples of its windows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from dora import to_absolute_path
@@ -11,49 +12,53 @@ from dora import to_absolute_path
 from ..data.batch import Batch
 from ..data.dataset import Dataset, build_dataset
 from ..data.store import Store
+from ..features.builder import features_of
 from ..studies import recordings_of
 from ..studies.choice import Choice
 from ..xp.resolve import to_plain
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-def absolute_paths(paths: Any) -> dict[str, Path]:
-    """`paths` against the folder where the command was given, also in a clone of the commit."""
+
+def absolute_paths(paths: Mapping[str, str]) -> dict[str, Path]:
+    """Resolve `paths` against the folder of the command, also in a clone of the commit."""
+    # under git_save a job runs in a clone: relative paths are of the folder of the command
     return {str(name): Path(to_absolute_path(Path(value))) for name, value in paths.items()}
 
 
-def windows_of(cfg: Any) -> Dataset:
-    """The windows that `dset` and `paths` describe, through the store, with `dset.features`."""
+def windows_of(cfg: DictConfig) -> Dataset:
+    """Build the windows that `dset` describes, through the store, with `dset.features`."""
     paths = absolute_paths(cfg.paths)
     dset = to_plain(cfg.dset)
     recordings, simulated = recordings_of(dset["studies"], paths, Choice.of(dset))
     dataset = build_dataset(recordings, dset, simulated, Store(paths["cache"]))
     if dset.get("features"):
-        from ..features.builder import features_of
-
         dataset.attach_features(features_of(dset, dataset.signals, paths))
     return dataset
 
 
-def evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of some rows, evenly spaced, so that all recordings are seen."""
+def evenly_spaced(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return at most `count` of some rows, evenly spaced, so that all recordings take part."""
     return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
 
 def batches_of(dataset: Dataset, rows: np.ndarray, size: int) -> list[Batch]:
-    """Rows in batches of one channel set and length each, in their order."""
+    """Gather rows in batches of one channel set and length each, in their order."""
     groups = dataset.groups(rows)
     parts = [rows[groups == group] for group in dict.fromkeys(groups.tolist())]
     return [
-        dataset.gather(own[first : first + size])
-        for own in parts
-        for first in range(0, len(own), size)
+        dataset.gather(part[first : first + size].tolist())
+        for part in parts
+        for first in range(0, len(part), size)
     ]
 
 
-def commonest(dataset: Dataset, split: str, count: int, size: int) -> list[Batch]:
-    """At most `count` windows of a split, evenly spaced, of the channel set that most have."""
+def batches_of_commonest(dataset: Dataset, split: str, count: int, size: int) -> list[Batch]:
+    """Gather at most `count` windows of a split, evenly spaced, of its commonest channel set."""
     rows = dataset.rows(split)
     if not len(rows):
         return []
     groups = dataset.groups(rows)
-    return batches_of(dataset, evenly(rows[groups == np.bincount(groups).argmax()], count), size)
+    members = rows[groups == np.bincount(groups).argmax()]
+    return batches_of(dataset, evenly_spaced(members, count), size)

@@ -1,4 +1,4 @@
-"""Diffusion solver: learns to remove noise from windows, generates waves, compares them to real."""
+"""Diffusion solver: denoises windows, generates waves, compares them with real ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -25,7 +26,7 @@ from ..models.eegdiff.model import EEGDiffusion
 from ..nn.item_noise import item_generators
 from ..xp.resolve import to_plain
 from . import SOLVERS
-from .build_data import evenly, windows_of
+from .build_data import evenly_spaced, windows_of
 from .wave_files import Generated, draw_waves, write_waves
 
 #: Columns of a table, the main one first.
@@ -52,7 +53,7 @@ class DiffusionSolver(Solver):
     model: EEGDiffusion
 
     def build_data(self) -> Dataset:
-        """Windows in the unit of the signal; the model scales them itself."""
+        """Build windows in the unit of the signal; the model scales them itself."""
         if self.cfg.dset.scale.kind != "none":
             raise UserError(
                 f"diffusion: dset.scale.kind={self.cfg.dset.scale.kind}; use none: the "
@@ -64,23 +65,23 @@ class DiffusionSolver(Solver):
         return dataset
 
     def build_model(self, facts: DataFacts) -> nn.Module:
-        """The configured model with the statistics of evenly spaced training windows."""
+        """Build the configured model with the statistics of evenly spaced training windows."""
         model: Any = super().build_model(facts)
         rows = self.data.rows("train")
-        count = min(len(rows), self.cfg.solver.n_statistics)
-        chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
-        model.representation.fit(self.data.gather(chosen.tolist()).signal.contiguous())
+        sample = evenly_spaced(rows, self.cfg.solver.n_statistics)
+        model.representation.fit(self.data.gather(sample.tolist()).signal.contiguous())
         return model  # type: ignore[no-any-return]
 
     def condition_of(self, labels: Tensor | None, subjects: Tensor) -> Condition:
-        """What the model is told of some items: only what it was built to take."""
-        known = self.model.conditions
+        """Return the condition of some items: labels and subjects, if the model takes them."""
+        conditions = self.model.conditions
         return Condition(
-            labels if "class" in known else None, subjects if "subject" in known else None
+            labels if "class" in conditions else None,
+            subjects if "subject" in conditions else None,
         )
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """Mean squared error of the predicted noise."""
+        """Return the mean squared error of the predicted noise."""
         model = self.model
         x0 = model.images(batch.signal)
         condition = self.condition_of(batch.label, batch.subject)
@@ -95,17 +96,17 @@ class DiffusionSolver(Solver):
         return {"loss": model.errors(x0, noise, t, condition).mean()}
 
     def _fixed(self, segments: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Level and noise of each item, from its row of the segment table alone."""
-        levels, noises = [], []
+        """Draw level and noise of each item, from its row of the segment table alone."""
+        steps, noises = [], []
         for generator in item_generators(segments.tolist()):
-            levels.append(torch.randint(self.model.noise.steps, (), generator=generator))
+            steps.append(torch.randint(self.model.noise.steps, (), generator=generator))
             noises.append(torch.randn(like.shape[1:], generator=generator))
-        return torch.stack(levels).to(like.device), torch.stack(noises).to(like)
+        return torch.stack(steps).to(like.device), torch.stack(noises).to(like)
 
     # generation -----------------------------------------------------------------------------
 
     def sample(self, rows: np.ndarray, alone: bool = False) -> Generated:
-        """One wave for each of some rows of the segment table, under their conditions.
+        """Generate one wave for each of some rows of the segment table, under their conditions.
 
         Args:
             rows: of the segment table.
@@ -117,23 +118,24 @@ class DiffusionSolver(Solver):
         columns = self.data.gather(rows.tolist())
         seeds = (self.cfg.seed * SEED_STRIDE + np.arange(len(rows))).tolist()
         world = 1 if alone else processes.world()
-        own = slice(0 if alone else processes.rank(), None, world)
+        share = slice(0 if alone else processes.rank(), None, world)
         condition = self.condition_of(columns.label, columns.subject)
-        part = Condition(*(None if v is None else v[own] for v in vars(condition).values()))
+        part = Condition(*(None if v is None else v[share] for v in vars(condition).values()))
         began = time.perf_counter()
-        waves = generate_waves(self.model, seeds[own], sampling, part).float().cpu().numpy()
+        waves = generate_waves(self.model, seeds[share], sampling, part).float().cpu().numpy()
         seconds = time.perf_counter() - began
         whole = np.empty((len(rows), *waves.shape[1:]), np.float32)
-        for rank, found in enumerate([waves] if alone else processes.same_objects(waves)):
-            whole[rank::world] = found
+        for rank, part_waves in enumerate([waves] if alone else processes.same_objects(waves)):
+            whole[rank::world] = part_waves
+        # all processes together: the wall time of the slowest is what a user waits for
         self.perf.more["samples_per_s"] = len(rows) / max(1e-9, seconds)
         self.log.line("generated %d waves at %.1f a second", len(rows), len(rows) / seconds)
-        made = {"signature": self.xp.sig, "epoch": self.progress.epoch, **options}
+        settings = {"signature": self.xp.sig, "epoch": self.progress.epoch, **options}
         labels = np.full(len(rows), -1) if columns.label is None else columns.label.numpy()
-        return Generated(whole, np.array(seeds), labels, columns.subject.numpy(), made)
+        return Generated(whole, np.array(seeds), labels, columns.subject.numpy(), settings)
 
     def generate(self) -> None:
-        """Waves for evenly spaced windows of the valid split, as FIF, HDF5 and figures."""
+        """Write waves for evenly spaced windows of the valid split, as FIF, HDF5 and figures."""
         rows = self._some("valid", self.cfg.generate.n)
         generated = self.sample(rows, alone=True)
         write_waves(self.folder / "generated", generated, self.data.facts)
@@ -141,19 +143,19 @@ class DiffusionSolver(Solver):
             draw_waves(self, self.real(rows), generated.waves)
 
     def _some(self, split: str, count: int) -> np.ndarray:
-        """Evenly spaced rows of a split, of the training split when it is empty."""
+        """Return evenly spaced rows of a split, of the training split when it is empty."""
         rows = self.data.rows(split)
-        return evenly(rows if len(rows) else self.data.rows("train"), count)
+        return evenly_spaced(rows if len(rows) else self.data.rows("train"), count)
 
     def real(self, rows: np.ndarray) -> np.ndarray:
-        """(N, C, T) windows, cut to the length that the model generates."""
+        """Return (N, C, T) windows, cut to the length that the model generates."""
         length = self.model.representation.n_times
         return self.data.gather(rows.tolist()).signal[..., :length].numpy().astype(float)
 
     # evaluation -----------------------------------------------------------------------------
 
     def evaluate(self, split: str) -> Evaluation:
-        """Distances of as many generated as real windows, beside three references.
+        """Measure distances of as many generated as real windows, beside three references.
 
         A wave that is not finite is at no distance, and without it the others would look better
         than the model: then there is the loss alone.
@@ -167,7 +169,7 @@ class DiffusionSolver(Solver):
             items=self._items(rows, generated),
             n_items=len(rows),
             simulated=self.data.facts.simulated,
-            extra={"table": list(TABLE), "sampling": dict(generated.made)},
+            extra={"table": list(TABLE), "sampling": dict(generated.sampling)},
         )
         bad = int((~np.isfinite(generated.waves)).any((1, 2)).sum())
         if bad:
@@ -185,12 +187,12 @@ class DiffusionSolver(Solver):
         """
         rate, seed = self.data.facts.rate_hz, self.cfg.seed
         windows = self.real(rows)
-        real, made = (generation.describe(x, rate) for x in (windows, waves))
+        real, fake = (generation.describe(x, rate) for x in (windows, waves))
         train = generation.describe(self.real(self._some("train", len(rows))), rate)
         surrogate = generation.describe(generation.phase_surrogate(windows, seed), rate)
         noise = generation.describe(generation.white_noise(windows, seed), rate)
-        evaluation.metrics |= _distances(real, made, train)
-        evaluation.metrics |= generation.copy_metrics(train, real, made)
+        evaluation.metrics |= _distances(real, fake, train)
+        evaluation.metrics |= generation.copy_metrics(train, real, fake)
         resamples = self.cfg.solver.n_resamples
         evaluation.extra |= {
             "references": {
@@ -198,13 +200,13 @@ class DiffusionSolver(Solver):
                 "phase surrogate": _distances(real, surrogate, train),
                 "white noise": _distances(real, noise, train),
             },
-            "intervals": generation.intervals(real, made, train, resamples, seed),
+            "intervals": generation.intervals(real, fake, train, resamples, seed),
         }
-        features = generation.band_features(made, train)
+        features = generation.band_features(fake, train)
         evaluation.items["distance"] = np.linalg.norm(features, axis=1)  # type: ignore[index]
 
-    def _items(self, rows: np.ndarray, generated: Generated) -> Any:
-        """One row per generated wave."""
+    def _items(self, rows: np.ndarray, generated: Generated) -> pd.DataFrame:
+        """Return one row per generated wave."""
         table = self.data.table.iloc[rows]
         columns = ["recording", "study", "subject", "session", "run", "start_s", "label"]
         items = table[columns].reset_index(drop=True)
@@ -215,7 +217,7 @@ class DiffusionSolver(Solver):
         return items
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
-        """Learning curve."""
+        """Draw the learning curve."""
         draw_history(self, folder)
 
 

@@ -1,4 +1,4 @@
-"""Masked solver: predict the codes that a frozen tokenizer gives to hidden patches."""
+"""Masked solver: predicts the codes that a frozen tokenizer gives to hidden patches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from ..losses.spectrum import spectral_targets
 from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..models import load
-from ..models.contract import Codebook
+from ..models.contract import Codebook, PatchPredictor
+from ..models.saved import load_for_subjects
 from ..nn.item_noise import item_generators
 from ..nn.masking import random_mask
 from ..nn.roles import explicit_attention_in
@@ -38,7 +39,9 @@ HALVES = ("sum", "mean")
 
 @SOLVERS.register("masked")
 class MaskedSolver(WindowSolver):
-    """Each half of the patches is hidden in turn and predicted from the other (spec labram 4.2).
+    """Hides each half of the patches in turn and predicts it from the other.
+
+    Symmetric masking of Jiang et al. 2024 (LaBraM).
 
     The tokenizer is no part of the experiment's state: it is frozen, in evaluation mode, and named
     by `tokenizer=//sig/...`. Its codes are those of the whole window, nothing hidden. Masks of
@@ -50,13 +53,13 @@ class MaskedSolver(WindowSolver):
     tokenizer: Any = None
 
     def build_data(self) -> Dataset:
-        """Windows; labels are not looked at."""
+        """Build windows; labels are not looked at."""
         check_known("solver.target", self.cfg.solver.target, TARGETS)
         check_known("solver.halves", self.cfg.solver.halves, HALVES)
         return super().build_data()
 
     def build_model(self, facts: DataFacts) -> nn.Module:
-        """The configured model, and the tokenizer for the same channels."""
+        """Build the configured model, and load the tokenizer for the same channels."""
         model: Any = super().build_model(facts)
         if TARGETS[self.cfg.solver.target]:
             self.tokenizer = self._load_tokenizer(facts)
@@ -73,6 +76,8 @@ class MaskedSolver(WindowSolver):
         loaded = load(folder)
         if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
             loaded = load(folder, channel_names=names)
+        elif "n_subjects" in loaded.bm_arguments["arguments"]:  # and so are the indices of people
+            loaded = load_for_subjects(folder, facts.subjects)
         if not isinstance(loaded, Codebook):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"
@@ -83,29 +88,31 @@ class MaskedSolver(WindowSolver):
         return loaded.to(self.device)
 
     def _check_width(self, model: Any) -> None:
-        """One output per code, or per value of a code vector."""
+        """Require one output per code, or per value of a code vector."""
         tokenizer, codes = self.tokenizer, self.cfg.solver.target == "codes"
-        wanted = tokenizer.n_codes if codes else tokenizer.quantiser.codebook.shape[1]
-        if model.n_codes != wanted:
+        width = tokenizer.n_codes if codes else tokenizer.quantiser.codebook.shape[1]
+        if model.n_codes != width:
             raise UserError(
                 f"model.n_codes={model.n_codes}: the tokenizer {self.cfg.tokenizer} has "
-                f"{wanted} {'codes' if codes else 'values per code'}; set model.n_codes={wanted}"
+                f"{width} {'codes' if codes else 'values per code'}; set model.n_codes={width}"
             )
 
     @torch.no_grad()
     def _targets(self, batch: Batch) -> Tensor:
-        """What hides behind the masks: codes (B, L), or values (B, L, F)."""
+        """Return what the masks hide: codes (B, L), or values (B, L, F)."""
         kind, signal = self.cfg.solver.target, batch.signal
         if self.tokenizer is not None:
             codes: Tensor = self.tokenizer.tokens(
                 signal, **inputs_of(self.tokenizer, batch, "tokens")
             )
             return codes if kind == "codes" else self.tokenizer.quantiser.codebook[codes]
+        if kind == "patches" and isinstance(self.model, PatchPredictor):
+            return self.model.patch_targets(signal)
         patches = signal.reshape(len(signal), -1, self.model.n_codes) / self.model.amplitude_uv
         return patches if kind == "patches" else spectral_targets(patches)[0]
 
     def _mask(self, batch: Batch, length: int, stage: str) -> Tensor:
-        """(B, L) bool: new in every step of training, always the same for an item elsewhere."""
+        """Draw masks (B, L): new in each training step, elsewhere always the same for an item."""
         if stage == "train":
             noise = torch.rand(len(batch), length, device=batch.signal.device)
         else:
@@ -115,25 +122,25 @@ class MaskedSolver(WindowSolver):
         return random_mask(noise, self.cfg.solver.mask_ratio)
 
     def begin_stage(self, stage: str) -> None:
-        """Count the codes anew."""
+        """Clear the count of codes."""
         self.counts = torch.zeros_like(self.counts, device=self.device)
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """Loss and accuracy of each half."""
+        """Return loss and accuracy of each half."""
         targets = self._targets(batch)
         symmetric = self.cfg.solver.symmetric
         mask = self._mask(batch, targets.shape[1], stage)
-        given = inputs_of(self.model, batch)
-        found = self.model(batch.signal, mask, **given, symmetric=symmetric)
+        inputs = inputs_of(self.model, batch)
+        outputs = self.model(batch.signal, mask, **inputs, symmetric=symmetric)
         kind = self.cfg.solver.target
         if kind == "codes":
-            values = masked_cross_entropy(found, targets, mask, symmetric)
-            if stage != "train":
+            values = masked_cross_entropy(outputs, targets, mask, symmetric)
+            if stage != "train":  # a count over one pass of a split, not over passes of training
                 counts = self.counts.to(targets.device)
                 used = torch.bincount(targets.flatten(), minlength=len(counts))
                 self.counts = counts + used
         else:
-            values = masked_errors(_errors(found.float(), targets, kind), mask, symmetric)
+            values = masked_errors(_errors(outputs.float(), targets, kind), mask, symmetric)
         if symmetric and self.cfg.solver.halves == "mean":
             share = mask.float().mean()
             both = values["loss_masked"] * share + values["loss_complement"] * (1 - share)
@@ -143,14 +150,14 @@ class MaskedSolver(WindowSolver):
         return values
 
     def epoch_metrics(self, stage: str) -> dict[str, float]:
-        """How many codes the targets use, for an accuracy to be read against."""
+        """Return how many codes the targets use, to read the accuracy against."""
         if stage == "train" or self.cfg.solver.target != "codes":
             return {}
         usage = codebook_usage(processes.total(self.counts.clone()).cpu())
         return {f"target_{name}": value for name, value in usage.items()}
 
     def evaluate(self, split: str) -> Evaluation:
-        """Loss and accuracy, beside those of a guess that knows how frequent each code is."""
+        """Evaluate loss and accuracy, beside a guess that knows how frequent each code is."""
         metrics = self.run.stage_metrics(split)
         chance = {}
         if self.cfg.solver.target == "codes":
@@ -181,12 +188,12 @@ class MaskedSolver(WindowSolver):
         return flops - 2 / 3 * frozen / len(batch)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
-        """Learning curves."""
+        """Draw the learning curves."""
         draw_history(self, folder)
 
 
-def _errors(found: Tensor, targets: Tensor, kind: str) -> Tensor:
-    """(B, L): one minus the cosine for embeddings, else the mean squared error."""
+def _errors(outputs: Tensor, targets: Tensor, kind: str) -> Tensor:
+    """Return (B, L): one minus the cosine for embeddings, else the mean squared error."""
     if kind == "embeddings":
-        return 1 - nn.functional.cosine_similarity(found, targets, dim=-1)
-    return (found - targets).square().mean(-1)
+        return 1 - nn.functional.cosine_similarity(outputs, targets, dim=-1)
+    return (outputs - targets).square().mean(-1)

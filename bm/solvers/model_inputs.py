@@ -1,11 +1,11 @@
-"""What of a batch a model is given besides the signal: only what it asks for by name."""
+"""Keyword arguments that a batch can supply to a model's forward, besides the signal."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -14,34 +14,37 @@ from ..data.dataset import Dataset
 from ..errors import UserError
 from ..models.contract import Microvolts
 
-#: Arguments of a model's functions that a batch can fill.
-KNOWN = ("channel_ids", "channel_mask", "positions", "subject")
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+#: Fields of a batch that a method of a model can have as arguments.
+FIELDS = ("channel_ids", "channel_mask", "positions", "subject")
 
 
 @functools.lru_cache(maxsize=256)
-def _asked(function: Callable[..., Any]) -> tuple[str, ...]:
+def _fields_of(function: Callable[..., Any]) -> tuple[str, ...]:
     parameters = inspect.signature(function).parameters
-    return tuple(name for name in KNOWN if name in parameters)
+    return tuple(name for name in FIELDS if name in parameters)
 
 
-def asked(model: nn.Module, method: str = "forward") -> tuple[str, ...]:
-    """Names of what a method of a model takes besides the signal."""
-    return _asked(getattr(type(model), method))
+def input_names(model: nn.Module, method: str = "forward") -> tuple[str, ...]:
+    """Return the names of the fields that a method of a model takes besides the signal."""
+    return _fields_of(getattr(type(model), method))
 
 
 def inputs_of(model: nn.Module, batch: Batch, method: str = "forward") -> dict[str, Tensor]:
-    """Keyword arguments for a method of a model.
+    """Return the keyword arguments for a method of a model.
 
     All windows of a batch have the same channels, so `channel_ids` is given once, (C,); the others
     are (B, ...).
     """
-    found = {name: getattr(batch, name) for name in asked(model, method)}
-    if "channel_ids" in found:
-        found["channel_ids"] = found["channel_ids"][0]
-    return found
+    inputs = {name: getattr(batch, name) for name in input_names(model, method)}
+    if "channel_ids" in inputs:  # (B, C) with equal rows: a batch has one channel set
+        inputs["channel_ids"] = inputs["channel_ids"][0]
+    return inputs
 
 
-def check_inputs(model: nn.Module, dataset: Dataset, config: Any) -> None:
+def check_inputs(model: nn.Module, dataset: Dataset, config: DictConfig) -> None:
     """Refuse data that the model would take for something else.
 
     Raises:
@@ -50,7 +53,7 @@ def check_inputs(model: nn.Module, dataset: Dataset, config: Any) -> None:
     """
     name = config.model.name or config.model.target
     layouts = len(set(dataset.layout.tolist()))
-    if layouts > 1 and "channel_ids" not in asked(model):
+    if layouts > 1 and "channel_ids" not in input_names(model):
         raise UserError(
             f"model {name} needs one channel set and rate, but there are {layouts}; set "
             "dset.channels=common and dset.rate_hz"

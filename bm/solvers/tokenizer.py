@@ -1,4 +1,4 @@
-"""Tokenizer solver: signals to codes of a learned codebook, judged by what comes back from them."""
+"""Tokenizer solver: signals to codes of a learned codebook, judged by their reconstruction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..metrics.evaluation import Evaluation
 from ..metrics.reconstruction import correlation
 from ..models.reconstruction import Reconstruction
 from . import SOLVERS
-from .build_data import batches_of, commonest, evenly
+from .build_data import batches_of, batches_of_commonest, evenly_spaced
 from .electrode_maps import draw_electrode_maps
 from .model_inputs import inputs_of
 from .window_solver import WindowSolver
@@ -30,24 +30,24 @@ N_MEAN = 256  # training windows that the mean reconstruction is taken from
 
 @SOLVERS.register("tokenizer")
 class TokenizerSolver(WindowSolver):
-    """Trains any model with a `quantiser`, `code_vectors`, `losses` and `reconstructions`.
+    """Trains any `Tokenizer` of `bm.models.contract`.
 
     What is reconstructed and how it is judged is the model's: Fourier amplitude and phase for
-    LaBraM (spec 3.7), the signal for others. Histories hold the use of the codebook: over an epoch
-    of training (the moving average that starts anew with each) and over the whole valid split.
+    LaBraM (Jiang et al. 2024, equations 6 to 8), the signal for others. Histories hold the use of
+    the codebook: over an epoch of training and over the whole valid split.
     """
 
     main_metric = ("loss", "min")
     model: Any
 
     def build_model(self, facts: DataFacts) -> nn.Module:
-        """The configured tokenizer for these channels."""
+        """Build the configured tokenizer for these channels."""
         model: Any = super().build_model(facts)
         self.counts = torch.zeros(model.n_codes, dtype=torch.long)
         return model  # type: ignore[no-any-return]
 
     def begin_stage(self, stage: str) -> None:
-        """Count codes anew; before the first step the codebook starts from training windows."""
+        """Clear the count of codes; before the first step start the codebook from training data."""
         quantiser = self.model.quantiser
         if stage == "train":
             if not bool(quantiser.started):
@@ -57,37 +57,38 @@ class TokenizerSolver(WindowSolver):
             self.counts = torch.zeros(quantiser.n_codes, dtype=torch.long, device=self.device)
 
     def _start_codebook(self) -> None:
-        """K-means on as many batches as hold K vectors, or on all there are.
+        """Start the codebook by k-means on as many batches as hold K vectors, or on all.
 
         One batch, as published, leaves codes equal when it has fewer vectors than there are codes.
         Every process reads the same batches, so that their number changes nothing.
         """
-        wanted = self.model.quantiser.n_codes
+        n_codes = self.model.quantiser.n_codes
         loader = self.data.loader("train", self.cfg.optim.batch_size, True, self.cfg.seed)
         vectors: list[Tensor] = []
         self.model.eval()
+        # the generators go on as if the codebook had started from nothing
         with isolated(self.cfg.seed), torch.no_grad():
             for batch in loader:
                 moved = batch.to(self.device)
                 with self.precision.autocast():
-                    found, _ = self.model.code_vectors(
+                    outputs, _ = self.model.code_vectors(
                         moved.signal, **inputs_of(self.model, moved, "code_vectors")
                     )
-                vectors.append(found.flatten(0, -2).float())
-                if sum(map(len, vectors)) >= wanted:
+                vectors.append(outputs.flatten(0, -2).float())
+                if sum(map(len, vectors)) >= n_codes:
                     break
         self.model.train()
-        every = torch.nn.functional.normalize(torch.cat(vectors), dim=-1, eps=1e-12)
-        self.model.quantiser.start(every, everywhere=True)
-        self.log.line("codebook of %d codes started from %d vectors", wanted, len(every))
+        all_vectors = torch.nn.functional.normalize(torch.cat(vectors), dim=-1, eps=1e-12)
+        self.model.quantiser.start(all_vectors, everywhere=True)
+        self.log.line("codebook of %d codes started from %d vectors", n_codes, len(all_vectors))
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """Losses of the model; in evaluation also how well each reconstruction correlates."""
-        found = self.model(batch.signal, **inputs_of(self.model, batch))
-        values: dict[str, Tensor] = self.model.losses(found, batch.signal)
+        """Return the losses of the model; in evaluation also correlations of reconstructions."""
+        outputs = self.model(batch.signal, **inputs_of(self.model, batch))
+        values: dict[str, Tensor] = self.model.losses(outputs, batch.signal)
         if stage != "train":
-            self._count(found.indices)
-            for one in self.model.reconstructions(found, batch.signal):
+            self._count(outputs.indices)
+            for one in self.model.reconstructions(outputs, batch.signal):
                 values[f"{one.name}_correlation"] = correlation(one.target, one.predicted).mean()
         return values
 
@@ -96,13 +97,13 @@ class TokenizerSolver(WindowSolver):
         self.counts = counts + torch.bincount(indices.flatten(), minlength=len(counts))
 
     def epoch_metrics(self, stage: str) -> dict[str, float]:
-        """`unused_codes`, `usage` and `perplexity` of the codebook."""
+        """Return `unused_codes`, `usage` and `perplexity` of the codebook."""
         if stage == "train":
             return codebook_usage(self.model.quantiser.counts.cpu())
         return codebook_usage(processes.total(self.counts.clone()).cpu())
 
     def evaluate(self, split: str) -> Evaluation:
-        """Losses and correlations, beside those of the mean reconstruction of training windows."""
+        """Evaluate losses and correlations, beside those of the mean training window."""
         metrics = self.run.stage_metrics(split)
         counts = processes.total(self.counts.clone()).cpu()
         return Evaluation(
@@ -119,7 +120,7 @@ class TokenizerSolver(WindowSolver):
         )
 
     def _chance(self, split: str) -> dict[str, float]:
-        """Correlation with the mean of the training windows: what needs no code at all."""
+        """Return the correlation with the mean of the training windows, which needs no code."""
         means: dict[str, Tensor] = {}
         count = 0
         for batch in self._some("train", N_MEAN):
@@ -132,14 +133,14 @@ class TokenizerSolver(WindowSolver):
             for one in self._reconstruct(batch):
                 mean = (means[one.name] / count).to(one.target).expand_as(one.target)
                 name = f"{one.name}_correlation"
-                found = correlation(one.target, mean).double().sum()
-                sums[name] = sums.get(name, 0.0) + float(found)
+                total = correlation(one.target, mean).double().sum()
+                sums[name] = sums.get(name, 0.0) + float(total)
             count_split += len(batch)
         return {name: value / count_split for name, value in sums.items()}
 
     def _some(self, split: str, count: int) -> list[Batch]:
-        """Batches of about `count` windows evenly spaced over a split, one per channel set."""
-        rows = evenly(self.data.rows(split), count)
+        """Gather about `count` windows evenly spaced over a split, in batches by channel set."""
+        rows = evenly_spaced(self.data.rows(split), count)
         size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
         return [batch.to(self.device) for batch in batches_of(self.data, rows, size)]
 
@@ -147,12 +148,14 @@ class TokenizerSolver(WindowSolver):
     def _reconstruct(self, batch: Batch) -> list[Reconstruction]:
         self.model.eval()
         with self.precision.autocast():
-            found = self.model(batch.signal, **inputs_of(self.model, batch))
-            reconstructions: list[Reconstruction] = self.model.reconstructions(found, batch.signal)
+            outputs = self.model(batch.signal, **inputs_of(self.model, batch))
+            reconstructions: list[Reconstruction] = self.model.reconstructions(
+                outputs, batch.signal
+            )
         return reconstructions
 
     def generate(self) -> None:
-        """Reconstructions of evenly spaced windows of the valid split, as a figure."""
+        """Draw reconstructions of evenly spaced windows of the valid split."""
         if not self.cfg.log.figures:
             return
         from ..figures.reconstruction import draw_reconstructions
@@ -170,7 +173,7 @@ class TokenizerSolver(WindowSolver):
         )
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
-        """Learning curves, use of each code in the test split, and a map of what comes back."""
+        """Draw learning curves, the use of each code, and maps of the correlation by electrode."""
         from ..figures.codebook import draw_code_use
 
         draw_history(self, folder)
@@ -180,27 +183,29 @@ class TokenizerSolver(WindowSolver):
             draw_code_use(counts, folder / "codes.svg", self.data.facts.simulated)
 
     def _draw_electrodes(self, path: Path) -> None:
-        """Correlation of what is reconstructed, electrode by electrode, over the test split."""
+        """Draw the correlation of the reconstruction by electrode, over the test split."""
         size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
-        batches = commonest(self.data, "test", N_MEAN, size)
-        found: dict[str, list[Tensor]] = {}
+        batches = batches_of_commonest(self.data, "test", N_MEAN, size)
+        correlations: dict[str, list[Tensor]] = {}
         for batch in (batch.to(self.device) for batch in batches):
             for one in self._reconstruct(batch):
                 if one.by_channel:
-                    own = by_electrode(one, batch.signal.shape[1])
-                    found.setdefault(f"{one.name}: correlation", []).append(own.cpu())
-        if found:
-            values = {title: torch.cat(parts).mean(0).numpy() for title, parts in found.items()}
+                    by_channel = by_electrode(one, batch.signal.shape[1])
+                    correlations.setdefault(f"{one.name}: correlation", []).append(by_channel.cpu())
+        if correlations:
+            values = {
+                title: torch.cat(parts).mean(0).numpy() for title, parts in correlations.items()
+            }
             draw_electrode_maps(self, values, batches[0], path)
 
 
 def by_electrode(one: Reconstruction, channels: int) -> Tensor:
-    """Correlation of predicted with true values of each channel: (B, C)."""
+    """Return the correlation of predicted with true values of each channel: (B, C)."""
     parts = [v.unflatten(1, (channels, -1)).flatten(0, 1) for v in (one.target, one.predicted)]
     return correlation(*parts).unflatten(0, (-1, channels))
 
 
 def _shown(values: Tensor, one: Reconstruction) -> tuple[np.ndarray]:
-    """(N, shown) curves of all windows and patches."""
+    """Return (N, shown) curves of all windows and patches."""
     flat = values[..., : one.shown].flatten(0, 1)
     return (flat.float().cpu().numpy(),)

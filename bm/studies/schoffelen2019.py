@@ -17,7 +17,7 @@ from ..errors import RecordingError, UserError
 from ..features.phonemes import SAMPA
 from ..readers.alignment import match
 from ..readers.edf import FETCH
-from ..readers.presentation import CONTEXTS, read_log, with_conditions, word_of
+from ..readers.presentation import read_log
 from ..readers.raw import Reading
 from ..readers.textgrid import read_textgrid
 from ..registry import check_known
@@ -50,6 +50,20 @@ SELECTIONS: dict[str, tuple[str, str | None]] = {
 }
 #: First letters of a sentence by which it is looked up in the list of stimuli.
 PREFIX = 45
+#: Codes of the log that are not words -> condition; ZINNEN and WOORDEN are Dutch for sentences
+#: and words.
+CONDITIONS = {
+    "ZINNEN": "sentence",
+    "WOORDEN": "word_list",
+    "FIX": "fix",
+    "QUESTION": "question",
+    "Response": "response",
+    "ISI": "isi",
+    "blank": "blank",
+    "PULSE MODE": "pulse",
+    "pause": "pause",
+}
+CONTEXTS = ("sentence", "word_list")
 SILENCES = ("", "<p:>")  # in the TextGrids of the aligner MAUS
 START_FILE = re.compile(r"Start File\s+(\d+)\.wav", re.IGNORECASE)
 ONSET = "audio onset"
@@ -57,6 +71,32 @@ RECIPE = (
     "register at https://data.donders.ru.nl, fetch collection DSC_3011020.09_236_v1 and put its "
     "sub-*, sourcedata and stimuli there; derivatives/phonemes (TextGrids) are the authors' to give"
 )
+
+
+def word_of(code: str) -> str:
+    """Return the word of a code: without digits and blanks."""
+    return re.sub(r"[\d\s]+", "", code)
+
+
+def condition_of(code: str) -> str:
+    """Return what a row of the log is: one of `CONDITIONS`, or `word`."""
+    code = code.strip()
+    for name, condition in CONDITIONS.items():
+        if code == name or code.startswith(f"{name} "):
+            return condition
+    return "word" if word_of(code) else "blank"
+
+
+def with_conditions(log: pd.DataFrame) -> pd.DataFrame:
+    """Add condition, context (sentence or word_list) and block (number of the context) to a log."""
+    log = log.copy()
+    log["condition"] = [condition_of(code) for code in log["code"]]
+    log.loc[log["event_type"] == "Response", "condition"] = "response"
+    log.loc[log["event_type"] == "Pulse", "condition"] = "pulse"
+    begins = log["condition"].isin(CONTEXTS)
+    log["block"] = begins.cumsum()
+    log["context"] = log["condition"].where(begins).ffill()
+    return log
 
 
 def people(modality: str) -> list[str]:

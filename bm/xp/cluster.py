@@ -12,13 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UserError
 
 if TYPE_CHECKING:
     from dora.conf import SlurmConfig
+    from submitit import Job, SlurmExecutor
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 ANSWER_S = 10.0  # a scheduler that is longer silent counts as none
@@ -87,7 +89,7 @@ def refusal(error: Exception) -> UserError:
     return UserError(f"SLURM refused the job: {said or error}; {where}")
 
 
-def executor_for(folder: Path, name: str, slurm: SlurmConfig, gpus: int) -> Any:
+def executor_for(folder: Path, name: str, slurm: SlurmConfig, gpus: int) -> SlurmExecutor:
     """Executor of submitit with the resources of a configuration, one task per element."""
     import submitit
 
@@ -115,8 +117,8 @@ def executor_for(folder: Path, name: str, slurm: SlurmConfig, gpus: int) -> Any:
 
 
 def map_array(
-    function: Callable[[Any], T],
-    items: Sequence[Any],
+    function: Callable[[S], T],
+    items: Sequence[S],
     folder: Path,
     slurm: SlurmConfig,
     name: str,
@@ -156,7 +158,7 @@ def map_array(
             subprocess.run(["scancel", *(job.job_id for job in waiting.values())], check=False)
 
 
-def _collect(waiting: dict[int, Any], name: str) -> Iterator[tuple[int, Any]]:
+def _collect(waiting: dict[int, Job[T]], name: str) -> Iterator[tuple[int, T | Exception]]:
     """Results as they come; takes what ended out of `waiting`."""
     total, said = len(waiting), time.monotonic()
     while waiting:

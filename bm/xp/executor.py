@@ -13,14 +13,30 @@ import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
 from . import cluster, marker, queue, runner, stage
 from .queue import LocalJob, Queue
+
+if TYPE_CHECKING:
+    from dora.conf import SlurmConfig
+    from dora.shep import Sheep, _JobArray
+    from submitit import SlurmExecutor
+
+    from .main import Main
+
+    class PatchedShepherd(Shepherd):
+        """Dora's shepherd after `install`, with what is remembered on it between submissions."""
+
+        main: Main
+        _bm_announced: bool
+        _bm_waits: list[str]
+
 
 NAMES = ("slurm", "local")
 
@@ -43,7 +59,7 @@ def is_local() -> bool:
         sys.exit(error.exit_code)
 
 
-def queue_of(shepherd: Any) -> Queue:
+def queue_of(shepherd: PatchedShepherd) -> Queue:
     """The queue below the output folder of a project."""
     return Queue(Path(shepherd.main.dora.dir) / queue.FOLDER)
 
@@ -56,9 +72,9 @@ def install() -> None:
     original = {name: getattr(Shepherd, name) for name in names}
     Shepherd._bm_original = original  # type: ignore[attr-defined]
 
-    def dispatch(name: str, local: Any) -> Any:
+    def dispatch(name: str, local: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original[name])
-        def method(self: Any, *args: Any) -> Any:
+        def method(self: PatchedShepherd, *args: Any) -> Any:
             if is_local():
                 return local(self, *args)
             if self.main.dora.git_save is None:  # neither the configuration nor a flag says
@@ -69,7 +85,7 @@ def install() -> None:
 
         return method
 
-    def submitit_executor(self: Any, *args: Any) -> Any:
+    def submitit_executor(self: PatchedShepherd, *args: Any) -> SlurmExecutor:
         """Dora's executor, with the jobs that must end well before this one starts."""
         made = original["_get_submitit_executor"](self, *args)
         waits = getattr(self, "_bm_waits", [])
@@ -79,7 +95,7 @@ def install() -> None:
             made.update_parameters(additional_parameters={**known, **own})
         return made
 
-    def check_orphans(self: Any) -> None:
+    def check_orphans(self: PatchedShepherd) -> None:
         """Ask for a scheduler only when something is there to clean up."""
         if any(self._orphans.iterdir()) and not is_local():
             original["_check_orphans"](self)
@@ -87,11 +103,15 @@ def install() -> None:
     Shepherd._submit = dispatch("_submit", submit)  # type: ignore[method-assign]
     Shepherd._cancel = dispatch("_cancel", cancel)  # type: ignore[method-assign]
     Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
-    Shepherd._check_orphans = check_orphans  # type: ignore[method-assign]
+    Shepherd._check_orphans = check_orphans  # type: ignore[method-assign,assignment]
     setattr(Shepherd, "_get_submitit_executor", submitit_executor)  # noqa: B010 - other signature
 
 
-def _submit_to_slurm(original: Any, shepherd: Any, job_array: Any) -> None:
+def _submit_to_slurm(
+    original: Callable[[PatchedShepherd, _JobArray], None],
+    shepherd: PatchedShepherd,
+    job_array: _JobArray,
+) -> None:
     """Dora's submission, where it can be followed; a refusal of the scheduler is one line."""
     from submitit.core.utils import FailedJobError
 
@@ -102,12 +122,12 @@ def _submit_to_slurm(original: Any, shepherd: Any, job_array: Any) -> None:
         shepherd._bm_waits = waits_for(shepherd, job_array)
         original(shepherd, job_array)
     except FailedJobError as error:
-        shepherd.main._refuse(cluster.refusal(error))
+        shepherd.main.refuse(cluster.refusal(error))
     except UserError as error:
-        shepherd.main._refuse(error)
+        shepherd.main.refuse(error)
 
 
-def submit(shepherd: Any, job_array: Any) -> None:
+def submit(shepherd: PatchedShepherd, job_array: _JobArray) -> None:
     """Queue the experiments of an array (of one, mostly) and see to a runner."""
     jobs = queue_of(shepherd)
     with jobs.lock():
@@ -120,7 +140,7 @@ def submit(shepherd: Any, job_array: Any) -> None:
     jobs.ensure_runner()
 
 
-def waits_for(shepherd: Any, job_array: Any) -> list[str]:
+def waits_for(shepherd: PatchedShepherd, job_array: _JobArray) -> list[str]:
     """Job numbers of the unfinished experiments that those of an array name, each once.
 
     Single elements of an upstream array are named; a finished experiment needs no job, however
@@ -145,7 +165,7 @@ def waits_for(shepherd: Any, job_array: Any) -> list[str]:
     return list(found)
 
 
-def _queue_one(shepherd: Any, jobs: Queue, sheep: Any, slurm: Any) -> None:
+def _queue_one(shepherd: PatchedShepherd, jobs: Queue, sheep: Sheep, slurm: SlurmConfig) -> None:
     xp, main = sheep.xp, shepherd.main
     main.init_xp(xp)
     folder = xp.folder.resolve()
@@ -163,7 +183,9 @@ def _queue_one(shepherd: Any, jobs: Queue, sheep: Any, slurm: Any) -> None:
         }
     )
     job = LocalJob(jobs.folder, job_id)
-    sheep.job, sheep._other_jobs, sheep._dependent_jobs = job, [job], []
+    # Dora asks a job for its id, state and watcher only, which ours has too.
+    sheep.job, sheep._other_jobs = job, [job]  # type: ignore[assignment,list-item]
+    sheep._dependent_jobs = []
     temporary = sheep._job_file.with_suffix(".tmp")
     temporary.write_bytes(pickle.dumps((job, [job], [])))
     os.replace(temporary, sheep._job_file)
@@ -194,7 +216,7 @@ def _keep_code(folder: Path) -> None:
     (folder / "uncommitted.diff").write_text(difference)
 
 
-def cancel(shepherd: Any, job_list: list[Any]) -> None:
+def cancel(shepherd: PatchedShepherd, job_list: list[Any]) -> None:
     """Cancel local jobs; a job of SLURM left from before is cancelled there."""
     local = [job.job_id for job in job_list if isinstance(job, LocalJob)]
     if local:
@@ -204,6 +226,6 @@ def cancel(shepherd: Any, job_list: list[Any]) -> None:
         subprocess.run(["scancel", *others], check=False)
 
 
-def update(shepherd: Any) -> None:
+def update(shepherd: PatchedShepherd) -> None:
     """States are read from files; what waits must have a runner."""
     queue_of(shepherd).ensure_runner()

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from dora.explore import Explorer, Launcher
     from dora.main import DecoratedMain
 
 
@@ -64,7 +65,7 @@ def grid_names(package: str = "grids") -> list[str]:
     )
 
 
-def explorer_of(grid: str, package: str = "grids") -> Any:
+def explorer_of(grid: str, package: str = "grids") -> Explorer:
     """The explorer of a grid; raises `UserError` with the nearest name when there is none."""
     known = grid_names(package)
     if grid not in known:
@@ -75,18 +76,18 @@ def explorer_of(grid: str, package: str = "grids") -> Any:
     return module.explorer
 
 
-def experiments(grid: str, main: DecoratedMain | None = None) -> list[Listed]:
-    """All experiments of a grid in the order of the file, each once.
+def experiments(grid: str, main: DecoratedMain) -> list[Listed]:
+    """Return all experiments of a grid in the order of the file, each once.
 
     Args:
         grid: dotted name, e.g. `demo.main`.
-        main: decorated main; the one of `bm.train` when not given.
+        main: decorated main that gives the experiments their signatures and folders.
+
+    Raises:
+        UserError: unknown grid, or a mistake in the arguments of an experiment.
     """
-    if main is None:
-        main = importlib.import_module("bm.train").main
-    assert main is not None
     found: list[list[str]] = []
-    explorer_of(grid, main.dora.grid_package or "grids")(_Recorder(main, found))
+    explorer_of(grid, main.dora.grid_package or "grids")(cast("Launcher", _Recorder(main, found)))
     listed: dict[str, Listed] = {}
     for argv in found:
         xp = main.get_xp(argv)

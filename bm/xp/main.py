@@ -6,6 +6,7 @@ import functools
 import getpass
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,8 +14,9 @@ from typing import Any, NoReturn
 from dora import grid as dora_grid
 from dora import run as dora_run
 from dora.conf import DoraConfig, SlurmConfig
-from dora.explore import Launcher
+from dora.explore import Explorer, Launcher
 from dora.hydra import HydraMain
+from dora.shep import Sheep
 from dora.xp import XP
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
@@ -69,7 +71,7 @@ class Main(HydraMain):
     _slow = False  # resolved in this process: no pool of four, no fork
 
     def __init__(
-        self, main: Callable[[DictConfig], Any], config_name: str, config_path: str, **kwargs: Any
+        self, main: Callable[[DictConfig], None], config_name: str, config_path: str, **kwargs: Any
     ) -> None:
         super().__init__(main, config_name, config_path, **kwargs)
         folder = Path(self.full_config_path).resolve()
@@ -100,13 +102,13 @@ class Main(HydraMain):
         try:
             found = super().get_slurm_config()
         except AttributeError as error:
-            self._refuse(UserError(f"conf/config.yaml, slurm: {error}"))
+            self.refuse(UserError(f"conf/config.yaml, slurm: {error}"))
         try:
             for key, value in site.read().get("slurm", {}).items():
                 check_known(f"key of slurm: in {site.path()}", str(key), vars(found))
                 setattr(found, key, value)
         except UserError as error:
-            self._refuse(error)
+            self.refuse(error)
         return found
 
     def value_to_argv(self, arg: Any) -> list[str]:
@@ -118,7 +120,7 @@ class Main(HydraMain):
             reason = error if str(error) else "a key may not hold ':'"
             raise UserError(f"{arg!r}: {reason}; give plain numbers, text, lists") from None
 
-    def _refuse(self, error: UserError) -> NoReturn:
+    def refuse(self, error: UserError) -> NoReturn:
         """One line and exit code 2 on a command line, an exception for callers in Python."""
         if self.shell:
             fail(error)
@@ -134,7 +136,7 @@ class Main(HydraMain):
         try:
             return self.resolve(argv)
         except UserError as error:
-            self._refuse(error)
+            self.refuse(error)
 
     def known_signatures(self) -> list[str]:
         """Signatures of all experiments in the output folder."""
@@ -155,19 +157,19 @@ class Main(HydraMain):
         try:
             return self.argv_of(sig)
         except UserError as error:
-            self._refuse(error)
+            self.refuse(error)
 
     def get_xp_from_sig(self, sig: str) -> XP:
         """The stored experiment; raises `UnknownSignatureError` and never ends the process."""
         return self.resolve(self.argv_of(sig))
 
 
-def _guarded(main: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+def _guarded(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     """Main whose user errors are one line and exit code 2, under Hydra too."""
 
-    def guarded(cfg: DictConfig) -> Any:
+    def guarded(cfg: DictConfig) -> None:
         try:
-            return main(cfg)
+            main(cfg)
         except UserError as error:
             fail(error)
 
@@ -178,10 +180,10 @@ def _guarded(main: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
 
 def bm_main(
     config_name: str, config_path: str, version_base: str = "1.3"
-) -> Callable[[Callable[[DictConfig], Any]], Main]:
+) -> Callable[[Callable[[DictConfig], None]], Main]:
     """Decorator of `main(cfg)`; `config_path` is relative to the file that defines it."""
 
-    def decorate(main: Callable[[DictConfig], Any]) -> Main:
+    def decorate(main: Callable[[DictConfig], None]) -> Main:
         mend_dora()
         try:
             site.set_environment(site.read())
@@ -204,7 +206,7 @@ def mend_dora() -> None:
     _mend_grid()
     start = dora_run.start_ddp_workers
 
-    def start_workers(main: Any, argv: Any, num_workers: int | None = None) -> None:
+    def start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> None:
         """One worker on a machine without a GPU, where Dora gives up."""
         import torch
 
@@ -224,11 +226,11 @@ def _mend_grid() -> None:
     run_grid = dora_grid.run_grid
 
     @functools.wraps(run_grid)
-    def run(main: Main, explorer: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(main: Main, explorer: Explorer, *args: Any, **kwargs: Any) -> list[Sheep]:
         try:
             return run_grid(main, explorer, *args, **kwargs)
         except UserError as error:
-            main._refuse(error)
+            main.refuse(error)
 
     dora_grid.run_grid = run  # type: ignore[assignment]
     slurm_ = Launcher.slurm_
@@ -263,7 +265,7 @@ def _mend_git_save() -> None:
     git_save.assign_clone = assign_clone
 
 
-def _explorer_or_fail(args: Any, main: Main) -> Any:
+def _explorer_or_fail(args: Namespace, main: Main) -> Explorer:
     """Explorer of the named grid; a wrong name is one line and exit code 2, not 0."""
     package = main.dora.grid_package or f"{main.package}.grids"
     if args.grid is None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import address
 
+if TYPE_CHECKING:
+    from dora import Launcher
 
-def stage(launcher: Any, overrides: Mapping[str, Any]) -> str:
+
+def stage(launcher: Launcher, overrides: Mapping[str, Any]) -> str:
     """Schedule an upstream experiment; returns its address for a downstream `init_from`.
 
     >>> up = stage(launcher, {"solver": "labram/tokenizer"})   # doctest: +SKIP

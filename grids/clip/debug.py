@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ._explorer import ClipExplorer
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Contrastive, shuffled signals, noise, untrained, regression."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     bound = launcher.bind({"solver": "clip/debug"})

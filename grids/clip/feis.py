@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ._explorer import ClipExplorer
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Expect chance: the second after hearing, fourteen electrodes."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     bound = launcher.bind({"solver": "clip/feis"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from .._explorers import SupervisedExplorer
 
@@ -10,7 +10,7 @@ SEEDS = (0, 1, 2)
 
 
 @SupervisedExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Motor imagery: a band-power network, EEGNet, LDA, chance; background: LDA."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=60)
     network = launcher.bind({"solver": "supervised/motor"})

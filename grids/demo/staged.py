@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from bm.xp.stage import stage
 
@@ -10,7 +10,7 @@ from .._explorers import SupervisedExplorer
 
 
 @SupervisedExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """A network trained on one subject's trials, then two runs that start from it."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=10)
     network = launcher.bind({"solver": "supervised/debug"})

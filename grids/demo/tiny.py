@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from .._explorers import SupervisedExplorer
 
 
 @SupervisedExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Enough to see a grid run, not enough to learn."""
     network = launcher.bind({"solver": "supervised/debug"})
     for seed in (0, 1):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import DiffusionExplorer
+from ._explorer import DiffusionExplorer
 
 
 @DiffusionExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Waves with and without class, and STFT maps."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     bound = launcher.bind({"solver": "eegdiff/debug"})

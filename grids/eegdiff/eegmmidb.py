@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import DiffusionExplorer
+from ._explorer import DiffusionExplorer
 
 MODELS = ("eegdiff/small_raw", "eegdiff/small_stft", "eegdiff/small_mel")
 SEEDS = (0, 1)
 
 
 @DiffusionExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Each representation with two seeds, and as it is before training."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     bound = launcher.bind({"solver": "eegdiff/eegmmidb"})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import DiffusionExplorer
+from ._explorer import DiffusionExplorer
 
 RECIPES = ("eegdiff/bciiv_mel", "eegdiff/bciiv_stft", "eegdiff/raw")
 DATASETS = (None, "eegmmidb_windows")  # None: the recipe's own, BCI Competition IV 2a
@@ -13,7 +13,7 @@ SEEDS = (0, 1, 2)
 
 
 @DiffusionExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """54 experiments less those whose data have no classes; one GPU each."""
     launcher.slurm_(gpus=1, mem_per_gpu=32, cpus_per_gpu=8, time=2880)
     for recipe in RECIPES:

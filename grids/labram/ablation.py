@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dora import Launcher
+
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 
 TASKS = ("labram/tuab", "labram/tuev")
 #: Variant of the masked model -> its settings; without tokenizer the model has 200 outputs.
@@ -21,7 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Each variant fine-tuned on both tasks, and fine-tuning without spatial embedding."""
     launcher.slurm_(gpus=8, mem_per_gpu=40, cpus_per_gpu=8, time=4320)
     tokenizer = stage(launcher, {"solver": "labram/tokenizer"})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Tokenizer, masked model, then fine-tuned, head alone, and from scratch."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     tokenizer = stage(launcher, {"solver": "labram/debug_tokenizer"})

@@ -6,18 +6,18 @@ rest against mental arithmetic of people not seen.
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 from ._rows import BASELINES, FROM_SCRATCH
 
 SEEDS = (0, 1, 2)
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Fine-tuned, head alone, from scratch; three networks, LDA and chance."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     tokenizer = stage(launcher, {"solver": "labram/eegmat_tokenizer"})

@@ -5,9 +5,9 @@ Import them first: `python -m scripts.import_checkpoint family=labram path=labra
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 from ._rows import SEEDS
 
 WEIGHTS = "//hub/labram/labram-base"  # the copy below BM_MODELS, ./models by default
@@ -16,7 +16,7 @@ OTHERS = ("labram/seed_v", "labram/mobi")  # of the paper's appendix
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """All four with five seeds; of the first two also 8 blocks, 4 blocks and the linear probe."""
     launcher.slurm_(gpus=1, mem_per_gpu=40, cpus_per_gpu=8, time=1440)
     for task in TASKS:

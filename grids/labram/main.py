@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 from ._rows import BASELINES, FROM_SCRATCH, SEEDS, SIZES
 
 TASKS = ("labram/tuab", "labram/tuev")
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """One tokenizer, a masked model of each size, each fine-tuned on both tasks."""
     launcher.slurm_(gpus=8, mem_per_gpu=40, cpus_per_gpu=8, time=10080)
     tokenizer = stage(launcher, {"solver": "labram/tokenizer"})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Base, large and huge."""
     launcher.slurm_(gpus=8, mem_per_gpu=40, cpus_per_gpu=8, time=10080)
     tokenizer = stage(launcher, {"solver": "labram/tokenizer"})

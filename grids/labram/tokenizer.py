@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 
 
 @LabramExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """The published one, the deeper encoder, other codebooks, and the paper's learning rate."""
     launcher.slurm_(gpus=8, mem_per_gpu=32, cpus_per_gpu=8, time=4320)
     bound = launcher.bind({"solver": "labram/tokenizer"})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dora import Launcher
+
 DATASETS = ("schoffelen2019", "gwilliams2022", "broderick2019", "brennan2019")
 SEEDS = (2036, 2037, 2038)
 MEL = [{"name": "MelSpectrum", "n_mels": 120}]
@@ -18,7 +20,7 @@ TARGETS: dict[str, dict[str, Any]] = {
 }
 
 
-def published(launcher: Any) -> Any:
+def published(launcher: Launcher) -> Launcher:
     """The recipe on two GPUs, as published; gives a launcher for further overrides."""
     launcher.slurm_(gpus=2, mem_per_gpu=200, cpus_per_gpu=10, time=4320)
     return launcher.bind({"solver": "clip/main"})
@@ -29,14 +31,14 @@ def with_mels(n_mels: int) -> dict[str, Any]:
     return {"dset.features": [{"name": "MelSpectrum", "n_mels": n_mels}]}
 
 
-def each(launcher: Any) -> Iterator[Any]:
+def each(launcher: Launcher) -> Iterator[Launcher]:
     """A launcher for every seed and data set."""
     for seed in SEEDS:
         for dataset in DATASETS:
             yield launcher.bind({"dset": dataset}, seed=seed)
 
 
-def more_people(launcher: Any, dataset: str, people: Sequence[int], tested: int) -> None:
+def more_people(launcher: Launcher, dataset: str, people: Sequence[int], tested: int) -> None:
     """More and more people train; the same few are tested."""
     bound = published(launcher).bind({"dset": dataset, "dset.n_subjects_test": tested})
     with launcher.job_array():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._explorers import ClipExplorer
+from dora import Launcher
+
+from ..clip._explorer import ClipExplorer
 from ._common import each, published
 
 #: What is taken away; in the order of the publication's code.
@@ -25,7 +27,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Batches of 256, the recipe's own."""
     bound = published(launcher)
     with launcher.job_array():

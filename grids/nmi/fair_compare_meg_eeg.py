@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import SEEDS, TARGETS, published
 
 #: Recordings, and the share of blocks that is left out of training.
@@ -17,7 +17,7 @@ SENSORS = 128
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """The five rows of the main table, each with 128 sensors."""
     bound = published(launcher).bind({"model.sensors.kept": SENSORS})
     with launcher.job_array():

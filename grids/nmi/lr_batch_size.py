@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import SEEDS, published
 
 RATES = (1e-4, 3e-4, 6e-4, 1e-3)
@@ -18,7 +18,7 @@ DELAYS_MS = (0.0, 50.0, 100.0, 150.0, 200.0, 250.0, 300.0)
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Sixteen pairs, seven delays, and sixteen recordings with and without bad sensors repaired."""
     bound = published(launcher).bind({"dset": "gwilliams2022"})
     with launcher.job_array():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import TARGETS, each, published
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """wav2vec 2.0, noise, mel spectrograms, learned from them, and their regression."""
     bound = published(launcher)
     with launcher.job_array():

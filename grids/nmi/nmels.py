@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._explorers import ClipExplorer
+from dora import Launcher
+
+from ..clip._explorer import ClipExplorer
 from ._common import each, published, with_mels
 
 FILTERS = (20, 40, 80, 120)
@@ -16,7 +18,7 @@ WAYS: tuple[dict[str, Any], ...] = (
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """Contrastive, learned, regression."""
     bound = published(launcher)
     with launcher.job_array():

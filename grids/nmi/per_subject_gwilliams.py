@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import more_people
 
 PEOPLE = tuple(range(3, 28, 3))
@@ -12,6 +12,6 @@ TESTED = 3
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """More and more people."""
     more_people(launcher, "gwilliams2022", PEOPLE, TESTED)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import SEEDS, published
 
 
 @ClipExplorer
-def explorer(launcher: Any) -> None:
+def explorer(launcher: Launcher) -> None:
     """From 0.3 s before a word to 0.5 s after its start."""
     bound = published(launcher).bind({"dset": "audio_mous_wl"})
     bound.bind_({"optim.batch_size": 128})

@@ -1,4 +1,4 @@
-"""Candidates of a test split: one window per segment of speech (spec clip 5.3)."""
+"""Candidates of a test split: one window per segment of speech (Défossez et al. 2023)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ...features.hashes import bare_word, stable_hash
 
 
 def present(value: Any) -> bool:
-    """Whether an event really has a value there."""
+    """Return whether an event really has a value there."""
     return value is not None and value == value
 
 
 def segment_text(event: Mapping[str, Any]) -> str:
-    """What is heard at an event, the same text wherever it is heard again.
+    """Return the text of what is heard at an event, the same wherever it is heard again.
 
     A word is its place in its sequence, and the sequence; other sounds are their file, or what they
     are called.
@@ -36,7 +36,7 @@ def segment_text(event: Mapping[str, Any]) -> str:
 
 
 def word_text(event: Mapping[str, Any]) -> str:
-    """The word, or what else a sound is called."""
+    """Return the word, or what else a sound is called."""
     for name in ("word", "phoneme", "label"):
         if present(event.get(name)):
             return bare_word(str(event[name]))
@@ -44,7 +44,7 @@ def word_text(event: Mapping[str, Any]) -> str:
 
 
 def speech_of(dataset: Dataset, rows: np.ndarray) -> pd.DataFrame:
-    """What is heard in windows.
+    """Return what is heard in windows.
 
     Args:
         dataset: its events tell.
@@ -53,7 +53,7 @@ def speech_of(dataset: Dataset, rows: np.ndarray) -> pd.DataFrame:
     Returns:
         columns segment_text, segment_hash (int64), word, word_hash (int64); N rows.
     """
-    found = []
+    speech = []
     tables = [signal.events.reset_index(drop=True) for signal in dataset.signals]
     columns = dataset.table.iloc[rows]
     for recording, number, start in zip(
@@ -64,9 +64,9 @@ def speech_of(dataset: Dataset, rows: np.ndarray) -> pd.DataFrame:
         else:
             event = tables[recording].iloc[int(number)].to_dict()
         text, word = segment_text(event), word_text(event)
-        found.append((text, stable_hash(text), word, stable_hash(word)))
+        speech.append((text, stable_hash(text), word, stable_hash(word)))
     names = ["segment_text", "segment_hash", "word", "word_hash"]
-    return pd.DataFrame(found, columns=names)
+    return pd.DataFrame(speech, columns=names)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class CandidateSet:
 def candidate_sets(
     rows: np.ndarray, speech: pd.DataFrame, recordings: np.ndarray, by: str
 ) -> list[CandidateSet]:
-    """Distinct segments of the whole split, or of each recording.
+    """Return the distinct segments of the whole split, or of each recording.
 
     Args:
         rows: (N,) test windows.
@@ -99,31 +99,31 @@ def candidate_sets(
     if by == "recording":
         groups = [np.flatnonzero(recordings == r) for r in np.unique(recordings)]
     hashes = speech["segment_hash"].to_numpy()
-    found = []
+    sets = []
     for queries in groups:
         values, first = np.unique(hashes[queries], return_index=True)
         order = np.argsort(first)
-        found.append(CandidateSet(rows[queries[first[order]]], values[order], queries))
-    return found
+        sets.append(CandidateSet(rows[queries[first[order]]], values[order], queries))
+    return sets
 
 
 def chance_of_top(sets: list[CandidateSet], k: int) -> float:
-    """Share that a random order of the candidates finds among the first `k`."""
+    """Return the share that a random order of the candidates has among the first `k`."""
     n = sum(len(s.queries) for s in sets)
     return sum(len(s.queries) * min(k, len(s.hashes)) / len(s.hashes) for s in sets) / n
 
 
 def most_frequent(sets: list[CandidateSet], hashes: np.ndarray, k: int) -> float:
-    """Share that the `k` segments of most windows make up: a guess that hears nothing."""
-    found = 0
+    """Return the share of the `k` commonest segments: a guess that hears nothing."""
+    hits = 0
     for s in sets:
         counts = np.unique(hashes[s.queries], return_counts=True)[1]
-        found += int(np.sort(counts)[-k:].sum())
-    return found / sum(len(s.queries) for s in sets)
+        hits += int(np.sort(counts)[-k:].sum())
+    return hits / sum(len(s.queries) for s in sets)
 
 
 def chance_word_errors(words: np.ndarray, candidates: np.ndarray, top: int) -> tuple[float, float]:
-    """Errors of a random order of candidates, and of guessing the most frequent words.
+    """Return the errors of a random order of candidates, and of guessing the most frequent words.
 
     Args:
         words: (N,) word of each window.
@@ -131,11 +131,11 @@ def chance_word_errors(words: np.ndarray, candidates: np.ndarray, top: int) -> t
         top: how many of the best count.
     """
     values, counts = np.unique(candidates, return_counts=True)
-    known = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    frequency = dict(zip(values.tolist(), counts.tolist(), strict=True))
     total, top = len(candidates), min(top, len(candidates))
     misses = []
     for word in words.tolist():
-        wrong = total - max(1, known.get(word, 0))
+        wrong = total - max(1, frequency.get(word, 0))
         missed = 0.0
         if wrong >= top:  # C(wrong, top) / C(total, top)
             logs = (wrong + 1, total - top + 1), (wrong - top + 1, total + 1)

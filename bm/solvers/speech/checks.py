@@ -1,4 +1,4 @@
-"""What decides whether speech decoding can be trusted, in a few lines (spec clip 9.26)."""
+"""Checks before a run: split, scaling, candidates and features of speech decoding, in lines."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from .feature_scaling import FeatureScaling
 
 
 def split_lines(dataset: Dataset, rule: Mapping[str, Any]) -> list[str]:
-    """How windows were split, and how many keys, people and recordings each split has."""
+    """Return how windows were split, and the keys, people and recordings of each split."""
     columns = KEYS[rule["key"]]
     method, seed = rule.get("method", "hash"), rule["seed"]
     lines = [f"split: by {rule['key']} ({', '.join(columns)}), {method}, seed {seed}"]
     if rule["fixed"]:
         lines.append(f"  not drawn: {dict(rule['fixed'])}")
     table = dataset.table
-    known = [column for column in columns if column in table]
-    keys = table[known].astype(str).agg("|".join, axis=1)
+    present = [column for column in columns if column in table]
+    keys = table[present].astype(str).agg("|".join, axis=1)
     people = table["study"] + "/" + table["subject"]
-    seen: dict[str, set] = {}
+    keys_of: dict[str, set] = {}
     for name in SPLITS:
-        own = table["split"] == name
-        seen[name] = set(keys[own])
+        rows = table["split"] == name
+        keys_of[name] = set(keys[rows])
         lines.append(
-            f"  {name}: {int(own.sum())} windows, {len(seen[name])} keys, "
-            f"{people[own].nunique()} subjects, "
-            f"{table['recording'][own].nunique()} recordings"
+            f"  {name}: {int(rows.sum())} windows, {len(keys_of[name])} keys, "
+            f"{people[rows].nunique()} subjects, "
+            f"{table['recording'][rows].nunique()} recordings"
         )
-    shared = len(seen["test"] & (seen["train"] | seen["valid"]))
+    shared = len(keys_of["test"] & (keys_of["train"] | keys_of["valid"]))
     lines.append(f"  keys of test that train or valid hold too: {shared}")
     strangers = set(people[table["split"] == "test"]) - set(people[table["split"] == "train"])
     lines.append(f"  subjects of test that never train: {len(strangers)}")
@@ -39,7 +39,7 @@ def split_lines(dataset: Dataset, rule: Mapping[str, Any]) -> list[str]:
 
 
 def scaler_line(dataset: Dataset) -> str:
-    """How signals are scaled."""
+    """Return how signals are scaled."""
     scaler = dataset.scaler
     clamp = "no clamp" if scaler.clamp is None else f"clamp {scaler.clamp:g}"
     baseline = "baseline subtracted" if scaler.baselines else "no baseline"
@@ -50,7 +50,7 @@ def scaler_line(dataset: Dataset) -> str:
 
 
 def candidate_lines(dataset: Dataset, by: str) -> list[str]:
-    """Test segments after de-duplication, and the chance that they leave."""
+    """Return the number of test segments after de-duplication, and the chance it leaves."""
     rows = dataset.rows("test")
     if not len(rows):
         return ["candidates: no test window"]
@@ -71,7 +71,7 @@ def candidate_lines(dataset: Dataset, by: str) -> list[str]:
 def preflight(
     dataset: Dataset, solver: Mapping[str, Any], scaling: FeatureScaling, rule: Mapping[str, Any]
 ) -> list[str]:
-    """Lines to read before a run.
+    """Return lines to read before a run.
 
     Args:
         dataset: with features.

@@ -1,4 +1,4 @@
-"""Scaling of features from training windows (spec clip 2.10), as part of the trained network."""
+"""Scaling of features from training windows, as part of the trained network."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ class FeatureScaling(nn.Module):
                 self.register_buffer(f"count_{kind.name}", torch.zeros(kind.cardinality))
 
     def rows(self) -> Iterator[tuple[FeatureKind, slice]]:
-        """Each feature with its channels."""
+        """Yield each feature with its channels."""
         first = 0
         for kind in self.kinds:
             yield kind, slice(first, first + kind.dimension)
             first += kind.dimension
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, F, T) -> standardised."""
+        """Standardise features (B, F, T)."""
         return (features - self.centre) / self.scale
 
     def inverse(self, features: Tensor) -> Tensor:
-        """Back to the values of the features."""
+        """Return standardised features to their values."""
         return features * self.scale + self.centre
 
     def class_weights(self, name: str) -> Tensor:
-        """(classes,) 1 / sqrt(p) over the sum of sqrt(p); 0 for a class that never occurs."""
+        """Return (classes,) 1 / sqrt(p) over the sum of sqrt(p); 0 for an absent class."""
         counts = getattr(self, f"count_{name}").float()
         p = counts / counts.sum()
         weights = torch.where(p > 0, p.clamp_min(torch.finfo(p.dtype).tiny) ** -0.5, p)
         return weights / p.sqrt().sum()
 
     def fit(self, windows: Iterator[tuple[Tensor, Tensor]]) -> None:
-        """Statistics in one pass, in float64.
+        """Fit the statistics in one pass, in float64.
 
         Args:
             windows: features (B, F, T) and mask (B, T) of what counts.
@@ -80,9 +80,9 @@ class FeatureScaling(nn.Module):
                     )
         if count < 2:
             raise UserError("dset.features: no sample to standardise on; see dset.event_mask")
-        self._take(total, squares, count)
+        self._set_statistics(total, squares, count)
 
-    def _take(self, total: Tensor, squares: Tensor, count: int) -> None:
+    def _set_statistics(self, total: Tensor, squares: Tensor, count: int) -> None:
         for kind, rows in self.rows():
             if not kind.normalizable or kind.cardinality:
                 continue
@@ -94,7 +94,7 @@ class FeatureScaling(nn.Module):
             self.scale[rows, 0] = torch.where(spread > 0, spread, torch.ones_like(spread)).float()
 
     def describe(self) -> list[str]:
-        """A line for each feature: what is done to it."""
+        """Return a line for each feature: how it is scaled."""
         lines = []
         for kind, rows in self.rows():
             text = f"{kind.name}: {kind.dimension} channels, "
@@ -110,8 +110,8 @@ class FeatureScaling(nn.Module):
         return lines
 
 
-def joined(features: dict[str, Tensor], length: int) -> Tensor:
-    """Features side by side: (B, F, T) float32.
+def join_features(features: dict[str, Tensor], length: int) -> Tensor:
+    """Concatenate features: (B, F, T) float32.
 
     Raises:
         UserError: a feature at another rate than the signal.
@@ -122,26 +122,29 @@ def joined(features: dict[str, Tensor], length: int) -> Tensor:
     return torch.cat([value.float() for value in features.values()], 1)
 
 
-def gathered(dataset: Dataset, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Features (B, F, T) and mask (B, T) of windows of one length, without their signals."""
+def gather_features(dataset: Dataset, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Gather features (B, F, T) and mask (B, T) of windows of one length, without signals."""
     assert dataset.window_features is not None
     table, length = dataset.table, int(dataset.table["length"].iloc[rows[0]])
     recordings, starts = (table[c].to_numpy()[rows] for c in ("recording", "start"))
     features, mask = dataset.window_features.gather(recordings, starts, length)
-    return joined(features, length), mask
+    return join_features(features, length), mask
 
 
 def training_windows(
     dataset: Dataset, per_recording: int, in_all: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features of training windows, at most so many of a recording and in all; no seed but ours."""
+    """Yield features of training windows, at most so many of a recording and in all.
+
+    The seed is fixed: which windows are read does not depend on the experiment's.
+    """
     table, generator = dataset.table, np.random.Generator(np.random.Philox(key=[1234, 0]))
     train = dataset.rows("train")
     owners = table["recording"].to_numpy()[train]
-    chosen = [generator.permutation(train[owners == r])[:per_recording] for r in np.unique(owners)]
-    rows = generator.permutation(np.concatenate(chosen))[:in_all]
+    samples = [generator.permutation(train[owners == r])[:per_recording] for r in np.unique(owners)]
+    rows = generator.permutation(np.concatenate(samples))[:in_all]
     lengths = table["length"].to_numpy()[rows]
     for length in np.unique(lengths):
-        own = np.sort(rows[lengths == length])
-        for first in range(0, len(own), CHUNK):
-            yield gathered(dataset, own[first : first + CHUNK])
+        part = np.sort(rows[lengths == length])
+        for first in range(0, len(part), CHUNK):
+            yield gather_features(dataset, part[first : first + CHUNK])

@@ -1,8 +1,8 @@
-"""Further features of what a test item's word is, beside its rank (spec clip 2.6)."""
+"""Further features of a test item's word, beside its rank: part of speech, frequency, ..."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,26 +12,29 @@ from ...metrics.words import OFFSETS
 from ...xp.resolve import to_plain
 from ..build_data import absolute_paths
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
 CHUNK = 256  # windows gathered at a time
-AFTER = 2  # samples after the onset that are read first, as the published word hash is
+AFTER = 2  # samples after the onset that are read first, as Défossez et al. 2023 read the word
 
 
-def told_features_of(cfg: Any, dataset: Dataset) -> FeatureBuilder | None:
-    """Features of `dset.extra_test_features`, None when there are none.
+def item_features_of(cfg: DictConfig, dataset: Dataset) -> FeatureBuilder | None:
+    """Build the features of `dset.extra_test_features`, None when there are none.
 
     They are made of every recording at once, so that a mistake shows before training.
     """
     dset = to_plain(cfg.dset)
     if not dset.get("extra_test_features"):
         return None
-    wanted = {**dset, "features": dset["extra_test_features"], "event_mask": False}
-    return features_of(wanted, dataset.signals, absolute_paths(cfg.paths))
+    section = {**dset, "features": dset["extra_test_features"], "event_mask": False}
+    return features_of(section, dataset.signals, absolute_paths(cfg.paths))
 
 
-def told_of(
+def values_at_events(
     builder: FeatureBuilder, dataset: Dataset, rows: np.ndarray, offset_s: float
 ) -> dict[str, list]:
-    """What features say at the events that windows are locked to.
+    """Read the values of features at the events that windows are locked to.
 
     Two samples after the onset is read, then its neighbours when nothing is there.
 
@@ -44,7 +47,8 @@ def told_of(
     Returns:
         name -> N numbers, or lists of numbers for features of more than one dimension.
     """
-    table, found = dataset.table, {name: [] for name in builder.features}  # type: ignore[var-annotated]
+    table = dataset.table
+    values_of: dict[str, list] = {name: [] for name in builder.features}
     length, rate_hz = int(table["length"].iloc[rows[0]]), dataset.facts.rate_hz
     onset = round(-offset_s * rate_hz) + AFTER
     for first in range(0, len(rows), CHUNK):
@@ -59,5 +63,5 @@ def told_of(
                 silent = (here == feature.default).all(1)
                 place = min(last, max(0, round((onset + offset) * scale)))
                 here[silent] = track[silent][..., place]
-            found[name] += here[:, 0].tolist() if here.shape[1] == 1 else here.tolist()
-    return found
+            values_of[name] += here[:, 0].tolist() if here.shape[1] == 1 else here.tolist()
+    return values_of

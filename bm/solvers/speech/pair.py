@@ -1,4 +1,4 @@
-"""SpeechPair: brain encoder, speech representation and loss, trained as one (spec clip 4)."""
+"""SpeechPair: brain encoder, speech representation and loss (Défossez et al. 2023)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...errors import UserError
@@ -23,7 +24,7 @@ REST = "speech.safetensors"
 
 
 class SpeechPair(nn.Module):
-    """What is trained.
+    """The networks that are trained.
 
     Args:
         brain: encoder of brain signals.
@@ -44,25 +45,20 @@ class SpeechPair(nn.Module):
         self.speech = speech
 
     def targets(self, features: Tensor) -> Tensor:
-        """(B, F, T) scaled features -> (B, F', T)."""
+        """Return targets (B, F', T) of scaled features (B, F, T)."""
         return features if self.speech is None else self.speech(features)
 
     def rest(self) -> dict[str, Tensor]:
-        """All tensors but the brain encoder's."""
+        """Return all tensors but the brain encoder's."""
         state = self.state_dict().items()
-        kept = {k: v.detach().cpu().contiguous() for k, v in state if not k.startswith("brain.")}
-        return kept
+        return {k: v.detach().cpu().contiguous() for k, v in state if not k.startswith("brain.")}
 
     def save_rest(self, folder: Path) -> None:
-        """Write them beside the brain encoder."""
-        from safetensors.torch import save_file
-
+        """Write the tensors of `rest` beside the brain encoder."""
         save_file(self.rest(), folder / REST)
 
     def load_rest(self, folder: Path) -> None:
-        """Inverse of `save_rest`; every tensor must match."""
-        from safetensors.torch import load_file
-
+        """Load what `save_rest` wrote; every tensor must match."""
         path = folder / REST
         if not path.exists():
             raise UserError(f"{folder}: no {REST}; it was not saved by a contrastive run")
@@ -70,37 +66,36 @@ class SpeechPair(nn.Module):
         self.load_state_dict({**load_file(path), **brain}, strict=True)
 
     def init_rest(self, folder: Path) -> int:
-        """Start the speech network and the projections of the loss from saved ones; how many.
+        """Start the speech network and the projections of the loss from saved ones.
 
-        Nothing is taken where they are not the same network.
+        Returns:
+            number of tensors loaded; none where they are not the same network.
         """
-        from safetensors.torch import load_file
-
-        path, taken = folder / REST, 0
-        given = load_file(path) if path.exists() else {}
+        path, count = folder / REST, 0
+        state = load_file(path) if path.exists() else {}
         for part in ("speech", "clip"):
-            own = getattr(self, part)
-            names = {k: v.shape for k, v in own.state_dict().items()} if own is not None else {}
-            saved = {k.removeprefix(f"{part}."): v for k, v in given.items()
+            module: nn.Module | None = getattr(self, part)
+            shapes = {k: v.shape for k, v in module.state_dict().items()} if module else {}
+            saved = {k.removeprefix(f"{part}."): v for k, v in state.items()
                      if k.startswith(f"{part}.")}  # fmt: skip
-            if names and names == {k: v.shape for k, v in saved.items()}:
-                own.load_state_dict(saved)
-                taken += len(saved)
-        return taken
+            if module is not None and shapes == {k: v.shape for k, v in saved.items()}:
+                module.load_state_dict(saved)
+                count += len(saved)
+        return count
 
 
 def clip_loss(options: Mapping[str, Any], offset_s: float, rate_hz: float, width: int) -> ClipLoss:
-    """The loss of `solver.clip`: trims (seconds), pool, center, linear, twin."""
-    known = ("tmin_s", "tmax_s", "tmin_train_s", "tmax_train_s", "pool", "center", "linear", "twin")
+    """Build the loss of `solver.clip`: trims (seconds), pool, center, linear, twin."""
+    keys = ("tmin_s", "tmax_s", "tmin_train_s", "tmax_train_s", "pool", "center", "linear", "twin")
     for name in options:
-        check_known("key of solver.clip", name, known)
-    trim = Trim(rate_hz, offset_s, **{k: options.get(k) for k in known[:4]})
-    own = {k: options[k] for k in known[4:] if k in options}
-    return ClipLoss(trim, n_channels=width, **own)
+        check_known("key of solver.clip", name, keys)
+    trim = Trim(rate_hz, offset_s, **{k: options.get(k) for k in keys[:4]})
+    forms = {k: options[k] for k in keys[4:] if k in options}
+    return ClipLoss(trim, n_channels=width, **forms)
 
 
 def output_width(scaling: FeatureScaling) -> int:
-    """Channels of an estimate of all features: a score per class of categorical ones."""
+    """Return the channels of an estimate of all features: a score per class of categorical ones."""
     return sum(kind.cardinality or kind.dimension for kind in scaling.kinds)
 
 
@@ -108,7 +103,7 @@ def build_pair(
     model: Mapping[str, Any], solver: Mapping[str, Any], facts: DataFacts, scaling: FeatureScaling,
     offset_s: float,
 ) -> SpeechPair:  # fmt: skip
-    """Network of a configuration.
+    """Build the networks of a configuration.
 
     Args:
         model: plain `model` section.
@@ -143,8 +138,10 @@ def build_pair(
     return SpeechPair(brain, scaling, clip, speech)
 
 
-def aligned(signal: Tensor, features: Tensor, mask: Tensor, samples: int) -> tuple:
-    """The brain answers later: drop the signal's first samples and the features' last ones."""
+def align(
+    signal: Tensor, features: Tensor, mask: Tensor, samples: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Drop the signal's first samples and the features' last ones: the brain answers later."""
     if samples == 0:
         return signal, features, mask
     if not 0 < samples < signal.shape[-1]:
@@ -153,7 +150,7 @@ def aligned(signal: Tensor, features: Tensor, mask: Tensor, samples: int) -> tup
 
 
 def beginning(signal: Tensor, samples: int) -> Tensor:
-    """The signal with zeros after its first samples: what encoding sees of it."""
-    seen = torch.zeros_like(signal)
-    seen[..., :samples] = signal[..., :samples]
-    return seen
+    """Return the signal with zeros after its first samples: what encoding sees of it."""
+    first = torch.zeros_like(signal)
+    first[..., :samples] = signal[..., :samples]
+    return first

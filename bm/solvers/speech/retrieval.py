@@ -66,13 +66,17 @@ class RetrievalOptions:
 
 
 def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows, some at a time, in order."""
+    """Yield rows in chunks, in order."""
     for first in range(0, len(rows), CHUNK):
         yield rows[first : first + CHUNK]
 
 
 def rank_set(
-    encoders: Encoders, rows: np.ndarray, hashes: np.ndarray, chosen: CandidateSet, keep: bool
+    encoders: Encoders,
+    rows: np.ndarray,
+    hashes: np.ndarray,
+    candidate_set: CandidateSet,
+    keep: bool,
 ) -> tuple[Ranking, list[np.ndarray]]:
     """Rank one candidate set for its queries; candidates are encoded once.
 
@@ -80,13 +84,13 @@ def rank_set(
         encoders: of signals and speech.
         rows: (N,) all test windows.
         hashes: (N,) their segments.
-        chosen: whose queries are ranked.
+        candidate_set: whose queries are ranked.
         keep: also return every probability, a (V,) array per query.
     """
-    candidates = torch.cat([encoders.targets(some) for some in chunks(chosen.rows)])
-    ranker = Ranker(candidates, torch.from_numpy(chosen.hashes), n_best=max(TOPS))
+    candidates = torch.cat([encoders.targets(some) for some in chunks(candidate_set.rows)])
+    ranker = Ranker(candidates, torch.from_numpy(candidate_set.hashes), n_best=max(TOPS))
     parts, probabilities = [], []
-    for some in chunks(chosen.queries):
+    for some in chunks(candidate_set.queries):
         queries = encoders.estimates(rows[some])
         parts.append(ranker.rank(queries, torch.from_numpy(hashes[some])))
         if keep:
@@ -102,37 +106,37 @@ def word_errors(
     words: np.ndarray,
     options: RetrievalOptions,
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Word-level errors with their chance levels.
+    """Return word-level errors and their chance levels.
 
     `word_error` and `word_error_vocabulary` are counted with each window's own speech beside the
     candidates; those that begin with `published` as the original does, which loses one candidate
     and scores the last window with the one before it. They are errors of retrieval, not of a
-    transcription. Each segment takes part once, in a window chosen at random: copies of a
+    transcription. Each segment takes part once, in a window drawn at random: copies of a
     candidate would tie, and chance could not be told.
     """
     generator = np.random.Generator(np.random.Philox(key=[options.seed, 1]))
     mixed = generator.permutation(len(rows))
     first = np.unique(hashes[mixed], return_index=True)[1]  # one window of each segment
-    chosen = np.sort(mixed[generator.permutation(first)][: options.word_windows])
-    if len(chosen) < 2:
+    sample = np.sort(mixed[generator.permutation(first)][: options.word_windows])
+    if len(sample) < 2:
         return {}, {}
-    own, words = rows[chosen], words[chosen]
-    estimates = torch.cat([encoders.estimates(some) for some in chunks(own)])
-    targets = torch.cat([encoders.targets(some) for some in chunks(own)])
-    found: dict[str, float] = {}
+    test_rows, words = rows[sample], words[sample]
+    estimates = torch.cat([encoders.estimates(some) for some in chunks(test_rows)])
+    targets = torch.cat([encoders.targets(some) for some in chunks(test_rows)])
+    values: dict[str, float] = {}
     for prefix, published in (("", False), ("published_", True)):
         errors = word_retrieval_errors(
             estimates, targets, torch.from_numpy(words), options.word_top, as_published=published
         )
-        found[f"{prefix}word_error"] = errors.by_candidate
-        found[f"{prefix}word_error_vocabulary"] = errors.by_word
+        values[f"{prefix}word_error"] = errors.by_candidate
+        values[f"{prefix}word_error_vocabulary"] = errors.by_word
     by_candidate, by_word = chance_word_errors(words, words, options.word_top)
-    chance = {name: by_word if "vocabulary" in name else by_candidate for name in found}
-    return found, chance
+    chance = {name: by_word if "vocabulary" in name else by_candidate for name in values}
+    return values, chance
 
 
 def with_noise(encoders: Encoders, seed: int) -> Encoders:
-    """Estimates replaced by noise."""
+    """Replace estimates by noise."""
     generator = torch.Generator().manual_seed(seed)
 
     def noise(rows: np.ndarray) -> Tensor:
@@ -145,7 +149,7 @@ def with_noise(encoders: Encoders, seed: int) -> Encoders:
 def items_of(
     dataset: Dataset, rows: np.ndarray, speech: pd.DataFrame, ranks: dict[str, Any]
 ) -> pd.DataFrame:
-    """One row per test window: where it is from, what is heard, what was found."""
+    """Return one row per test window: where it is from, what is heard, its ranks."""
     items = dataset.table.iloc[rows][COLUMNS].reset_index(drop=True)
     items.insert(0, "segment", rows)
     for name in speech:
@@ -158,9 +162,9 @@ def items_of(
 def retrieval_evaluation(
     dataset: Dataset, split: str, encoders: Encoders, options: RetrievalOptions
 ) -> Evaluation:
-    """Top-1, -5 and -10 accuracy over segments, word-level errors, and the chance of each.
+    """Return top-1, -5 and -10 accuracy over segments, word-level errors, and chance of each.
 
-    Chance is that of the actual candidates. Items: rank (0 = found first), probability of the own
+    Chance is that of the actual candidates. Items: rank (0 = first), probability of its own
     segment, the best candidates (`best`, rows of the table).
     """
     rows = dataset.rows(split)
@@ -175,14 +179,14 @@ def retrieval_evaluation(
     lists: dict[str, list] = {"best": [None] * len(rows)}
     if options.probabilities:
         lists |= {"candidates": [None] * len(rows), "probabilities": [None] * len(rows)}
-    for chosen in sets:
-        found, probabilities = rank_set(encoders, rows, hashes, chosen, options.probabilities)
-        rank[chosen.queries] = found.rank.numpy()
-        log_probability[chosen.queries] = found.log_probability.numpy()
-        for place, query in enumerate(chosen.queries.tolist()):
-            lists["best"][query] = chosen.rows[found.best[place].numpy()].tolist()
+    for part in sets:
+        ranking, probabilities = rank_set(encoders, rows, hashes, part, options.probabilities)
+        rank[part.queries] = ranking.rank.numpy()
+        log_probability[part.queries] = ranking.log_probability.numpy()
+        for place, query in enumerate(part.queries.tolist()):
+            lists["best"][query] = part.rows[ranking.best[place].numpy()].tolist()
             if options.probabilities:
-                lists["candidates"][query] = chosen.rows.tolist()
+                lists["candidates"][query] = part.rows.tolist()
                 lists["probabilities"][query] = probabilities[place]
     values = {"rank": rank, "probability": np.exp(log_probability), **lists}
     items = items_of(dataset, rows, speech, values)
@@ -199,12 +203,12 @@ def retrieval_evaluation(
 def accuracies(
     split: str, items: pd.DataFrame, sets: list[CandidateSet], simulated: bool
 ) -> Evaluation:
-    """Metrics of ranked windows with chance, Wilson intervals, and the top-10 of every person."""
+    """Return the metrics of ranked windows: chance, Wilson intervals, top-10 of every person."""
     rank, hashes = items["rank"].to_numpy(), items["segment_hash"].to_numpy()
     names = {k: f"top{k}_accuracy" for k in TOPS}
     metrics = {name: float((rank < k).mean()) for k, name in names.items()}
     people = (rank < 10).astype(float), items["study"] + "/" + items["subject"]
-    own = pd.Series(people[0]).groupby(people[1].to_numpy()).mean()
+    by_person = pd.Series(people[0]).groupby(people[1].to_numpy()).mean()
     intervals = {n: list(wilson_interval(v, len(rank))) for n, v in metrics.items()}
     frequent = {name: most_frequent(sets, hashes, k) for k, name in names.items()}
     extra = {
@@ -213,7 +217,7 @@ def accuracies(
         "n_candidates": [len(s.hashes) for s in sets],
         "intervals": intervals,
         "references": {"most frequent segments": frequent},
-        "subjects": {str(k): float(v) for k, v in own.items()},
+        "subjects": {str(k): float(v) for k, v in by_person.items()},
     }
     return Evaluation(
         split=split,

@@ -1,9 +1,9 @@
-"""Windows of speech with their features, and the control without a tie between both."""
+"""Windows of speech, and the control whose signals and features belong to different windows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +11,12 @@ from ...data.dataset import Dataset
 from ...errors import UserError
 from ..build_data import windows_of
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-def speech_windows_of(cfg: Any) -> Dataset:
-    """Windows and features that `dset` describes; raises `UserError` without a feature."""
+
+def speech_windows_of(cfg: DictConfig) -> Dataset:
+    """Build the windows and features of `dset`; raises `UserError` without a feature."""
     if not cfg.dset.get("features"):
         raise UserError("dset.features is empty: name what is decoded, e.g. [MelSpectrum]")
     return windows_of(cfg)
@@ -28,22 +31,22 @@ class Shuffled(Dataset):
 
     @classmethod
     def of(cls, dataset: Dataset, seed: int) -> Shuffled:
-        """From a data set with features."""
-        found = cls(dataset.signals, dataset.table, dataset.facts, f"shuffled|{dataset.hash}")
-        found.scaler, found.window_features = dataset.scaler, dataset.window_features
-        found.other = np.arange(len(found.table))
+        """Build the control of a data set with features."""
+        shuffled = cls(dataset.signals, dataset.table, dataset.facts, f"shuffled|{dataset.hash}")
+        shuffled.scaler, shuffled.window_features = dataset.scaler, dataset.window_features
+        shuffled.other = np.arange(len(shuffled.table))
         generator = np.random.Generator(np.random.Philox(key=[seed, 0]))
-        layout = found.layout[found.table["recording"].to_numpy()]
-        for _, rows in found.table.groupby([found.table["split"], layout, "length"]):
-            found.other[rows.index] = generator.permutation(rows.index)
-        return found
+        layout = shuffled.layout[shuffled.table["recording"].to_numpy()]
+        for _, rows in shuffled.table.groupby([shuffled.table["split"], layout, "length"]):
+            shuffled.other[rows.index] = generator.permutation(rows.index)
+        return shuffled
 
     other: np.ndarray
 
     def gather(self, rows: Sequence[int]) -> Any:
-        """Signals of other rows, features of these."""
+        """Gather signals of other rows, features of these."""
         index = np.asarray(rows)
-        batch, own = super().gather(self.other[index].tolist()), super().gather(rows)
-        batch.features, batch.feature_mask = own.features, own.feature_mask
-        batch.segment, batch.label = own.segment, own.label
+        batch, heard = super().gather(self.other[index].tolist()), super().gather(rows)
+        batch.features, batch.feature_mask = heard.features, heard.feature_mask
+        batch.segment, batch.label = heard.segment, heard.label
         return batch

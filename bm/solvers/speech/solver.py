@@ -1,4 +1,4 @@
-"""Contrastive solver: speech from brain signals, or signals from speech (spec clip 4 and 5)."""
+"""Contrastive solver: speech from brain signals, or signals from speech (Défossez et al. 2023)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,21 @@ from ...losses.penalty import svd_penalty, training_penalty
 from ...losses.regression import absolute_error, feature_loss, squared_error
 from ...metrics.evaluation import Evaluation
 from ...metrics.features import FeatureMetrics
+from ...models.saved import init_weights, load_weights, save
 from ...nn.feature_parts import FeaturePart, feature_parts
 from ...nn.sinc import lowpass_sinc
 from ...xp.resolve import to_plain
 from .. import SOLVERS
 from .candidates import speech_of
 from .checks import preflight
-from .feature_scaling import FeatureScaling, gathered, joined, training_windows
-from .item_features import told_features_of, told_of
-from .pair import SpeechPair, aligned, beginning, build_pair
+from .feature_scaling import (
+    FeatureScaling,
+    gather_features,
+    join_features,
+    training_windows,
+)
+from .item_features import item_features_of, values_at_events
+from .pair import SpeechPair, align, beginning, build_pair
 from .rejection import accepted_windows
 from .retrieval import Encoders, RetrievalOptions, retrieval_evaluation
 from .shuffled import Shuffled, speech_windows_of
@@ -48,9 +54,9 @@ class ContrastiveSolver(Solver):
     model: SpeechPair
 
     def build_data(self) -> Dataset:
-        """Windows with features."""
+        """Build windows with features."""
         dataset = speech_windows_of(self.cfg)
-        self.told = told_features_of(self.cfg, dataset)
+        self.item_features = item_features_of(self.cfg, dataset)
         for split in ("valid", "test"):
             if not len(dataset.rows(split)):
                 self.log.line("no window of split %s: see dset.split", split)
@@ -59,7 +65,7 @@ class ContrastiveSolver(Solver):
         return dataset
 
     def build_model(self, facts: DataFacts) -> nn.Module:
-        """Both networks, with features scaled by what training windows hold."""
+        """Build both networks, with features scaled by what training windows hold."""
         self.options = to_plain(self.cfg.solver)
         sets = len(set(self.data.layout.tolist()))
         if sets > 1 and not self.cfg.model.get("merger"):
@@ -67,31 +73,33 @@ class ContrastiveSolver(Solver):
                 f"recordings have {sets} channel sets: use dset.channels=padded, or a model with "
                 "attention over sensors (model.merger)"
             )
-        scaling, own = self.fitted_scaling(), self.options
+        scaling, options = self.fitted_scaling(), self.options
         self.offset_s = float(self.cfg.dset.segment.offset_s)
-        pair = build_pair(to_plain(self.cfg.model), own, facts, scaling, self.offset_s)
+        pair = build_pair(to_plain(self.cfg.model), options, facts, scaling, self.offset_s)
         self.rate_hz = facts.rate_hz
         self.parts = feature_parts(scaling.kinds)
-        self.shift = int(own["offset_ms"] / 1000 * self.rate_hz)
-        self.seen = int(own["signal_s"] * self.rate_hz) if own["task"] == "encode" else 0
+        self.shift = int(options["offset_ms"] / 1000 * self.rate_hz)
+        self.signal_samples = (
+            int(options["signal_s"] * self.rate_hz) if options["task"] == "encode" else 0
+        )
         self.pools: dict[str, NegativePool] = {}
-        if own["negatives"] is not None:
-            self.pools["train"] = NegativePool(own["negatives"], own["pool_size"])
+        if options["negatives"] is not None:
+            self.pools["train"] = NegativePool(options["negatives"], options["pool_size"])
             self.state.register("negatives", PerProcess(self.pools["train"]))
         self.segments = self._segments()
         return pair
 
     def fitted_scaling(self) -> FeatureScaling:
-        """Statistics of the features over training windows."""
-        own = self.cfg.solver.scaling
+        """Fit the statistics of the features over training windows."""
+        options = self.cfg.solver.scaling
         assert self.data.window_features is not None
-        scaling = FeatureScaling(self.data.window_features.kinds, own.per_channel)
-        windows = training_windows(self.data, own.windows_per_recording, own.windows)
+        scaling = FeatureScaling(self.data.window_features.kinds, options.per_channel)
+        windows = training_windows(self.data, options.windows_per_recording, options.windows)
         scaling.fit(windows)
         return scaling
 
     def _segments(self) -> Tensor:
-        """(rows of the table,) what each window holds; asked for by `solver.exclude_same`."""
+        """Return the speech of each window as a number, (rows of the table,)."""
         rows = np.arange(len(self.data.table))
         if not self.options["exclude_same"]:
             return torch.from_numpy(rows)
@@ -106,25 +114,25 @@ class ContrastiveSolver(Solver):
         return loaders
 
     def begin_stage(self, stage: str) -> None:
-        """Each validation starts from an empty pool, so that it does not depend on history."""
+        """Empty the pool before each validation, so that it does not depend on history."""
         if self.pools and stage != "train":
-            own = self.options
-            self.pools[stage] = NegativePool(own["negatives"], own["pool_size"])
+            options = self.options
+            self.pools[stage] = NegativePool(options["negatives"], options["pool_size"])
 
     def networks(self) -> list[nn.Module]:
-        """Both encoders."""
+        """Return both encoders."""
         return [part for part in (self.model.brain, self.model.speech) if part is not None]
 
     # one batch ----------------------------------------------------------------------------
 
-    def prepared(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Signal (B, C, T), scaled features (B, F, T), mask (B, T), aligned and filtered."""
-        features = joined(batch.features, batch.signal.shape[-1])
+    def prepare(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Return signal (B, C, T), scaled features (B, F, T), mask (B, T), aligned and filtered."""
+        features = join_features(batch.features, batch.signal.shape[-1])
         mask = batch.feature_mask
         if mask is None or not self.options["mask_loss"]:
             mask = torch.ones_like(features[:, 0], dtype=torch.bool)
         features = self.model.scaling(features)
-        signal, features, mask = aligned(batch.signal, features, mask, self.shift)
+        signal, features, mask = align(batch.signal, features, mask, self.shift)
         if self.options["lowpass_hz"]:
             cutoff = self.options["lowpass_hz"] / self.rate_hz
             name = "lowpass_target" if stage == "train" else "lowpass_target_test"
@@ -136,24 +144,26 @@ class ContrastiveSolver(Solver):
         return signal, features, mask
 
     def estimate(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Estimates and targets (B, F', T) with their mask (B, 1, T)."""
-        signal, features, mask = self.prepared(batch, stage)
+        """Return estimates and targets (B, F', T) with their mask (B, 1, T)."""
+        signal, features, mask = self.prepare(batch, stage)
         places = batch.positions[..., :2]
         if self.options["task"] == "encode":
-            seen = beginning(signal, self.seen)
-            found = self.model.brain(seen, batch.subject, places, features)
-            return found[..., self.seen :], signal[..., self.seen :], mask[:, None, self.seen :]
-        found = self.model.brain(signal, batch.subject, places)
-        return found, self.model.targets(features), mask[:, None]
+            first = self.signal_samples
+            output = self.model.brain(beginning(signal, first), batch.subject, places, features)
+            return output[..., first:], signal[..., first:], mask[:, None, first:]
+        output = self.model.brain(signal, batch.subject, places)
+        return output, self.model.targets(features), mask[:, None]
 
     @property
     def rejects(self) -> bool:
         """Whether windows may be left out of a batch."""
         return self.options["reject_above"] is not None or bool(self.options["reject_empty"])
 
-    def kept(self, batch: Batch) -> Batch:
-        """Without windows beyond `solver.reject_above`, and with `solver.reject_empty` without
-        those that hold no word; the last good batch when none is left."""
+    def usable(self, batch: Batch) -> Batch:
+        """Leave out windows beyond `solver.reject_above` and, with `reject_empty`, without a word.
+
+        The last good batch is returned when none is left.
+        """
         if not self.rejects:
             return batch
         limit, mask = self.options["reject_above"], batch.feature_mask
@@ -169,26 +179,26 @@ class ContrastiveSolver(Solver):
         return self.last_good
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """`loss`; and of the contrastive one the share whose own speech came first."""
+        """Return `loss`, and of the contrastive one the share whose own speech came first."""
         size = len(batch)
-        batch = self.kept(batch)
+        batch = self.usable(batch)
         estimate, target, mask = self.estimate(batch, stage)
-        found: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
         if self.options["loss"] == "clip":
             loss = self.contrast(estimate, target, batch, stage)
-            own = torch.arange(len(estimate), device=estimate.device)
+            targets = torch.arange(len(estimate), device=estimate.device)
             scores = self.model.clip.scores(estimate.detach(), target.detach())
-            found["batch_accuracy"] = (scores.argmax(1) == own).float().mean()
+            values["batch_accuracy"] = (scores.argmax(1) == targets).float().mean()
         else:
             loss = self.regression(estimate, target, mask if self.options["mask_loss"] else None)
         if stage == "train":
             loss = self.penalised(loss)
         if self.rejects:
-            found["kept"] = loss.new_tensor(len(batch) / size)
-        return {"loss": loss, **found}
+            values["kept"] = loss.new_tensor(len(batch) / size)
+        return {"loss": loss, **values}
 
     def contrast(self, estimate: Tensor, target: Tensor, batch: Batch, stage: str) -> Tensor:
-        """Contrastive loss with negatives of the batch, of former ones, of other processes."""
+        """Return the contrastive loss; negatives: batch, pool, other processes."""
         segments = self.segments[batch.segment.cpu()].to(estimate.device)
         if self.options["gather_negatives"]:
             target, segments = gather_candidates(target, segments)
@@ -198,7 +208,7 @@ class ContrastiveSolver(Solver):
         return self.model.clip(estimate, target, same)
 
     def regression(self, estimate: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-        """The other losses."""
+        """Return the loss of `solver.loss` other than the contrastive one."""
         if self.options["loss"] == "l1":
             return absolute_error(estimate, target, mask)
         if self.options["loss"] == "mse" or self.options["task"] == "encode":
@@ -210,7 +220,7 @@ class ContrastiveSolver(Solver):
         return feature_loss(estimate, target, mask, self.parts, weights)
 
     def penalised(self, loss: Tensor) -> Tensor:
-        """The loss with the penalties of weights and modules."""
+        """Add the penalties of weights and modules to the loss."""
         penalty = training_penalty(self.model)
         if penalty is not None:
             loss = loss + penalty
@@ -221,40 +231,41 @@ class ContrastiveSolver(Solver):
     # evaluation ---------------------------------------------------------------------------
 
     def evaluate(self, split: str) -> Evaluation:
-        """Retrieval among the test segments; and of other losses the metrics of the features."""
+        """Evaluate retrieval among the test segments; of other losses the metrics of features."""
         self.model.eval()
-        own, classes = self.options, any(part.categorical for part in self.parts)
+        options, classes = self.options, any(part.categorical for part in self.parts)
         with torch.no_grad():
-            if own["task"] == "encode" or classes:
+            if options["task"] == "encode" or classes:
                 return self.feature_evaluation(split)
-            options = RetrievalOptions(
-                own["candidates"], own["probabilities"], own["word_windows"], own["word_top"],
-                own["wer_random"], int(self.cfg.seed),
+            retrieval = RetrievalOptions(
+                options["candidates"], options["probabilities"], options["word_windows"],
+                options["word_top"], options["wer_random"], int(self.cfg.seed),
             )  # fmt: skip
             encoders = Encoders(self.encode_signals, self.encode_speech)
-            found = retrieval_evaluation(self.data, split, encoders, options)
-            if self.told is not None and found.items is not None:
-                told = told_of(self.told, self.data, self.data.rows(split), self.offset_s)
-                found.items = found.items.assign(**told)
-            if own["loss"] != "clip":
-                found.metrics.update(self.feature_evaluation(split).metrics)
-        return found
+            evaluation = retrieval_evaluation(self.data, split, encoders, retrieval)
+            if self.item_features is not None and evaluation.items is not None:
+                rows = self.data.rows(split)
+                columns = values_at_events(self.item_features, self.data, rows, self.offset_s)
+                evaluation.items = evaluation.items.assign(**columns)
+            if options["loss"] != "clip":
+                evaluation.metrics.update(self.feature_evaluation(split).metrics)
+        return evaluation
 
     def encode_signals(self, rows: np.ndarray) -> Tensor:
-        """What is compared of windows' signals: (n, D); they may be of several channel sets."""
+        """Encode the signals of windows, (n, D); they may be of several channel sets."""
         sets = self.data.layout[self.data.table["recording"].to_numpy()[rows]]
-        found: list[Tensor] = []
+        parts: list[Tensor] = []
         order = np.argsort(sets, kind="stable")
         for some in np.split(order, np.flatnonzero(np.diff(sets[order])) + 1):
             batch = self.data.gather(rows[some].tolist()).to(self.device)
             with self.precision.autocast():
                 estimate = self.estimate(batch, "test")[0]
-            found.append(self.model.clip.estimates(estimate.float()))
-        return torch.cat(found)[torch.from_numpy(np.argsort(order)).to(self.device)]
+            parts.append(self.model.clip.estimates(estimate.float()))
+        return torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.device)]
 
     def encode_speech(self, rows: np.ndarray) -> Tensor:
-        """What is compared of windows' speech: (n, D) of norm 1; signals are not read."""
-        features = self.model.scaling(gathered(self.data, rows)[0].to(self.device))
+        """Encode the speech of windows, (n, D) of norm 1; signals are not read."""
+        features = self.model.scaling(gather_features(self.data, rows)[0].to(self.device))
         features = features[..., : features.shape[-1] - self.shift]
         if self.options["lowpass_hz"] and self.options["lowpass_target_test"]:
             features = lowpass_sinc(
@@ -265,7 +276,7 @@ class ContrastiveSolver(Solver):
         return self.model.clip.candidates(target.float())
 
     def feature_evaluation(self, split: str) -> Evaluation:
-        """Correlation, distance and accuracy of every feature, or of the signal when encoding."""
+        """Evaluate correlation, distance and accuracy of features, or of the signal in encoding."""
         parts: tuple[FeaturePart, ...] = self.parts
         if self.options["task"] == "encode":
             every = slice(0, self.data.facts.n_channels)
@@ -273,29 +284,25 @@ class ContrastiveSolver(Solver):
         metrics, n = FeatureMetrics(parts), 0
         size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
         for batch in self.data.loader(split, size):
-            found = self.estimate(batch.to(self.device), "test")
-            values = [value.float().cpu().numpy() for value in found[:2]]
-            values.append(found[2].cpu().numpy())
+            estimate, target, mask = self.estimate(batch.to(self.device), "test")
+            values = [value.float().cpu().numpy() for value in (estimate, target)]
+            values.append(mask.cpu().numpy())
             owners = batch.recording.numpy()
             for recording in np.unique(owners):
-                own = owners == recording
-                metrics.update(int(recording), *(value[own] for value in values))
+                rows = owners == recording
+                metrics.update(int(recording), *(value[rows] for value in values))
             n += len(batch)
         return Evaluation(split, metrics.results(), n_items=n, simulated=self.data.facts.simulated)
 
     # files --------------------------------------------------------------------------------
 
     def save_model(self, folder: Path) -> None:
-        """The brain encoder in `save_pretrained` form, and beside it what else was trained."""
-        from ...models import save
-
+        """Write the brain encoder in `save_pretrained` form, and beside it the rest of the pair."""
         save(self.model.brain, folder, self.data.facts)
         self.model.save_rest(folder)
 
     def load_model(self, folder: Path) -> None:
-        """Inverse of `save_model`."""
-        from ...models import load_weights
-
+        """Load what `save_model` wrote."""
         load_weights(self.model.brain, folder)
         self.model.load_rest(folder)
 
@@ -304,8 +311,6 @@ class ContrastiveSolver(Solver):
 
         What was learned of a person goes to the same person; features are scaled anew.
         """
-        from ...models import init_weights
-
         people, partial = self.data.facts.subjects, self.cfg["init_partial"]
         self.log.line("%s", init_weights(self.model.brain, folder, partial, people))
         count = self.model.init_rest(folder)
@@ -318,5 +323,5 @@ class ContrastiveSolver(Solver):
         return preflight(self.data, self.options, self.model.scaling, rule)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
-        """Learning curves."""
+        """Draw the learning curves."""
         draw_history(self, folder)

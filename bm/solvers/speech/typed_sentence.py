@@ -1,4 +1,4 @@
-"""What an encoder of brain signals expects of a sentence that is typed (clip spec 6)."""
+"""Predicted brain response to a typed sentence, by an encoder of brain signals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from ...errors import UserError, nearest
 from ...features.sentence import sentence_features, zero_features
 from ...nn.sinc import lowpass_sinc
-from .feature_scaling import joined
+from .feature_scaling import join_features
 from .solver import LOWPASS_ZEROS
 
 
@@ -18,7 +18,7 @@ from .solver import LOWPASS_ZEROS
 def sentence_response(
     solver: Any, text: str, subject: str | None = None, language: str = "en"
 ) -> Tensor:
-    """Predicted signal of a typed sentence less that of silence: (C, T), in scaled units.
+    """Predict the signal of a typed sentence less that of silence: (C, T), in scaled units.
 
     Silence has the same length and all features zero; nothing of a signal is given to the network.
     Samples lie `solver.offset_ms` later than those of the features.
@@ -37,24 +37,24 @@ def sentence_response(
     people = list(solver.data.facts.subjects)
     if subject is not None and subject not in people:
         raise UserError(f"unknown subject {subject!r}{nearest(subject, people)}")
-    found = sentence_features(
+    sentence = sentence_features(
         list(solver.data.window_features.features.values()), text, solver.rate_hz, language
     )
     both = [{name: values[None] for name, values in part.items()}
-            for part in (found, zero_features(found))]  # fmt: skip
-    length = next(iter(found.values())).shape[-1]
-    heard = torch.cat([joined(part, length) for part in both]).to(solver.device)
+            for part in (sentence, zero_features(sentence))]  # fmt: skip
+    length = next(iter(sentence.values())).shape[-1]
+    heard = torch.cat([join_features(part, length) for part in both]).to(solver.device)
     features = solver.model.scaling(heard)
     if solver.options["lowpass_hz"] and solver.options["lowpass_target_test"]:
         cutoff = solver.options["lowpass_hz"] / solver.rate_hz
         features = lowpass_sinc(features, cutoff, LOWPASS_ZEROS)
     solver.model.eval()
-    chosen = people if subject is None else [subject]
-    return torch.stack([_of_one(solver, people.index(name), features) for name in chosen]).mean(0)
+    names = people if subject is None else [subject]
+    return torch.stack([_of_one(solver, people.index(name), features) for name in names]).mean(0)
 
 
 def _of_one(solver: Any, number: int, features: Tensor) -> Tensor:
-    """(C, T) difference of one person, with the sensors of their first window."""
+    """Return the (C, T) difference of one person, with the sensors of their first window."""
     table = solver.data.table
     names = table["study"] + "/" + table["subject"]
     row = int(table.index[names == solver.data.facts.subjects[number]][0])

@@ -15,6 +15,7 @@ from ...engine import processes
 from ...engine.show import draw_history
 from ...facts import DataFacts
 from ...metrics.evaluation import Evaluation
+from ...models.contract import LabelPenalised
 from ...registry import check_known
 from ...xp.resolve import to_plain
 from .. import SOLVERS
@@ -35,7 +36,7 @@ class SupervisedSolver(WindowSolver):
     main_metric = ("balanced_accuracy", "max")
 
     def build_data(self) -> Dataset:
-        """Windows with what the task predicts."""
+        """Build windows with what the task predicts."""
         check_known("solver.task", self.cfg.solver.task, TASKS)
         dataset = super().build_data()
         options = to_plain(self.cfg.solver)
@@ -45,54 +46,75 @@ class SupervisedSolver(WindowSolver):
         return dataset
 
     def build_model(self, facts: DataFacts) -> nn.Module:
-        """The configured network; what is not to be trained further is frozen."""
+        """Build the configured network; what is not to be trained further is frozen."""
         model = super().build_model(facts)
         self.frozen = freeze(model, self.cfg.solver.get("tune_blocks"))
         return model
 
     def begin_stage(self, stage: str) -> None:
-        """Forget the decisions of the stage before."""
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        """Clear the outputs of the stage before."""
+        self.valid_outputs: list[tuple[Tensor, Tensor]] = []
 
     def outputs(self, batch: Batch) -> Tensor:
-        """What the network says of a batch, (B, n)."""
-        found: Tensor = self.model(batch.signal, **inputs_of(self.model, batch))
-        return found
+        """Return the network's outputs for a batch, (B, n)."""
+        outputs: Tensor = self.model(batch.signal, **inputs_of(self.model, batch))
+        return outputs
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """`loss` and, for classes, the running `accuracy`."""
+        """Return `loss` and, for classes, the running `accuracy`."""
         if stage == "train":
+            # the run has put the whole model into training mode: what is frozen draws no dropout
             for part in self.frozen:
                 part.eval()
-        found = self.outputs(batch)
         assert batch.label is not None
+        model = self.model
+        if stage == "train" and isinstance(model, LabelPenalised) and model.penalty_scale:
+            return self._penalised(batch, model)
+        outputs = self.outputs(batch)
         if stage == "valid":
-            self.seen.append((found.detach().float(), batch.label))
-        return self.task.losses(found, batch.label, stage == "train")
+            self.valid_outputs.append((outputs.detach().float(), batch.label))
+        return self.task.losses(outputs, batch.label, stage == "train")
+
+    def _penalised(self, batch: Batch, model: LabelPenalised) -> dict[str, Tensor]:
+        """Add the model's own loss, made of the labels, to that of the task."""
+        assert batch.label is not None
+        outputs, penalty = model.penalised(batch.signal, batch.label, **inputs_of(model, batch))
+        values = self.task.losses(outputs, batch.label, True)
+        loss = values["loss"] + model.penalty_scale * penalty
+        return {**values, "loss": loss, "penalty": penalty.detach()}
 
     def epoch_metrics(self, stage: str) -> dict[str, float]:
-        """Whole-split metrics of the valid stage."""
+        """Return metrics of the whole valid split."""
         if stage != "valid":
             return {}
-        own = [(found.cpu().tolist(), labels.tolist()) for found, labels in self.seen]
-        parts = [pair for process in processes.same_objects(own) for pair in process]
-        found = np.array([row for rows, _ in parts for row in rows])
-        return self.task.metrics(found, np.array([label for _, rows in parts for label in rows]))
+        pairs = [(rows.cpu().tolist(), labels.tolist()) for rows, labels in self.valid_outputs]
+        parts = [pair for process in processes.same_objects(pairs) for pair in process]
+        outputs = np.array([row for rows, _ in parts for row in rows])
+        return self.task.metrics(outputs, np.array([label for _, rows in parts for label in rows]))
+
+    def valid_metrics(self, batch: Batch) -> set[str]:
+        """Return the names for the whole split: a batch that lacks a class has no AUROC."""
+        table = self.data.table
+        rows = np.flatnonzero(table["split"] == "valid")
+        with torch.no_grad(), self.precision.autocast():
+            width = self.outputs(batch).shape[1]
+        blank = self.task.evaluation("valid", rows, np.zeros((len(rows), width)))
+        return super().valid_metrics(batch) | set(blank.metrics)
 
     def evaluate(self, split: str) -> Evaluation:
-        """What the network says of every window of a split."""
+        """Evaluate the network on every window of a split."""
         loader = self.data.loader(split, self.cfg.eval.batch_size or self.cfg.optim.batch_size)
         self.model.eval()
-        found, rows = [], []
+        parts, rows = [], []
         for batch in loader:
             with torch.no_grad(), self.precision.autocast():
-                found.append(self.outputs(batch.to(self.device)).float().cpu())
+                parts.append(self.outputs(batch.to(self.device)).float().cpu())
             rows.append(batch.segment)
-        outputs = torch.cat(found).numpy().astype(np.float64)
+        outputs = torch.cat(parts).numpy().astype(np.float64)
         return self.task.evaluation(split, torch.cat(rows).numpy(), outputs)
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
-        """Learning curves with the chance level; of the test split decisions and electrodes."""
+        """Draw learning curves with chance; of the test split decisions and electrodes."""
         chance: Any = None if evaluation is None else evaluation.chance.get(self.best_metric)
         draw_history(self, folder, chance if chance is not None else self.task.chance)
         if evaluation is not None and evaluation.items is not None:

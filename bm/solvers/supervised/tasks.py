@@ -1,4 +1,4 @@
-"""What is decoded from windows: classes or values, each with its losses, metrics and items."""
+"""Tasks of supervised decoding: classes or values, each with its losses, metrics and items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from torch import Tensor
 from ...data.dataset import Dataset
 from ...data.segments import values_of
 from ...errors import UserError
-from ...losses.classification import binary_cross_entropy, cross_entropy
+from ...figures.confusion import draw_confusion
+from ...figures.values import draw_values
+from ...losses.classification import (
+    binary_cross_entropy,
+    cross_entropy,
+    sigmoid_cross_entropy,
+    sigmoid_probabilities,
+)
 from ...metrics.classification import (
     balanced_interval,
     chance_levels,
@@ -24,18 +31,19 @@ from ...metrics.classification import (
 )
 from ...metrics.evaluation import Evaluation
 from ...metrics.values import value_metrics
+from ...registry import check_known
 
 #: Columns of the segment table that items keep.
 WHERE = ("recording", "study", "subject", "session", "run", "start_s")
 #: Metrics that need both classes of two in the valid split.
 RANKED = ("auroc", "auc_pr")
-#: What tables show of two classes and of more, as published (labram.md 5.3).
+#: What tables show of two classes and of more, as in the tables of Jiang et al. 2024.
 TWO = ("balanced_accuracy", "auc_pr", "auroc")
 MANY = ("balanced_accuracy", "kappa", "f1_weighted")
 
 
 class Task(Protocol):
-    """What a decoder is trained for.
+    """Task of a decoder.
 
     Attributes:
         main_metric: name and direction.
@@ -51,29 +59,29 @@ class Task(Protocol):
         """Raise `UserError` when the best epoch cannot be chosen by `metric` on these windows."""
         ...
 
-    def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
-        """`loss` and running metrics of a batch, from outputs (B, n)."""
+    def losses(self, outputs: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
+        """Return `loss` and running metrics of a batch, from outputs (B, n)."""
         ...
 
-    def scores(self, found: Tensor, labels: Tensor) -> Tensor:
-        """How good each output is, higher is better: (B, n) -> (B,)."""
+    def scores(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return how good each output is, higher is better: (B, n) -> (B,)."""
         ...
 
-    def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Metrics of a whole split, from outputs (N, n)."""
+    def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Return the metrics of a whole split, from outputs (N, n)."""
         ...
 
-    def evaluation(self, split: str, rows: np.ndarray, found: np.ndarray) -> Evaluation:
-        """Evaluation of outputs (N, n) of rows of the segment table."""
+    def evaluation(self, split: str, rows: np.ndarray, outputs: np.ndarray) -> Evaluation:
+        """Return the evaluation of outputs (N, n) of rows of the segment table."""
         ...
 
     def draw(self, folder: Path, evaluation: Evaluation) -> None:
-        """Figures of an evaluation."""
+        """Draw the figures of an evaluation."""
         ...
 
 
 def items_of(dataset: Dataset, rows: np.ndarray, *columns: str) -> pd.DataFrame:
-    """One row per window: where it is, and some columns of the segment table."""
+    """Return one row per window: where it is, and some columns of the segment table."""
     items = dataset.table.iloc[rows][[*WHERE, *columns]].copy()
     items.insert(0, "segment", rows)
     return items.reset_index(drop=True)
@@ -82,7 +90,7 @@ def items_of(dataset: Dataset, rows: np.ndarray, *columns: str) -> pd.DataFrame:
 def class_evaluation(
     dataset: Dataset, split: str, rows: np.ndarray, probs: np.ndarray
 ) -> Evaluation:
-    """Evaluation of class probabilities, with one item per window.
+    """Return the evaluation of class probabilities, with one item per window.
 
     Args:
         dataset: whose table the items come from.
@@ -95,14 +103,14 @@ def class_evaluation(
     items["prediction"] = probs.argmax(1)
     for number, name in enumerate(dataset.facts.classes):
         items[f"prob_{name}"] = probs[:, number]
-    found = classification_metrics(probs, labels)
+    metrics = classification_metrics(probs, labels)
     intervals = {
-        "accuracy": list(wilson_interval(found["accuracy"], len(labels))),
+        "accuracy": list(wilson_interval(metrics["accuracy"], len(labels))),
         "balanced_accuracy": list(balanced_interval(labels, probs.argmax(1))),
     }
     return Evaluation(
         split=split,
-        metrics=found,
+        metrics=metrics,
         chance=chance_levels(labels, probs.shape[1]),
         items=items,
         n_items=len(labels),
@@ -124,6 +132,7 @@ class Classes:
 
     main_metric = ("balanced_accuracy", "max")
     score_name = "log probability lost (nats)"
+    cross_entropy = staticmethod(cross_entropy)
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.smoothing = dataset, options["label_smoothing"]
@@ -134,57 +143,92 @@ class Classes:
         self.chance = 1 / len(dataset.facts.classes)
 
     def check(self, metric: str) -> None:
-        """A ranking of two classes needs both in the valid split."""
+        """Refuse a ranking of two classes where a split lacks one of them."""
         table = self.dataset.table
         for split in ("valid", "test") if metric in RANKED else ():
-            own = set(table["label"][table["split"] == split])
-            if len(self.dataset.facts.classes) != 2 or len(own) == 1:
+            classes = set(table["label"][table["split"] == split])
+            if len(self.dataset.facts.classes) != 2 or len(classes) == 1:
                 raise UserError(
                     f"best.metric={metric} needs two classes, both in split {split}, which has "
-                    f"{len(own)}; use best.metric=kappa or another dset.split"
+                    f"{len(classes)}; use best.metric=kappa or another dset.split"
                 )
 
-    def probabilities(self, found: np.ndarray) -> np.ndarray:
-        """(N, K) from outputs (N, K), or (N, 2) from single logits (N, 1)."""
-        if found.shape[1] > 1:
-            return probabilities(found)
-        positive = 1 / (1 + np.exp(-found[:, 0].astype(float)))
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Return (N, K) from outputs (N, K), or (N, 2) from single logits (N, 1)."""
+        if outputs.shape[1] > 1:
+            return probabilities(outputs)
+        positive = 1 / (1 + np.exp(-outputs[:, 0].astype(float)))
         return np.stack([1 - positive, positive], 1)
 
-    def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
-        """Losses of evaluation are not smoothed."""
-        if found.shape[1] == 1:
-            logits = found[:, 0]
+    def losses(self, outputs: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
+        """Return loss and accuracy; losses of evaluation are not smoothed."""
+        if outputs.shape[1] == 1:
+            logits = outputs[:, 0]
             right = (logits.detach() >= 0) == (labels == 1)
             return {"loss": binary_cross_entropy(logits, labels), "accuracy": right.float().mean()}
-        loss = cross_entropy(found, labels, self.smoothing if training else 0.0)
-        accuracy = (found.detach().argmax(1) == labels).float().mean()
+        loss = self.cross_entropy(outputs, labels, self.smoothing if training else 0.0)
+        accuracy = (outputs.detach().argmax(1) == labels).float().mean()
         return {"loss": loss, "accuracy": accuracy}
 
     @staticmethod
-    def scores(found: Tensor, labels: Tensor) -> Tensor:
-        """Log probability of the true class."""
-        found = found.float()
-        if found.shape[1] == 1:
-            return torch.nn.functional.logsigmoid(found[:, 0] * (2 * labels - 1))
-        return found.log_softmax(1).gather(1, labels[:, None].long())[:, 0]
+    def scores(outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the log probability of the true class."""
+        outputs = outputs.float()
+        if outputs.shape[1] == 1:
+            return torch.nn.functional.logsigmoid(outputs[:, 0] * (2 * labels - 1))
+        return outputs.log_softmax(1).gather(1, labels[:, None].long())[:, 0]
 
-    def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """All of `classification_metrics`."""
-        return classification_metrics(self.probabilities(found), labels)
+    def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Return all of `classification_metrics`."""
+        return classification_metrics(self.probabilities(outputs), labels)
 
-    def evaluation(self, split: str, rows: np.ndarray, found: np.ndarray) -> Evaluation:
-        """See `class_evaluation`."""
-        return class_evaluation(self.dataset, split, rows, self.probabilities(found))
+    def evaluation(self, split: str, rows: np.ndarray, outputs: np.ndarray) -> Evaluation:
+        """Return `class_evaluation` of the outputs' probabilities."""
+        return class_evaluation(self.dataset, split, rows, self.probabilities(outputs))
 
     def draw(self, folder: Path, evaluation: Evaluation) -> None:
-        """Confusion matrix."""
-        from ...figures.confusion import draw_confusion
-
+        """Draw the confusion matrix."""
         assert evaluation.items is not None
         labels, decided = (evaluation.items[c].to_numpy() for c in ("label", "prediction"))
         facts = self.dataset.facts
         draw_confusion(labels, decided, facts.classes, folder / "confusion.svg", facts.simulated)
+
+
+class SigmoidClasses(Classes):
+    """Cross entropy that takes sigmoids of the outputs for logits; two outputs or more.
+
+    Du-IN and most networks that it was compared with were trained so (Zheng et al., 2024).
+    Probabilities are the sigmoids over their sum, of which the published cross entropies are.
+    """
+
+    cross_entropy = staticmethod(sigmoid_cross_entropy)
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Return (N, K) from outputs (N, K).
+
+        Raises:
+            UserError: a single output.
+        """
+        if outputs.shape[1] == 1:
+            raise UserError("solver.cls_loss=sigmoid_ce: the model has one output; leave it out")
+        return sigmoid_probabilities(torch.from_numpy(outputs)).numpy()
+
+    @staticmethod
+    def scores(outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the log probability of the true class."""
+        logs = sigmoid_probabilities(outputs.float()).log()
+        return logs.gather(1, labels[:, None].long())[:, 0]
+
+
+#: Classes by `solver.cls_loss`, which old configurations do not have.
+CLS_LOSSES = {"cross_entropy": Classes, "sigmoid_ce": SigmoidClasses}
+
+
+def classes_of(dataset: Dataset, options: Mapping[str, Any]) -> Classes:
+    """Build the task `classes` with the loss that the solver's options name."""
+    name = options.get("cls_loss", "cross_entropy")
+    check_known("solver.cls_loss", name, CLS_LOSSES)
+    return CLS_LOSSES[name](dataset, options)
 
 
 class Values:
@@ -212,41 +256,41 @@ class Values:
         self.mean = self.values[train].mean(0)
 
     def check(self, metric: str) -> None:
-        """Values that do not vary in the valid split cannot choose an epoch."""
-        own = self.values[(self.dataset.table["split"] == "valid").to_numpy()]
-        if metric in ("r2", "pearson") and len(own) and (own.std(0) == 0).all():
+        """Refuse values that do not vary in the valid split: they cannot choose an epoch."""
+        values = self.values[(self.dataset.table["split"] == "valid").to_numpy()]
+        if metric in ("r2", "pearson") and len(values) and (values.std(0) == 0).all():
             raise UserError(f"best.metric={metric}: the values of the valid split are all the same")
 
-    def losses(self, found: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
-        """Mean over windows and values."""
-        if found.shape != labels.shape:
+    def losses(self, outputs: Tensor, labels: Tensor, training: bool) -> dict[str, Tensor]:
+        """Return the mean squared error over windows and values."""
+        if outputs.shape != labels.shape:
             raise UserError(
-                f"the model gives {found.shape[1]} outputs for {labels.shape[1]} values; leave "
+                f"the model gives {outputs.shape[1]} outputs for {labels.shape[1]} values; leave "
                 "model.n_outputs out"
             )
-        return {"loss": torch.nn.functional.mse_loss(found.float(), labels)}
+        return {"loss": torch.nn.functional.mse_loss(outputs.float(), labels)}
 
     @staticmethod
-    def scores(found: Tensor, labels: Tensor) -> Tensor:
-        """Less the mean squared error over the values."""
-        return -(found.float() - labels).square().mean(1)
+    def scores(outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return minus the mean squared error over the values."""
+        return -(outputs.float() - labels).square().mean(1)
 
-    def metrics(self, found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """R2, Pearson and RMSE."""
-        return value_metrics(found, labels)
+    def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Return R2, Pearson and RMSE."""
+        return value_metrics(outputs, labels)
 
-    def evaluation(self, split: str, rows: np.ndarray, found: np.ndarray) -> Evaluation:
-        """Values of every window; chance is the mean of the training windows."""
-        wanted = self.values[rows]
+    def evaluation(self, split: str, rows: np.ndarray, outputs: np.ndarray) -> Evaluation:
+        """Return values of every window; chance is the mean of the training windows."""
+        targets = self.values[rows]
         items = items_of(self.dataset, rows)
         for number, name in enumerate(self.names):
-            items[f"true_{name}"] = wanted[:, number]
-            items[f"predicted_{name}"] = found[:, number]
-        mean = np.broadcast_to(self.mean, wanted.shape)
+            items[f"true_{name}"] = targets[:, number]
+            items[f"predicted_{name}"] = outputs[:, number]
+        mean = np.broadcast_to(self.mean, targets.shape)
         return Evaluation(
             split=split,
-            metrics=value_metrics(found, wanted),
-            chance=value_metrics(mean, wanted),
+            metrics=value_metrics(outputs, targets),
+            chance=value_metrics(mean, targets),
             items=items,
             n_items=len(rows),
             simulated=self.dataset.facts.simulated,
@@ -254,9 +298,7 @@ class Values:
         )
 
     def draw(self, folder: Path, evaluation: Evaluation) -> None:
-        """Predicted against true values."""
-        from ...figures.values import draw_values
-
+        """Draw predicted against true values."""
         items = evaluation.items
         assert items is not None
         pairs = {n: (items[f"true_{n}"], items[f"predicted_{n}"]) for n in self.names}
@@ -267,4 +309,4 @@ class Values:
         )
 
 
-TASKS: dict[str, Any] = {"classes": Classes, "values": Values}
+TASKS: dict[str, Any] = {"classes": classes_of, "values": Values}

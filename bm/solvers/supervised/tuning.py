@@ -1,4 +1,4 @@
-"""Which part of a pre-trained model is trained further: all of it, the last blocks, or the head."""
+"""Fine-tuning of a part of a pre-trained model: all of it, the last blocks, or the head."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def freeze(model: nn.Module, blocks: int | None) -> list[nn.Module]:
 
 
 def _frozen(module: nn.Module) -> list[nn.Module]:
-    found = []
+    frozen = []
     for child in module.children():
         if not any(p.requires_grad for p in child.parameters()):
-            found.append(child)
+            frozen.append(child)
         else:
-            found += _frozen(child)
-    return found
+            frozen += _frozen(child)
+    return frozen

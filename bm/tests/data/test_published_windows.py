@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from omegaconf import OmegaConf
 
 from bm.data.dataset import Dataset
@@ -14,7 +13,7 @@ from bm.errors import UserError
 from bm.solvers.build_data import windows_of
 from bm.tests.studies import stories
 
-ROOT = Path(__file__).resolve().parents[3]
+from ..shipped import section
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def dataset(root: Path, **changes) -> Dataset:
-    dset = yaml.safe_load((ROOT / "conf/dset/brennan2019.yaml").read_text())
+    dset = section("dset", "brennan2019")
     dset["features"] = None
     dset["studies"] = [{"study": "brennan2019", "min_block_s": 3.5}]
     dset["split"]["ratios"] = {"train": 0.6, "valid": 0.0, "test": 0.4}

@@ -172,7 +172,7 @@ def test_a_long_window_hidden_behind_short_ones_is_seen() -> None:
         {"recording": 0, "start": [0, 10, 90], "length": [100, 5, 5],
          "split": ["train", "train", "test"]}
     )  # fmt: skip
-    assert len(split.overlapping(table, ("train", "test"))) == 1
+    assert len(split.overlapping_windows(table, ("train", "test"))) == 1
 
 
 def test_saved_splits_hold_every_window_and_what_was_left_out(tmp_path) -> None:

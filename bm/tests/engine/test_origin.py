@@ -13,7 +13,7 @@ from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.models import build_model, save
 from bm.models.labram.importing import published_facts
-from bm.tests.models.test_labram import config
+from bm.tests.models.labram import config
 
 STEPS = ({"step": "bandpass", "low_hz": 0.1, "high_hz": 75.0},)
 FACTS = DataFacts(("CZ", "PZ"), 200.0, 400, classes=("a", "b"), preprocess=STEPS)
@@ -52,5 +52,5 @@ def test_what_is_not_known_is_not_compared(folder: Path) -> None:
 
 def test_facts_keep_the_preprocessing_on_disk(folder: Path) -> None:
     assert DataFacts.from_dict(FACTS.to_dict()) == FACTS
-    found = published_facts(build_model(config("small"), FACTS))
-    assert found["preprocess"][1] == {"step": "notch", "freqs_hz": [50.0]}
+    facts = published_facts(build_model(config("small"), FACTS))
+    assert facts.preprocess[1] == {"step": "notch", "freqs_hz": [50.0]}

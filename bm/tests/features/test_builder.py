@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-import yaml
 from omegaconf import OmegaConf
 
 from bm.errors import UserError
@@ -20,30 +19,8 @@ from bm.features.builder import FeatureBuilder, within_blocks
 from bm.features.cache import FeatureCache
 from bm.solvers.build_data import windows_of
 
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def words(*rows: tuple[float, float, str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "kind": "word",
-                "start_s": start,
-                "duration_s": length,
-                "word": word,
-                "word_index": i,
-                "word_sequence": " ".join(r[2] for r in rows),
-            }
-            for i, (start, length, word) in enumerate(rows)
-        ]
-    )
-
-
-def one(entry: object, events: pd.DataFrame, start: int, length: int, rate: float = 10.0):
-    builder = FeatureBuilder([build_feature(entry)])
-    builder.add(events, rate)
-    values, _ = builder.gather(np.array([0]), np.array([start]), length)
-    return next(iter(values.values()))[0]
+from ..shipped import section
+from .events import one, sound_events, words
 
 
 def test_later_events_cover_earlier_and_nothing_is_the_default() -> None:
@@ -119,13 +96,6 @@ def test_segment_hash_names_the_place_and_the_sentence() -> None:
     events = pd.concat([words((0.0, 0.5, "a"), (0.5, 0.5, "b")), words((1.0, 0.5, "a"))])
     found = one("SegmentHash", events, 0, 15)[0].tolist()
     assert len(set(found)) == 3
-
-
-def sound_events(folder: Path, seconds: float = 2.0, rate: int = 8000) -> pd.DataFrame:
-    wave = np.random.default_rng(0).normal(size=(round(seconds * rate), 2)) * 0.1
-    soundfile.write(folder / "a.wav", wave, rate)
-    sound = {"kind": "sound", "start_s": 0.5, "duration_s": seconds, "offset": 0.0}
-    return pd.DataFrame([{**sound, "filepath": str(folder / "a.wav")}])
 
 
 def test_mel_begins_with_its_sound_and_is_silent_elsewhere(tmp_path: Path) -> None:
@@ -206,7 +176,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 
 
 def test_batches_of_the_simulated_study_carry_features(tmp_path: Path) -> None:
-    dset = yaml.safe_load((ROOT / "conf/dset/simulated_listening.yaml").read_text())
+    dset = section("dset", "simulated_listening")
     dset["studies"] = [{"study": "simulated", "mode": "listening", "preset": "tiny"}]
     dset["features"] = [{"name": "MelSpectrum", "n_mels": 8}, "SegmentHash"]
     dset["split"]["fixed"] = {"test": {"run": ["2"]}}

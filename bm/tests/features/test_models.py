@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from omegaconf import OmegaConf
 
 from bm.errors import UserError
@@ -26,10 +25,9 @@ from bm.features.wav2vec import Wav2VecConvolution, Wav2VecTransformer, normalis
 from bm.registry import argument_names
 from bm.solvers.build_data import windows_of
 
+from ..shipped import section
 from . import models
-from .test_builder import one, sound_events, words
-
-ROOT = Path(__file__).resolve().parents[3]
+from .events import one, sound_events, words
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +168,7 @@ def test_defaults_are_the_published_ones() -> None:
 
 
 def test_models_of_the_configured_folder_are_used(folder: Path, tmp_path) -> None:
-    dset = yaml.safe_load((ROOT / "conf/dset/simulated_listening.yaml").read_text())
+    dset = section("dset", "simulated_listening")
     dset["studies"] = [{"study": "simulated", "mode": "listening", "preset": "tiny"}]
     dset["split"]["fixed"] = {"test": {"run": ["2"]}}
     dset["features"] = [{"name": "Wav2VecTransformer", "model": "wav2vec", "layers": [2]}]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from bm.errors import UserError
 from bm.facts import DataFacts
@@ -17,7 +16,8 @@ from bm.models.clip.convrnn import ConvRNN, valid_length
 from bm.models.clip.published import load_published, published_names, to_published
 from bm.models.clip.simpleconv import SimpleConv
 
-CONF = Path(__file__).resolve().parents[3] / "conf/model/clip"
+from ..shipped import names, section
+
 KEYS = Path(__file__).resolve().parents[1] / "golden/cases/clip/keys-clip_conv-gwilliams2022.json"
 SMALL = {"depth": 3, "kernel_size": 3, "skip": True, "batch_norm": True}
 
@@ -32,9 +32,7 @@ def facts(channels: int = 12, subjects: int = 3) -> DataFacts:
 
 
 def configured(name: str, **changes: Any) -> dict[str, Any]:
-    config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    assert isinstance(config, dict)
-    return {**config, **changes}
+    return {**section("model", f"clip/{name}"), **changes}
 
 
 def parameters(name: str, subjects: int, channels: int = 208, **changes: Any) -> int:
@@ -91,15 +89,15 @@ def test_the_other_published_networks_have_their_sizes() -> None:
     assert parameters("decoder_convrnn", 27, n_outputs=2) == 26_418_882
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_shipped_config_builds_and_gives_a_sequence(path: Path) -> None:
+@pytest.mark.parametrize("name", names("model", "clip"))
+def test_every_shipped_config_builds_and_gives_a_sequence(name: str) -> None:
     sizes = {"n_outputs": 7}
-    if path.stem == "deep_mel":
-        network = build_model(configured(path.stem, n_features=6, hidden=8, **sizes), facts())
+    if name == "deep_mel":
+        network = build_model(configured(name, n_features=6, hidden=8, **sizes), facts())
         assert network(torch.randn(2, 6, 40)).shape == (2, 7, 40)
         return
-    config = configured(path.stem, hidden=8, **sizes)
-    if path.stem == "clip_conv":
+    config = configured(name, hidden=8, **sizes)
+    if name == "clip_conv":
         config["merger"] = {**config["merger"], "dimension": 32}
     network = build_model(config, facts(6)).eval()
     assert network(**inputs()).shape == (4, 7, 40)
@@ -198,7 +196,7 @@ def test_a_number_of_fourier_features_that_does_not_exist_is_named() -> None:
             "model.subject: .*no identity from 6 to 8",
         ),
         ({"head": "wide"}, "model.head=wide: one of complex, linear, none"),
-        ({"merger": {"dropuot": 0.2}}, "model.merger: no key 'dropuot'.*dropout"),
+        ({"merger": {"dropuot": 0.2}}, "model.merger: unknown option 'dropuot'.*dropout"),
         ({"encoder": {"kernel_size": 4}}, "model.encoder.kernel_size 4.*odd"),
         ({"encoder": {"activation": "tanh"}}, "model.encoder.activation 'tanh'"),
         ({"spectrum": {"n_fft": 8}, "head": "none"}, "model.spectrum needs a head"),

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from torch import Tensor, nn
 
 from bm.errors import UserError
@@ -19,11 +18,11 @@ from bm.losses.classification import sigmoid_cross_entropy, sigmoid_probabilitie
 from bm.losses.masked import masked_cross_entropy
 from bm.models import build_model, init_weights, load, save
 from bm.models.duin.contrast import ContrastBlock, ContrastOptions
-from bm.models.saved import acceptable, fit
+from bm.models.saved import acceptable, fit, load_for_subjects
 from bm.nn.masking import random_mask
 
-CONF = Path(__file__).resolve().parents[3] / "conf/model/duin"
-CHANNELS = tuple("ABCDE")
+from .duin import CONF, SMALL, config, facts, signal, small
+
 STAGES = [f.stem for f in sorted(CONF.glob("*.yaml"))]
 #: trained parameters for 10 channels; 1 subject, or 12 for poms. Published, less what nothing uses.
 CODEBOOK = 160 * 161 + 64 * 161 + 2 * 64 + 160 * 65  # layers around it
@@ -38,65 +37,6 @@ SIZES = {
     "poms_mae": 4_595_424,
     "poms_cls": 5_109_693 - CODEBOOK - CONTRAST,
 }
-SMALL = {
-    "backbone": {
-        "subject": {"width": 4},
-        "patches": {
-            "samples": 20,
-            "filters": [8, 8, 4],
-            "kernels": [7, 3, 3],
-            "strides": [5, 1, 1],
-        },
-        "blocks": {"depth": 2, "n_heads": 2, "head_width": 6, "ff_width": 24},
-    },
-    "codes": {"n_codes": 16, "width": 6},
-    "head": {"filters": [8, 4], "kernels": [4, 9], "strides": [4, 5]},
-    "decoder_depth": 1,
-    "n_codes": 16,
-    "hidden": [12],
-}
-
-
-def config(name: str) -> dict[str, Any]:
-    return yaml.safe_load((CONF / f"{name}.yaml").read_text())
-
-
-def merged(base: dict, changes: dict) -> dict:
-    """Sections of `changes` inside those of `base`, in keys that `base` has."""
-    result = dict(base)
-    for key, value in changes.items():
-        if isinstance(value, dict):
-            result[key] = merged(result.get(key, {}), value)
-        else:
-            result[key] = value
-    return result
-
-
-def facts(n_subjects: int = 1, n_times: int = 120) -> DataFacts:
-    return DataFacts(
-        channels=CHANNELS,
-        rate_hz=200.0,
-        window_samples=n_times,
-        classes=tuple("uvw"),
-        subjects=tuple(f"s{i}" for i in range(n_subjects)),
-    )
-
-
-def small(name: str, n_subjects: int = 1, n_times: int = 120, **changes: Any) -> Any:
-    torch.manual_seed(0)
-    full = config(name)
-    sizes = {k: v for k, v in SMALL.items() if k in full}
-    if name.startswith("poms"):
-        changes = merged({"head": {"filters": [8], "kernels": [9], "strides": [5]}}, changes)
-        changes = changes if "head" in full else {k: v for k, v in changes.items() if k != "head"}
-    if full["name"] == "duin_mae":
-        sizes["hidden"] = []
-    return build_model(merged(merged(full, sizes), changes), facts(n_subjects, n_times))
-
-
-def signal(n: int = 4, n_times: int = 120) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn(n, n_times, len(CHANNELS), generator=generator).transpose(1, 2)
 
 
 def run(name: str, model: nn.Module, x: Tensor, subject: Tensor | None = None) -> Tensor:
@@ -429,15 +369,38 @@ def test_a_head_of_other_classes_is_left_out() -> None:
 
 
 def test_wrong_configurations_are_named() -> None:
-    with pytest.raises(UserError, match=r"patches: no key 'filter'.*filters"):
+    with pytest.raises(UserError, match=r"patches: unknown option 'filter'.*filters"):
         small("cls", backbone={"patches": {"filter": [1]}})
     with pytest.raises(UserError, match=r"samples=20.*shorten by 3"):
         small("cls", backbone={"patches": {"strides": [3, 1, 1]}})
-    with pytest.raises(UserError, match="lists of one entry per block"):
+    with pytest.raises(UserError, match="every list needs one entry per block"):
         small("cls", backbone={"patches": {"kernels": [3, 3]}})
     with pytest.raises(UserError, match=r"'pomms'.*poms"):
         small("cls", backbone={"variant": "pomms"})
     with pytest.raises(UserError, match="a token becomes 8 samples"):
         small("vqvae", head={"strides": [4, 2]})
-    with pytest.raises(UserError, match="even"):
+    with pytest.raises(UserError, match="tokens of 5 values"):
         small("cls", backbone={"patches": {"samples": 25, "filters": [8, 8, 1]}})
+
+
+def test_what_was_learned_of_a_subject_follows_it(tmp_path: Path) -> None:
+    """Rows of linear maps, and whole networks per subject, go by name and not by index."""
+    for name, part in (("vqvae", "backbone.subject.weight"), ("poms_vqvae", None)):
+        model = small(name, 3)
+        save(model, tmp_path / name, facts(3))
+        others = ("s2", "s0")
+        again: Any = load_for_subjects(tmp_path / name, others)
+        x = signal(2)
+        twin = model.eval()(x, torch.tensor([2, 0])).signal
+        torch.testing.assert_close(again.eval()(x, torch.arange(2)).signal, twin)
+        with pytest.raises(UserError, match="nothing was learned of 1 subjects"):
+            load_for_subjects(tmp_path / name, ("s9", "s0"))
+        word = small(name.replace("vqvae", "cls"), 1)
+        init_weights(word, tmp_path / name, subjects=("s1",))
+        mine, saved = word.state_dict(), model.state_dict()
+        if part is not None:
+            assert torch.equal(mine[part], saved[part][1:2])
+        else:
+            first = "blocks.0.conv.weight"
+            theirs = saved[f"backbone.tokenizers.1.{first}"]
+            assert torch.equal(mine[f"backbone.tokenizers.0.{first}"], theirs)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from bm.errors import UserError
 from bm.facts import DataFacts
@@ -18,7 +17,8 @@ from bm.models.eegdiff.model import EEGDiffusion
 from bm.models.eegdiff.unet1d import UNet1d
 from bm.tests.reference.unet_names import present_names
 
-CONF = Path(__file__).resolve().parents[3] / "conf/model/eegdiff"
+from ..shipped import names, section
+
 SMALL = ("small_raw", "small_stft", "small_mel")
 FACTS = DataFacts(
     channels=("C3", "Cz", "C4"),
@@ -30,7 +30,7 @@ FACTS = DataFacts(
 
 
 def config(name: str, **changes) -> dict:
-    return {**yaml.safe_load((CONF / f"{name}.yaml").read_text()), **changes}
+    return {**section("model", f"eegdiff/{name}"), **changes}
 
 
 def small(name: str, **changes) -> EEGDiffusion:
@@ -59,7 +59,7 @@ def test_loss_gradient_and_round_trip(name: str, tmp_path: Path) -> None:
     assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize("name", [f.stem for f in CONF.glob("*.yaml")])
+@pytest.mark.parametrize("name", names("model", "eegdiff"))
 def test_every_shipped_file_fits_its_data(name: str) -> None:
     """Built without memory; the published networks keep their numbers of parameters."""
     zuco = name.startswith("zuco")

@@ -1,4 +1,4 @@
-"""Scaling of features in brainmagick (Défossez et al. 2023, section 3.3), batch by batch."""
+"""Scaling of features in brainmagick (Défossez et al. 2023), batch by batch."""
 
 from __future__ import annotations
 

@@ -6,10 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-import yaml
 
 from bm.errors import UserError
 from bm.facts import DataFacts
@@ -17,41 +15,24 @@ from bm.models import build_model, init_weights, load
 from bm.models.foreign import read_checkpoint
 from bm.models.labram.importing import import_published
 from bm.models.labram.tokenizer import VQNSP
+from bm.tests.models.labram import ARGUMENTS, write
 from bm.tests.reference.labram_names import EXTRAS, published_name
 from scripts.import_checkpoint import command, main_of
 
-CONF = Path(__file__).resolve().parents[3] / "conf/model/labram"
+from ..shipped import section
+
 FACTS = DataFacts(("FZ", "CZ"), 200.0, 400, classes=("a", "b"))
-ARGUMENTS = argparse.Namespace(
-    batch_size=64, opt_betas=[0.9, 0.98], lr=5e-4, device="cuda", model_ema=False, min_lr=1e-5
-)
 
 
 def original(name: str, **changes):
     """A network with all tensors of the published file, and its state dict by published names."""
     torch.manual_seed(0)
-    config = {**yaml.safe_load((CONF / f"{name}.yaml").read_text()), **changes}
-    for section in ("backbone", "encoder", "decoder"):
-        if section in config:
-            config[section]["depth"] = 1
+    config = {**section("model", f"labram/{name}"), **changes}
+    for part in ("backbone", "encoder", "decoder"):
+        if part in config:
+            config[part]["depth"] = 1
     model = build_model(config, FACTS)
     return model, {published_name(n): t.clone() for n, t in model.state_dict().items()}
-
-
-def write(path: Path, state: dict, **others) -> Path:
-    """The layout of `torch.save` in the published training programs."""
-    content = {
-        "model": state,
-        "optimizer": {
-            "state": {0: {"step": 3, "exp_avg": torch.zeros(2)}},
-            "param_groups": [{"lr": np.float64(1e-4), "lr_scale": 1.0, "params": [0]}],
-        },
-        "epoch": 49,
-        "scaler": {"scale": 65536.0, "growth_factor": 2.0},
-        "args": ARGUMENTS,
-    }
-    torch.save({**content, **others}, path)
-    return path
 
 
 def test_the_masked_model(tmp_path, capsys) -> None:
@@ -72,7 +53,7 @@ def test_the_masked_model(tmp_path, capsys) -> None:
     report = init_weights(small, tmp_path / "out")  # what init_from does
     assert torch.equal(small.blocks[0].attn.qkv.weight, again.student.blocks[0].attn.qkv.weight)
     assert set(report.missing) == {"fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias"}
-    classifier = build_model(yaml.safe_load((CONF / "base.yaml").read_text()), FACTS)
+    classifier = build_model(section("model", "labram/base"), FACTS)
     with pytest.raises(UserError, match=r"missing.*blocks\.1\."):
         init_weights(classifier, tmp_path / "out")  # this file has one block only
 

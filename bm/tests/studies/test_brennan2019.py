@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from omegaconf import OmegaConf
 from scipy.io import loadmat, savemat
 
@@ -21,9 +20,9 @@ from bm.studies import brennan2019 as study
 from bm.studies.shared.story import BlockRule, with_story_blocks
 
 from ..shared_data import DATA, needs
+from ..shipped import section
 from . import stories
 
-ROOT = Path(__file__).resolve().parents[3]
 ALICE = DATA / "alice"
 
 
@@ -105,7 +104,7 @@ def test_one_line_when_nothing_is_there_and_nothing_can_be_fetched(tmp_path, mon
 
 def test_the_shipped_data_set_cuts_published_windows(tmp_path: Path) -> None:
     stories.brennan(tmp_path)
-    dset = yaml.safe_load((ROOT / "conf/dset/brennan2019.yaml").read_text())
+    dset = section("dset", "brennan2019")
     dset["features"] = [{"name": "MelSpectrum", "n_mels": 8}, {"name": "SegmentHash"}]
     paths = {"studies": str(tmp_path), "cache": str(tmp_path / "c"), "models": str(tmp_path)}
     dataset = windows_of(OmegaConf.create({"dset": dset, "paths": paths}))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from omegaconf import OmegaConf
 
 from bm.errors import RecordingError, UserError
@@ -18,9 +17,8 @@ from bm.studies import STUDIES
 from bm.studies import gwilliams2022 as study
 
 from ..shared_data import DATA, needs
+from ..shipped import section
 from . import stories
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def recordings(root: Path, **options):
@@ -86,7 +84,7 @@ def test_phonemes_are_known_to_the_feature(tmp_path: Path) -> None:
 
 def test_the_shipped_data_set_keeps_sentences_in_one_split(tmp_path: Path) -> None:
     stories.gwilliams(tmp_path)
-    dset = yaml.safe_load((ROOT / "conf/dset/gwilliams2022.yaml").read_text())
+    dset = section("dset", "gwilliams2022")
     dset["features"], dset["positions"] = [{"name": "MelSpectrum", "n_mels": 8}], "head"
     dset["split"]["ratios"] = {"train": 0.9, "valid": 0.05, "test": 0.05}  # few blocks
     paths = {"studies": str(tmp_path), "cache": str(tmp_path / "c"), "models": str(tmp_path)}

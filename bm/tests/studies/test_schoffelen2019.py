@@ -10,7 +10,7 @@ import pytest
 
 from bm.data.layout import sensor_layout
 from bm.errors import RecordingError, UserError
-from bm.readers.presentation import condition_of, read_log, word_of
+from bm.readers.presentation import read_log
 from bm.studies import STUDIES
 from bm.studies import schoffelen2019 as study
 
@@ -109,10 +109,10 @@ def test_a_clock_that_jumps_is_followed_from_anchor_to_anchor() -> None:
 
 def test_codes_of_the_log(tmp_path: Path) -> None:
     codes = ("ZINNEN", "WOORDEN", "FIX", "12 Toen", "34", "", "PULSE MODE", "pause", "blank")
-    assert [condition_of(code) for code in codes] == [
+    assert [study.condition_of(code) for code in codes] == [
         *("sentence", "word_list", "fix", "word", "blank", "blank", "pulse", "pause", "blank")
     ]
-    assert word_of(" 3 Het. ") == "Het."
+    assert study.word_of(" 3 Het. ") == "Het."
     path = tmp_path / "x.log"
     path.write_text(stories.presentation_log([("Picture", "FIX", 2.0, 0.5)]))
     log = read_log(path)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from bm.data.dataset import Dataset, build_dataset
 from bm.data.store import Store
 from bm.studies import recordings_of
 from bm.studies.simulated.reading.vocabulary import WORDS
 
-ROOT = Path(__file__).resolve().parents[3]
+from ..shipped import section
+
 SHARED = {"kind", "start_s", "duration_s", "simulated"}
 #: What the events of a mode may say; the rest is truth and stays with the study.
 COLUMNS = {
@@ -27,7 +27,7 @@ COLUMNS = {
 
 def dataset(mode: str, cache: Path, **options) -> Dataset:
     """The shipped data set of a mode, of the smallest size, through the store."""
-    config = yaml.safe_load((ROOT / "conf" / "dset" / f"simulated_{mode}.yaml").read_text())
+    config = section("dset", f"simulated_{mode}")
     entry = {**config["studies"][0], "preset": "tiny", **options}
     recordings, simulated = recordings_of([entry], {"studies": ".", "cache": cache})
     assert simulated

@@ -97,7 +97,7 @@ def test_data_sets_with_targets_of_their_own_keep_them(recipe: str, dset: str) -
 def test_grids_use_the_data_sets_that_they_name() -> None:
     names = set()
     for grid in grid_names():
-        for one in experiments(grid):
+        for one in experiments(grid, main):
             named = [word.partition("=")[2] for word in one.argv if word.startswith("dset=")]
             if named:
                 names.add(named[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from bm.train import main
 from bm.xp.listing import experiments, grid_names
 
 FROZEN = Path(__file__).with_name("signatures.json")
@@ -16,7 +17,7 @@ FROZEN = Path(__file__).with_name("signatures.json")
 
 def current(grid: str) -> dict[str, str]:
     """Signature -> arguments of all experiments of a grid."""
-    return {found.sig: " ".join(found.argv) for found in experiments(grid)}
+    return {found.sig: " ".join(found.argv) for found in experiments(grid, main)}
 
 
 def frozen() -> dict[str, dict[str, str]]:

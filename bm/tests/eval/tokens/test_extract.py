@@ -9,15 +9,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from bm.eval.tokens import extract as room
 from bm.eval.tokens.extract import Options, TokenModel
 from bm.eval.tokens.file import token_file
 from bm.facts import DataFacts
 from bm.models import build_model, load, save
+from bm.tests.models.labram import write
 from bm.tests.readers.edf_files import write_edf
-from bm.tests.scripts.test_import_checkpoint import write
 from bm.tests.shared_data import DATA, needs
 from bm.train import main
 from bm.xp import marker
@@ -25,7 +24,8 @@ from scripts import import_checkpoint
 from scripts._arguments import main_of
 from scripts.extract import Request, extraction
 
-CONF = Path(__file__).resolve().parents[4] / "conf/model/labram"
+from ...shipped import section
+
 FACTS = DataFacts(("CZ", "PZ"), 200.0, 400, classes=("a", "b"), preprocess=())
 CAPS = {"one": ["EEG C3-REF", "EEG CZ-REF", "EEG C4-REF"], "two": ["EEG O1-REF", "EEG FP2-REF"]}
 SECONDS = {"one": 37, "two": 9}
@@ -40,7 +40,7 @@ def run(*words: str) -> int:
 
 def saved(folder: Path, name: str, facts: DataFacts = FACTS, **changes) -> Path:
     """A small network with drawn weights, started where it has a codebook."""
-    config = {**yaml.safe_load((CONF / f"{name}.yaml").read_text()), **changes}
+    config = {**section("model", f"labram/{name}"), **changes}
     torch.manual_seed(0)
     model = build_model(config, facts)
     with torch.no_grad():
@@ -305,7 +305,7 @@ def test_published_weights_give_tokens_of_real_recordings(
     from bm.tests.reference.labram_names import published_name
 
     monkeypatch.setenv("BM_DATA", str(DATA))
-    config = yaml.safe_load((CONF / "masked_base.yaml").read_text())
+    config = section("model", "labram/masked_base")
     torch.manual_seed(0)
     model = build_model({**config, "class_row": "electrode", "extras": True}, FACTS)
     state = {published_name(name): t.clone() for name, t in model.state_dict().items()}

@@ -46,7 +46,9 @@ def test_mel_spectrograms_have_120_bands_in_every_published_recipe() -> None:
 
 def test_rows_of_the_fair_comparison_are_what_they_are_called() -> None:
     """Symptom: the rows of learned mel spectrograms use keys that nobody reads any more."""
-    rows = [main.get_xp(list(one.argv)).cfg for one in experiments("nmi.fair_compare_meg_eeg")]
+    rows = [
+        main.get_xp(list(one.argv)).cfg for one in experiments("nmi.fair_compare_meg_eeg", main)
+    ]
     assert {row.model.sensors.kept for row in rows} == {128} and len(rows) == 3 * 3 * 5
     learned = [row for row in rows if row.solver.feature_model == "deep_mel"]
     assert len(learned) == 9 and all(row.solver.loss == "clip" for row in learned)

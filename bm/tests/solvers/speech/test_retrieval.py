@@ -23,8 +23,8 @@ from bm.solvers.speech.candidates import (
     word_text,
 )
 from bm.solvers.speech.checks import scaler_line, split_lines
-from bm.solvers.speech.feature_scaling import FeatureScaling, joined
-from bm.solvers.speech.pair import aligned, beginning
+from bm.solvers.speech.feature_scaling import FeatureScaling, join_features
+from bm.solvers.speech.pair import align, beginning
 from bm.solvers.speech.retrieval import Encoders, RetrievalOptions, retrieval_evaluation
 from bm.tests.reference.batch_scaler import BatchScaler
 
@@ -98,7 +98,7 @@ def test_probabilities_and_candidates_of_the_recording() -> None:
 
 
 def test_every_item_says_where_it_is_from() -> None:
-    """Symptom: an item's study, person and recording are those of its whole batch, joined."""
+    """Symptom: an item's study, person and recording are those of its batch, joined."""
     windows = Windows()
     found = retrieval_evaluation(windows, "test", encoders(0.1), RetrievalOptions())
     items = found.items
@@ -156,14 +156,14 @@ def test_feature_scaling_is_that_of_the_published_scaler() -> None:
 
 def test_the_brain_is_read_later_than_the_speech() -> None:
     time = torch.arange(361.0).expand(2, 1, 361)
-    signal, features, mask = aligned(time, time, time[:, 0] >= 0, 18)
+    signal, features, mask = align(time, time, time[:, 0] >= 0, 18)
     assert signal.shape == features.shape == (2, 1, 343) and mask.shape == (2, 343)
     assert bool((signal - features == 18).all())
     assert beginning(time + 1, 36).count_nonzero() == 72
     with pytest.raises(UserError, match="offset_ms"):
-        aligned(time, time, time[:, 0] >= 0, 361)
+        align(time, time, time[:, 0] >= 0, 361)
     with pytest.raises(UserError, match="4 samples"):
-        joined({"sound": torch.zeros(1, 1, 4)}, 5)
+        join_features({"sound": torch.zeros(1, 1, 4)}, 5)
 
 
 def test_the_preflight_says_when_nothing_is_scaled_and_who_is_a_stranger() -> None:

@@ -15,13 +15,13 @@ from bm.engine import processes
 from bm.engine.precision import Precision
 from bm.engine.run import Run
 from bm.errors import UserError
-from bm.eval.evaluate import trained
-from bm.eval.tables.ideal_observer import retrieval_reference
+from bm.eval.evaluate import trained_solver
+from bm.eval.tables.ideal_observer import observer_retrieval
 from bm.metrics.classification import wilson_interval
 from bm.solvers import build
 from bm.solvers.speech.typed_sentence import sentence_response
 from bm.train import main
-from grids._explorers import ClipExplorer
+from grids.clip._explorer import ClipExplorer
 
 pytestmark = pytest.mark.story
 
@@ -88,7 +88,7 @@ def test_the_recipe_comes_near_the_ideal_observer(solver_of, tmp_path) -> None:
     stored = evaluation(solver)
     found, chance = stored["metrics"]["top10_accuracy"], stored["chance"]["top10_accuracy"]
     items = pd.read_parquet(solver.folder / "items.parquet")
-    ideal = retrieval_reference(solver.xp.cfg, items, tmp_path / "observer")["top10_accuracy"]
+    ideal = observer_retrieval(solver.xp.cfg, items, tmp_path / "observer")["top10_accuracy"]
     assert 0.99 < ideal <= 1
     assert 0.6 < (found - chance) / (ideal - chance) <= 1  # two seeds measured: 0.94 and 0.83
 
@@ -138,11 +138,11 @@ def test_windows_without_a_word_are_left_out_when_asked(solver_of) -> None:
     batch = solver.data.gather(solver.data.rows("train")[:4])
     batch.feature_mask[1] = False
     batch.feature_mask[3, 1:] = False
-    assert solver.kept(batch).segment.tolist() == batch.segment[[0, 2, 3]].tolist()
+    assert solver.usable(batch).segment.tolist() == batch.segment[[0, 2, 3]].tolist()
     whole = solver_of("dset.event_mask=true", "show=true")
-    assert len(whole.kept(batch)) == 4
+    assert len(whole.usable(batch)) == 4
     batch.feature_mask[:] = False
-    assert len(solver.kept(batch)) == 3  # the last that held some
+    assert len(solver.usable(batch)) == 3  # the last that held some
 
 
 LEARNED = ("solver.feature_model=deep_mel", "solver.deep_mel.hidden=16",
@@ -206,7 +206,7 @@ def test_encoding_sees_only_the_beginning_of_the_signal(solver_of) -> None:
     with torch.no_grad():
         first = solver.estimate(batch, "test")
         batch.signal = batch.signal.clone()
-        batch.signal[..., solver.shift + solver.seen :] = 5.0
+        batch.signal[..., solver.shift + solver.signal_samples :] = 5.0
         second = solver.estimate(batch, "test")
     torch.testing.assert_close(first[0], second[0])
     assert first[0].shape == first[1].shape and not torch.equal(first[1], second[1])
@@ -223,12 +223,12 @@ def test_a_typed_sentence_has_a_response_for_each_person(solver_of) -> None:
         (solver.data.facts.n_channels, round(seconds * solver.rate_hz))
     }
     assert not torch.equal(*each[:2]) and all(found.abs().max() > 0 for found in each)
-    again = trained(solver.xp.sig)
+    again = trained_solver(solver.xp.sig, main)
     mean = sentence_response(again, "Go home, slowly.")
     torch.testing.assert_close(mean, torch.stack(each).mean(0))
     (solver.folder / "finished.json").unlink()
     with pytest.raises(UserError, match="has not finished"):
-        trained(solver.xp.sig)
+        trained_solver(solver.xp.sig, main)
     with pytest.raises(UserError, match="unknown subject 'nobody'"):
         sentence_response(solver, "Go", "nobody")
     solver.options["task"] = "decode"

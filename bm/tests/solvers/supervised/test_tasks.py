@@ -20,7 +20,7 @@ from bm.metrics.reconstruction import correlation
 from bm.metrics.values import value_metrics
 from bm.models.baselines.conformer import EEGConformer
 from bm.models.labram.classifier import LaBraM
-from bm.solvers.model_inputs import asked
+from bm.solvers.model_inputs import input_names
 from bm.solvers.supervised.solver import SupervisedSolver
 from bm.solvers.supervised.tasks import Classes, Values
 from bm.solvers.supervised.tuning import freeze
@@ -86,7 +86,7 @@ def test_two_processes_judge_the_whole_split(tmp_path) -> None:
     def worker(rank):
         solver = object.__new__(SupervisedSolver)
         solver.task = classes()
-        solver.seen = [(logits[rank::2], labels[rank::2])]
+        solver.valid_outputs = [(logits[rank::2], labels[rank::2])]
         return solver.epoch_metrics("valid")
 
     found = in_two_processes(tmp_path, worker)
@@ -167,8 +167,8 @@ def test_freezing_nothing_and_too_much() -> None:
 
 
 def test_a_model_is_given_what_it_asks_for() -> None:
-    assert asked(LaBraM(2, SMALL, ["CZ"])) == ("channel_ids",)
-    assert asked(EEGConformer(2, 400, 2, 200.0)) == ()
+    assert input_names(LaBraM(2, SMALL, ["CZ"])) == ("channel_ids",)
+    assert input_names(EEGConformer(2, 400, 2, 200.0)) == ()
 
 
 def test_rate_grows_with_the_batch_when_asked() -> None:
