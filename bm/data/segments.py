@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import UserError
 from .recording import Recording, RecordingId
+from .stretches import Stretch, touched
 from .window_rule import WindowRule
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def segments_of(
     samples: int,
     rate_hz: float,
     segment: Mapping[str, Any],
+    stretches: Sequence[Stretch] = (),
 ) -> pd.DataFrame:
     """Return the windows of one recording, one row each.
 
@@ -38,6 +40,7 @@ def segments_of(
         samples: its length.
         rate_hz: its rate after preprocessing.
         segment: plain `dset.segment`, see `WindowRule`.
+        stretches: which no window may touch.
 
     Returns:
         columns recording, start, length (samples), event_row, label (raw value or None), with
@@ -73,7 +76,14 @@ def segments_of(
     dropped = [] if rule.within else ["block_uid"]
     dropped += [] if STIMULUS in anchored else [STIMULUS]
     table = table.drop(columns=dropped)
-    table.attrs["left_out"] = left_out
+    hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
+    if hit.any():
+        logger.warning(
+            "recording %d: %d of %d windows touch marked stretches or joins and are left out "
+            "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
+        )  # fmt: skip
+        table = table[~hit].reset_index(drop=True)
+    table.attrs["left_out"] = left_out + int(hit.sum())
     return table
 
 
