@@ -445,7 +445,7 @@ POSITIVE = {
 
 
 def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
-    """Raise `UserError` for an unknown step or option or an impossible value, before any reading."""
+    """Raise `UserError` for an unknown step or option, or an impossible value."""
     for entry in steps:
         check_known("preprocessing step", str(entry.get("step")), STEPS)
         name = entry["step"]

@@ -90,7 +90,9 @@ class Signal:
             kinds=tuple(self.kinds[i] for i in index),
             positions=self.positions[list(index)],
             columns=columns,
-            bads=tuple(n for i, n in zip(index, names, strict=True) if self.channels[i] in self.bads),
+            bads=tuple(
+                n for i, n in zip(index, names, strict=True) if self.channels[i] in self.bads
+            ),
         )
 
     def without_bads(self) -> Signal:

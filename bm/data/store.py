@@ -33,8 +33,8 @@ from .faults import of_recording
 from .preprocess import check_positive, check_steps
 from .recording import Recording
 from .signal import Signal, make_signal, name_of
-from .stretches import Stretch
 from .sources import Source, read_sources, same_content, untouched
+from .stretches import Stretch
 
 logger = logging.getLogger(__name__)
 #: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mne
 
+from ..data.preprocess import check_positive
 from ..errors import RecordingError, UserError
 from ..registry import check_known
 from . import edf
@@ -38,6 +39,7 @@ class Reading:
             half of the names are in it; None = the file's own only.
         unit: of the samples, where the file is wrong about it or says nothing; None = as it says.
         rate_hz: of a table of samples (.csv), which has no header.
+        old_names: of T3, T4, T5 and T6: modern (T7, T8, P7, P8) or keep.
         bad_channels: mark (keep flat and doubled channels, listed in `info["bads"]`) or error.
     """
 
@@ -49,8 +51,22 @@ class Reading:
     unit: str | None = None
     rate_hz: float | None = None
     bad_channels: str = "mark"
+    old_names: str = "modern"
+
+    def plain(self) -> dict[str, object]:
+        """Return the fields, without those that came later and say nothing new."""
+        fields = dict(vars(self))
+        if self.old_names == "modern":
+            del fields["old_names"]
+        return fields
 
     def __post_init__(self) -> None:
+        known = mne.io.get_channel_type_constants()
+        for pattern, kind in self.types.items():
+            check_known(f"types: type of {pattern}", str(kind), known)
+        if self.rate_hz is not None:
+            check_positive("rate_hz", self.rate_hz)
+        check_known("old_names", self.old_names, ("modern", "keep"))
         if self.unit is not None:
             check_known("unit", self.unit, UNITS)
         check_known("bad_channels", self.bad_channels, ("mark", "error"))

@@ -137,7 +137,7 @@ class Folder(Study):
         labels: label in the file -> label.
         stim: trigger channel, never an input: each new code but zero is an event.
         stim_rule: changes, or rising: codes below the one before are no events, and counted.
-        types, channels, exclude, rename, montage, rate_hz, bad_channels: see `Reading`.
+        types, channels, exclude, rename, montage, rate_hz, bad_channels, old_names: see `Reading`.
         unit: V, mV, uV or nV (T, pT, fT) of the numbers, when the file is wrong about it.
     """
 
@@ -167,6 +167,7 @@ class Folder(Study):
         unit: str | None = None,
         rate_hz: float | None = None,
         bad_channels: str = "mark",
+        old_names: str = "keep",
     ) -> None:
         super().__init__(root, cache, path=(root or Path()) / Path(path).expanduser())
         check_known("events", events, SOURCES)
@@ -189,6 +190,7 @@ class Folder(Study):
             unit,
             rate_hz,
             bad_channels,
+            old_names,
         )
 
     def recordings(self) -> Sequence[Recording]:
@@ -229,9 +231,7 @@ class Folder(Study):
         run = "-".join(below.parts) or "folder"
         return FailedRecording(RecordingId(self.label, path.stem, "0", run), error)
 
-    def _listed(
-        self, path: Path, people: Mapping[str, Any], listing: bids.Listing
-    ) -> Recording:
+    def _listed(self, path: Path, people: Mapping[str, Any], listing: bids.Listing) -> Recording:
         try:
             with of_recording(path, self.cache):
                 return self._recording(path, people, listing)

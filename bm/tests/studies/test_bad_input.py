@@ -350,4 +350,6 @@ def test_tables_are_the_same_with_every_line_ending(tmp_path: Path) -> None:
         path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", ending).encode())
         tables.append(read_table(path))
     assert tables[0].equals(tables[1]) and tables[0].equals(tables[2])
-    assert list(tables[0]["onset"]) == [1, 2] and np.isnan(tables[0]["duration"][0])
+    assert list(tables[0]["onset"]) == [1, 2]
+    assert tables[0]["duration"].isna().tolist() == [True, False]
+    assert tables[0]["label"].tolist() == ["None", "b"]
