@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import RecordingError
-from .raw import ENDINGS
+from .raw import ENDINGS, FOREIGN
 
 logger = logging.getLogger(__name__)
 #: Endings of recordings that are folders (CTF, EGI).
@@ -30,18 +30,26 @@ class Walk:
         tables: whether tables of samples (`.csv`) are recordings.
         paths: of recordings, in order of their names.
         errors: what cannot be read: folders, devices, names.
+        foreign: recordings of formats that are not read.
     """
 
     root: Path
     tables: bool = False
     paths: list[Path] = field(default_factory=list)
     errors: list[RecordingError] = field(default_factory=list)
+    foreign: list[Path] = field(default_factory=list)
 
     def search(self) -> Walk:
         """Search the folder and all below it; links are followed, each folder once."""
         aside = BIDS_ASIDE if is_bids(self.root) else ()
         self._enter(self.root, aside, {})
         self.paths.sort()
+        if self.foreign:
+            shown = ", ".join(sorted({path.suffix for path in self.foreign}))
+            logger.warning(
+                "%s: %d recordings of formats that are not read: %s (as %s)",
+                *(self.root, len(self.foreign), shown, self.foreign[0]),
+            )
         return self
 
     def _enter(
@@ -76,6 +84,8 @@ class Walk:
             else:
                 self._enter(path, aside, visited)
             return
+        if ending in FOREIGN:
+            self.foreign.append(path)
         if not is_recording(path) or (ending == ".csv" and not self.tables):
             return
         problem = problem_of(path)
@@ -100,7 +110,9 @@ def is_recording(path: Path) -> bool:
     # Recordings of 4D/BTi have no ending: their names hold "pdf" (processed data file).
     bti = "pdf" in path.name and not path.suffix
     double = path.name.lower().endswith(".fif.gz")
-    return path.suffix.lower() in ENDINGS or double or bti
+    # `.data` is the ending of much else.
+    nicolet = path.suffix.lower() == ".data" and path.with_suffix(".head").exists()
+    return path.suffix.lower() in ENDINGS or double or bti or nicolet
 
 
 def problem_of(path: Path) -> RecordingError | None:

@@ -92,10 +92,12 @@ class UserRecording(FileRecording):
 class Folder(Study):
     r"""Your own recordings: a folder, searched with everything below it.
 
-    The shortest entry is `{study: folder, path: /data/mine}`. Every file that MNE reads (EDF, BDF,
-    GDF, BrainVision, EEGLAB, FIF, KIT, CTF, 4D/BTi, CNT, EGI, Nicolet, Persyst) is a recording,
-    and so is a table of samples (`.csv`) when `rate_hz` and `unit` are given. A bad file is named
-    and skipped; `strict: true` of the dataset stops at it.
+    The shortest entry is `{study: folder, path: /data/mine}`. A recording is every file of EDF,
+    BDF, GDF, BrainVision (`.vhdr`, `.ahdr`), EEGLAB (`.set`), FIF (also `.fif.gz`), KIT (`.sqd`,
+    `.con`), CTF (`.ds`), 4D/BTi, Neuroscan or ANT (`.cnt`), Curry (`.cdt`), EGI (`.mff`), Nicolet
+    (`.data` with `.head`), Persyst (`.lay`), NEDF and eXimia (`.nxe`), and a table of samples
+    (`.csv`) when `rate_hz` and `unit` are given; MNE says which package a format needs. A bad file
+    is named and skipped; `strict: true` of the dataset stops at it.
 
     **Who.** In a BIDS folder the name says it (`sub-01_ses-2_task-rest_run-1_eeg.edf`). Elsewhere
     the first folder below `path` is the subject (a file directly in `path` is a subject of its
