@@ -42,6 +42,7 @@ class Best:
         self.check(metrics)
         value = float(metrics[self.metric])
         improved = self._better(value, self.value, 0.0)
+        # the first validation counts even when it is NaN: there must be weights to evaluate
         if improved or self.epoch is None:
             self.value, self.epoch = value, epoch
             improved = True
