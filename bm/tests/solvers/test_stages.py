@@ -18,7 +18,7 @@ from bm.engine.run import Run
 from bm.errors import UserError
 from bm.nn.electrodes import position_row
 from bm.solvers import build
-from grids._explorers import LabramExplorer
+from grids.labram._explorer import LabramExplorer
 
 from ..engine import toy
 from ..experiments import history_of, opened, run
