@@ -40,7 +40,7 @@ HEAVY = ("torch", "mne", "transformers", "diffusers", "wandb", "pandas", "scipy"
 def sources() -> list[Path]:
     """Python files of the project, tests excluded."""
     files = [p for top in ("bm", "grids", "scripts") for p in sorted((ROOT / top).rglob("*.py"))]
-    return [p for p in files if "tests" not in p.parts]
+    return [p for p in files if "tests" not in p.relative_to(ROOT).parts]
 
 
 def relative(path: Path) -> str:
