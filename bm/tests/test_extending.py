@@ -16,6 +16,9 @@ import mne
 import numpy as np
 import pytest
 
+from bm.engine.solver import Solver
+from bm.models import contract
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "extending.md"
 #: A path on a line of its own, and the block below it.
@@ -169,6 +172,39 @@ def test_the_page_follows_the_house(tree) -> None:
 def test_commands_are_those_of_the_page() -> None:
     text = PAGE.read_text()
     assert all(command.split(" paths.")[0] in text for command in COMMANDS)
+
+
+def test_contributing_names_every_hook_and_every_group_of_the_contract() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    hooks = text.partition("## Hooks of a solver")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", hooks, flags=re.M)
+    assert sorted(named) == sorted(name for name in vars(Solver) if is_hook(name))
+    offers = text.partition("## What a model may offer")[2].partition("\n## ")[0]
+    groups = [name for name in contract.__all__ if isinstance(getattr(contract, name), type)]
+    assert len(groups) > 10 and [name for name in groups if f"`{name}`" not in offers] == []
+
+
+def is_hook(name: str) -> bool:
+    """Return whether a name of the class `Solver` is a public method or property."""
+    member = vars(Solver)[name]
+    return name[0] != "_" and (callable(member) or isinstance(member, property))
+
+
+def test_the_tree_of_the_readme_has_every_room() -> None:
+    tree = (ROOT / "README.md").read_text().partition("## Where things are")[2].split("```")[1]
+    rooms = re.findall(r"^  (\w+)/ ", tree, flags=re.M)
+    assert sorted(rooms) == sorted(p.parent.name for p in (ROOT / "bm").glob("*/__init__.py"))
+    inside = re.findall(
+        r"(\w+)/", "".join(re.findall(r"^  (?:solvers|eval)/(.*)", tree, flags=re.M))
+    )
+    folders = [
+        p.parent.name
+        for room in ("solvers", "eval")
+        for p in (ROOT / "bm" / room).glob("*/__init__.py")
+    ]
+    assert sorted(inside) == sorted(folders)
+    tops = re.findall(r"^(\w+)/", tree, flags=re.M)
+    assert all((ROOT / top).is_dir() for top in tops) and {"conf", "grids", "scripts"} < set(tops)
 
 
 @pytest.mark.story
