@@ -175,7 +175,7 @@ def test_a_long_recording_goes_through_the_window_step_that_is_named(monkeypatch
     monkeypatch.setattr(chunks, "GROUP", 8 * len(T) * 2)
     steps = [{"step": "unit", "factor": 2.0}, {"step": "mute", "channel": "E1"}]
     short = apply_steps(raw_of(tone(10)), steps)
-    data, info = chunks.apply_in_chunks(raw_of(tone(10)), steps)
+    data, _ = chunks.apply_in_chunks(raw_of(tone(10)), steps)
     assert not short.get_data()[1].any() and short.get_data()[0].any()
     np.testing.assert_allclose(data.T * 1e5, short.get_data() * 1e5, atol=2e-6)
     with pytest.raises(UserError, match="preprocessing step mute: unknown option 'info'"):
