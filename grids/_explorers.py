@@ -1,71 +1,127 @@
-"""Explorers: the columns of a grid's table. A metric that is missing is an empty cell."""
+"""Explorers: the columns of a grid's table. A metric that is missing is an empty cell.
+
+`BaseExplorer` fits every family: its columns are the metrics that the evaluations of the grid's
+experiments name. A family that wants others before its first evaluation says `columns` in a class
+of its own, beside its grids.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
 import treetable as tt
 from dora import Explorer
 
+from bm.xp.files import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dora.explore import Launcher
+    from dora.shep import Sheep
+
+Epoch = Mapping[str, Mapping[str, Any] | None]  # stage -> metrics
+Columns = Mapping[str, tuple[str, ...]]  # stage -> names of metrics
+
+#: Before an evaluation names its metrics there are the losses and the speed, in every family.
+EMPTY: Columns = {
+    "train": ("loss",),
+    "valid": ("loss",),
+    "test": (),
+    "perf": ("items_per_s", "data_wait"),
+}
 #: Short titles: a long name would be cut to the width of its numbers.
 TITLES = {
-    "amplitude_correlation": "amp.corr",
     "perplexity": "perpl.",
     "balanced_accuracy": "bal.acc",
-    "chance_balanced_accuracy": "chance",
     "items_per_s": "items/s",
     "data_wait": "wait",
     "samples_per_s": "samples/s",
-    "log_spectral_distance_db": "LSD dB",
-    "bandpower_wasserstein": "bands",
-    "riemann_distance_of_logeuclidean_means": "riemann",
-    "max_train_correlation_max": "copy",
-    "top10_accuracy": "top-10",
-    "top1_accuracy": "top-1",
-    "chance_top10_accuracy": "chance",
-    "word_error": "w.err",
-    "word_error_vocabulary": "w.err voc",
 }
 FORMATS = {"items_per_s": ".0f", "data_wait": ".0%", "samples_per_s": ".2f"}
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Return whether a value of a history is a number that a table can show."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 class BaseExplorer(Explorer):
     """Table with groups of stages.
 
     Attributes:
-        columns: stage -> names of the metrics shown.
+        columns: stage -> names of the metrics shown; None = those that the evaluations of the
+            experiments name in `extra["table"]`, with the chance of the main one. `best` of valid
+            is the lowest loss so far.
+        titles: name of a metric -> short title, beside those that all share.
     """
 
-    columns: dict[str, tuple[str, ...]] = {"train": ("loss",), "valid": ("loss",)}
+    columns: ClassVar[Columns | None] = None
+    titles: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, explore: Callable[[Launcher], None]) -> None:
+        super().__init__(explore)
+        columns = EMPTY if self.columns is None else self.columns
+        # Dictionaries keep the order in which names come, each once.
+        self.shown = {s: dict.fromkeys(columns.get(s, ())) for s in ("train", *columns)}
 
     def get_grid_metrics(self) -> list[Any]:
-        """One group per stage and one leaf per metric; the train group begins with the epoch."""
+        """Return a group per stage and a leaf per metric; the train group begins with the epoch."""
         groups = []
-        for stage in self._stages():
+        for stage, names in self.shown.items():
             leaves = [tt.leaf("epoch")] if stage == "train" else []
             leaves += [
-                tt.leaf(name, FORMATS.get(name, ".4f"), display=TITLES.get(name, name))
-                for name in self.columns.get(stage, ())
+                tt.leaf(name, FORMATS.get(name, ".4f"), display=self._title(name)) for name in names
             ]
-            groups.append(tt.group(stage, leaves, align=">", shorten=False))
+            if leaves:
+                groups.append(tt.group(stage, leaves, align=">", shorten=False))
         return groups
 
-    def process_history(self, history: list[dict[str, Any]]) -> dict[str, Any]:
-        """The last finite value of each shown metric."""
-        found: dict[str, Any] = {stage: {} for stage in self._stages()}
-        for entry in history:
-            for stage, names in self.columns.items():
-                values = entry.get(stage) or {}
-                for name in names:
-                    value = values.get(name)
-                    if isinstance(value, int | float) and math.isfinite(value):
-                        found[stage][name] = value
-        found["train"]["epoch"] = len(history)
-        return found
+    def process_sheep(self, sheep: Sheep, history: Sequence[Epoch]) -> dict[str, Any]:
+        """Return the values of an experiment, whose evaluation may name further columns.
 
-    def _stages(self) -> list[str]:
-        return list(dict.fromkeys(("train", *self.columns)))
+        Dora asks for the columns after it has asked for the values of all experiments.
+        """
+        if self.columns is None:
+            evaluation = read_json(sheep.xp.folder / "evaluation.json")
+            if evaluation is not None:
+                self.add_columns(evaluation.get("extra", {}).get("table", ()), history)
+        return self.process_history(history)
+
+    def add_columns(self, names: Sequence[str], history: Sequence[Epoch]) -> None:
+        """Show the metrics that an evaluation names, in the stages whose epochs hold them.
+
+        Args:
+            names: the main metric first; its chance level stands beside it.
+            history: of the experiment.
+        """
+        for stage in ("valid", "test"):
+            present = {name for epoch in history for name in epoch.get(stage) or {}}
+            chances = [f"chance_{name}" for name in names[:1]] if stage == "test" else []
+            for name in (*names[:1], *chances, *names[1:]):
+                if name in present:
+                    self.shown[stage][name] = None
+
+    def process_history(self, history: Sequence[Epoch]) -> dict[str, Any]:
+        """Return the last finite value of every metric, by stage."""
+        values: dict[str, dict[str, float]] = {stage: {} for stage in self.shown}
+        for epoch in history:
+            for stage, last in values.items():
+                metrics = epoch.get(stage) or {}
+                last |= {name: value for name, value in metrics.items() if is_finite(value)}
+        values["train"]["epoch"] = len(history)
+        losses = [(epoch.get("valid") or {}).get("loss") for epoch in history]
+        finite = [value for value in losses if is_finite(value)]
+        if finite and "valid" in values:
+            values["valid"]["best"] = min(finite)
+        return values
+
+    def _title(self, name: str) -> str:
+        if name.startswith("chance_"):
+            return "chance"
+        return {**TITLES, **self.titles}.get(name, name)
 
 
 class SupervisedExplorer(BaseExplorer):
@@ -77,56 +133,3 @@ class SupervisedExplorer(BaseExplorer):
         "test": ("balanced_accuracy", "chance_balanced_accuracy"),
         "perf": ("items_per_s", "data_wait"),
     }
-
-
-class DiffusionExplorer(BaseExplorer):
-    """Generation: losses, distances to real EEG, speed of training and sampling."""
-
-    columns = {
-        "train": ("loss",),
-        "valid": ("loss",),
-        "test": (
-            "log_spectral_distance_db",
-            "bandpower_wasserstein",
-            "riemann_distance_of_logeuclidean_means",
-            "max_train_correlation_max",
-        ),
-        "perf": ("items_per_s", "samples_per_s"),
-    }
-
-
-class LabramExplorer(BaseExplorer):
-    """Three stages in one table: codebook, masked accuracy, and what is decoded in the end."""
-
-    columns = {
-        "train": ("loss",),
-        "valid": ("loss", "usage", "perplexity", "accuracy", "balanced_accuracy", "auroc", "kappa"),
-        "test": ("amplitude_correlation", "accuracy", "balanced_accuracy", "auroc", "kappa"),
-        "perf": ("items_per_s",),
-    }
-
-
-class ClipExplorer(BaseExplorer):
-    """Speech decoding: losses, segments and words found among the candidates, speed."""
-
-    columns = {
-        "train": ("loss",),
-        "valid": ("loss", "best"),
-        "test": (
-            "top10_accuracy",
-            "chance_top10_accuracy",
-            "top1_accuracy",
-            "word_error",
-            "word_error_vocabulary",
-        ),
-        "perf": ("items_per_s", "data_wait"),
-    }
-
-    def process_history(self, history: list[dict[str, Any]]) -> dict[str, Any]:
-        """With the lowest loss of validation so far."""
-        found = super().process_history(history)
-        losses = [(entry.get("valid") or {}).get("loss") for entry in history]
-        known = [v for v in losses if isinstance(v, int | float) and math.isfinite(v)]
-        if known:
-            found["valid"]["best"] = min(known)
-        return found

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dora.hiplot import HiPlotExplorer
+
+from ._explorers import is_finite
+
+if TYPE_CHECKING:
+    from dora import XP
 
 STAGES = ("train", "valid", "test", "perf")
 #: Axes that crowd the page and tell no two experiments apart.
@@ -15,27 +20,26 @@ LEFT_OUT = ("chance_", "f1_", "kappa", "checkpoint_", "flops_", "memory_", "step
 class MainHP(HiPlotExplorer):
     """Losses and main metrics of all stages, one point per epoch."""
 
-    def process_metrics(self, xp: Any, metrics: dict[str, Any]) -> dict[str, Any]:
-        """Nested finite numbers of one epoch, without the axes that crowd the page."""
+    def process_metrics(self, xp: XP, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Return the nested finite numbers of one epoch, without the axes that crowd the page."""
         return {
             stage: {
                 name: float(value)
                 for name, value in (metrics.get(stage) or {}).items()
-                if isinstance(value, int | float)
-                and math.isfinite(value)
-                and not name.startswith(LEFT_OUT)
+                if is_finite(value) and not name.startswith(LEFT_OUT)
             }
             for stage in STAGES
         }
 
-    def process_history(self, xp: Any, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """One point per epoch, with the lowest validation loss so far as `best`."""
-        best, found = math.inf, []
+    def process_history(self, xp: XP, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return one point per epoch, with the lowest validation loss so far as `best`."""
+        best, entries = math.inf, []
         for entry in history:
             value = (entry.get("valid") or {}).get("loss")
-            if isinstance(value, int | float) and math.isfinite(value):
+            if is_finite(value):
                 best = min(best, float(value))
+                # A copy: the history of the experiment stays as it was written.
                 entry = {**entry, "valid": {**entry["valid"], "best": best}}
-            found.append(entry)
-        points: list[dict[str, Any]] = super().process_history(xp, found)
+            entries.append(entry)
+        points: list[dict[str, Any]] = super().process_history(xp, entries)
         return points

@@ -11,30 +11,35 @@ from bm.errors import UserError, nearest
 
 
 def parse(
-    command: Callable[..., Any], argv: Sequence[str], given: Iterable[str] = ()
+    command: Callable[..., Any], argv: Sequence[str], excluded: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Keyword arguments of `command`, those `given` excepted, from `key=value` words.
+    """Return keyword arguments of `command`, those `excluded` excepted, from `key=value` words.
 
     A value stays text unless the parameter's default is a bool, an int or a float; `[a,b]` becomes
     a list of texts, so that a signature is never taken for a number.
+
+    Raises:
+        UserError: an argument that the command does not have, or a value of another type.
     """
     signature = inspect.signature(command).parameters
-    known = {name: p for name, p in signature.items() if name not in given}
+    parameters = {name: p for name, p in signature.items() if name not in excluded}
     values: dict[str, Any] = {}
     for word in argv:
         key, separator, text = word.partition("=")
         key = key.lstrip("-")
-        if not separator or key not in known:
-            usage = " ".join(f"{name}=..." for name in known)
-            raise UserError(f"unknown argument {word!r}{nearest(key, known)}; use: {usage}")
-        values[key] = _value(key, text, known[key].default)
+        if not separator or key not in parameters:
+            usage = " ".join(f"{name}=..." for name in parameters)
+            raise UserError(f"unknown argument {word!r}{nearest(key, parameters)}; use: {usage}")
+        values[key] = _value(key, text, parameters[key].default)
     return values
 
 
-def _value(key: str, text: str, default: Any) -> Any:
+def _value(key: str, text: str, default: object) -> object:
+    """Return the value of a word, of the type of the parameter's default."""
+    # Never as YAML or Python: the signature 12e45678 would become a number.
     if text.startswith("[") and text.endswith("]"):
         return [part.strip().strip("'\"") for part in text[1:-1].split(",") if part.strip()]
-    if isinstance(default, bool):
+    if isinstance(default, bool):  # before int, which a bool is too
         if text.lower() not in ("true", "false", "1", "0"):
             raise UserError(f"{key}={text}: use true or false")
         return text.lower() in ("true", "1")
@@ -49,34 +54,40 @@ def _value(key: str, text: str, default: Any) -> Any:
 def main_of(
     command: Callable[..., int],
     argv: Sequence[str] | None = None,
-    known: Callable[..., Any] | None = None,
-    **given: Any,
+    record: Callable[..., Any] | None = None,
+    **fixed: object,
 ) -> int:
-    """Run a script's command on the arguments of the process; returns the exit code.
+    """Run a script's command on the arguments of the process; return the exit code.
 
     Args:
         command: takes the arguments by name.
         argv: words; None = those of the process.
-        known: record whose fields are the arguments, for commands with many; None = `command`.
-        given: arguments that no word can set.
+        record: dataclass whose fields are the arguments, for commands with many; None = `command`.
+        fixed: arguments that no word can set.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    # Help is the docstring of the script: nothing is imported for it, and it cannot be outdated by
+    # a second list of arguments.
     if words and words[0] in ("-h", "--help", "help"):
         module = sys.modules[command.__module__]
         print(inspect.cleandoc(module.__doc__ or ""))
         return 0
     try:
-        return command(**parse(known or command, words, given), **given)
+        return command(**parse(record or command, words, fixed), **fixed)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return 130  # as shells report a process that SIGINT ended: 128 + 2
 
 
 def device_of(name: str) -> str:
-    """`auto` is cuda where there is one; `UserError` when there is no such device."""
+    """Return the device of a name; `auto` is cuda where there is one.
+
+    Raises:
+        UserError: there is no such device.
+    """
     import torch
 
     there = torch.cuda.is_available()

@@ -1,18 +1,30 @@
-"""Speed of the data path, on files that the bench makes: windows per second and memory."""
+"""Speed of the data path, on files that the bench writes: windows per second and memory."""
 
 from __future__ import annotations
 
 import resource
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import h5py
+import mne
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
 
-    from bm.data.dataset import Dataset
+from bm.data.batch import Batch
+from bm.data.dataset import Dataset, build_dataset
+from bm.data.loader import epoch_batches
+from bm.data.scale import Scaler
+from bm.data.signal import bare
+from bm.data.store import Store
+from bm.facts import DataFacts
+from bm.readers.labram_h5 import write_file
+from bm.studies.labram_corpus import LabramH5
 
 CHANNELS, RATE_HZ, SECONDS = 64, 256.0, 2.0
 LENGTH = int(SECONDS * RATE_HZ)
@@ -26,24 +38,14 @@ SHORT = LENGTH + 64
 H5_RATE_HZ, H5_WINDOW_S = 200.0, 4.0
 
 
-def mapped(path: Path, samples: int) -> Any:
-    """(T, C) float32 tensor over the bytes of a file; no descriptor is held."""
-    import torch
-
+def mapped(path: Path, samples: int) -> Tensor:
+    """Return a (T, C) float32 tensor over the bytes of a file; no descriptor is held."""
     count = samples * CHANNELS
     return torch.from_file(str(path), shared=False, size=count).view(samples, CHANNELS)
 
 
-def make_dataset(signals: list[Any], windows: int, kind: str) -> Dataset:
-    """A data set of random windows, all of them training ones."""
-    import numpy as np
-    import pandas as pd
-
-    from bm.data.dataset import Dataset
-    from bm.data.scale import Scaler
-    from bm.data.signal import bare
-    from bm.facts import DataFacts
-
+def make_dataset(signals: list[Tensor], windows: int, kind: str) -> Dataset:
+    """Return a data set of random windows, all of them of the split train."""
     records = [bare(data, RATE_HZ) for data in signals]
     names = records[0].channels
     rng = np.random.default_rng(0)
@@ -59,10 +61,12 @@ def make_dataset(signals: list[Any], windows: int, kind: str) -> Dataset:
     return dataset
 
 
-def epoch_rate(dataset: Dataset, work: Callable[[Any], object] | None = None) -> tuple:
-    """Windows per second of an epoch through the Loader, and the share of time spent waiting."""
+def epoch_rate(
+    dataset: Dataset, work: Callable[[Batch], object] | None = None
+) -> tuple[float, float]:
+    """Return windows per second of an epoch through the Loader, and the share of time waited."""
     loader = dataset.loader("train", BATCH, shuffle=True)
-    loader.set_epoch(1)
+    loader.set_epoch(1)  # a shuffled order, the same for every loader that is compared
     began, count = time.perf_counter(), 0
     for batch in loader:
         count += len(batch)
@@ -73,11 +77,7 @@ def epoch_rate(dataset: Dataset, work: Callable[[Any], object] | None = None) ->
 
 
 def raw_rate(dataset: Dataset) -> float:
-    """Windows per second of a bare gather of the same windows in the same order."""
-    import torch
-
-    from bm.data.loader import epoch_batches
-
+    """Return windows per second of a bare gather of the same windows in the same order."""
     signals = [signal.data for signal in dataset.signals]
     starts, which = (dataset.table[name].to_numpy() for name in ("start", "recording"))
     plan = dataset.loader("train", BATCH, shuffle=True).plan
@@ -90,11 +90,8 @@ def raw_rate(dataset: Dataset) -> float:
     return sum(map(len, batches)) / (time.perf_counter() - began)
 
 
-def mne_rate(signal: Any, folder: Path, windows: int = 300) -> float:
-    """Windows per second read one by one from a FIF file that is not preloaded."""
-    import mne
-    import numpy as np
-
+def mne_rate(signal: Tensor, folder: Path, windows: int = 300) -> float:
+    """Return windows per second read one by one from a FIF file that is not preloaded."""
     info = mne.create_info(CHANNELS, RATE_HZ, "eeg")
     raw = mne.io.RawArray(signal.numpy().T * 1e-6, info, verbose="error")
     raw.save(folder / "bench_raw.fif", verbose="error")
@@ -107,34 +104,30 @@ def mne_rate(signal: Any, folder: Path, windows: int = 300) -> float:
 
 
 def ratios(folder: Path) -> Iterator[tuple[str, float, float]]:
-    """(what, ratio, bar) of the loader against a bare gather and against MNE, in turn."""
-    import statistics
-
-    import torch
-
+    """Yield (what, ratio, bar) of the loader against a bare gather and against MNE, in turn."""
     samples = int(MINUTES * 60 * RATE_HZ)
     torch.randn(samples, CHANNELS).numpy().tofile(folder / "long.f32")
     signal = mapped(folder / "long.f32", samples)
     plain, scaled = (make_dataset([signal], 6000, kind) for kind in ("none", "robust"))
-    found: list[tuple[float, float, float]] = []
+    rates: list[tuple[float, float, float]] = []
     for index in range(PASSES + 1):
-        pair = raw_rate(plain), epoch_rate(plain)[0], epoch_rate(scaled)[0]
+        turn = raw_rate(plain), epoch_rate(plain)[0], epoch_rate(scaled)[0]
         if index:  # the first pass warms the page cache
-            found.append(pair)
-    raw, loader, clamped = (statistics.median(column) for column in zip(*found, strict=True))
-    share = statistics.median(one[1] / one[0] for one in found)
+            rates.append(turn)
+    raw, loader, clamped = (statistics.median(column) for column in zip(*rates, strict=True))
+    share = statistics.median(one[1] / one[0] for one in rates)
     yield f"Loader / bare gather ({loader:,.0f} and {raw:,.0f} windows/s)", share, 0.8
-    share = statistics.median(one[2] / one[0] for one in found)
+    share = statistics.median(one[2] / one[0] for one in rates)
     yield f"Loader with scaling and clamp / bare gather ({clamped:,.0f} windows/s)", share, 0.4
     lazy = mne_rate(signal, folder)
     yield f"Loader / lazy MNE per window ({lazy:,.0f} windows/s)", loader / lazy, 10.0
 
 
 def slicing_rate(path: Path, table: pd.DataFrame, length: int) -> float:
-    """Float32 windows per second of an open HDF5 file: each is looked up by the name of its
-    recording and sliced, as LaBraM's own data set does it."""
-    import h5py
+    """Return float32 windows per second of an open HDF5 file.
 
+    Each is looked up by the name of its recording and sliced, as LaBraM's published data set does.
+    """
     with h5py.File(path) as file:
         began = time.perf_counter()
         for name, start in zip(table["subject"], table["start"], strict=True):
@@ -143,17 +136,7 @@ def slicing_rate(path: Path, table: pd.DataFrame, length: int) -> float:
 
 
 def h5_ratio(folder: Path) -> tuple[str, float, float]:
-    """(what, ratio, bar): random windows of a file in LaBraM's layout, imported, against slices."""
-    import statistics
-
-    import torch
-
-    from bm.data.dataset import build_dataset
-    from bm.data.signal import bare
-    from bm.data.store import Store
-    from bm.readers.labram_h5 import write_file
-    from bm.studies.labram_corpus import LabramH5
-
+    """Return (what, ratio, bar) of random windows of a file in LaBraM's layout against slices."""
     path, samples = folder / "labram_h5" / "noise.hdf5", int(60 * H5_RATE_HZ)
     signals = {f"r{i}": bare(torch.randn(samples, CHANNELS), H5_RATE_HZ) for i in range(MINUTES)}
     write_file(path, signals, {})
@@ -173,35 +156,33 @@ def h5_ratio(folder: Path) -> tuple[str, float, float]:
 
 
 def waiting() -> float:
-    """Share of an epoch that a small convolution on each batch waits for data."""
-    import torch
-
+    """Return the share of an epoch that a small convolution on each batch waits for data."""
     signal = torch.randn(int(60 * RATE_HZ), CHANNELS)
     layer = torch.nn.Conv1d(CHANNELS, 32, 25)
     dataset = make_dataset([signal], 40 * BATCH, "robust")
+    # A layer far smaller than any model: with a real one there is more time to read ahead.
     with torch.no_grad():
         return epoch_rate(dataset, lambda batch: layer(batch.signal))[1]
 
 
 def growth_mb(folder: Path) -> float:
-    """Growth of private memory, MB, over an epoch of many memory-mapped recordings."""
-    import numpy as np
-
+    """Return the growth of private memory, MB, over an epoch of many memory-mapped recordings."""
     signals = []
     block = np.random.default_rng(0).standard_normal((SHORT, CHANNELS), dtype=np.float32)
+    # As many as a process may not hold open: descriptors end at 1,024 by default.
     for index in range(RECORDINGS):
         path = folder / f"{index}.f32"
         block.tofile(path)
         signals.append(mapped(path, SHORT))
     dataset = make_dataset(signals, RECORDINGS, "none")
-    epoch_rate(dataset)
+    epoch_rate(dataset)  # what the first epoch allocates once is no growth
     before = anonymous_mb()
     epoch_rate(dataset)
     return max(0.0, anonymous_mb() - before)
 
 
 def anonymous_mb() -> float:
-    """Private memory of this process in MB (the peak where the system tells no more)."""
+    """Return the private memory of this process in MB (the peak where there is no /proc)."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(float(w.split()[1]) for w in lines if w.startswith("RssAnon")) / 1024
@@ -210,9 +191,8 @@ def anonymous_mb() -> float:
 
 
 def measure() -> Iterator[tuple[str, float, str, float, str]]:
-    """(what, value, unit, bar, direction) of every figure, on one thread."""
-    import torch
-
+    """Yield (what, value, unit, bar, direction) of every figure, on one thread."""
+    # One thread: rates compare only at equal numbers of threads.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

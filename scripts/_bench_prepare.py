@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mne
+import numpy as np
+
+from bm.data.store import recipe_of
+from bm.solvers.build_data import absolute_paths
+from bm.studies.prepare import Job, prepare
+
 CHANNELS, RATE_HZ = 64, 1000.0
 LONG, LONG_S = 24, 120.0  # recordings with something to filter
 SHORT, SHORT_S = 300, 2.0  # recordings to look at again
@@ -20,10 +27,7 @@ RECIPE = {
 
 
 def write_recordings(folder: Path, count: int, seconds: float) -> None:
-    """FIF files of noise in microvolts."""
-    import mne
-    import numpy as np
-
+    """Write FIF files of noise of 10 microvolts."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     info = mne.create_info([f"E{i}" for i in range(CHANNELS)], RATE_HZ, "eeg")
@@ -33,25 +37,19 @@ def write_recordings(folder: Path, count: int, seconds: float) -> None:
         raw.save(folder / f"{index:03d}_raw.fif", verbose="error")
 
 
-def job_of(folder: Path, cache: Path, recipe: dict[str, Any]) -> Any:
-    """What `scripts.prepare` would do for a folder."""
-    from bm.data.store import recipe_of
-    from bm.solvers.build_data import absolute_paths
-    from bm.studies.prepare import Job
-
+def job_of(folder: Path, cache: Path, recipe: dict[str, Any]) -> Job:
+    """Return the job of `scripts.prepare` for a folder."""
     paths = absolute_paths({"studies": str(folder), "cache": str(cache), "models": "."})
     return Job([{"study": "folder", "path": str(folder)}], paths, recipe_of(recipe))
 
 
-def prepare_s(job: Any, processes: int) -> float:
-    """Seconds of a preparation."""
-    from bm.studies.prepare import prepare
-
+def prepare_s(job: Job, processes: int) -> float:
+    """Return the seconds of a preparation."""
     return float(prepare(job, processes, say=lambda line: None).seconds)
 
 
 def measure() -> Iterator[tuple[str, float, str, float, str]]:
-    """(what, value, unit, bar, direction): two processes against one; a second preparation."""
+    """Yield (what, value, unit, bar, direction): two processes against one; a second time."""
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name).resolve()
         write_recordings(folder / "long", LONG, LONG_S)

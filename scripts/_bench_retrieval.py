@@ -22,22 +22,22 @@ Figure = tuple[str, float, str, float]
 
 
 def _time(action: Callable[[], object]) -> float:
-    """CPU time of one call: the machine may be shared."""
+    """Return the CPU time of one call: the machine may be shared."""
     began = time.process_time()
     action()
     return time.process_time() - began
 
 
 def against_product() -> Figure:
-    """Scores, ranks and best candidates over the bare product of the same matrices, in turn."""
+    """Return the time of scores, ranks and best candidates over that of the bare product."""
     generator = torch.Generator().manual_seed(0)
     queries = torch.randn(QUERIES, WIDTH, generator=generator)
     candidates = torch.randn(CANDIDATES, WIDTH, generator=generator)
-    labels, wanted = torch.arange(CANDIDATES), torch.arange(QUERIES)
+    labels, targets = torch.arange(CANDIDATES), torch.arange(QUERIES)
     ranker, ratios = Ranker(candidates, labels), []
     for index in range(REPEATS + 1):
         limit = _time(lambda: queries @ candidates.T)
-        ours = _time(lambda: ranker.rank(queries, wanted))
+        ours = _time(lambda: ranker.rank(queries, targets))
         if index:  # the first pair warms up
             ratios.append(ours / limit)
     what = f"{QUERIES} queries x {CANDIDATES} candidates x {WIDTH} / bare product, median"
@@ -45,24 +45,24 @@ def against_product() -> Figure:
 
 
 def on_gpu() -> Figure:
-    """The published size, candidates on the GPU, queries as an encoder would leave them there."""
+    """Return the time at published size, candidates and queries on the GPU."""
     device = torch.device("cuda")
     candidates = torch.randn(PUBLISHED, PUBLISHED_WIDTH, device=device)
     labels = torch.arange(PUBLISHED)
     torch.cuda.synchronize()
     began = time.perf_counter()
     ranker = Ranker(candidates, labels)
-    for wanted in labels.split(BLOCK):
-        queries = torch.randn(len(wanted), PUBLISHED_WIDTH, device=device)
-        ranker.rank(queries, wanted)
+    for targets in labels.split(BLOCK):
+        queries = torch.randn(len(targets), PUBLISHED_WIDTH, device=device)
+        ranker.rank(queries, targets)  # whose results on the CPU wait for the device
     took = time.perf_counter() - began
     what = f"{PUBLISHED} x {PUBLISHED} x {PUBLISHED_WIDTH} on {torch.cuda.get_device_name()}"
     return what, took, "s", SECONDS_BAR
 
 
 def measure() -> list[Figure]:
-    """The ratio, and the published size where a GPU has room for it."""
-    found = [against_product()]
+    """Return the ratio, and the published size where a GPU has room for it."""
+    figures = [against_product()]
     if torch.cuda.is_available() and torch.cuda.mem_get_info()[0] > MEMORY_BYTES:
-        found.append(on_gpu())
-    return found
+        figures.append(on_gpu())
+    return figures

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def on_slurm(name: str, gpus: int | None = None) -> Callable[..., Any]:
-    """Function (function, items) -> results as they come, run as an array of SLURM.
+    """Return a function (function, items) -> results as they come, run as an array of SLURM.
 
     Args:
         name: of the jobs and of the folder of their logs below `outputs/slurm`.
@@ -20,5 +20,5 @@ def on_slurm(name: str, gpus: int | None = None) -> Callable[..., Any]:
 
     slurm = main.get_slurm_config()
     folder = Path(main.dora.dir).resolve() / "slurm" / name
-    own = slurm.gpus if gpus is None else gpus
-    return functools.partial(map_array, folder=folder, slurm=slurm, name=name, gpus=own)
+    count = slurm.gpus if gpus is None else gpus
+    return functools.partial(map_array, folder=folder, slurm=slurm, name=name, gpus=count)

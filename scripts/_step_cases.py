@@ -1,4 +1,4 @@
-"""What the step bench measures: recipes at published sizes, on random recordings, and their bars.
+"""Cases of the step bench: recipes at published sizes, on random recordings, and their bars.
 
 A new model is one more entry of `CASES`: the recipe that trains it, what differs from the recipe,
 the noise that stands for its data, and its bars.
@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dora.conf import DoraConfig
+from dora.xp import XP
+
+from bm.data.batch import Batch
+from bm.engine.run import Run
+from bm.engine.solver import Solver
 from bm.nn.electrodes import NAMES
 from bm.registry import check_known
+from bm.solvers import build
+from bm.train import main
+
+from ._step_noise import study_word
 
 
 @dataclass(frozen=True)
 class Bars:
-    """The least that a step must reach (step-anchors section 6).
+    """The least that a step must reach.
 
     Attributes:
-        eff: weighted efficiency.
+        eff: weighted efficiency; about 0.9 of the best one measured without compilation.
         heavy: share of forward and backward inside matmul, convolution and attention.
         ratio: plain form over default step.
         bf16: float32 over bfloat16 step.
@@ -47,7 +57,7 @@ class Case:
         stage: key of the configuration that names a model of another case, and that case.
         fused_attention: the plain form too has it, where single products need gigabytes.
         by_name: left out unless asked for, because it is slow.
-        loaded: windows of a published batch, whose reading is held against a step of as many.
+        loaded: windows of a published batch, whose reading is compared with a step of as many.
     """
 
     words: tuple[str, ...]
@@ -63,6 +73,7 @@ class Case:
 TUAB = ["FP1", "FP2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8", "T3", "T4", "T5",
         "T6", "A1", "A2", "FZ", "CZ", "PZ", "T1", "T2"]  # fmt: skip
 
+# All windows train: a bench has no use for other splits.
 WHOLE = ("dset.split.key=recording", "dset.split.ratios={train:1.0,valid:0.0,test:0.0}",
          "dset.split.fixed={}", "dset.preprocess=[]")  # fmt: skip
 CLIP = ("solver=clip/main", "optim.batch_size=32", *WHOLE, "dset.event_mask=false",
@@ -108,8 +119,8 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
-def chosen(name: str | None) -> list[str]:
-    """Names of the cases that a word `model=` selects: one, or all of a family; None = the quick.
+def case_names(name: str | None) -> list[str]:
+    """Return the cases that a word `model=` selects: one, or all of a family; None = the quick.
 
     Raises:
         UserError: no such case.
@@ -123,29 +134,21 @@ def chosen(name: str | None) -> list[str]:
     return family
 
 
-def trainer(name: str, folder: Path, *more: str) -> Any:
-    """The solver of a case, ready for its first step.
+def trainer(name: str, folder: Path, *more: str) -> Solver:
+    """Return the solver of a case, ready for its first step.
 
     Args:
         name: of the case.
         folder: takes recordings, experiments, and models of earlier stages.
         more: words after those of the case.
     """
-    from dora.conf import DoraConfig
-    from dora.xp import XP
-
-    from bm.engine.run import Run
-    from bm.solvers import build
-    from bm.train import main
-
-    from ._step_noise import study_word
-
     case = CASES[name]
+    # No log and no figures: only the step is timed.
     words = ["device=cpu", "threads=1", *case.words, study_word(**case.noise)]
     words += [f"paths.cache={folder / 'cache'}", "log.every=0", "log.figures=false"]
     if case.stage:
         key, other = case.stage
-        saved = folder / other
+        saved = folder / other  # of another case: untrained weights take the same time
         if not saved.exists():
             folder.mkdir(exist_ok=True)
             trainer(other, folder).save_model(saved)
@@ -154,7 +157,7 @@ def trainer(name: str, folder: Path, *more: str) -> Any:
     number = sum(1 for _ in folder.glob("run*"))  # an experiment of its own for every solver
     dora = DoraConfig(dir=folder / f"run{number}")
     with XP(dora=dora, cfg=cfg, argv=[], delta=[], sig=name).enter(stack=True), quiet():
-        solver = build(cfg)
+        solver: Solver = build(cfg)
         Run(solver).prepare()
     solver.model.train()
     solver.begin_stage("train")
@@ -162,8 +165,8 @@ def trainer(name: str, folder: Path, *more: str) -> Any:
 
 
 @contextlib.contextmanager
-def quiet() -> Any:
-    """Inside, warnings and less are not logged."""
+def quiet() -> Iterator[None]:
+    """Silence warnings and less of all loggers inside a block."""
     logging.disable(logging.WARNING)
     try:
         yield
@@ -171,8 +174,9 @@ def quiet() -> Any:
         logging.disable(logging.NOTSET)
 
 
-def batch_of(solver: Any) -> Any:
-    """The first training windows, as many as the batch has."""
+def batch_of(solver: Solver) -> Batch:
+    """Return the first training windows, as many as the batch has."""
     rows = solver.data.rows("train")[: solver.cfg.optim.batch_size]
     assert len(rows) == solver.cfg.optim.batch_size, "the noise is too short for a batch"
-    return solver.data.gather(rows.tolist()).to(solver.device)
+    batch: Batch = solver.data.gather(rows.tolist())
+    return batch.to(solver.device)

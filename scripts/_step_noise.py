@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
+import mne
 import numpy as np
+import pandas as pd
 
 from bm.data.recording import Recording, RecordingId
 from bm.features import FEATURES
@@ -15,11 +17,7 @@ from bm.features.base import Feature
 from bm.studies import STUDIES
 from bm.studies.base import Study
 
-if TYPE_CHECKING:
-    import mne
-    import pandas as pd
-
-AMPLITUDE_V = 20e-6
+AMPLITUDE_V = 20e-6  # of scalp EEG
 
 
 class NoiseRecording(Recording):
@@ -31,28 +29,25 @@ class NoiseRecording(Recording):
         self.rate_hz, self.seconds = rate_hz, seconds
 
     def load_raw(self) -> mne.io.BaseRaw:
-        """Volts, electrodes anywhere on the upper half of a head."""
-        import mne
-
+        """Return noise in volts, with electrodes anywhere on the upper half of a head."""
         rng = np.random.default_rng(self.number)
         shape = len(self.channels), round(self.seconds * self.rate_hz)
         info = mne.create_info(self.channels, self.rate_hz, "eeg")
         raw = mne.io.RawArray(AMPLITUDE_V * rng.standard_normal(shape), info, verbose="error")
         places = np.random.default_rng(0).standard_normal((len(self.channels), 3))
         places[:, 2] = np.abs(places[:, 2])
+        # 95 mm: the radius of a head in MNE.
         places *= 0.095 / np.linalg.norm(places, axis=1, keepdims=True)
-        named = dict(zip(self.channels, places, strict=True))
-        return raw.set_montage(mne.channels.make_dig_montage(named, coord_frame="head"))
+        positions = dict(zip(self.channels, places, strict=True))
+        return raw.set_montage(mne.channels.make_dig_montage(positions, coord_frame="head"))
 
     def events(self) -> pd.DataFrame:
-        """The whole recording as one block."""
-        import pandas as pd
-
+        """Return the whole recording as one block."""
         row = ("block", 0.0, self.seconds, str(self.number), self.number % 2)
         return pd.DataFrame([row], columns=["kind", "start_s", "duration_s", "uid", "label"])
 
     def fingerprint(self) -> str:
-        """All options."""
+        """Return all options as text."""
         return json.dumps([self.number, self.channels, self.rate_hz, self.seconds])
 
 
@@ -84,9 +79,9 @@ class Noise(Study):
         self.rate_hz, self.seconds, self.n_subjects = rate_hz, seconds, subjects
 
     def recordings(self) -> Sequence[NoiseRecording]:
-        """One per person."""
-        given = self.channels, self.rate_hz, self.seconds
-        return [NoiseRecording(number, *given) for number in range(self.n_subjects)]
+        """Return one recording per person."""
+        options = self.channels, self.rate_hz, self.seconds
+        return [NoiseRecording(number, *options) for number in range(self.n_subjects)]
 
 
 @FEATURES.register("NoiseVectors")
@@ -107,14 +102,14 @@ class NoiseVectors(Feature):
         self.dimension, self.options = dimension, {"dimension": dimension}
 
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
-        """(samples, F) of each block."""
+        """Return (samples, F) of each block."""
         rng = np.random.default_rng(0)
         counts = [round(seconds * rate_hz) for seconds in events["duration_s"]]
         return [rng.standard_normal((n, self.dimension), dtype=np.float32) for n in counts]
 
 
-def study_word(**options: Any) -> str:
-    """`dset.studies=` of one `noise` study with these options, as a word of the command line."""
+def study_word(**options: object) -> str:
+    """Return the word `dset.studies=` of the command line for one `noise` study."""
     parts = [f"{k}:[{','.join(v)}]" if isinstance(v, list | tuple) else f"{k}:{v}"
              for k, v in options.items()]  # fmt: skip
     return f"dset.studies=[{{study:noise,{','.join(parts)}}}]"

@@ -46,33 +46,34 @@ class Measure:
 
     @property
     def missed(self) -> bool:
-        """Whether there is a bar to judge by, and it is not met."""
+        """Return whether there is a bar to judge by, and it is not met."""
         if self.bar is None or self.value is None or self.note:
             return False
         return not (self.value >= self.bar if self.direction == ">=" else self.value <= self.bar)
 
     @property
     def verdict(self) -> str:
-        """ok, MISSED, why it is not judged, or nothing where there is no bar."""
+        """Return ok, MISSED, why it is not judged, or nothing where there is no bar."""
         if self.note or self.bar is None:
             return self.note
         return "MISSED" if self.missed else "ok"
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Wall time of one call."""
+    """Return the wall time of one call."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
 
 
 def bench_checkpoint() -> list[Measure]:
-    """Pause of a checkpoint against a raw write and fsync of the same bytes, in turn."""
+    """Measure the pause of a checkpoint against a raw write and fsync of the same bytes."""
     import torch
 
     from bm.engine.checkpoint import write
 
     state = {f"w{i}": torch.randn(2**20) for i in range(CHECKPOINT_MB // 4)}
+    # The same bytes as one block: what the disk takes for them at least.
     payload = b"".join(tensor.numpy().tobytes() for tensor in state.values())
 
     def raw(path: Path) -> None:
@@ -93,10 +94,10 @@ def bench_checkpoint() -> list[Measure]:
 
 
 def bench_resolve() -> list[Measure]:
-    """Resolution of many experiments in one process, as a dry run of a grid does it."""
+    """Measure the resolution of many experiments in one process, as a dry run of a grid does it."""
     from bm.train import main
 
-    found = []
+    measures = []
     for count, bar in ((128, 2.0), (1000, 8.0)):
         arguments = [
             ["solver=supervised/motor", f"seed={i}", f"optim.lr={1e-3 * (i + 1)}"]
@@ -106,33 +107,33 @@ def bench_resolve() -> list[Measure]:
         for one in arguments:
             main.get_xp(one)
         took = time.perf_counter() - began
-        found.append(Measure("resolve", f"{count} experiments", took, "s", bar))
-    return found
+        measures.append(Measure("resolve", f"{count} experiments", took, "s", bar))
+    return measures
 
 
 def bench_data() -> list[Measure]:
-    """Random windows through the Loader against a bare gather and against MNE; memory."""
+    """Measure random windows through the Loader against a bare gather and against MNE; memory."""
     from ._bench_data import measure
 
     return [Measure("data", *figure) for figure in measure()]
 
 
 def bench_prepare() -> list[Measure]:
-    """Preparation with two processes against one, and of what is there already."""
+    """Measure preparation with two processes against one, and of what is there already."""
     from ._bench_prepare import measure
 
     return [Measure("prepare", *figure) for figure in measure()]
 
 
 def bench_retrieval() -> list[Measure]:
-    """Ranking of candidates against the bare matrix product; the published size on a GPU."""
+    """Measure the ranking of candidates against the bare product; the published size on a GPU."""
     from ._bench_retrieval import measure
 
     return [Measure("retrieval", *figure) for figure in measure()]
 
 
 def bench_step(model: str | None = None) -> list[Measure]:
-    """Training steps at published sizes against the processor and against their plain form."""
+    """Measure training steps at published sizes against the processor and their plain form."""
     from ._bench_step import measure
 
     return [Measure("step", *figure) for figure in measure(model)]
@@ -149,9 +150,10 @@ BENCHES: dict[str, Callable[..., list[Measure]]] = {
 
 
 def report(measures: list[Measure]) -> str:
-    """The figures as an aligned Markdown table, with machine, commit and date."""
-    from bm.eval.tables.rows import to_markdown
+    """Return the figures as an aligned Markdown table, with machine, commit and date."""
+    from bm.eval.tables.formats import to_markdown
 
+    # A figure without machine and commit cannot be compared with a later one.
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -182,8 +184,9 @@ def command(words: list[str]) -> int:
     for name in names:
         check_known("bench", name, BENCHES)
     options = [word for word in words if "=" in word]
-    given = {name: parse(BENCHES[name], options) for name in names or BENCHES}
-    measures = [m for name, known in given.items() for m in BENCHES[name](**known)]
+    # All words are read before the first bench: a mistake is not found after minutes.
+    arguments = {name: parse(BENCHES[name], options) for name in names or BENCHES}
+    measures = [m for name, values in arguments.items() for m in BENCHES[name](**values)]
     text = report(measures)
     print(text)
     stem = Path("outputs/bench") / datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
@@ -193,6 +196,9 @@ def command(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if set(sys.argv[1:]) & {"-h", "--help", "help"}:
+        print((__doc__ or "").strip())
+        sys.exit(0)
     try:
         sys.exit(command(sys.argv[1:]))
     except UserError as error:

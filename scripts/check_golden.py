@@ -25,6 +25,7 @@ def main(argv: list[str]) -> int:
         result = run_case(path)
         counts[result.status] += 1
         print(f"{result.status} {result.name} {result.detail}", flush=True)
+    # A wrong folder must not look like a success.
     if not sum(counts.values()):
         print(f"error: no golden case below {folders[0]}", file=sys.stderr)
         return 2

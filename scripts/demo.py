@@ -18,14 +18,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run_grid(grid: str) -> None:
-    """`dora grid NAME` until everything has ended; what failed before is tried again."""
+    """Run `dora grid NAME` until everything has ended; what failed before is tried again."""
+    # In a process of its own, as a user types it.
     command = [sys.executable, "-m", "dora", "-P", "bm", "grid", grid, "-i", "0.1", "-r"]
+    # The caller's own settings win: the demo shows the grid on a cluster too.
     environment = {"BM_EXECUTOR": "local", "BM_SLOTS": "2", **os.environ}
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 def write_hiplot(grid: str, path: Path) -> Path:
-    """The HiPlot page of a grid as one file that opens from disk."""
+    """Write the HiPlot page of a grid as one file that opens from disk."""
     from dora.hiplot import load
 
     os.environ.setdefault("DORA_PACKAGE", "bm")
@@ -52,7 +54,7 @@ def command(grid: str = "demo.main") -> int:
     print(f"\ntable    {outputs / 'tables' / grid / 'table.md'}")
     print(f"report   {report}\nhiplot   {hiplot}")
     print(f"took {time.monotonic() - started:.0f} s")
-    unfinished = [e.sig for e in of_grid(grid) if e.state != "done"]
+    unfinished = [e.sig for e in of_grid(grid, main) if e.state != "done"]
     if unfinished:
         print(f"did not finish: {', '.join(unfinished)}; see `dora info -f SIG -l`")
     return 1 if unfinished else 0

@@ -3,13 +3,13 @@
 Features of recordings from a frozen model of LaBraM: tokens (windows, C, A, D) of a fine-tuned or
 a masked model, codes (windows, C, A) of a tokenizer. The model is the best of an experiment (sig)
 or a saved one (model), such as scripts.import_checkpoint writes. Recordings are preprocessed as the
-model's own were and streamed; `out` is one HDF5 file with a group per recording
-(bm/eval/tokens/file.py tells what is in it), written aside and renamed at the end.
+training data were and streamed; `out` is one HDF5 file with a group per recording
+(described in bm/eval/tokens/file.py), written aside and renamed at the end.
 
 Which windows:
   nothing                   those of the experiment, with their labels and splits
   dset=NAME                 those of another data set, likewise
-  study=NAME [path=FOLDER]  whole recordings of a study (folder: your own), window after window
+  study=NAME [path=FOLDER]  whole recordings of a study (folder: your files), window after window
   split=test                only windows of this split; all when left out
   window_s=4                with study: seconds; left out: as many as 256 tokens allow, at most 16
   dset.KEY=VALUE            changes keys of the data set, e.g. dset.segment.stride_s=2
@@ -40,7 +40,9 @@ from bm.registry import check_known
 from ._arguments import device_of, main_of
 
 if TYPE_CHECKING:
-    from bm.eval.tokens.extract import TokenModel
+    from omegaconf import DictConfig
+
+    from bm.eval.tokens.extract import Part, Recordings, TokenModel
 
 EVERY_S = 5.0  # seconds between lines of progress
 RAW = {"kind": "none", "clamp": None}  # the models divide microvolts themselves
@@ -94,19 +96,19 @@ def command(request: Request, words: Sequence[str] = ()) -> int:
         **about,
     }
     with _bar(len(source)) as tick:
-        found = extract(source, model, out, attributes, tick)
-    for error in found.bad:
+        summary = extract(source, model, out, attributes, tick)
+    for error in summary.bad:
         print(f"skipped {error}")
     if model.dropped:
         names = in_words(list(model.dropped))
         print(f"left out: {names} (no electrode that the model knows)")
-    print(f"{found.windows} windows of {found.recordings} recordings")
+    print(f"{summary.windows} windows of {summary.recordings} recordings")
     print(f"written: {out}")
-    return 1 if found.bad else 0
+    return 1 if summary.bad else 0
 
 
-def _model(request: Request) -> tuple[Path, Any]:
-    """Folder of the saved model, and the configuration of its experiment or the base's."""
+def _model(request: Request) -> tuple[Path, DictConfig]:
+    """Return the folder of the saved model, and the configuration of its experiment or the base."""
     from bm.eval.experiments import of_sigs
     from bm.train import main
     from bm.xp.address import check_signature, resolve
@@ -116,7 +118,7 @@ def _model(request: Request) -> tuple[Path, Any]:
     experiments = Path(main.dora.dir) / main.dora.xps
     if request.sig is not None:
         folder = resolve(f"//sig/{check_signature(request.sig)}", experiments)
-        return folder, of_sigs([request.sig])[0].config
+        return folder, of_sigs([request.sig], main)[0].config
     name, base = str(request.model), main.resolve([]).cfg
     if name.startswith("//"):
         return resolve(name, experiments), base
@@ -124,44 +126,48 @@ def _model(request: Request) -> tuple[Path, Any]:
 
 
 def _overrides(words: Sequence[str]) -> dict[str, Any]:
-    """`dset.KEY=VALUE` words as a nested dictionary."""
+    """Return `dset.KEY=VALUE` words as a nested dictionary."""
     from omegaconf import OmegaConf
 
     from bm.xp.resolve import to_plain
 
-    found: dict[str, Any] = to_plain(OmegaConf.from_dotlist(list(words)))
-    return found.get("dset", {})
+    changes: dict[str, Any] = to_plain(OmegaConf.from_dotlist(list(words)))
+    return changes.get("dset", {})
 
 
 def _dset(
-    request: Request, model: TokenModel, config: Any, changes: dict[str, Any]
+    request: Request, model: TokenModel, config: DictConfig, changes: dict[str, Any]
 ) -> dict[str, Any]:
-    """The data set: its own windows or none (`segment` None), preprocessed as the model's own."""
+    """Return the section `dset`, preprocessed as the training data of the model were.
+
+    `segment` is None where whole recordings are extracted.
+    """
     from omegaconf import OmegaConf
 
     from bm.train import main
     from bm.xp.resolve import to_plain
 
-    own = to_plain(config.dset)
+    dset = to_plain(config.dset)
     steps = model.facts.preprocess
     if steps is None and request.sig is not None:
-        steps = own["preprocess"]  # saved before models told their preprocessing
+        steps = dset["preprocess"]  # saved before models told their preprocessing
     if steps is None and "preprocess" not in changes:
         raise UserError(
             f"{model.folder} does not say how its data were preprocessed: give dset.preprocess="
         )
+    # Of the model, not of the data set: another filter or rate would be other input.
     recipe = {"preprocess": list(steps or ()), "rate_hz": model.facts.rate_hz, "scale": RAW}
     for key in changes:
-        check_known("key of dset", key, own)
+        check_known("key of dset", key, dset)
     if request.dset is not None:
         check_known("dset", request.dset, main.resolver.options("dset"))
         base = {**to_plain(main.resolve([f"dset={request.dset}"]).cfg.dset), **recipe}
     elif request.study is not None:
-        base = {**own, **recipe, "studies": [_entry(request)], "channels": None, "segment": None}
+        base = {**dset, **recipe, "studies": [_entry(request)], "channels": None, "segment": None}
     elif "studies" in changes:
-        base = {**own, **recipe, "channels": None, "segment": None}
+        base = {**dset, **recipe, "channels": None, "segment": None}
     elif request.sig is not None:
-        base = {**own, **recipe}
+        base = {**dset, **recipe}
     else:
         raise UserError("which recordings? use study=folder path=FOLDER, study=NAME or dset=NAME")
     merged: dict[str, Any] = to_plain(OmegaConf.merge(base, changes))
@@ -169,7 +175,7 @@ def _dset(
 
 
 def _entry(request: Request) -> dict[str, Any]:
-    """Entry of `dset.studies`; a path that exists from here is that."""
+    """Return the entry of `dset.studies`; a path that exists from here is that."""
     entry: dict[str, Any] = {"study": request.study}
     if request.path is not None:
         path = Path(request.path).expanduser()
@@ -178,9 +184,9 @@ def _entry(request: Request) -> dict[str, Any]:
 
 
 def _source(
-    request: Request, dset: dict[str, Any], config: Any, model: TokenModel
-) -> tuple[Any, dict[str, Any]]:
-    """Windows, recording by recording, and what the file says of their labels."""
+    request: Request, dset: dict[str, Any], config: DictConfig, model: TokenModel
+) -> tuple[Recordings | list[Part], dict[str, Any]]:
+    """Return the windows, recording by recording, and the attributes that name their labels."""
     from omegaconf import OmegaConf
 
     from bm.data.store import Store, recipe_of
@@ -208,7 +214,7 @@ def _source(
 
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[float, int], None]]:
-    """A progress bar over recordings, lines where there is no terminal; gives what moves it."""
+    """Show a progress bar over recordings, or lines without a terminal; yield what moves it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -216,17 +222,17 @@ def _bar(total: int) -> Iterator[Callable[[float, int], None]]:
     parts = BarColumn(), MofNCompleteColumn(), text, TimeElapsedColumn()
     progress = Progress(*parts, console=console, disable=not console.is_terminal)
     task = progress.add_task("", total=total, windows=0)
-    done, told = 0.0, time.monotonic()
+    done, printed_at = 0.0, time.monotonic()
 
     def tick(share: float, windows: int) -> None:
-        nonlocal done, told
+        nonlocal done, printed_at
         done = min(done + share, total)
         progress.update(task, completed=done, windows=windows)
-        if progress.disable and time.monotonic() - told >= EVERY_S:
-            told = time.monotonic()
+        if progress.disable and time.monotonic() - printed_at >= EVERY_S:
+            printed_at = time.monotonic()
             print(f"{done:.1f} of {total} recordings, {windows} windows", flush=True)
 
-    progress.start()
+    progress.start()  # not `with`: the bar stays after success and goes after an error
     try:
         yield tick
     except BaseException:
@@ -237,7 +243,7 @@ def _bar(total: int) -> Iterator[Callable[[float, int], None]]:
 
 
 def extraction(words: Sequence[str] = (), **values: Any) -> int:
-    """`command` with the fields of `Request` as keyword arguments."""
+    """Run `command` with the fields of `Request` as keyword arguments."""
     return command(Request(**values), words)
 
 

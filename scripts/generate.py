@@ -51,7 +51,7 @@ class Request:
 
 
 class Progress:
-    """Lines with what is done and how fast, at most one every few seconds.
+    """Lines of progress with the speed, at most one every few seconds.
 
     Args:
         total: waves.
@@ -64,15 +64,16 @@ class Progress:
     ) -> None:
         self.total, self.every_s, self.clock = total, every_s, clock
         self.done = 0.0
-        self.begun = self.told = clock()
+        self.begun = self.printed_at = clock()
 
     def __call__(self, waves: float) -> None:
-        """Take `waves` more in; part of a wave counts."""
+        """Count `waves` more; part of a wave counts."""
         self.done += waves
         now = self.clock()
+        # Sums of parts of waves miss the total by rounding.
         finished = self.done > self.total - 1e-6
-        if finished or now - self.told >= self.every_s:
-            self.told = now
+        if finished or now - self.printed_at >= self.every_s:
+            self.printed_at = now
             speed = self.done / max(now - self.begun, 1e-9)
             print(
                 f"generated {self.done:.1f} of {self.total} waves, {speed:.2f} waves/s", flush=True
@@ -87,6 +88,7 @@ def command(request: Request) -> int:
     folder, name = _model_folder(request, outputs / main.dora.xps)
     out = outputs / "generated" / name if request.out is None else Path(request.out).expanduser()
 
+    # After the arguments are checked: diffusers takes seconds, a mistake should take none.
     from bm.models.eegdiff.pipeline import EEGDiffusionPipeline
     from bm.solvers.wave_files import write_waves
 
@@ -95,14 +97,14 @@ def command(request: Request) -> int:
     settings: dict[str, Any] = {key: getattr(request, key) for key in SAMPLING}
     conditions = {"classes": request.classes, "subjects": request.subjects}
     tick = Progress(request.n)
-    found = pipeline.generate(request.n, request.seed, **conditions, tick=tick, **settings)
-    files = write_waves(out, found, pipeline.facts, request.sig)
+    waves = pipeline.generate(request.n, request.seed, **conditions, tick=tick, **settings)
+    files = write_waves(out, waves, pipeline.facts, request.sig)
     print(f"written: {files.fif}\nwritten: {files.hdf5}")
     return 0
 
 
 def _model_folder(request: Request, experiments: Path) -> tuple[Path, str]:
-    """Folder of the saved model, and a name for what it generates."""
+    """Return the folder of the saved model, and a name for the folder of its waves."""
     from bm.xp.address import check_signature, resolve
 
     if (request.sig is None) == (request.model is None):
@@ -114,7 +116,11 @@ def _model_folder(request: Request, experiments: Path) -> tuple[Path, str]:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder of the output; `UserError` when it cannot be."""
+    """Make the folder of the output.
+
+    Raises:
+        UserError: it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -122,9 +128,9 @@ def _make(folder: Path) -> None:
 
 
 def generate(**values: Any) -> int:
-    """`command` with the fields of `Request` as keyword arguments."""
+    """Run `command` with the fields of `Request` as keyword arguments."""
     return command(Request(**values))
 
 
 if __name__ == "__main__":
-    sys.exit(main_of(generate, known=Request))
+    sys.exit(main_of(generate, record=Request))

@@ -27,6 +27,7 @@ def command(grid: str | None = None) -> int:
     states = []
     for listed in experiments(grid, main):
         xp = main.get_xp(list(listed.argv))
+        # The marker first: an experiment that `dora run` finished has no job to ask.
         finished = marker.exists(listed.folder)
         state = "COMPLETED" if finished else Sheep(xp).state() or "NEW"
         states.append(state)

@@ -1,8 +1,8 @@
 """`python -m scripts.import_checkpoint family=labram path=FILE [to=FOLDER] [partial=true]`.
 
 Reads a checkpoint of a published implementation without running code from it and writes it as a
-saved model, which `init_from=//file/FOLDER` (or tokenizer=, encoder=) then takes. Prints what
-became of every tensor: matched, missing, unexpected, of another shape. Without `to` the folder is
+saved model, which `init_from=//file/FOLDER` (or tokenizer=, encoder=) then takes. Prints the
+outcome of every tensor: matched, missing, unexpected, of another shape. Without `to` the folder is
 BM_MODELS (./models)/FAMILY/NAME. `partial=true` keeps what fits; `n_heads=N` where no tensor shows
 it.
 """
@@ -38,6 +38,7 @@ def command(
         raise UserError("which file? use: family=labram path=labram-base.pth")
     check_known("family", family, FAMILIES)
     source = Path(path).expanduser()
+    # By name: the networks of one family are enough to import its file.
     importer = importlib.import_module(FAMILIES[family])
     imported = importer.import_published(source, partial, n_heads or None)
     print(f"{source}: {imported.module.bm_arguments['name']}")

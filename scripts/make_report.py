@@ -1,4 +1,8 @@
-"""`python -m scripts.make_report grid=NAME [metric=balanced_accuracy]`: a static page of a grid."""
+"""`python -m scripts.make_report grid=NAME [metric=balanced_accuracy]`: a static page of a grid.
+
+Scores, learning curves and every experiment. Without `metric` it shows the main metric of each
+stage of the grid.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,11 @@ def run(grid: str, metric: str | None = None) -> Path:
     """Write the report of a grid and return its page."""
     from bm.eval.experiments import of_grid
     from bm.eval.tables.report import write_report
-    from bm.eval.tables.rows import default_metrics
     from bm.train import main
 
-    folder = Path(main.dora.dir) / "report" / grid
-    found = of_grid(grid)
-    metric = metric or default_metrics(found, Path(main.dora.dir) / "eval")[0]
-    return write_report(grid, found, folder, metric)
+    outputs = Path(main.dora.dir)
+    folder, evaluations = outputs / "report" / grid, outputs / "eval"
+    return write_report(grid, of_grid(grid, main), folder, evaluations, metric)
 
 
 def command(grid: str | None = None, metric: str | None = None) -> int:

@@ -1,8 +1,10 @@
 """`python -m scripts.make_tables grid=NAME|sigs=[a,b] [metric=A|[A,B]] [against=VARIANT]`: tables.
 
-Without `metric` the table shows what its solvers name. Mean ± sd over seeds, 95 % interval, chance
-and reference rows, published values, number of items, and with `against` (`base`, or another row)
-paired tests over test items and over people with Holm's correction. Markdown, CSV, LaTeX and HTML.
+Without `metric` the table shows the metrics that the evaluations of the grid's last stage name;
+earlier stages (a tokenizer, a pre-training) have tables of their own with theirs. Mean ± sd over
+seeds, 95 % interval, chance and reference rows, published values, number of items, and with
+`against` (`base`, or another row) paired tests over test items and over people with Holm's
+correction. Markdown, CSV, LaTeX and HTML.
 """
 
 from __future__ import annotations
@@ -25,18 +27,16 @@ def command(
     """Write the tables of a grid, or of some experiments, and print the Markdown."""
     from bm.eval.experiments import of_grid, of_sigs
     from bm.eval.tables.grid import table_of_grid
-    from bm.eval.tables.rows import default_metrics
     from bm.train import main
 
     if (grid is None) == (sigs is None):
         raise UserError("which grid? use: scripts.make_tables grid=demo.main or sigs=[a,b]")
     names = [sigs] if isinstance(sigs, str) else list(sigs or ())
     outputs = Path(main.dora.dir)
-    experiments = of_grid(grid) if grid is not None else of_sigs(names)
+    experiments = of_grid(grid, main) if grid is not None else of_sigs(names, main)
+    # The folder's name: of many signatures the first few tell them apart.
     title = grid or "-".join(names[:4])
-    if metric is None:
-        metric = default_metrics(experiments, outputs / "eval")
-    metrics = [metric] if isinstance(metric, str) else list(metric)
+    metrics = [metric] if isinstance(metric, str) else list(metric or ())
     path = table_of_grid(title, experiments, metrics, outputs, against)
     print(path.read_text())
     print(f"written: {path.parent}/table.{{md,csv,tex,html}}")

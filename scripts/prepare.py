@@ -1,11 +1,11 @@
 """`python -m scripts.prepare study=NAME|dset=NAME|solver=NAME [jobs=N] [slurm=true] [h5=FOLDER]`.
 
 Preprocesses the recordings of a configuration into the cache, in N processes or, with `slurm=true`,
-in an array of N jobs. What is there is
-kept (`verify=true` hashes the source files again), so an interrupted preparation goes on when it
-is called again. Other `key=value` words change the configuration, as in `dora run`. Bad
-recordings are listed at the end; `strict=true` stops at the first. `h5=FOLDER` writes them in the
-HDF5 layout of LaBraM as well, one file per study and channel set.
+in an array of N jobs. What is there stays (`verify=true` hashes the source files again), so an
+interrupted preparation goes on when it is called again. Other `key=value` words change the
+configuration, as in `dora run`. Bad recordings are listed at the end; `strict=true` stops at the
+first. `h5=FOLDER` writes them in the HDF5 layout of LaBraM as well, one file per study and channel
+set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bm.errors import UserError
 from ._arguments import main_of
 from ._cluster import on_slurm
 
-OWN = ("study", "jobs", "verify", "strict", "h5", "slurm")
+ARGUMENTS = ("study", "jobs", "verify", "strict", "h5", "slurm")
 
 
 def command(
@@ -44,8 +44,8 @@ def command(
     words = list(overrides)
     if study is not None:
         STUDIES.get(study)
-        known = main.resolver.options("dset")
-        words += [f"dset={study}"] if study in known else [f"dset.studies=[{{study: {study}}}]"]
+        names = main.resolver.options("dset")
+        words += [f"dset={study}"] if study in names else [f"dset.studies=[{{study: {study}}}]"]
     elif not words:
         raise UserError("which recordings? use study=eegmat, dset=NAME or solver=FAMILY/RECIPE")
     config = main.resolve(words).cfg
@@ -54,8 +54,10 @@ def command(
     job = Job(dset["studies"], paths, recipe_of(dset), verify, Choice.of(dset))
     if jobs < 1:
         raise UserError(f"jobs={jobs}: at least one is needed")
+    # Filters run on processors: a job with a GPU would wait for what it does not use.
     spread = on_slurm("prepare", gpus=0) if slurm else None
     summary = prepare(job, jobs, strict=strict or bool(dset["strict"]), spread=spread)
+    # Beside the cache, as a training lists them too.
     report_skipped(summary.bad, Path(paths["cache"]) / "signals")
     print(summary)
     if h5 is not None:
@@ -65,8 +67,9 @@ def command(
 
 
 def _words() -> tuple[list[str], list[str]]:
-    own = [w for w in sys.argv[1:] if "=" not in w or w.partition("=")[0] in OWN]
-    return own, [w for w in sys.argv[1:] if w not in own]
+    """Return the arguments of the command, and the overrides of the configuration."""
+    arguments = [w for w in sys.argv[1:] if "=" not in w or w.partition("=")[0] in ARGUMENTS]
+    return arguments, [w for w in sys.argv[1:] if w not in arguments]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m scripts.run_eval grid=NAME|sigs=[a,b] [again=true] [slurm=true]`: evaluations.
 
-Writes outputs/eval/<sig>/metrics.json and items.parquet of finished experiments. What is there is
-kept unless `again=true`; `slurm=true` makes each a job of an array, with the resources of
+Writes outputs/eval/<sig>/metrics.json and items.parquet of finished experiments. What is there
+stays unless `again=true`; `slurm=true` makes each a job of an array, with the resources of
 conf/config.yaml and the site. An experiment that failed or never ran is listed as such; exit code 1
 when there is any.
 """
@@ -32,9 +32,11 @@ def command(
     if (grid is None) == (sigs is None):
         raise UserError("which experiments? use grid=demo.main or sigs=[ab12cd34]")
     names = [sigs] if isinstance(sigs, str) else list(sigs or ())
-    found = of_grid(grid) if grid is not None else of_sigs(names)
+    experiments = of_grid(grid, main) if grid is not None else of_sigs(names, main)
     folder = Path(main.dora.dir) / "eval"
-    outcomes = evaluate_all(found, folder, again, on_slurm("evaluate") if slurm else None)
+    spread = on_slurm("evaluate") if slurm else None
+    outcomes = evaluate_all(experiments, folder, main, again, spread)
+    # What was there already counts as success: the command may be repeated.
     return 0 if all(o.state in ("evaluated", "kept") for o in outcomes) else 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import UserError, nearest
@@ -32,12 +32,17 @@ class Best:
         self.epoch: int | None = None
         self.waited = 0
 
+    def check(self, names: Collection[str]) -> None:
+        """Raise `UserError` with the nearest name when the metric is none of stage valid."""
+        if self.metric not in names:
+            raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, names)}")
+
     def update(self, metrics: Mapping[str, float], epoch: int) -> bool:
         """Compare the metrics of a validation; return true when they are the best so far."""
-        if self.metric not in metrics:
-            raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, metrics)}")
+        self.check(metrics)
         value = float(metrics[self.metric])
         improved = self._better(value, self.value, 0.0)
+        # the first validation counts even when it is NaN: there must be weights to evaluate
         if improved or self.epoch is None:
             self.value, self.epoch = value, epoch
             improved = True

@@ -27,7 +27,7 @@ from .optim import build_optimizer
 from .perf import Perf, forward_flops
 from .precision import Precision
 from .show import draw_history
-from .state import Progress, State, isolated
+from .state import Progress, State, isolated, unchanged
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -66,6 +66,7 @@ class Solver:
     def __init__(self, cfg: DictConfig) -> None:
         self.cfg, self.xp = cfg, get_xp()
         self.folder = Path(self.xp.folder)
+        # before anything is built: a wrong device is refused first
         self.device = processes.pick_device(cfg["device"])
         self.state, self.progress = State(), Progress()
 
@@ -96,6 +97,7 @@ class Solver:
     def build_loader(self, split: str, size: int, shuffle: bool, seed: int) -> Loader:
         """Build this process's loader of a split; `size` windows a batch over all processes."""
         world, rank = processes.world(), processes.rank()
+        # the batch of the configuration is of all processes: their number changes no result
         share = max(1, size // world)
         return self.data.loader(split, share, shuffle, seed, rank=rank, world=world)
 
@@ -124,13 +126,26 @@ class Solver:
         """Return metrics over a whole split, from accumulators of the family."""
         return {}
 
+    def valid_metrics(self, batch: Batch) -> set[str]:
+        """Return the names of the metrics of stage valid, from one of its batches.
+
+        Called once, before the first epoch and only when `best.metric` names one: a mistyped name
+        would else be found after an epoch of hours. Nothing that is trained or counted moves.
+        """
+        self.begin_stage("valid")
+        self.model.eval()
+        with isolated(0), unchanged(self.model), torch.no_grad(), self.precision.autocast():
+            return {*self.step(batch, "valid"), *self.epoch_metrics("valid")}
+
     def count_flops(self, batch: Batch) -> float:
         """Return the FLOP of one forward pass per item; no generator and no statistic moves.
 
         The step is counted in stage valid, begun for this alone.
         """
         self.model.eval()
+        # accumulators of stage valid must exist; those of the training stage stay untouched
         self.begin_stage("valid")
+        # fused attention kernels are not counted
         counted = explicit_attention_in(self.model)
         with isolated(0), torch.no_grad(), self.precision.autocast(), counted:
             flops = forward_flops(lambda: self.step(batch, "valid"))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..errors import UserError
 from . import processes
@@ -113,14 +114,32 @@ class Progress:
 def seed_ranks(seed: int) -> None:
     """Give every process but the first generators of its own; models are built before it."""
     if processes.rank() > 0:
+        # a prime far above the seeds in use: ranks of neighbouring seeds draw different numbers
         seed_all(seed + 1_000_003 * processes.rank())
 
 
 def seed_all(seed: int) -> None:
     """Start every global generator from `seed`."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)  # numpy takes 32 bits
     torch.manual_seed(seed)
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Restore, afterwards, what a forward pass may write: buffers, and parameters without gradient.
+
+    The vectors of a codebook are such parameters, and some count their use in evaluation too.
+    """
+    fixed = [p for p in model.parameters() if not p.requires_grad]
+    tensors = [*model.buffers(), *fixed]
+    copies = [tensor.detach().clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, copied in zip(tensors, copies, strict=True):
+                tensor.copy_(copied)
 
 
 @contextmanager

@@ -8,14 +8,26 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ..engine.run import Run
 from ..errors import UserError
+from ..solvers import build
 from ..xp.files import read_json, write_json
 from .experiments import Experiment, of_sigs
 
-#: (function, items) -> (place of the item, result or error) as they come.
-Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[tuple[int, Any]]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..engine.solver import Solver
+    from ..metrics.evaluation import Evaluation
+    from ..xp.main import Main
+
+#: (function, experiments) -> (place of the experiment, outcome or error) as they come.
+Spread = Callable[
+    [Callable[[Experiment], "Outcome"], Sequence[Experiment]],
+    Iterable[tuple[int, "Outcome | Exception"]],
+]
 
 
 @dataclass(frozen=True)
@@ -27,31 +39,43 @@ class Outcome:
     state: str
 
 
-def evaluate_one(experiment: Experiment, folder: Path, again: bool = False) -> Outcome:
+def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool = False) -> Outcome:
     """Evaluate an experiment on its test split and write `metrics.json` and `items.parquet`.
 
     An experiment that has not finished is not evaluated, and says so.
+
+    Args:
+        experiment: read from its folder.
+        folder: takes a folder per signature.
+        main: the decorated main of the project.
+        again: compute anew with the best weights what is there.
+
+    Raises:
+        UserError: the experiment is finished, but its evaluation is gone.
     """
     if experiment.state != "done":
         return Outcome(experiment.sig, experiment.name, experiment.state)
     target = folder / experiment.sig
+    # An interrupted `run_eval` goes on where it was when it is called again.
     if (target / "metrics.json").exists() and not again:
         return Outcome(experiment.sig, experiment.name, "kept")
-    stored = read_json(experiment.folder / "evaluation.json")
+    evaluation = read_json(experiment.folder / "evaluation.json")
     items = experiment.folder / "items.parquet"
-    if stored is None:
+    if evaluation is None:
         raise UserError(f"{experiment.folder} is finished but has no evaluation; run it again")
     target.mkdir(parents=True, exist_ok=True)
     if again:
-        stored, frame = _recompute(experiment)
-        _write_items(frame, target / "items.parquet")
+        computed = _recompute(experiment, main)
+        evaluation = computed.to_dict()
+        _write_items(computed.items, target / "items.parquet")
     elif items.exists():
         _copy(items, target / "items.parquet")
     guard = read_json(experiment.folder / "guard.json") or {}
+    # Last: an evaluation counts as there when `metrics.json` is, whatever died before.
     write_json(
         target / "metrics.json",
         {
-            **stored,
+            **evaluation,
             "sig": experiment.sig,
             "commit": guard.get("commit"),
             "data_hash": guard.get("data_hash"),
@@ -60,35 +84,27 @@ def evaluate_one(experiment: Experiment, folder: Path, again: bool = False) -> O
     return Outcome(experiment.sig, experiment.name, "evaluated")
 
 
-def _recompute(experiment: Experiment) -> tuple[dict[str, Any], Any]:
-    """Run the evaluation afresh with the best weights."""
-    from ..engine.run import Run
-    from ..solvers import build
-    from ..train import main
-
+def _recompute(experiment: Experiment, main: Main) -> Evaluation:
+    """Evaluate the test split anew with the best weights."""
     with main.get_xp_from_sig(experiment.sig).enter():
-        result = Run(build(experiment.config)).reevaluate("test")
-    return result.to_dict(), result.items
+        return Run(build(experiment.config)).reevaluate("test")
 
 
-def trained(sig: str) -> Any:
-    """Solver of a finished experiment with its data and best weights, for notebooks and scripts.
+def trained_solver(sig: str, main: Main) -> Solver:
+    """Return the solver of a finished experiment with its data and best weights.
 
     Args:
         sig: its signature.
+        main: the decorated main of the project, `bm.train.main`.
 
     Raises:
         UserError: no such experiment, or one that has not finished.
     """
-    from ..engine.run import Run
-    from ..solvers import build
-    from ..train import main
-
-    experiment = of_sigs([sig])[0]
-    if not (experiment.folder / "finished.json").exists():
+    experiment = of_sigs([sig], main)[0]
+    if experiment.state != "done":
         raise UserError(f"{sig} has not finished ({experiment.state}); run it to the end first")
     with main.get_xp_from_sig(sig).enter():
-        solver = build(experiment.config)
+        solver: Solver = build(experiment.config)
         Run(solver).open_best()
     return solver
 
@@ -99,7 +115,7 @@ def _copy(source: Path, target: Path) -> None:
     os.replace(temporary, target)
 
 
-def _write_items(frame: Any, target: Path) -> None:
+def _write_items(frame: pd.DataFrame | None, target: Path) -> None:
     if frame is None:
         return
     temporary = target.with_name(f".{target.name}.tmp")
@@ -110,6 +126,7 @@ def _write_items(frame: Any, target: Path) -> None:
 def evaluate_all(
     experiments: Sequence[Experiment],
     folder: Path,
+    main: Main,
     again: bool = False,
     spread: Spread | None = None,
 ) -> list[Outcome]:
@@ -118,32 +135,36 @@ def evaluate_all(
     Args:
         experiments: in the order of the returned outcomes.
         folder: a folder per signature is written there.
+        main: the decorated main of the project.
         again: recompute what is there.
         spread: runs a function over items elsewhere, e.g. as an array of SLURM.
     """
-    call = functools.partial(evaluate_one, folder=folder.resolve(), again=again)
-    found: dict[int, Outcome] = {}
-    todo = [i for i, e in enumerate(experiments) if spread and _needs(e, folder, again)]
+    evaluate = functools.partial(evaluate_one, folder=folder.resolve(), main=main, again=again)
+    outcomes: dict[int, Outcome] = {}
+    # A job for what is there, or cannot be evaluated, would wait in the queue for nothing.
+    remote = [i for i, e in enumerate(experiments) if spread and _needs(e, folder, again)]
     for index, experiment in enumerate(experiments):
-        if index not in todo:
-            found[index] = call(experiment)
-            _say(found, len(experiments), index)
-    for place, result in spread(call, [experiments[i] for i in todo]) if spread else ():
-        index, experiment = todo[place], experiments[todo[place]]
+        if index not in remote:
+            outcomes[index] = evaluate(experiment)
+            _report(outcomes, len(experiments), index)
+    for place, result in spread(evaluate, [experiments[i] for i in remote]) if spread else ():
+        index, experiment = remote[place], experiments[remote[place]]
         if isinstance(result, Exception):
+            # Of a job's traceback the last line is the error; the whole of it is in its log.
             reason = str(result).strip().splitlines()[-1]
             print(f"{experiment.sig}: {reason}", file=sys.stderr)
             result = Outcome(experiment.sig, experiment.name, "failed")
-        found[index] = result
-        _say(found, len(experiments), index)
-    return [found[index] for index in range(len(experiments))]
+        outcomes[index] = result
+        _report(outcomes, len(experiments), index)
+    return [outcomes[index] for index in range(len(experiments))]
 
 
 def _needs(experiment: Experiment, folder: Path, again: bool) -> bool:
+    """Return whether there is something to compute."""
     stored = (folder / experiment.sig / "metrics.json").exists()
     return experiment.state == "done" and (again or not stored)
 
 
-def _say(found: dict[int, Outcome], total: int, index: int) -> None:
-    outcome = found[index]
-    print(f"{len(found)}/{total}  {outcome.sig}  {outcome.state:<10}  {outcome.name}")
+def _report(outcomes: dict[int, Outcome], total: int, index: int) -> None:
+    outcome = outcomes[index]
+    print(f"{len(outcomes)}/{total}  {outcome.sig}  {outcome.state:<10}  {outcome.name}")

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import UserError
 from ..xp import marker
+from ..xp.address import addresses, signature_of
+from ..xp.files import read_json
 from ..xp.listing import Listed, experiments
+from ..xp.resolve import to_plain
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from ..xp.main import Main
 
 State = Literal["done", "unfinished", "missing"]
 
@@ -25,7 +30,7 @@ class Experiment:
     Attributes:
         sig: signature.
         name: short name within its grid.
-        folder: where it lives.
+        folder: of its checkpoint, history and evaluation.
         config: resolved configuration.
         state: done (finished marker present), unfinished (folder only), missing (never ran).
         history: one dict of stages per epoch.
@@ -39,14 +44,36 @@ class Experiment:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def family(self) -> str:
-        """First part of the recipe, e.g. `eegdiff`; selects the colour in figures."""
+    def solver(self) -> str:
+        """Registered name of its solver, e.g. `supervised`."""
         return str(self.config.solver.name)
+
+    @property
+    def dataset(self) -> str:
+        """Name of its data set: rows of different ones are never compared."""
+        return str(self.config.dset.name)
 
     @property
     def simulated(self) -> bool:
         """True when any of the studies is made from equations."""
         return any(entry.study == "simulated" for entry in self.config.dset.studies)
+
+    @property
+    def upstream(self) -> set[str]:
+        """Signatures of the experiments whose saved models it begins from or uses."""
+        sigs = (signature_of(address) for address in addresses(to_plain(self.config)))
+        return {sig for sig in sigs if sig is not None}
+
+    def evaluation(self, folder: Path) -> dict[str, Any] | None:
+        """Return its evaluation as plain values: metrics, chance, n_items, extra.
+
+        Args:
+            folder: evaluations by signature, as `scripts.run_eval` writes them; without one there
+                the evaluation counts that the experiment itself wrote when it finished.
+        """
+        # `again=true` writes there alone, so that it wins.
+        written = read_json(folder / self.sig / "metrics.json")
+        return written or read_json(self.folder / "evaluation.json")
 
 
 def _read_history(folder: Path) -> list[dict[str, Any]]:
@@ -57,40 +84,50 @@ def _read_history(folder: Path) -> list[dict[str, Any]]:
 def _state(folder: Path) -> State:
     if not folder.exists():
         return "missing"
+    # The marker is the last that a run writes: with it, weights and evaluation are complete.
     return "done" if marker.exists(folder) else "unfinished"
 
 
-def read(listed: Listed) -> Experiment:
-    """Read one listed experiment."""
-    from ..train import main
-
-    xp = main.get_xp(list(listed.argv))
+def read(listed: Listed, main: Main) -> Experiment:
+    """Read one listed experiment of the project that `main` trains."""
     return Experiment(
         listed.sig,
         listed.name,
         listed.folder,
-        xp.cfg,
+        main.get_xp(list(listed.argv)).cfg,
         _state(listed.folder),
         _read_history(listed.folder),
     )
 
 
-def of_grid(grid: str) -> list[Experiment]:
-    """All experiments of a grid, in the order of its file."""
-    from ..train import main
+def of_grid(grid: str, main: Main) -> list[Experiment]:
+    """Read all experiments of a grid, in the order of its file.
 
-    return [read(listed) for listed in experiments(grid, main)]
+    Args:
+        grid: dotted name, e.g. `demo.main`.
+        main: the decorated main of the project.
+    """
+    return [read(listed, main) for listed in experiments(grid, main)]
 
 
-def of_sigs(sigs: Sequence[str]) -> list[Experiment]:
-    """Experiments by signature; raises `UserError` for one that does not exist here."""
-    from ..train import main
+def of_sigs(sigs: Sequence[str], main: Main) -> list[Experiment]:
+    """Read experiments by signature.
 
-    found = []
+    Args:
+        sigs: signatures.
+        main: the decorated main of the project.
+
+    Raises:
+        UserError: there is no experiment of such a signature here.
+    """
+    members = []
     for sig in sigs:
         folder = Path(main.dora.dir) / main.dora.xps / sig
+        # Dora writes it when an experiment begins; without it there is nothing to resolve.
         if not (folder / ".argv.json").exists():
             raise UserError(f"no experiment {sig!r} in {folder.parent}; `dora info -f` lists one")
         xp = main.get_xp_from_sig(sig)
-        found.append(read(Listed(sig, tuple(xp.argv), main.get_name(xp) or sig, xp.folder)))
-    return found
+        # The configuration is resolved again from the arguments, as Dora itself does.
+        listed = Listed(sig, tuple(xp.argv), main.get_name(xp) or sig, xp.folder)
+        members.append(read(listed, main))
+    return members

@@ -1,4 +1,4 @@
-"""How a codebook is used."""
+"""Use of the codes of a codebook."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .style import FAMILY_COLOURS, SINGLE_MM, draw_chance, figure, label_simulat
 
 
 def draw_code_use(counts: np.ndarray, path: Path, simulated: bool = False) -> Path:
-    """Share of each code, from the most to the least used, on a log axis.
+    """Draw the share of each code, from the most to the least used, on a log axis.
 
     Args:
         counts: (K,) uses of each code.
@@ -33,7 +33,7 @@ def draw_code_use(counts: np.ndarray, path: Path, simulated: bool = False) -> Pa
             markersize=2,
         )
         draw_chance(axis, 1 / len(counts), "all alike")
-        axis.set_yscale("log")
+        axis.set_yscale("log")  # rare codes are what a collapsed codebook has, and lie far below
         axis.set_xlim(0, len(counts) + 1)
         axis.set_xlabel(f"codes by use ({len(shares)} of {len(counts)} used)")
         axis.set_ylabel("share of patches")

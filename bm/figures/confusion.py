@@ -19,7 +19,7 @@ def draw_confusion(
     path: Path,
     simulated: bool = False,
 ) -> Path:
-    """Share of each true class (row) that was given to each class (column).
+    """Draw the share of each true class (row) that was decided to be each class (column).
 
     Args:
         labels: (N,) true classes.
@@ -31,6 +31,7 @@ def draw_confusion(
     counts = np.zeros((len(classes), len(classes)))
     np.add.at(counts, (labels.astype(int), predictions.astype(int)), 1)
     totals = counts.sum(1, keepdims=True)
+    # A class that does not occur in the split has a row of zeros instead of 0 / 0.
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     with figure(SINGLE_MM, SINGLE_MM * 0.9) as (drawing, axis):
         image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")

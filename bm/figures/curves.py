@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
 from .style import (
     CHANCE_LINE,
@@ -28,19 +29,19 @@ History = Sequence[Mapping[str, Mapping[str, float]]]
 
 
 def values_of(history: History, stage: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs (from 1) and values of one metric, epochs without a finite value left out.
+    """Return epochs (from 1) and finite values of one metric; other epochs are left out.
 
     Returns:
         epochs: (n,) int; values: (n,) float.
     """
-    found = [
+    points = [
         (index + 1, float(entry[stage][metric]))
         for index, entry in enumerate(history)
         if isinstance(entry.get(stage, {}).get(metric), int | float)
     ]
-    kept = [(epoch, value) for epoch, value in found if np.isfinite(value)]
-    epochs = np.array([epoch for epoch, _ in kept], dtype=int)
-    return epochs, np.array([value for _, value in kept], dtype=float)
+    finite = [(epoch, value) for epoch, value in points if np.isfinite(value)]
+    epochs = np.array([epoch for epoch, _ in finite], dtype=int)
+    return epochs, np.array([value for _, value in finite], dtype=float)
 
 
 def draw_learning_curves(
@@ -50,9 +51,9 @@ def draw_learning_curves(
     chance: float | None = None,
     simulated: bool = False,
 ) -> Path:
-    """Loss and one metric against the epoch: mean over seeds, band of one standard deviation.
+    """Draw loss and one metric against the epoch: mean over seeds, band of one sd.
 
-    There is one picture where the metric is the loss, or of no epoch (known at the end alone).
+    There is one panel where the metric is the loss, or is measured at the end alone.
 
     Args:
         histories: name of a variant -> one history per seed.
@@ -62,8 +63,8 @@ def draw_learning_curves(
         simulated: writes the label of simulated data.
     """
     runs_of_all = [run for runs in histories.values() for run in runs]
-    known = any(len(values_of(run, s, metric)[0]) for run in runs_of_all for s in STYLES)
-    metrics = list(dict.fromkeys(("loss", metric) if known else ("loss",)))
+    in_epochs = any(len(values_of(run, s, metric)[0]) for run in runs_of_all for s in STYLES)
+    metrics = list(dict.fromkeys(("loss", metric) if in_epochs else ("loss",)))
     width_mm = DOUBLE_MM if len(metrics) > 1 else SINGLE_MM
     columns, letters = legend_room(list(histories), width_mm)
     height_mm = 60.0 + 4.0 * (len(histories) + 2) / columns
@@ -83,7 +84,7 @@ def draw_learning_curves(
             axis.set_xlabel("epoch")
             axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
             axis.set_ylabel(name.replace("_", " "))
-        if chance is not None and known:
+        if chance is not None and in_epochs:
             draw_chance(axes[-1], chance)
         longest = max(map(len, runs_of_all), default=0)
         for stage, style in STYLES.items():
@@ -96,7 +97,7 @@ def draw_learning_curves(
 
 
 def legend_room(names: Sequence[str], width_mm: float) -> tuple[int, int]:
-    """Columns of a legend above a figure, and letters that a name may have in it."""
+    """Return the columns of a legend above a figure, and the letters that a name may have in it."""
     letters = int((width_mm - 12.0) / 2 / LETTER_MM)
     if max(map(len, names), default=0) <= letters:
         return 2, letters
@@ -104,7 +105,10 @@ def legend_room(names: Sequence[str], width_mm: float) -> tuple[int, int]:
 
 
 def shortened(name: str, letters: int) -> str:
-    """A name cut in its middle where it has more letters than there is room for."""
+    """Return a name cut in its middle where it has more letters than there is room for.
+
+    Names of variants differ at both ends: the first key and the last value.
+    """
     if len(name) <= letters:
         return name
     half = (letters - 1) // 2
@@ -112,7 +116,7 @@ def shortened(name: str, letters: int) -> str:
 
 
 def _points(count: int, style: str) -> dict[str, Any]:
-    """Markers where a curve is a single point, which a line does not show: hollow for train."""
+    """Return markers where a curve is one point, which a line does not show: hollow for train."""
     if count != 1:
         return {}
     return {"marker": "o", "markersize": 3, "fillstyle": "none" if style == ":" else "full"}
@@ -125,7 +129,7 @@ def _draw_band(
     style: str,
     label: str | None,
 ) -> None:
-    """Mean over runs at the epochs that all of them have, and the band of one sd."""
+    """Draw the mean over runs at the epochs that all of them have, and the band of one sd."""
     runs = [run for run in runs if len(run[0])]
     if not runs:
         return
@@ -144,20 +148,18 @@ def draw_scores(
     scores: Mapping[str, Sequence[float]],
     path: Path,
     metric: str,
-    levels: Mapping[str, float] | None = None,
+    references: Mapping[str, float] | None = None,
     simulated: bool = False,
 ) -> Path:
-    """One row per variant: every seed as a dot, the mean and its 95 % interval over seeds.
+    """Draw a row per variant: every seed as a dot, the mean and its 95 % interval over seeds.
 
     Args:
         scores: name of a variant -> value of each seed.
         path: file to write.
         metric: name of the axis.
-        levels: reference levels drawn as vertical lines, e.g. chance and ideal observer.
+        references: values drawn as vertical lines, e.g. chance and ideal observer.
         simulated: writes the label of simulated data.
     """
-    from scipy import stats
-
     names = list(scores)
     with figure(DOUBLE_MM, 22.0 + 9.0 * len(names)) as (drawing, axis):
         for row, name in enumerate(names):
@@ -167,12 +169,12 @@ def draw_scores(
             if len(values) > 1:
                 half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
                 axis.errorbar(values.mean(), row, xerr=half, fmt="|", color=colour, capsize=2)
-        for index, (label, level) in enumerate((levels or {}).items()):
-            axis.axvline(level, **CHANCE_LINE)
-            # Two levels may lie close together: their names stand on different heights.
+        for index, (label, value) in enumerate((references or {}).items()):
+            axis.axvline(value, **CHANCE_LINE)
+            # Two of them may lie close together: their names stand on different heights.
             axis.annotate(
                 label,
-                (level, 1.0 + 0.06 * (index % 2)),
+                (value, 1.0 + 0.06 * (index % 2)),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 fontsize=6,

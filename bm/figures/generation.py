@@ -1,4 +1,4 @@
-"""The pictures of a generative model: real and generated samples in every view."""
+"""Figures of a generative model: real and generated samples in every view."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import spectrogram
 
 from ..metrics.spectra import BANDS, RANGE_HZ, band_powers, psd
 from .spectra import draw_spectra
@@ -13,7 +14,7 @@ from .spectrogram import draw_spectrograms
 from .topography import FEWEST, draw_topographies
 from .waves import draw_waves
 
-MOST_SAMPLES = 256  # of a set in a picture: bounds time and memory whatever the size of the set
+MOST_SAMPLES = 256  # of a set in a figure: bounds time and memory whatever the size of the set
 FRAME_S, HOP_S = 0.5, 0.03125  # of the spectrogram: two cycles of 4 Hz, sixteen steps a frame
 SMALLEST = 1e-12  # uV^2: a silent channel stands at -120 dB, far below the noise of amplifiers
 CENTRE = "Cz"  # channel of the spectrogram when there is one
@@ -28,11 +29,11 @@ def draw_generation(
     folder: Path,
     simulated: bool = False,
 ) -> list[Path]:
-    """`waves.svg`, `spectra.svg`, `spectrogram.svg` and, with positions, `topography.svg`.
+    """Draw `waves.svg`, `spectra.svg`, `spectrogram.svg` and, with positions, `topography.svg`.
 
     Waves and spectrogram show one sample of each set: that of the median power, which is neither
-    the best nor the worst. Spectra and topographies are of all samples, of 256 evenly taken ones
-    when there are more. The topography is left out below four channels.
+    the best nor the worst. Spectra and topographies are of all samples, of 256
+    evenly spaced ones when there are more. The topography is left out below four channels.
 
     Args:
         real, generated: (N, C, T) and (M, C, T) in microvolts.
@@ -49,17 +50,17 @@ def draw_generation(
         ValueError: shapes that do not fit, values that are not finite, positions missing in part.
     """
     sets = {"real": np.asarray(real), "generated": np.asarray(generated)}
-    for name, samples in sets.items():
+    for name, samples in sets.items():  # before any file is written
         _check(name, samples, len(channels), sets["real"].shape[-1])
     sets = {name: thinned(samples) for name, samples in sets.items()}
     typical = {name: typical_sample(samples) for name, samples in sets.items()}
-    found = {name: psd(samples, rate_hz) for name, samples in sets.items()}
-    freqs = found["real"][0]
-    densities = {name: density for name, (_, density) in found.items()}
+    spectra = {name: psd(samples, rate_hz) for name, samples in sets.items()}
+    freqs = spectra["real"][0]
+    densities = {name: density for name, (_, density) in spectra.items()}
     heads = []
     if positions is not None and len(channels) >= FEWEST:  # first: refuses what is missing
-        levels, path = levels_by_band(freqs, densities), folder / "topography.svg"
-        heads = [draw_topographies(levels, np.asarray(positions), path, simulated=simulated)]
+        powers, path = band_powers_db(freqs, densities), folder / "topography.svg"
+        heads = [draw_topographies(powers, np.asarray(positions), path, simulated=simulated)]
     path = folder / "spectra.svg"
     return [
         draw_waves(typical, rate_hz, channels, folder / "waves.svg", simulated=simulated),
@@ -79,21 +80,24 @@ def _check(name: str, samples: np.ndarray, n_channels: int, n_times: int) -> Non
 
 
 def thinned(samples: np.ndarray) -> np.ndarray:
-    """At most `MOST_SAMPLES`, evenly over the set."""
+    """Return at most `MOST_SAMPLES` samples, evenly spaced over the set."""
     count = min(MOST_SAMPLES, len(samples))
     return samples[np.linspace(0, len(samples) - 1, count).round().astype(int)]
 
 
 def typical_sample(samples: np.ndarray) -> np.ndarray:
-    """The sample (C, T) of (N, C, T) whose power is the median, the lower of two."""
+    """Return the sample (C, T) of (N, C, T) whose power is the median, the lower of two."""
     powers = np.asarray(samples, float).var(-1).mean(-1)
     return np.asarray(samples[np.argsort(powers, kind="stable")[(len(powers) - 1) // 2]])
 
 
-def levels_by_band(
+def band_powers_db(
     freqs: np.ndarray, densities: dict[str, np.ndarray]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Band -> set -> power (C,) in dB of the mean over samples; bands above the rate left out."""
+    """Return band -> set -> power (C,) in dB of the mean over samples.
+
+    Bands that reach above the Nyquist frequency are left out: a part of one is another band.
+    """
     bands = {name: edges for name, edges in BANDS.items() if edges[1] <= freqs[-1] + 1e-9}
     powers = {
         name: 10 * np.log10(np.maximum(band_powers(freqs, density, bands).mean(0), SMALLEST))
@@ -112,9 +116,7 @@ def _draw_channel(
     path: Path,
     simulated: bool,
 ) -> Path:
-    """Spectrogram of the central channel of one sample of each set."""
-    from scipy.signal import spectrogram
-
+    """Draw the spectrogram of the central channel of one sample of each set."""
     index = channels.index(CENTRE) if CENTRE in channels else 0
     frame = min(round(FRAME_S * rate_hz), next(iter(typical.values())).shape[-1])
     overlap = max(0, frame - max(1, round(HOP_S * rate_hz)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from .style import (
     DOUBLE_MM,
@@ -44,10 +45,10 @@ def draw_people(
     chance: float | None = None,
     simulated: bool = False,
 ) -> Path:
-    """A panel per row with every person's accuracy and interval; a line at their mean.
+    """Draw a panel per row with every person's accuracy and interval; a line at their mean.
 
     People stand in the same order in every panel, that of the first row's accuracies, so that a
-    person is found again below.
+    person stands below the same person.
 
     Args:
         rows: name of a row -> person -> accuracy.
@@ -56,17 +57,17 @@ def draw_people(
         chance: level of a model that knows nothing.
         simulated: writes the label of simulated data.
     """
-    people = list(dict.fromkeys(name for own in rows.values() for name in own))
+    people = list(dict.fromkeys(name for shares in rows.values() for name in shares))
     first = next(iter(rows.values()))
     people.sort(key=lambda name: (name not in first, -first[name].value if name in first else 0))
     columns = min(2, len(rows)) if len(people) <= FEW else 1
     count = -(-len(rows) // columns)
     with figure(DOUBLE_MM, 14.0 + 28.0 * count, count, columns) as (drawing, axes):
         places = np.atleast_1d(axes).ravel()
-        for axis, (name, own) in zip(places, rows.items(), strict=False):
-            _draw_row(axis, [own.get(person) for person in people])
-            mean = np.mean([share.value for share in own.values()])
-            title = f"{name} ({len(own)} people, mean {mean:.3f})"
+        for axis, (name, shares) in zip(places, rows.items(), strict=False):
+            _draw_row(axis, [shares.get(person) for person in people])
+            mean = np.mean([share.value for share in shares.values()])
+            title = f"{name} ({len(shares)} people, mean {mean:.3f})"
             axis.set_title(textwrap.fill(title, LETTERS // columns), loc="left")
             axis.set_ylabel(metric.replace("_", " "))
             if chance is not None:
@@ -82,19 +83,20 @@ def draw_people(
 
 
 def _draw_row(axis: Axes, shares: Sequence[Share | None]) -> None:
-    """Points with intervals at 0, 1, ...; nothing for people who were not tested."""
-    known = [(place, share) for place, share in enumerate(shares) if share is not None]
-    x = [place for place, _ in known]
-    y = np.array([share.value for _, share in known])
-    ends = [[s.value - s.low for _, s in known], [s.high - s.value for _, s in known]]
+    """Draw points with intervals at 0, 1, ...; nothing for people who were not tested."""
+    tested = [(place, share) for place, share in enumerate(shares) if share is not None]
+    x = [place for place, _ in tested]
+    y = np.array([share.value for _, share in tested])
+    ends = [[s.value - s.low for _, s in tested], [s.high - s.value for _, s in tested]]
     style = {"fmt": "o", "ms": 3, "elinewidth": 0.8, "color": PALETTE[0]}
+    # Rounding may leave an end of the interval just inside of a value of 0 or 1.
     axis.errorbar(x, y, yerr=np.maximum(ends, 0), **style)  # type: ignore[arg-type]
     axis.axhline(y.mean(), color=PALETTE[5], linewidth=0.8)
     axis.set_xlim(-0.6, len(shares) - 0.4)
 
 
 def _name_people(axis: Axes, people: Sequence[str]) -> None:
-    """Names of a few people, else what their order is."""
+    """Write the names of a few people, else how they are ordered."""
     if len(people) <= NAMED:
         names = [name.rpartition("/")[2] for name in people]
         axis.set_xticks(range(len(people)), names, rotation=0 if len(people) <= FEW else 45)
@@ -103,7 +105,7 @@ def _name_people(axis: Axes, people: Sequence[str]) -> None:
 
 
 def _same_height(axes: Iterable[Axes]) -> None:
-    """One scale for all panels, from 0 up."""
+    """Give all panels one scale, from 0 up."""
     panels = list(axes)
     top = max(axis.get_ylim()[1] for axis in panels)
     for axis in panels:
@@ -117,7 +119,7 @@ def draw_training_people(
     chance: float | None = None,
     simulated: bool = False,
 ) -> Path:
-    """The metric against the number of people who train: seeds as dots, mean, 95 % interval.
+    """Draw the metric against the number of people who train: seeds as dots, mean, 95 % interval.
 
     Args:
         rows: name of a row -> people who train -> value of each seed.
@@ -126,18 +128,16 @@ def draw_training_people(
         chance: level of a model that knows nothing.
         simulated: writes the label of simulated data.
     """
-    from scipy import stats
-
     with figure(SINGLE_MM if len(rows) == 1 else DOUBLE_MM, 62.0) as (drawing, axis):
         for number, (name, values) in enumerate(rows.items()):
             colour, counts = PALETTE[number % len(PALETTE)], sorted(values)
             means = [float(np.mean(values[count])) for count in counts]
             axis.plot(counts, means, "-", color=colour, label=name)
             for count, mean in zip(counts, means, strict=True):
-                own = np.asarray(values[count], dtype=float)
-                axis.plot(np.full(len(own), count), own, "o", ms=2.5, alpha=0.4, color=colour)
-                if len(own) > 1:
-                    half = stats.t.ppf(0.975, len(own) - 1) * stats.sem(own)
+                seeds = np.asarray(values[count], dtype=float)
+                axis.plot(np.full(len(seeds), count), seeds, "o", ms=2.5, alpha=0.4, color=colour)
+                if len(seeds) > 1:
+                    half = stats.t.ppf(0.975, len(seeds) - 1) * stats.sem(seeds)
                     axis.errorbar(count, mean, yerr=half, fmt="_", color=colour, capsize=2)
         if chance is not None:
             draw_chance(axis, chance)

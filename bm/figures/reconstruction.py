@@ -1,4 +1,4 @@
-"""What a tokenizer reconstructs beside what it should have been."""
+"""Reconstructions of a tokenizer beside their targets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pair = tuple[str, str, np.ndarray, np.ndarray]
 
 
 def draw_reconstructions(pairs: Sequence[Pair], path: Path, simulated: bool = False) -> Path:
-    """One row per thing reconstructed: the mean over curves, then single curves.
+    """Draw a row per reconstructed quantity: the mean over curves, then single curves.
 
     Args:
         pairs: name, what the values count, and the true and predicted curves (N, F).
@@ -31,10 +31,10 @@ def draw_reconstructions(pairs: Sequence[Pair], path: Path, simulated: bool = Fa
     columns = 1 + N_SINGLE
     with figure(DOUBLE_MM, 8.0 + 38.0 * len(pairs), len(pairs), columns) as (drawing, axes):
         for row, (name, axis_name, target, predicted) in enumerate(pairs):
-            chosen = np.linspace(0, len(target) - 1, N_SINGLE).astype(int)
+            numbers = np.linspace(0, len(target) - 1, N_SINGLE).astype(int)
             curves = [(target.mean(0), predicted.mean(0))]
-            curves += [(target[i], predicted[i]) for i in chosen]
-            titles = [f"mean of {len(target)}", *(f"number {i + 1}" for i in chosen)]
+            curves += [(target[i], predicted[i]) for i in numbers]
+            titles = [f"mean of {len(target)}", *(f"number {i + 1}" for i in numbers)]
             for axis, curve, title in zip(np.atleast_2d(axes)[row], curves, titles, strict=True):
                 axis.plot(curve[0], color=SIDE_COLOURS["real"], label="true", linewidth=0.8)
                 axis.plot(

@@ -26,7 +26,7 @@ def draw_spectra(
     unit: str = "uV^2/Hz",
     simulated: bool = False,
 ) -> Path:
-    """Mean over samples and channels of the density in dB, and its spread over samples.
+    """Draw the mean over samples and channels of the density in dB, and its spread over samples.
 
     Each sample gives one curve, the mean of its channels in dB; the line is the mean of these
     curves and the band holds 90 % of them. Drawn from 1 to 45 Hz on a log axis. Bins without
@@ -36,7 +36,7 @@ def draw_spectra(
         freqs: (F,) Hz.
         densities: name of a set (such as real, generated) -> (N, C, F); N may differ.
         path: file to write, `.svg` or `.png`.
-        channels: C names, told in the title.
+        channels: C names, for the title.
         unit: of the densities.
         simulated: writes the label of simulated data.
 
@@ -70,7 +70,7 @@ def draw_spectra(
 def curves_in_db(
     name: str, density: np.ndarray, n_freqs: int, channels: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Mean over channels of the density in dB, (N, C, F) -> (N, F); NaN where no power is known.
+    """Return the mean over channels (N, F) of densities (N, C, F) in dB; NaN without any power.
 
     Raises:
         ValueError: naming the set, when the shape does not fit or no bin has power.
@@ -78,30 +78,30 @@ def curves_in_db(
     density = np.asarray(density, float)
     fits = density.ndim == 3 and density.shape[2] == n_freqs and density.size
     if not fits or (channels is not None and density.shape[1] != len(channels)):
-        wanted = f"{len(channels)} channels" if channels is not None else "C"
+        expected = f"{len(channels)} channels" if channels is not None else "C"
         raise ValueError(
-            f"densities of {name!r} have shape {density.shape}, not (N, {wanted}, {n_freqs} bins)"
+            f"densities of {name!r} have shape {density.shape}, not (N, {expected}, {n_freqs} bins)"
         )
-    known = np.isfinite(density) & (density > 0)
-    if not known.any():
+    positive = np.isfinite(density) & (density > 0)
+    if not positive.any():
         raise ValueError(f"densities of {name!r} hold no power")
-    levels = 10 * np.log10(np.where(known, density, 1.0))
-    counts = known.sum(1)
-    sums = np.where(known, levels, 0.0).sum(1)
+    decibels = 10 * np.log10(np.where(positive, density, 1.0))
+    counts = positive.sum(1)
+    sums = np.where(positive, decibels, 0.0).sum(1)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
 def _draw_set(axis: Axes, freqs: np.ndarray, rows: np.ndarray, colour: str, label: str) -> None:
-    """Line of the mean of the curves (N, F) and the band of their percentiles."""
-    kept = np.isfinite(rows).any(0)
-    freqs, rows = freqs[kept], rows[:, kept]
+    """Draw the mean of the curves (N, F) as a line and the band of their percentiles."""
+    finite = np.isfinite(rows).any(0)
+    freqs, rows = freqs[finite], rows[:, finite]
     low, high = np.nanpercentile(rows, SPREAD, axis=0)
     axis.fill_between(freqs, low, high, color=colour, alpha=0.18, linewidth=0)
     axis.plot(freqs, np.nanmean(rows, axis=0), color=colour, label=label)
 
 
 def _draw_bands(axis: Axes, end_hz: float) -> None:
-    """The log axis with the edges of the bands as ticks and their names above the picture."""
+    """Draw the log axis: edges of the bands as ticks, their names above the axes."""
     edges = sorted({edge for band in BANDS.values() for edge in band})
     axis.set_xscale("log")
     axis.set_xlim(RANGE_HZ[0], end_hz)

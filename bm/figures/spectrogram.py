@@ -11,7 +11,7 @@ from .style import DOUBLE_MM, figure, label_simulated, save, unit_text
 
 #: Percentiles of all maps between which the colours run: in dB single bins fall very low.
 LIMITS = (2, 99.5)
-UNKNOWN = "#bbbbbb"  # colour of values that are not finite
+MISSING = "#bbbbbb"  # colour of values that are not finite
 
 
 def draw_spectrograms(
@@ -23,7 +23,7 @@ def draw_spectrograms(
     title: str = "",
     simulated: bool = False,
 ) -> Path:
-    """One map per name, side by side, with the same colours and one colour bar.
+    """Draw a map per name, side by side, with the same colours and one colour bar.
 
     Args:
         maps: name of a side (such as real, generated) -> (T, F) or (F, T) in `unit`; where T = F
@@ -32,7 +32,7 @@ def draw_spectrograms(
         freqs_hz: (F,) middle of each bin, rising.
         path: file to write, `.svg` or `.png`.
         unit: of the values, written at the colour bar.
-        title: what is shown, such as the channel.
+        title: e.g. the channel.
         simulated: writes the label of simulated data.
 
     Raises:
@@ -40,17 +40,17 @@ def draw_spectrograms(
     """
     if not maps:
         raise ValueError("no spectrograms to draw")
-    pictures = {
+    upright = {
         name: _upright(name, values, len(times_s), len(freqs_hz)) for name, values in maps.items()
     }
-    known = np.concatenate([picture.compressed() for picture in pictures.values()])
-    low, high = np.percentile(known, LIMITS)
-    with figure(DOUBLE_MM, 62.0, columns=len(pictures)) as (drawing, axes):
+    finite = np.concatenate([values.compressed() for values in upright.values()])
+    low, high = np.percentile(finite, LIMITS)
+    with figure(DOUBLE_MM, 62.0, columns=len(upright)) as (drawing, axes):
         axes = np.atleast_1d(axes)
-        for axis, (name, picture) in zip(axes, pictures.items(), strict=True):
-            axis.set_facecolor(UNKNOWN)
+        for axis, (name, values) in zip(axes, upright.items(), strict=True):
+            axis.set_facecolor(MISSING)
             mesh = axis.pcolormesh(
-                *(times_s, freqs_hz, picture),
+                *(times_s, freqs_hz, values),
                 vmin=low,
                 vmax=high,
                 cmap="viridis",
@@ -71,7 +71,7 @@ def draw_spectrograms(
 
 
 def _upright(name: str, values: np.ndarray, n_times: int, n_freqs: int) -> np.ma.MaskedArray:
-    """The map as (F, T), values that are not finite masked."""
+    """Return the map as (F, T), values that are not finite masked."""
     values = np.asarray(values, float)
     if values.shape == (n_times, n_freqs):
         values = values.T

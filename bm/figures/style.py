@@ -26,7 +26,7 @@ FAMILY_COLOURS = {
     "supervised": PALETTE[4],
     "baseline": "#777777",
 }
-#: Colours of what is set beside each other in pictures of samples.
+#: Colours of real and generated samples, which stand beside each other.
 SIDE_COLOURS = {"real": PALETTE[0], "generated": PALETTE[5]}
 CHANCE_LINE: dict[str, Any] = {"color": "#555555", "linestyle": "--", "linewidth": 0.8}
 
@@ -44,8 +44,8 @@ RC: dict[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 6.5,
     "savefig.dpi": 200,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "bm",
+    "svg.fonttype": "none",  # letters stay text: they can be searched and edited
+    "svg.hashsalt": "bm",  # else ids are random, and no two files of one figure are equal
     "figure.constrained_layout.use": True,
 }
 
@@ -54,13 +54,13 @@ RC: dict[str, Any] = {
 def figure(
     width_mm: float = SINGLE_MM, height_mm: float = 60.0, rows: int = 1, columns: int = 1
 ) -> Iterator[tuple[Figure, Any]]:
-    """A figure in the house style and its axes, closed at the end whatever happens.
+    """Yield a figure in the house style and its axes, closed at the end whatever happens.
 
     Drawn off screen: needs no display and changes no global backend.
 
     Args:
         width_mm, height_mm: size on paper.
-        rows, columns: grid of axes; one axes is given as it is, several as an array.
+        rows, columns: grid of axes; one axes is yielded as it is, several as an array.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -74,12 +74,12 @@ def figure(
 
 
 def side_colour(name: str, index: int) -> str:
-    """Colour of a set of samples: fixed for real and generated ones, else by its place."""
+    """Return the colour of a set of samples: fixed for real and generated ones, else by place."""
     return SIDE_COLOURS.get(name, PALETTE[index % len(PALETTE)])
 
 
 def unit_text(unit: str) -> str:
-    """A unit as printed: `uV^2/Hz` -> `µV²/Hz`."""
+    """Return a unit as printed: `uV^2/Hz` -> `µV²/Hz`."""
     return unit.replace("uV", "µV").replace("^2", "²")
 
 
@@ -92,7 +92,7 @@ def label_simulated(drawing: Figure, simulated: bool) -> None:
 
 
 def draw_chance(axes: Axes, value: float, text: str = "chance") -> None:
-    """A dashed horizontal line at chance level with its name."""
+    """Draw a dashed horizontal line at chance level with its name."""
     axes.axhline(value, **CHANCE_LINE)
     axes.annotate(
         text,

@@ -30,9 +30,9 @@ def draw_topographies(
     unit: str = "dB re 1 uV^2",
     simulated: bool = False,
 ) -> Path:
-    """Maps of the head from above, nose up: a row per set, a column per band.
+    """Draw maps of the head from above, nose up: a row per set, a column per band.
 
-    The maps of a column share their colours, told by the bar below it. Between the electrodes
+    The maps of a column share their colours, with a bar below it. Between the electrodes
     values are interpolated; around them they are continued to the edge of the head when the
     electrodes cover it, else by the distance of neighbours and no further.
 
@@ -99,7 +99,7 @@ def _check_positions(positions: np.ndarray) -> None:
 
 
 def _check_values(values: Mapping[str, Mapping[str, np.ndarray]], n_channels: int) -> list[str]:
-    """Names of the sets, the same in every band."""
+    """Return the names of the sets, the same in every band."""
     names = list(next(iter(values.values()), {}))
     if not names:
         raise ValueError("no topographies to draw")
@@ -117,7 +117,7 @@ def _check_values(values: Mapping[str, Mapping[str, np.ndarray]], n_channels: in
 
 
 def _info(positions: np.ndarray) -> mne.Info:
-    """A description of EEG channels at these places, as MNE wants it."""
+    """Return MNE's description of EEG channels at these positions (C, 3)."""
     import mne
 
     names = [str(index) for index in range(len(positions))]
@@ -128,7 +128,7 @@ def _info(positions: np.ndarray) -> mne.Info:
 
 
 def _limits(sets: Mapping[str, np.ndarray]) -> tuple[float, float]:
-    """Smallest and largest value of all sets; around one value, half a unit to either side."""
+    """Return the smallest and largest value of all sets; half a unit around a single value."""
     low = min(float(np.min(value)) for value in sets.values())
     high = max(float(np.max(value)) for value in sets.values())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
@@ -137,7 +137,7 @@ def _limits(sets: Mapping[str, np.ndarray]) -> tuple[float, float]:
 def _draw_map(
     axis: Axes, value: np.ndarray, info: mne.Info, limits: tuple[float, float]
 ) -> AxesImage:
-    """One head; its picture for the colour bar."""
+    """Draw one head; return its image for the colour bar."""
     from mne.viz import plot_topomap
 
     positions = np.array([channel["loc"][:3] for channel in info["chs"]])
@@ -164,6 +164,6 @@ def _draw_map(
 
 
 def covers_the_head(positions: np.ndarray) -> bool:
-    """Whether electrodes (C, 3) lie far out to all four sides, so that a whole disc is known."""
+    """Return whether electrodes (C, 3) lie far out to all four sides and so span the disc."""
     x, y = positions[:, 0], positions[:, 1]
     return all(float(reach.max()) > REACH_M for reach in (x, -x, y, -y))

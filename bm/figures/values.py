@@ -16,7 +16,7 @@ MOST = 4000  # points drawn of each value
 def draw_values(
     pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], path: Path, simulated: bool = False
 ) -> Path:
-    """A scatter for each value, with the line of a perfect prediction.
+    """Draw a scatter for each value, with the line of a perfect prediction.
 
     Args:
         pairs: name -> true and predicted (N,).

@@ -27,7 +27,7 @@ def draw_waves(
     unit: str = "uV",
     simulated: bool = False,
 ) -> Path:
-    """Traces of all channels below each other, every side on the same scale, one scale bar.
+    """Draw traces of all channels below each other, every side on the same scale, one scale bar.
 
     The median of each channel is taken off: offsets would push the traces over each other.
     The distance of two traces is twice the amplitude that 97 % of the values of the largest side
@@ -73,21 +73,21 @@ def draw_waves(
 
 
 def _centred(name: str, wave: np.ndarray, n_channels: int) -> np.ndarray:
-    """The wave without the median of each channel, its shape and values checked."""
+    """Check shape and values of a wave; return it without the median of each channel."""
     where = f"waves of {name!r}" if name else "waves"
     wave = np.asarray(wave, float)
     if wave.ndim != 2 or len(wave) != n_channels or not wave.size:
         raise ValueError(f"{where} have shape {wave.shape}, not ({n_channels} channels, T)")
     wave = np.where(np.isfinite(wave), wave, np.nan)
-    known = np.isfinite(wave).any(1)
-    if not known.any():
+    finite = np.isfinite(wave).any(1)
+    if not finite.any():
         raise ValueError(f"{where} hold no finite value")
-    wave[known] -= np.nanmedian(wave[known], axis=1, keepdims=True)
+    wave[finite] -= np.nanmedian(wave[finite], axis=1, keepdims=True)
     return wave
 
 
 def _edges(rows: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Lowest and highest place of traces (C, T) in rows, strays of over two rows left out."""
+    """Return the lowest and highest place of traces (C, T) in rows, strays of over two rows cut."""
     places = [np.arange(len(wave))[:, None] - wave for wave in rows]
     n_rows = len(rows[0])
     lowest, highest = max(map(np.nanmax, places)), min(map(np.nanmin, places))
@@ -95,7 +95,7 @@ def _edges(rows: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 def _draw_traces(axis: Axes, wave: np.ndarray, rate_hz: float, colour: str) -> None:
-    """One line per channel, (C, T) in distances of two traces, upwards positive."""
+    """Draw a line per channel (C, T), in distances of two traces, upwards positive."""
     times_s = np.arange(wave.shape[1]) / rate_hz
     for row, trace in enumerate(wave):
         axis.plot(
@@ -109,7 +109,7 @@ def _draw_traces(axis: Axes, wave: np.ndarray, rate_hz: float, colour: str) -> N
 
 
 def _draw_scale_bar(axis: Axes, distance: float, longest_s: float, unit: str) -> None:
-    """An L below the traces: upright a round amplitude, lying a round time."""
+    """Draw an L below the traces: upright a round amplitude, lying a round time."""
     amplitude, duration_s = round_below(distance), round_below(longest_s / 4)
     foot = axis.get_ylim()[0]
     line: dict[str, Any] = {"color": "black", "clip_on": False, "solid_capstyle": "butt"}
@@ -125,7 +125,7 @@ def _draw_scale_bar(axis: Axes, distance: float, longest_s: float, unit: str) ->
 
 
 def round_below(value: float) -> float:
-    """The largest of 1, 2, 5 times a power of ten that is not above a positive value.
+    """Return the largest of 1, 2, 5 times a power of ten that is not above a positive value.
 
     >>> round_below(0.75), round_below(120.0)
     (0.5, 100.0)

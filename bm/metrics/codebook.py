@@ -1,4 +1,4 @@
-"""How much of a codebook is used."""
+"""Use of the codes of a codebook, and what guessing them by frequency reaches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def codebook_usage(counts: Tensor) -> dict[str, float]:
-    """Use of K codes, from their counts (K,) over a split or an epoch, or averages of them.
+    """Return how K codes are used, from their counts (K,) over a split or an epoch, or averages.
 
     Returns:
         unused_codes: codes with a count of 0 (dead when it was a whole epoch).
@@ -15,7 +15,7 @@ def codebook_usage(counts: Tensor) -> dict[str, float]:
     """
     counts = counts.double()
     unused = int((counts == 0).sum())
-    frequency = counts[counts > 0] / counts.sum()
+    frequency = counts[counts > 0] / counts.sum()  # 0 log 0 is 0, where the logarithm has none
     entropy = -(frequency * frequency.log()).sum()
     return {
         "unused_codes": float(unused),
@@ -25,7 +25,7 @@ def codebook_usage(counts: Tensor) -> dict[str, float]:
 
 
 def code_guess(counts: Tensor) -> dict[str, float]:
-    """What a guess reaches that knows how often each code occurs (K,), and nothing of the signal.
+    """Return the metrics of a guess that knows the counts of the codes (K,) and no signal.
 
     Returns:
         accuracy: share of the most frequent code.

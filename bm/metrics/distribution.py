@@ -1,4 +1,4 @@
-"""Distances between sets of generated and real items (eeg2speech.md, evaluation metrics)."""
+"""Distances between sets of generated and real items ."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from scipy import linalg
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two Gaussians fitted to (N, D) features.
+    """Return |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of Gaussians fitted to (N, D) features.
+
+    Source: Heusel et al. 2017, with unbiased covariances.
 
     The trace of the root comes from the eigenvalues of S1 S2, which are real and not negative in
     exact arithmetic: no root of a nearly singular matrix is taken.
     """
     mean1, mean2 = first.mean(0, dtype=float), second.mean(0, dtype=float)
+    # float64 throughout: the distance is a small difference of large traces.
     cov1, cov2 = (np.atleast_2d(np.cov(x.astype(float), rowvar=False)) for x in (first, second))
     values = linalg.eigvals(cov1 @ cov2).real
     root = np.sqrt(np.maximum(values, 0)).sum()
@@ -27,9 +30,10 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 def paired_kl(
     generated: np.ndarray, reference: np.ndarray, link: str, epsilon: float = 1e-6
 ) -> float:
-    """Mean over pairs of KL(reference || generated) of class probabilities from (N, K) logits.
+    """Return the mean over pairs of KL(reference || generated) of class probabilities.
 
     Args:
+        generated, reference: (N, K) logits of the pairs.
         link: softmax, or sigmoid (each class by itself, not normalised, as published).
         epsilon: added to both probabilities inside the logarithm.
     """
@@ -41,11 +45,12 @@ def paired_kl(
 
 
 def inception_score(logits: np.ndarray, splits: int, seed: int) -> tuple[float, float]:
-    """exp of the mean KL from each item to the mean of its split: mean and sd over splits.
+    """Return mean and sd over splits of exp of the mean KL from each item to its split's mean.
 
     Args:
         logits: (N, K), shuffled by `numpy.random.RandomState(seed)` before splitting.
     """
+    # The legacy generator draws the order of the published scores; another order, another score.
     probs = _softmax(logits.astype(float))[np.random.RandomState(seed).permutation(len(logits))]
     scores = [
         class_diversity(probs[index * len(probs) // splits : (index + 1) * len(probs) // splits])
@@ -55,10 +60,11 @@ def inception_score(logits: np.ndarray, splits: int, seed: int) -> tuple[float, 
 
 
 def class_diversity(probs: np.ndarray) -> float:
-    """exp of the mean KL from each row of class probabilities (N, K) to their mean, 1 to K.
+    """Return exp of the mean KL from each row of probabilities (N, K) to their mean, 1 to K.
 
     Source: Salimans et al. 2016; weak, never to be read alone.
     """
     mean = probs.mean(0, keepdims=True)
-    ratio = np.log(np.where(probs > 0, probs / mean, 1.0))
+    # 0 log 0 is 0: a ratio of 1 stands for it, whose logarithm is taken.
+    ratio = np.log(np.divide(probs, mean, out=np.ones_like(probs), where=probs > 0))
     return float(np.exp((probs * ratio).sum(1).mean()))

@@ -1,4 +1,4 @@
-"""Evaluation: what a solver returns for one split, and what tables are made from."""
+"""Evaluation: the result of a solver on one split, from which tables are made."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ class Evaluation:
     Attributes:
         split: train, valid or test.
         metrics: name -> value over the whole split.
-        chance: name -> value of a model that knows nothing, for the metrics that have one.
+        chance: name -> value of a model that knows nothing of the signal, where there is one.
         items: one row per test item (segment, recording, subject, label, prediction, ...).
         n_items: number of items evaluated.
         simulated: true when the data were made from equations; printed by every table and figure.
-        extra: what tables show besides (table, references, intervals, ...), plain values.
+        extra: plain values beside the metrics: `table` names the metrics that tables show, the
+            main one first; `references`, `intervals` and `item_scores` are shown where they are.
     """
 
     split: str
@@ -32,11 +33,11 @@ class Evaluation:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def with_chance(self) -> dict[str, float]:
-        """Metrics and, as `chance_<name>`, their chance levels: one group of the history."""
+        """Return metrics and, as `chance_<name>`, their chance levels: one group of the history."""
         return {**self.metrics, **{f"chance_{name}": v for name, v in self.chance.items()}}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values without the items, ready for JSON."""
+        """Return plain values without the items, ready for JSON."""
         return {
             "split": self.split,
             "metrics": self.metrics,

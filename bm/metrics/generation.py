@@ -1,4 +1,4 @@
-"""Is generated EEG like real EEG? Every distance of spec eegdiff 5.2 between two sets of waves.
+"""Is generated EEG like real EEG? Spectral, temporal, spatial and feature-space distances.
 
 A set is described once, sample by sample; metrics and their resampled intervals are computed from
 the descriptions.
@@ -15,13 +15,13 @@ from . import covariance, neighbours, spectra, temporal
 from .distribution import frechet_distance
 from .spectra import BANDS, Bands
 
-COPY = 0.95  # correlation from which a generated sample counts as a copy
+COPY = 0.95  # correlation with a training sample above which a generated one counts as a copy
 SMALLEST = 1e-20  # power under which a logarithm would be noise
 
 
 @dataclass(frozen=True)
 class Described:
-    """What is measured of each of N samples; first axis N everywhere but `freqs`.
+    """Measurements of each of N samples; first axis N everywhere but `freqs`.
 
     Attributes:
         waves: (N, C, T) float64.
@@ -45,7 +45,7 @@ class Described:
         return len(self.waves)
 
     def take(self, rows: np.ndarray) -> Described:
-        """The samples `rows`, repeated ones included."""
+        """Return the samples `rows`, repeated ones included."""
         arrays = {
             f.name: getattr(self, f.name)[rows]
             for f in dataclasses.fields(self)
@@ -71,14 +71,18 @@ def describe(waves: np.ndarray, rate_hz: float, bands: Bands = BANDS) -> Describ
 
 
 def band_features(described: Described, train: Described) -> np.ndarray:
-    """(N, C * B) log10 band powers, z-scored by mean and unbiased sd of the training set."""
-    own, base = (np.log10(np.maximum(d.powers, SMALLEST)) for d in (described, train))
-    own, base = own.reshape(len(own), -1), base.reshape(len(base), -1)
-    return np.asarray((own - base.mean(0)) / base.std(0, ddof=1))
+    """Return log10 band powers, z-scored by mean and unbiased sd of the training set.
+
+    Returns:
+        (N, C * B).
+    """
+    logs, base = (np.log10(np.maximum(d.powers, SMALLEST)) for d in (described, train))
+    logs, base = logs.reshape(len(logs), -1), base.reshape(len(base), -1)
+    return np.asarray((logs - base.mean(0)) / base.std(0, ddof=1))
 
 
 def moment_metrics(real: Described, other: Described, train: Described) -> dict[str, float]:
-    """Distances between averages: those for which resampling samples gives an interval."""
+    """Return the distances between averages, the ones that resampling gives an interval of."""
     a, b, freqs = real.density.mean(0), other.density.mean(0), real.freqs
     power, distribution = spectra.band_power_distances(real.powers, other.powers)
     slopes = [spectra.aperiodic_fit(freqs, x)[0] for x in (a, b)]
@@ -106,7 +110,10 @@ def moment_metrics(real: Described, other: Described, train: Described) -> dict[
 
 
 def point_metrics(real: Described, other: Described, train: Described) -> dict[str, float]:
-    """Distances that compare samples one by one, in the band-power features."""
+    """Return the distances that compare samples one by one, in the band-power features.
+
+    A resampled set holds samples twice, and a nearest neighbour at distance 0: no intervals.
+    """
     a, b = (band_features(d, train) for d in (real, other))
     rbf, bandwidth = neighbours.mmd_rbf(a, b)
     return {
@@ -122,8 +129,14 @@ def point_metrics(real: Described, other: Described, train: Described) -> dict[s
 def copy_metrics(
     train: Described, test: Described, generated: Described, max_lag: int = 25
 ) -> dict[str, float]:
-    """Was the training set memorised? In features, and wave by wave."""
+    """Return whether the training set was memorised: in features, and wave by wave.
+
+    Args:
+        train, test, generated: described sets.
+        max_lag: largest shift of two waves, samples.
+    """
     features = [band_features(d, train) for d in (train, test, generated)]
+    # Only waves tell copies of waves: two samples of one spectrum share all features.
     largest = temporal.largest_correlations(generated.waves, train.waves, max_lag)
     return {
         "authenticity": neighbours.authenticity(features[0], features[2]),
@@ -137,10 +150,11 @@ def copy_metrics(
 def intervals(
     real: Described, other: Described, train: Described, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """95 % interval of each moment metric from resampled samples of both sets."""
+    """Return a 95 % interval of each moment metric from resampled samples of both sets."""
     generator = np.random.default_rng(seed)
     rows: dict[str, list[float]] = {}
     for _ in range(resamples):
+        # Both sets are drawn anew; the training set, which only scales the features, is not.
         drawn = [d.take(generator.integers(0, len(d), len(d))) for d in (real, other)]
         for name, value in moment_metrics(drawn[0], drawn[1], train).items():
             rows.setdefault(name, []).append(value)
@@ -151,19 +165,19 @@ def intervals(
 
 
 def phase_surrogate(waves: np.ndarray, seed: int) -> np.ndarray:
-    """Waves (N, C, T) with the same spectrum and random phases, one set shared over channels.
+    """Return waves (N, C, T) with the same spectrum and random phases, shared over channels.
 
     Source: Prichard and Theiler 1994: power and cross spectra stay, all other structure goes.
     """
     spectrum = np.fft.rfft(np.asarray(waves, float))
     phases = np.random.default_rng(seed).uniform(0, 2 * np.pi, (len(waves), 1, spectrum.shape[-1]))
-    phases[..., 0] = 0.0
+    phases[..., 0] = 0.0  # mean and Nyquist bin of a real signal are real
     if waves.shape[-1] % 2 == 0:
         phases[..., -1] = 0.0
     return np.fft.irfft(spectrum * np.exp(1j * phases), waves.shape[-1])
 
 
 def white_noise(waves: np.ndarray, seed: int) -> np.ndarray:
-    """White noise of the shape and the channel variances of waves (N, C, T)."""
+    """Return white noise of the shape and the channel variances of waves (N, C, T)."""
     noise = np.random.default_rng(seed).standard_normal(waves.shape)
     return np.asarray(noise * waves.std((0, 2), keepdims=True))

@@ -12,27 +12,30 @@ EPSILON = 1e-8  # beside the norm of a candidate, as in training
 BLOCK = 1024  # queries, and candidates, of one product
 
 
-def own_rank(scores: Tensor, own: Tensor) -> Tensor:
-    """How many wrong candidates are at least as good as the best right one: (N,) int64, 0 = best.
+def rank_of_right(scores: Tensor, right: Tensor) -> Tensor:
+    """Return how many wrong candidates are at least as good as the best right one.
 
     Equal scores count against the query, and so does nan: a network that says the same of all
-    candidates finds nothing.
+    candidates retrieves nothing.
 
     Args:
         scores: (N, V).
-        own: (N, V) bool, right candidates; none: the rank is V.
+        right: (N, V) bool, right candidates; none: the rank is V.
+
+    Returns:
+        (N,) int64, 0 = best.
     """
-    best = scores.masked_fill(~own, -torch.inf).amax(1, keepdim=True)
-    wrong = ~(scores < best) & ~own
-    return torch.where(own.any(1), wrong.sum(1), scores.shape[1])
+    best = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+    wrong = ~(scores < best) & ~right  # not `scores >= best`, which is false for nan
+    return torch.where(right.any(1), wrong.sum(1), scores.shape[1])
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What queries found among V candidates.
+    """Ranks of the right candidates among V, of N queries.
 
     Attributes:
-        rank: (N,) int64, wrong candidates at least as good as the right one; 0 = found first.
+        rank: (N,) int64, wrong candidates at least as good as the right one; 0 = first.
         log_probability: (N,) float32 of the right label, over all its candidates.
         best: (N, K) int64 rows of the most probable candidates, the first first.
         n_candidates: V.
@@ -44,18 +47,18 @@ class Ranking:
     n_candidates: int
 
     def accuracy(self, k: int) -> float:
-        """Share of queries whose label is among the k best candidates."""
+        """Return the share of queries whose label is among the k best candidates."""
         return float((self.rank < min(k, self.n_candidates)).double().mean())
 
     @classmethod
     def joined(cls, parts: Iterable[Ranking]) -> Ranking:
-        """One of all queries, in order."""
-        found = list(parts)
+        """Return the ranking of the queries of several, in order."""
+        rankings = list(parts)
         return cls(
-            rank=torch.cat([part.rank for part in found]),
-            log_probability=torch.cat([part.log_probability for part in found]),
-            best=torch.cat([part.best for part in found]),
-            n_candidates=found[0].n_candidates,
+            rank=torch.cat([part.rank for part in rankings]),
+            log_probability=torch.cat([part.log_probability for part in rankings]),
+            best=torch.cat([part.best for part in rankings]),
+            n_candidates=rankings[0].n_candidates,
         )
 
 
@@ -67,9 +70,9 @@ class Ranker:
     Put the candidates on the GPU where they fit; else each block is copied there when needed.
 
     Args:
-        candidates: (V, ...) what is compared, flattened.
+        candidates: (V, ...), flattened for the product.
         labels: (V,) integers; a label may occur several times.
-        n_best: K, rows kept of each query.
+        n_best: K, best candidates stored of each query.
         block: queries, and candidates, of one product.
         device: where products are computed; None = where the candidates are.
 
@@ -95,6 +98,7 @@ class Ranker:
         self.device = torch.device(device) if device is not None else candidates.device
         self.labels = labels.to(self.device)
         self.n_best = min(n_best, len(labels))
+        # Candidates alone are normalised, as in training: the norm of a query changes no rank.
         norms = [part.to(self.device).float().norm(dim=1) for part in self._blocks()]
         self.factor = 1 / (EPSILON + torch.cat(norms))
 
@@ -102,15 +106,15 @@ class Ranker:
         return self.candidates.split(self.block)
 
     def scores(self, queries: Tensor) -> Tensor:
-        """(B, ...) -> (B, V) float32; B of at most a few blocks."""
+        """Return the scores (B, V) float32 of queries (B, ...), at most a few blocks of them."""
         flat = queries.flatten(1).to(self.device, self.candidates.dtype)
-        found = torch.empty(len(flat), len(self.labels), device=self.device)
+        scores = torch.empty(len(flat), len(self.labels), device=self.device)
         start = 0
         for part in self._blocks():
             stop = start + len(part)
-            found[:, start:stop] = flat @ part.to(self.device, non_blocking=True).T
+            scores[:, start:stop] = flat @ part.to(self.device, non_blocking=True).T
             start = stop
-        return found.mul_(self.factor)
+        return scores.mul_(self.factor)
 
     @torch.no_grad()
     def rank(self, queries: Tensor, labels: Tensor) -> Ranking:
@@ -118,20 +122,21 @@ class Ranker:
 
         Args:
             queries: (N, ...) as long as the candidates when flattened.
-            labels: (N,) what each should find.
+            labels: (N,) right label of each.
 
         Returns:
             Its tensors are on the CPU.
         """
         parts = []
-        for some, wanted in zip(queries.split(self.block), labels.split(self.block), strict=True):
-            scores = self.scores(some)
-            own = wanted.to(self.device)[:, None] == self.labels
-            right = scores.masked_fill(~own, -torch.inf).logsumexp(1)
+        blocks = zip(queries.split(self.block), labels.split(self.block), strict=True)
+        for block, block_labels in blocks:
+            scores = self.scores(block)
+            right = block_labels.to(self.device)[:, None] == self.labels
+            evidence = scores.masked_fill(~right, -torch.inf).logsumexp(1)
             parts.append(
                 Ranking(
-                    rank=own_rank(scores, own).cpu(),
-                    log_probability=(right - scores.logsumexp(1)).cpu(),
+                    rank=rank_of_right(scores, right).cpu(),
+                    log_probability=(evidence - scores.logsumexp(1)).cpu(),
                     best=scores.topk(self.n_best, 1).indices.cpu(),
                     n_candidates=len(self.labels),
                 )

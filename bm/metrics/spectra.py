@@ -1,10 +1,12 @@
-"""Spectra of sets of EEG samples and distances between them (spec eegdiff 5.2, items 1 to 3)."""
+"""Spectra of sets of EEG samples and distances between them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.signal import welch
+from scipy.stats import wasserstein_distance
 
 Bands = Mapping[str, tuple[float, float]]
 #: Hz, lower edge included, upper excluded.
@@ -16,11 +18,12 @@ BANDS: dict[str, tuple[float, float]] = {
     "gamma": (30, 45),
 }
 RANGE_HZ = (1.0, 45.0)  # of the spectral distances, both ends included
+# Of the fit of the aperiodic part: the alpha peak would lift the line.
 APERIODIC_HZ, PEAK_HZ = (2.0, 40.0), (7.0, 14.0)
 
 
 def psd(x: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """Welch density: Hann segments of one second, half overlap, constant detrend.
+    """Return the Welch density: Hann segments of one second, half overlap, constant detrend.
 
     Args:
         x: (N, C, T).
@@ -29,15 +32,22 @@ def psd(x: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         frequencies (F,) Hz and density (N, C, F) in unit^2/Hz.
     """
-    from scipy.signal import welch
-
-    size = min(round(rate_hz), x.shape[-1])
+    size = min(round(rate_hz), x.shape[-1])  # one second: bins of 1 Hz, as the edges of the bands
     freqs, density = welch(np.asarray(x, float), rate_hz, "hann", size, detrend="constant")
     return freqs, density
 
 
 def band_powers(freqs: np.ndarray, density: np.ndarray, bands: Bands = BANDS) -> np.ndarray:
-    """Sum of the bins low <= f < high times the bin width: (..., F) -> (..., bands)."""
+    """Return the power of each band: the sum of the bins low <= f < high times the bin width.
+
+    Args:
+        freqs: (F,) Hz, evenly spaced.
+        density: (..., F).
+        bands: name -> edges, Hz.
+
+    Returns:
+        (..., bands).
+    """
     width = freqs[1] - freqs[0]
     parts = [
         density[..., (freqs >= low) & (freqs < high)].sum(-1) * width
@@ -51,23 +61,28 @@ def _in_range(freqs: np.ndarray) -> np.ndarray:
 
 
 def log_spectral_distance(freqs: np.ndarray, real: np.ndarray, other: np.ndarray) -> float:
-    """dB between mean densities (C, F): mean over channels of the rms over 1-45 Hz."""
+    """Return dB between mean densities (C, F): mean over channels of the rms over 1-45 Hz."""
     inside = _in_range(freqs)
     difference = 10 * np.log10(real[:, inside] / other[:, inside])
     return float(np.sqrt(np.square(difference).mean(1)).mean())
 
 
 def spectral_jsd(freqs: np.ndarray, real: np.ndarray, other: np.ndarray) -> float:
-    """Jensen-Shannon divergence, nats, of normalised mean densities (C, F), mean over channels."""
+    """Return the Jensen-Shannon divergence (nats) of two mean densities (C, F).
+
+    Each channel is normalised to a distribution over 1-45 Hz; the mean over channels is returned.
+    """
     p, q = (x[:, _in_range(freqs)] for x in (real, other))
     p, q = (x / x.sum(1, keepdims=True) for x in (p, q))
     m = (p + q) / 2
-    parts = [(x * np.log(np.where(x > 0, x / m, 1.0))).sum(1) for x in (p, q)]
+    # 0 log 0 is 0: a ratio of 1 stands for it, whose logarithm is taken.
+    ratios = [np.divide(x, m, out=np.ones_like(x), where=x > 0) for x in (p, q)]
+    parts = [(x * np.log(ratio)).sum(1) for x, ratio in zip((p, q), ratios, strict=True)]
     return float(((parts[0] + parts[1]) / 2).mean())
 
 
 def band_power_distances(real: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Between band powers (N, C, B) and (M, C, B), both in decades.
+    """Return two distances between band powers (N, C, B) and (M, C, B), both in decades.
 
     Returns:
         mean over channels and bands of |difference of the log10 of the mean powers|, and of the
@@ -82,19 +97,17 @@ def band_power_distances(real: np.ndarray, other: np.ndarray) -> tuple[float, fl
 
 
 def wasserstein(first: np.ndarray, second: np.ndarray) -> float:
-    """Wasserstein-1 distance between two sets of numbers."""
-    from scipy.stats import wasserstein_distance
-
+    """Return the Wasserstein-1 distance between two sets of numbers."""
     return float(wasserstein_distance(first, second))
 
 
 def relative_band_powers(powers: np.ndarray) -> np.ndarray:
-    """Share of each band, (N, C, B) -> (B,): mean over samples and channels."""
+    """Return the share of each band (B,) of powers (N, C, B): mean over samples and channels."""
     return np.asarray((powers / powers.sum(-1, keepdims=True)).mean((0, 1)))
 
 
 def aperiodic_fit(freqs: np.ndarray, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Line through log10 density over log10 frequency, 2-40 Hz without 7-14 Hz.
+    """Fit a line to log10 density over log10 frequency, 2-40 Hz without 7-14 Hz.
 
     Args:
         density: (C, F).
@@ -111,7 +124,7 @@ def aperiodic_fit(freqs: np.ndarray, density: np.ndarray) -> tuple[np.ndarray, n
 
 
 def alpha_peak(freqs: np.ndarray, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Frequency (C,) Hz and height (C,) decades of the largest rise over the fit in 7-14 Hz."""
+    """Return frequency (C,) Hz and height (C,) decades of the largest rise over the fit."""
     exponent, intercept = aperiodic_fit(freqs, density)
     inside = (freqs >= PEAK_HZ[0]) & (freqs <= PEAK_HZ[1])
     f = freqs[inside]

@@ -135,7 +135,7 @@ class MaskedSolver(WindowSolver):
         kind = self.cfg.solver.target
         if kind == "codes":
             values = masked_cross_entropy(outputs, targets, mask, symmetric)
-            if stage != "train":
+            if stage != "train":  # a count over one pass of a split, not over passes of training
                 counts = self.counts.to(targets.device)
                 used = torch.bincount(targets.flatten(), minlength=len(counts))
                 self.counts = counts + used

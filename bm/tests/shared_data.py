@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("BM_DATA") or ROOT.parent / "shared" / "data")
-if not DATA.is_dir():
-    DATA = Path(os.environ.get("BM_SHARED", ROOT.parent / "shared")) / "data"
+SHARED = Path(os.environ.get("BM_SHARED") or ROOT.parent / "shared")
+DATA = SHARED / "data"
+GOLDEN = SHARED / "golden"
+needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="no shared folder with golden cases")
 
 
 def needs(name: str) -> pytest.MarkDecorator:

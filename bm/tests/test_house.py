@@ -62,20 +62,29 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """First-level rooms of the package that the file imports."""
+def files_of_tests() -> list[Path]:
+    """Python files of the tests, their helpers included."""
+    return sorted((ROOT / "bm" / "tests").rglob("*.py"))
+
+
+def imported_names(path: Path) -> set[str]:
+    """Return the absolute dotted names that the file imports."""
     package = list(path.relative_to(ROOT).parts[:-1])
-    rooms = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names: list[str] = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             head = ".".join(base + ([node.module] if node.module else []))
-            names = [f"{head}.{alias.name}" for alias in node.names]
-        rooms |= {name.split(".")[1] for name in names if name.startswith("bm.")}
-    return rooms & set(FLOORS)
+            names |= {f"{head}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Return the first-level rooms of the package that the file imports."""
+    names = imported_names(path)
+    return {name.split(".")[1] for name in names if name.startswith("bm.")} & set(FLOORS)
 
 
 @pytest.mark.parametrize("path", sources(), ids=relative)
@@ -104,6 +113,14 @@ def test_rooms_import_only_from_floors_below(path: Path) -> None:
         return
     above = imported_rooms(path) - FLOORS[parts[1]] - {parts[1]}
     assert not above, f"{parts[1]} imports {sorted(above)}, which stand above it"
+
+
+@pytest.mark.parametrize("path", files_of_tests(), ids=relative)
+def test_what_tests_share_lies_in_modules_of_its_own(path: Path) -> None:
+    """A name imported from a test file ties the two: neither can be moved or run alone."""
+    parts = {part for name in imported_names(path) for part in name.split(".")}
+    files = {part for part in parts if part.startswith("test_") or part == "conftest"}
+    assert not files, f"imports from {sorted(files)}: move what is shared to a module of a noun"
 
 
 def inner_imports(path: Path) -> list[int]:

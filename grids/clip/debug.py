@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ._explorer import ClipExplorer
 
 
 @ClipExplorer

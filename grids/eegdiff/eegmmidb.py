@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from .._explorers import DiffusionExplorer
+from ._explorer import DiffusionExplorer
 
 MODELS = ("eegdiff/small_raw", "eegdiff/small_stft", "eegdiff/small_mel")
 SEEDS = (0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from .._explorers import DiffusionExplorer
+from ._explorer import DiffusionExplorer
 
 RECIPES = ("eegdiff/bciiv_mel", "eegdiff/bciiv_stft", "eegdiff/raw")
 DATASETS = (None, "eegmmidb_windows")  # None: the recipe's own, BCI Competition IV 2a

@@ -8,7 +8,7 @@ from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 
 TASKS = ("labram/tuab", "labram/tuev")
 #: Variant of the masked model -> its settings; without tokenizer the model has 200 outputs.

@@ -10,7 +10,7 @@ from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 from ._rows import BASELINES, FROM_SCRATCH
 
 SEEDS = (0, 1, 2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 from ._rows import SEEDS
 
 WEIGHTS = "//hub/labram/labram-base"  # the copy below BM_MODELS, ./models by default

@@ -6,7 +6,7 @@ from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 from ._rows import BASELINES, FROM_SCRATCH, SEEDS, SIZES
 
 TASKS = ("labram/tuab", "labram/tuev")

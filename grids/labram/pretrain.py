@@ -6,7 +6,7 @@ from dora import Launcher
 
 from bm.xp.stage import stage
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 
 
 @LabramExplorer

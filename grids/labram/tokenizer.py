@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from .._explorers import LabramExplorer
+from ._explorer import LabramExplorer
 
 
 @LabramExplorer

@@ -6,7 +6,7 @@ from typing import Any
 
 from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import each, published
 
 #: What is taken away; in the order of the publication's code.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import SEEDS, TARGETS, published
 
 #: Recordings, and the share of blocks that is left out of training.

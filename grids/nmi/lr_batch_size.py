@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import SEEDS, published
 
 RATES = (1e-4, 3e-4, 6e-4, 1e-3)

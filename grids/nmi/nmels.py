@@ -6,7 +6,7 @@ from typing import Any
 
 from dora import Launcher
 
-from .._explorers import ClipExplorer
+from ..clip._explorer import ClipExplorer
 from ._common import each, published, with_mels
 
 FILTERS = (20, 40, 80, 120)

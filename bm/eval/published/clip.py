@@ -1,11 +1,14 @@
-"""Published speech decoding: Table 2 and the ablations (Défossez et al. 2023; spec clip 5.4)."""
+"""Published speech decoding: Table 2 and the ablations of Défossez et al. 2023.
+
+"Decoding speech perception from non-invasive brain recordings", Nature Machine Intelligence 5.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from .rows import Level, PublishedRow
+from .rows import PublishedRow, Reference
 
 Pair = tuple[float, float]
 
@@ -18,7 +21,8 @@ TABLE_2: dict[str, tuple[Pair, ...]] = {
     "deep mel": ((24.7, 3.2), (15.4, 1.6), (64.4, 0.8), (61.2, 0.6)),
     "wav2vec 2.0": ((25.7, 2.9), (17.7, 0.6), (70.7, 0.1), (67.5, 0.4)),
 }
-#: The same of the ablations, with batches of 256; by the mean over the data sets.
+#: The same of the ablations, by the mean over the data sets. Its reference row "our model" is below
+#: Table 2 on two data sets: the ablations were trained with batches of 256, Table 2 with 128.
 ABLATIONS: dict[str, tuple[Pair, ...]] = {
     "subject embedding": ((29.4, 0.59), (14.7, 0.45), (66.7, 0.25), (64.6, 0.31)),
     "clamp 100": ((27.1, 2.63), (13.3, 0.24), (66.5, 0.36), (66.9, 0.79)),
@@ -37,6 +41,7 @@ ABLATIONS: dict[str, tuple[Pair, ...]] = {
 P_VALUES = {"our model": "", "subject embedding": "5.7e-3", "w/o attention dropout": "0.11"}
 OTHER_P = "< 1e-9"
 
+# Settings of ours that repeat a row: those of the base first, then what the row changes.
 MEL, SOUND = ["MelSpectrum"], ["Wav2VecTransformer"]
 TARGETS: dict[str, dict[str, Any]] = {
     "random": {"features": SOUND, "solver.wer_random": True},
@@ -70,6 +75,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "w/o spatial attention": {"model.merger.dropout": None},
     "w/o GLU convs": {"model.encoder.glu": 0},
     "w/o subject layer": {"model.subject.layers": False},
+    # A bound that no scaled sample reaches, as the grid of the ablation sets it.
     "w/o clamping": {"dset.scale.clamp": 1e12},
 }
 
@@ -80,15 +86,16 @@ def _rows(
     settings: Mapping[str, Mapping[str, Any]],
     p_values: Mapping[str, str],
 ) -> list[PublishedRow]:
-    found = []
+    """Build the rows of a published table, each with the settings of ours that repeat it."""
+    rows = []
     for name, pairs in table.items():
         values = {
-            dataset: {"top10_accuracy": Level(mean / 100, sd / 100)}
+            dataset: {"top10_accuracy": Reference(mean / 100, sd / 100)}
             for dataset, (mean, sd) in zip(DATASETS, pairs, strict=True)
         }
         p = p_values.get(name, OTHER_P) if p_values else ""
-        found.append(PublishedRow(name, values, {**base, **settings[name]}, p))
-    return found
+        rows.append(PublishedRow(name, values, {**base, **settings[name]}, p))
+    return rows
 
 
 GRIDS = {

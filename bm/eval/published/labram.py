@@ -1,10 +1,14 @@
-"""Published results of LaBraM: tables, other tasks, ablations (Jiang et al. 2024; spec 5.3)."""
+"""Published results of LaBraM: main tables, other tasks, ablations.
+
+Source: Jiang, Zhao and Lu 2024, "Large Brain Model for Learning Generic Representations with
+Tremendous EEG Data in BCI", ICLR.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .rows import Level, PublishedRow
+from .rows import PublishedRow, Reference
 
 Pair = tuple[float, float]
 
@@ -59,8 +63,9 @@ TUNED: dict[str, tuple[float, float, float | None]] = {
     "linear probe": (0.7954, 0.3461, None),
 }
 
+# Without `pretrained` the networks from scratch of the same grid would count as repetitions.
 TRANSFORMER = {"model.name": "labram", "pretrained": True}
-WIDTHS = {"LaBraM-Base": 200, "LaBraM-Large": 400, "LaBraM-Huge": 800}  # labram.md 3.10
+WIDTHS = {"LaBraM-Base": 200, "LaBraM-Large": 400, "LaBraM-Huge": 800}  # of the backbone, Table 1
 PARTS_BASE: dict[str, Any] = {
     **TRANSFORMER,
     "model.backbone.positions": True,
@@ -77,45 +82,50 @@ PARTS: dict[str, dict[str, Any]] = {
     "w/o symmetric masking": {"upstream.solver.symmetric": False},
     "w/o spatial embedding": {"model.backbone.positions": False},
 }
+# "linear probe" trains the head alone: no block of the backbone.
 BLOCKS = {"8 blocks": 8, "4 blocks": 4, "linear probe": 0}
 
 
 def _main_rows() -> list[PublishedRow]:
-    """Main tables; of the base size also the other tasks."""
-    found = []
+    """Build the rows of the main tables; the base size has the other tasks too."""
+    rows = []
     for name in TUAB:
         values = {
-            "tuab": {m: Level(*p) for m, p in zip(TUAB_METRICS, TUAB[name], strict=True)},
-            "tuev": {m: Level(*p) for m, p in zip(TUEV_METRICS, TUEV[name], strict=True)},
+            "tuab": {m: Reference(*p) for m, p in zip(TUAB_METRICS, TUAB[name], strict=True)},
+            "tuev": {m: Reference(*p) for m, p in zip(TUEV_METRICS, TUEV[name], strict=True)},
         }
         settings = None
         if name in WIDTHS:
             settings = {**TRANSFORMER, "model.backbone.width": WIDTHS[name]}
             settings |= {"solver.tune_blocks": None}
         if name == "LaBraM-Base":
-            for task, known in OTHER_TASKS.items():
-                values[task] = {metric: Level(value) for metric, value in known.items()}
-        found.append(PublishedRow(name, values, settings))
-    return found
+            for task, metrics in OTHER_TASKS.items():
+                values[task] = {m: Reference(value) for m, value in metrics.items()}
+        rows.append(PublishedRow(name, values, settings))
+    return rows
 
 
-def _values(numbers: tuple[float, float, float | None]) -> dict[str, dict[str, Level]]:
+def _values(numbers: tuple[float, float, float | None]) -> dict[str, dict[str, Reference]]:
+    """Return dataset -> metric -> value of one row of the ablations."""
     tuab, tuev, kappa = numbers
-    second = {"balanced_accuracy": Level(tuev)}
+    second = {"balanced_accuracy": Reference(tuev)}
     if kappa is not None:
-        second["kappa"] = Level(kappa)
-    return {"tuab": {"balanced_accuracy": Level(tuab)}, "tuev": second}
+        second["kappa"] = Reference(kappa)
+    return {"tuab": {"balanced_accuracy": Reference(tuab)}, "tuev": second}
 
 
 def _tuned_rows() -> list[PublishedRow]:
-    """Fewer blocks; "12 blocks" is a second run of the base size, and stands by itself."""
-    found = []
+    """Build the rows of fine-tuning fewer blocks.
+
+    "12 blocks" is a second run of the base size in the publication: none of ours repeats it.
+    """
+    rows = []
     for name, numbers in TUNED.items():
         settings = None
         if name in BLOCKS:
             settings = {**TRANSFORMER, "solver.tune_blocks": BLOCKS[name]}
-        found.append(PublishedRow(name, _values(numbers), settings))
-    return found
+        rows.append(PublishedRow(name, _values(numbers), settings))
+    return rows
 
 
 GRIDS = {

@@ -1,4 +1,4 @@
-"""Rows that stand beside ours in a table: published ones, and the ideal observer."""
+"""Values and rows of others that stand beside ours: published ones, and the ideal observer's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ IDEAL = "ideal observer"  # name of its row in tables and figures
 
 
 @dataclass(frozen=True)
-class Level:
+class Reference:
     """A value that stands beside ours; `sd` over seeds where it was published."""
 
     value: float
@@ -33,6 +33,6 @@ class PublishedRow:
     """
 
     name: str
-    values: Mapping[str, Mapping[str, Level]]
+    values: Mapping[str, Mapping[str, Reference]]
     settings: Mapping[str, Any] | None = None
     p: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..published.rows import Level, PublishedRow
+from ..published.rows import PublishedRow, Reference
 from .rows import Row
 from .statistics import holm, paired_permutation, wilcoxon_signed_rank
 
@@ -21,35 +21,38 @@ NOTES = (
 
 
 def notes(against: str) -> list[str]:
-    """What the columns of `p` are, for under the table."""
+    """Return the lines under a table that explain its columns of `p`."""
     return [text.format(against=against, pooled=POOLED) for text in NOTES]
 
 
-def reference_of(rows: Sequence[Row], row: Row, against: str) -> Row | None:
-    """The row `against` of the same dataset; None for that row itself, or without one."""
-    found = next((r for r in rows if r.dataset == row.dataset and r.variant == against), None)
-    return None if found is row else found
+def reference_row(rows: Sequence[Row], row: Row, against: str) -> Row | None:
+    """Return the row `against` of the same dataset; None for that row itself, or without one."""
+    candidates = (r for r in rows if r.dataset == row.dataset and r.variant == against)
+    reference = next(candidates, None)
+    return None if reference is row else reference
 
 
 def people_pairs(row: Row, reference: Row) -> list[tuple[float, float]]:
-    """Accuracies of the people that both rows tested."""
-    own, other = row.scores.people, reference.scores.people
-    return [(own[name], other[name]) for name in sorted(own.keys() & other.keys())]
+    """Return the accuracies of the people that both rows tested, by name."""
+    first, second = row.scores.people, reference.scores.people
+    return [(first[name], second[name]) for name in sorted(first.keys() & second.keys())]
 
 
 def add_tests(rows: Sequence[Row], against: str) -> None:
-    """Paired tests of each row against the row `against` of its dataset, Holm-corrected."""
+    """Add paired tests of each row against the row `against` of its dataset, Holm-corrected."""
     over_items, over_people = [], []
     for row in rows:
-        reference = reference_of(rows, row, against)
+        reference = reference_row(rows, row, against)
         if reference is None:
             continue
-        own, other = row.scores.items, reference.scores.items
-        shared = sorted(own.keys() & other.keys())
+        first, second = row.scores.items, reference.scores.items
+        # Pairs exist for what both rows tested: a split may differ in a window or a person.
+        shared = sorted(first.keys() & second.keys())  # type: ignore[type-var]
         if shared:
-            pair = [own[k] for k in shared], [other[k] for k in shared]
+            pair = [first[k] for k in shared], [second[k] for k in shared]
             over_items.append((row, paired_permutation(*pair)))
         over_people.append((row, people_pairs(row, reference)))
+    # One family of tests: all rows of the table, on all its data sets.
     corrected = holm([p for _, p in over_items])
     for (row, _), p in zip(over_items, corrected, strict=True):
         row.p = p
@@ -57,7 +60,7 @@ def add_tests(rows: Sequence[Row], against: str) -> None:
 
 
 def _test_people(pairs_of: Sequence[tuple[Row, list[tuple[float, float]]]]) -> None:
-    """Signed-rank tests, corrected together; rows with too few people keep their number only."""
+    """Add signed-rank tests, corrected together; rows with too few people only their number."""
     tested = []
     for row, pairs in pairs_of:
         row.n_people = len(pairs)
@@ -68,40 +71,43 @@ def _test_people(pairs_of: Sequence[tuple[Row, list[tuple[float, float]]]]) -> N
         row.p_people = p
 
 
-def pooled(rows: Sequence[Row], against: str) -> list[Row]:
-    """A row per variant over all data sets: mean of their means, people pooled; or none.
+def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
+    """Return a row per variant over all data sets: mean of their means, people pooled; or none.
 
-    Variants without a value on every data set that the reference was evaluated on are left out.
+    Variants without a value on every data set that the reference was evaluated on are left out:
+    a mean over other data sets is no comparison.
     """
     references = [row for row in rows if row.variant == against and row.values]
     if len(references) < 2:
         return []
-    found, pairs_of = [], []
+    pooled, pairs_of = [], []
     for variant in dict.fromkeys(row.variant for row in rows):
-        own = {row.dataset: row for row in rows if row.variant == variant and row.values}
-        if any(reference.dataset not in own for reference in references):
+        members = {row.dataset: row for row in rows if row.variant == variant and row.values}
+        if any(reference.dataset not in members for reference in references):
             continue
-        pairs = [(own[r.dataset], r) for r in references]
+        pairs = [(members[r.dataset], r) for r in references]
         means = [float(np.mean(row.values)) for row, _ in pairs]
         sigs = [sig for row, _ in pairs for sig in row.sigs]
         simulated = any(row.simulated for row, _ in pairs)
-        made = Row(POOLED, variant, [float(np.mean(means))], sigs=sigs, simulated=simulated)
-        made.published, made.pooled = pooled_publication([row for row, _ in pairs]), True
-        made.scores.people = {k: v for row, _ in pairs for k, v in row.scores.people.items()}
-        found.append(made)
+        total = Row(POOLED, variant, [float(np.mean(means))], sigs=sigs, simulated=simulated)
+        total.published, total.pooled = pooled_publication([row for row, _ in pairs]), True
+        total.scores.people = {k: v for row, _ in pairs for k, v in row.scores.people.items()}
+        pooled.append(total)
         if variant != against:
-            pairs_of.append((made, [p for row, r in pairs for p in people_pairs(row, r)]))
+            pairs_of.append((total, [p for row, r in pairs for p in people_pairs(row, r)]))
     _test_people(pairs_of)
-    return found
+    return pooled
 
 
 def pooled_publication(rows: Sequence[Row]) -> PublishedRow | None:
-    """Means over the data sets of what was published of one row; None where a part is missing."""
+    """Return the means over the data sets of one published row; None where a part is missing."""
     published = [row.published for row in rows]
     first = published[0]
     if first is None or any(p is None or p.name != first.name for p in published):
         return None
     values = [first.values.get(row.dataset, {}) for row in rows]
-    shared = [name for name in values[0] if all(name in own for own in values)]
-    means = {name: Level(float(np.mean([own[name].value for own in values]))) for name in shared}
+    shared = [name for name in values[0] if all(name in part for part in values)]
+    means = {
+        name: Reference(float(np.mean([part[name].value for part in values]))) for name in shared
+    }
     return PublishedRow(first.name, {POOLED: means}, p=first.p)

@@ -23,36 +23,40 @@ COUNT = re.compile(r"\w+\.n_subjects=")  # a part of a name, shortened or not
 
 @dataclass(frozen=True)
 class Result:
-    """An evaluated experiment: its row, and what its evaluation holds."""
+    """An evaluated experiment: its row, and its evaluation as plain values."""
 
     experiment: Experiment
     variant: str
-    stored: dict[str, Any]
+    evaluation: dict[str, Any]
     folder: Path
 
     @property
-    def scored(self) -> str | None:
-        """What scores the items; None: whether the class was right."""
-        return next(iter(self.stored.get("extra", {}).get("item_scores", ())), None)
+    def item_metric(self) -> str | None:
+        """Metric that scores its items; None: whether the class was right."""
+        return next(iter(self.evaluation.get("extra", {}).get("item_scores", ())), None)
 
 
 def results_of(experiments: Sequence[Experiment], folders: Sequence[Path]) -> list[Result]:
-    """Those that were evaluated.
+    """Return the results of the experiments that were evaluated.
 
     Args:
         experiments: on one dataset.
         folders: of the evaluations: `metrics.json`, or `evaluation.json` of the experiment itself.
     """
-    found = []
+    results = []
     for e, name, folder in zip(experiments, variants(experiments), folders, strict=True):
-        stored = read_json(folder / "metrics.json") or read_json(folder / "evaluation.json")
-        if stored is not None:
-            found.append(Result(e, name, stored, folder))
-    return found
+        evaluation = read_json(folder / "metrics.json") or read_json(folder / "evaluation.json")
+        if evaluation is not None:
+            results.append(Result(e, name, evaluation, folder))
+    return results
 
 
 def shares_of(scores: Scores) -> dict[str, Share]:
-    """Accuracy of every person with Wilson's interval; seeds hear the same windows."""
+    """Return the accuracy of every person with Wilson's interval.
+
+    The number of windows is that of one seed: all seeds test the same ones, so that more seeds
+    do not narrow the interval.
+    """
     return {
         name: Share(value, *wilson_interval(value, scores.counts[name]))
         for name, value in scores.people.items()
@@ -60,49 +64,52 @@ def shares_of(scores: Scores) -> dict[str, Share]:
 
 
 def draw_every_person(results: Sequence[Result], metric: str, path: Path) -> Path | None:
-    """A panel per row; None where fewer than two people are known, or items have no score.
+    """Draw a panel per row; None where there are fewer than two people, or no scores of items.
 
     Where items are classes the share of those that were right is drawn, whatever the metric.
     """
     parts: dict[str, list[Scores]] = defaultdict(list)
-    levels = []
-    name = metric if any(result.scored for result in results) else "accuracy"
+    chances = []
+    name = metric if any(result.item_metric for result in results) else "accuracy"
     for result in results:
         items = result.folder / "items.parquet"
-        scores = read_scores(items, result.stored.get("extra", {}), name)
+        scores = read_scores(items, result.evaluation.get("extra", {}), name)
+        # Evaluations without items, or with items of nobody, have no place in the figure.
         if scores.people:
             parts[result.variant].append(scores)
-            levels.append(result.stored["chance"].get(name))
-    rows = {variant: shares_of(mean_scores(own)) for variant, own in parts.items()}
-    rows = {variant: own for variant, own in rows.items() if own}
-    if len({person for own in rows.values() for person in own}) < 2:
+            chances.append(result.evaluation["chance"].get(name))
+    rows = {variant: shares_of(mean_scores(seeds)) for variant, seeds in parts.items()}
+    rows = {variant: shares for variant, shares in rows.items() if shares}
+    if len({person for shares in rows.values() for person in shares}) < 2:
         return None
     simulated = any(result.experiment.simulated for result in results)
-    return draw_people(rows, path, name, levels[0], simulated)
+    return draw_people(rows, path, name, chances[0], simulated)
 
 
 def draw_training_counts(results: Sequence[Result], metric: str, path: Path) -> Path | None:
-    """The metric against `dset.n_subjects`; None where the experiments do not differ in it."""
+    """Draw the metric against `dset.n_subjects`; None where no row has two numbers of people."""
     rows: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     chance = None
     for result in results:
         count = result.experiment.config.dset.get("n_subjects")
-        if count is None or metric not in result.stored["metrics"]:
+        if count is None or metric not in result.evaluation["metrics"]:
             continue
+        # The number of people is the axis: it must not tell the rows apart.
         parts = [p for p in BLANK.split(result.variant) if not COUNT.match(p)]
-        rows[" ".join(parts)][int(count)].append(float(result.stored["metrics"][metric]))
-        chance = result.stored["chance"].get(metric, chance)
-    kept = {name: values for name, values in rows.items() if len(values) > 1}
-    if not kept:
+        rows[" ".join(parts)][int(count)].append(float(result.evaluation["metrics"][metric]))
+        chance = result.evaluation["chance"].get(metric, chance)
+    # A curve needs two points.
+    curves = {name: values for name, values in rows.items() if len(values) > 1}
+    if not curves:
         return None
     simulated = any(result.experiment.simulated for result in results)
-    return draw_training_people(kept, path, metric, chance, simulated)
+    return draw_training_people(curves, path, metric, chance, simulated)
 
 
-def pictures(
+def figures_of(
     experiments: Sequence[Experiment], folders: Sequence[Path], metric: str, stem: Path
 ) -> list[tuple[Path, str]]:
-    """Figures of the experiments on one dataset with their captions.
+    """Draw the figures of the experiments on one dataset; return files and captions.
 
     Args:
         experiments, folders: see `results_of`.
@@ -110,12 +117,12 @@ def pictures(
         stem: beginning of the files' paths.
     """
     results = results_of(experiments, folders)
-    found = []
+    figures = []
     for draw, caption, ending in (
         (draw_every_person, PEOPLE, "people"),
         (draw_training_counts, TRAINING, "training"),
     ):
         path = draw(results, metric, stem.with_name(f"{stem.name}-{ending}.svg"))
         if path is not None:
-            found.append((path, caption))
-    return found
+            figures.append((path, caption))
+    return figures

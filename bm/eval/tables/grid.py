@@ -1,4 +1,4 @@
-"""The whole table of a grid: rows, tests, references, notes and figures, written in every form."""
+"""The tables of a grid: rows, tests, references, notes and figures, written in every form."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from pathlib import Path
 from ...errors import UserError
 from ..experiments import Experiment
 from . import comparison
-from .figures import pictures
-from .references import levels_of, published_of
-from .rows import Page, Row, cells, collect, write_tables
+from .cells import table_cells
+from .figures import figures_of
+from .formats import Table, write_tables
+from .references import published_of, references_of
+from .rows import Row, rows_of
+from .stages import Stage, stages_of
 from .variants import shared_parts
 
 
 def rows_of_grid(
     grid: str, experiments: Sequence[Experiment], metrics: Sequence[str], outputs: Path
 ) -> list[Row]:
-    """Rows of the evaluated experiments, each with the published row that it repeats.
+    """Return the rows of evaluated experiments, each with the published row that it repeats.
 
     Args:
         grid: its name.
-        experiments: of the grid.
+        experiments: of its last stage.
         metrics: the main one first.
         outputs: folder with `eval`.
     """
-    rows = collect(experiments, outputs / "eval", metrics[0], metrics[1:])
+    rows = rows_of(experiments, outputs / "eval", metrics)
     published = published_of(grid, experiments)
     for row in rows:
         row.published = next((published.rows[s] for s in row.sigs if s in published.rows), None)
@@ -38,21 +41,52 @@ def compare(rows: list[Row], against: str) -> None:
     Raises:
         UserError: there is no such row.
     """
-    known = sorted({row.variant for row in rows})
-    if against not in known:
-        raise UserError(f"against={against}: no such row; rows: {', '.join(known)}")
+    # Before any test: a wrong name would only leave all columns of p empty.
+    names = sorted({row.variant for row in rows})
+    if against not in names:
+        raise UserError(f"against={against}: no such row; rows: {', '.join(names)}")
     comparison.add_tests(rows, against)
-    rows += comparison.pooled(rows, against)
+    rows += comparison.pooled_rows(rows, against)
 
 
 def notes_of(experiments: Sequence[Experiment], against: str | None) -> list[str]:
-    """Lines under a table: what rows share, what the tests are."""
+    """Return the lines under a table: which parts of the names rows share, what the tests are."""
     shared: dict[str, list[str]] = {}
     for dataset, parts in shared_parts(experiments).items():
         if parts:
             shared.setdefault(" ".join(parts), []).append(dataset)
-    found = [f"All rows of {', '.join(names)}: {text}" for text, names in shared.items()]
-    return found + (comparison.notes(against) if against is not None else [])
+    lines = [f"All rows of {', '.join(names)}: {text}" for text, names in shared.items()]
+    return lines + (comparison.notes(against) if against is not None else [])
+
+
+def _signatures(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    return [(f"{row.dataset} {row.variant}", row.sigs) for row in rows]
+
+
+def _last_table(grid: str, stage: Stage, outputs: Path, folder: Path, against: str | None) -> Table:
+    """Return the table of the last stage, with tests, published rows and figures."""
+    experiments, metrics = stage.experiments, stage.metrics
+    rows = rows_of_grid(grid, experiments, metrics, outputs)
+    if against is not None:
+        compare(rows, against)
+    references = references_of(grid, experiments, metrics[0], outputs)
+    # A file per data set: people and windows of different ones share no axis.
+    figures = []
+    for name in dict.fromkeys(e.dataset for e in experiments):
+        members = [e for e in experiments if e.dataset == name]
+        folders = [outputs / "eval" / e.sig for e in members]
+        drawn = figures_of(members, folders, metrics[0], folder / name)
+        figures += [(path, f"{name}. {caption}") for path, caption in drawn]
+    lines = table_cells(rows, metrics, references)
+    notes = notes_of(experiments, against)
+    return Table(stage.title, "", lines, _signatures(rows), notes, figures)
+
+
+def _stage_table(stage: Stage, outputs: Path) -> Table:
+    """Return the table of a stage before the last: its rows beside its own chance rows."""
+    rows = rows_of(stage.experiments, outputs / "eval", stage.metrics)
+    lines, notes = table_cells(rows, stage.metrics, {}), notes_of(stage.experiments, None)
+    return Table(stage.title, stage.name, lines, _signatures(rows), notes)
 
 
 def table_of_grid(
@@ -62,26 +96,23 @@ def table_of_grid(
     outputs: Path,
     against: str | None = None,
 ) -> Path:
-    """Write the table of a grid; returns the Markdown file.
+    """Write the tables of a grid, that of the last stage first; return the Markdown file.
 
     Args:
         grid: its name.
         experiments: of the grid.
-        metrics: the main one first.
+        metrics: of the last stage, the main one first; empty = those that its evaluations name.
         outputs: folder with `eval`; tables go into its folder `tables`.
         against: the reference row of paired tests.
+
+    Raises:
+        UserError: no experiments, or no row `against`.
     """
-    rows = rows_of_grid(grid, experiments, metrics, outputs)
-    if against is not None:
-        compare(rows, against)
-    levels = levels_of(grid, experiments, metrics[0], outputs)
-    table = cells(rows, metrics[0], levels, metrics[1:])
+    if not experiments:
+        raise UserError(f"{grid} names no experiment: there is nothing to put into a table")
     folder = outputs / "tables" / grid
-    figures = []
-    for name in dict.fromkeys(str(e.config.dset.name) for e in experiments):
-        own = [e for e in experiments if str(e.config.dset.name) == name]
-        places = [outputs / "eval" / e.sig for e in own]
-        found = pictures(own, places, metrics[0], folder / name)
-        figures += [(path, f"{name}. {caption}") for path, caption in found]
-    page = Page(notes_of(experiments, against), figures)
-    return write_tables(grid, rows, table, folder, page)
+    last, *others = stages_of(experiments, outputs / "eval", metrics)
+    tables = [_last_table(grid, last, outputs, folder, against)]
+    # Published rows, observers and tests answer the question of the last stage alone.
+    tables += [_stage_table(stage, outputs) for stage in others]
+    return write_tables(grid, tables, folder, any(e.simulated for e in experiments))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
+from pyarrow import parquet
 
-if TYPE_CHECKING:
-    import pandas as pd
+Key = TypeVar("Key", bound=Hashable)
 
 #: What tells an item; with its number where several are alike (events of several channels).
 IDENTITY = ("study", "subject", "session", "run", "start_s")
@@ -26,13 +27,13 @@ class Scores:
         counts: `study/subject` -> number of items.
     """
 
-    items: dict[Any, float] = field(default_factory=dict)
+    items: dict[Hashable, float] = field(default_factory=dict)
     people: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
 
 def score_column(items: pd.DataFrame, extra: Mapping[str, Any], metric: str) -> np.ndarray | None:
-    """Score of each item, None where the evaluation scores no single items by this metric.
+    """Return the score of each item, None where the evaluation scores no items by this metric.
 
     Args:
         items: one row per test item.
@@ -53,7 +54,7 @@ def score_column(items: pd.DataFrame, extra: Mapping[str, Any], metric: str) -> 
 
 
 def read_scores(path: Path, extra: Mapping[str, Any], metric: str) -> Scores:
-    """Scores of the items in a file; empty when there are none.
+    """Read the scores of the items in a file; empty when there are none.
 
     Args:
         path: `items.parquet` of an experiment.
@@ -61,47 +62,45 @@ def read_scores(path: Path, extra: Mapping[str, Any], metric: str) -> Scores:
     """
     if not path.exists():
         return Scores()
-    import pandas as pd
-    from pyarrow import parquet
-
-    wanted = {*IDENTITY, "recording", "label", "prediction"}
-    wanted |= {rule["column"] for rule in extra.get("item_scores", {}).values()}
-    known = [name for name in parquet.read_schema(path).names if name in wanted]
-    frame = pd.read_parquet(path, columns=known)  # lists of candidates stay on the disk
+    columns = {*IDENTITY, "recording", "label", "prediction"}
+    columns |= {rule["column"] for rule in extra.get("item_scores", {}).values()}
+    names = [name for name in parquet.read_schema(path).names if name in columns]
+    frame = pd.read_parquet(path, columns=names)  # lists of candidates stay on the disk
     values = score_column(frame, extra, metric)
     if values is None or not len(frame):
         return Scores()
-    found = Scores(dict(zip(keys_of(frame).tolist(), values.tolist(), strict=True)))
+    scores = Scores(dict(zip(keys_of(frame).tolist(), values.tolist(), strict=True)))
     if "subject" in frame:
-        names = frame["study"] + "/" + frame["subject"] if "study" in frame else frame["subject"]
-        groups = pd.Series(values).groupby(names.to_numpy())
-        found.people, found.counts = groups.mean().to_dict(), groups.size().to_dict()
-    return found
+        people = frame["study"] + "/" + frame["subject"] if "study" in frame else frame["subject"]
+        groups = pd.Series(values).groupby(people.to_numpy())
+        scores.people, scores.counts = groups.mean().to_dict(), groups.size().to_dict()
+    return scores
 
 
 def keys_of(items: pd.DataFrame) -> np.ndarray:
-    """A number for each item that is the same wherever the item is evaluated: (N,) uint64.
+    """Return a number for each item that is the same wherever it is evaluated: (N,) uint64.
 
-    Items alike in `IDENTITY` are numbered. The number of a recording depends on which recordings
-    were chosen, and serves only where nothing else is known.
+    Items alike in `IDENTITY` are numbered. The number of a recording depends on the selection of
+    recordings, and serves only where nothing else tells an item.
     """
-    import pandas as pd
-
-    places = [n for n in IDENTITY if n in items] if "run" in items else ["recording", "start_s"]
-    base = pd.util.hash_pandas_object(items[places], index=False)
+    columns = [n for n in IDENTITY if n in items] if "run" in items else ["recording", "start_s"]
+    base = pd.util.hash_pandas_object(items[columns], index=False)
     number = base.groupby(base).cumcount().to_numpy(dtype=np.uint64)
     return base.to_numpy() + number * np.uint64(0x9E3779B97F4A7C15)  # an odd number: all differ
 
 
+def _shared_means(tables: Sequence[Mapping[Key, float]]) -> dict[Key, float]:
+    """Return the mean over several tables of each key that all of them have."""
+    keys = set.intersection(*(set(table) for table in tables))
+    ordered = sorted(keys)  # type: ignore[type-var]
+    return {key: sum(table[key] for table in tables) / len(tables) for key in ordered}
+
+
 def mean_scores(parts: Sequence[Scores]) -> Scores:
-    """Means over seeds of the items and people that all of them have."""
-
-    def shared(tables: Sequence[Mapping[Any, float]]) -> dict[Any, float]:
-        keys = set.intersection(*(set(table) for table in tables))
-        return {k: sum(table[k] for table in tables) / len(tables) for k in sorted(keys)}
-
+    """Return means over seeds of the items and people that all of them have."""
     if not parts:
         return Scores()
-    people = shared([part.people for part in parts])
+    # Of what all seeds tested: else a mean would be over other people in every seed.
+    people = _shared_means([part.people for part in parts])
     counts = {name: parts[0].counts[name] for name in people}
-    return Scores(shared([part.items for part in parts]), people, counts)
+    return Scores(_shared_means([part.items for part in parts]), people, counts)

@@ -42,14 +42,14 @@ class Section:
 
 
 def table_html(rows: Sequence[Mapping[str, str]], classes: Mapping[str, str] | None = None) -> str:
-    """An HTML table; columns in the order of their first appearance, every cell escaped.
+    """Return an HTML table; columns in the order of their first appearance, every cell escaped.
 
     Args:
         rows: one mapping of column to text per row; missing cells stay empty.
         classes: cell text -> CSS class, e.g. {"failed": "failed"}.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    known = classes or {}
+    classes = classes or {}
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = []
     for row in rows:
@@ -57,7 +57,7 @@ def table_html(rows: Sequence[Mapping[str, str]], classes: Mapping[str, str] | N
         body.append(
             "<tr>"
             + "".join(
-                f'<td class="{known.get(cell, "")}">{html.escape(cell)}</td>' for cell in cells
+                f'<td class="{classes.get(cell, "")}">{html.escape(cell)}</td>' for cell in cells
             )
             + "</tr>"
         )
@@ -68,11 +68,12 @@ def table_html(rows: Sequence[Mapping[str, str]], classes: Mapping[str, str] | N
 
 
 def figure_html(path: Path, caption: str) -> str:
-    """An SVG file inlined with its caption, so that the page is one file.
+    """Return an SVG file inlined with its caption, so that the page is one file.
 
     All are enlarged alike: letters have one size, whatever the width of a figure.
     """
     text = path.read_text(encoding="utf-8")
+    # Without the XML declaration, which HTML allows at the beginning of a file alone.
     svg = text[text.index("<svg") :]
     caption = html.escape(caption)
     width = re.search(r'<svg[^>]*\bwidth="([\d.]+)pt"', svg)
@@ -84,7 +85,7 @@ def figure_html(path: Path, caption: str) -> str:
 
 
 def render(title: str, sections: Iterable[Section], note: str | None = None) -> str:
-    """The whole page as text.
+    """Return the whole page as text.
 
     Args:
         title: heading.
@@ -110,12 +111,3 @@ def render(title: str, sections: Iterable[Section], note: str | None = None) -> 
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
-
-
-def write(path: Path, text: str) -> Path:
-    """Write the page under a temporary name and rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-    return path

@@ -8,21 +8,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from ...figures import curves
+from ...xp.files import write_text
 from ..experiments import Experiment
 from ..published.rows import IDEAL
-from .figures import pictures
-from .page import Section, render, write
-from .references import ideal_levels
-from .rows import format_value
-from .variants import variants
+from .cells import format_value
+from .figures import figures_of
+from .page import Section, render
+from .references import ideal_references
+from .stages import Stage, stages_of
+from .variants import BASE, variants
 
 #: CSS class of a state in the table of experiments.
 STATE_CLASSES = {"done": "done", "missing": "failed", "failed": "failed", "unfinished": "note"}
 
 
 def last_values(experiment: Experiment, stage: str) -> dict[str, float]:
-    """Finite metrics of the last epoch that has the stage."""
+    """Return the finite metrics of the last epoch that has the stage."""
+    # Not simply the last epoch: a test may run every few epochs.
     for entry in reversed(experiment.history):
         if stage in entry:
             return {
@@ -34,7 +39,11 @@ def last_values(experiment: Experiment, stage: str) -> dict[str, float]:
 
 
 def write_report(
-    grid: str, experiments: Sequence[Experiment], folder: Path, metric: str = "balanced_accuracy"
+    grid: str,
+    experiments: Sequence[Experiment],
+    folder: Path,
+    evaluations: Path,
+    metric: str | None = None,
 ) -> Path:
     """Write `index.html` and its figures; experiments that did not finish are shown as such.
 
@@ -42,87 +51,99 @@ def write_report(
         grid: name for the heading.
         experiments: all experiments of the grid.
         folder: where the page and the figures go.
-        metric: metric of the test stage that the scores show.
+        evaluations: folder of evaluations by signature, which tell the stages of the grid.
+        metric: of the test of the last stage; None = its main metric.
 
     Returns:
         the page.
     """
-    datasets: dict[str, list[Experiment]] = defaultdict(list)
-    for experiment in experiments:
-        datasets[str(experiment.config.dset.name)].append(experiment)
-    sections = [
-        _dataset_section(name, members, folder, metric) for name, members in datasets.items()
-    ]
-    sections.append(_experiments_section(experiments, metric))
+    stages = stages_of(experiments, evaluations, [metric] if metric else [])
+    sections = []
+    for stage in stages:
+        datasets: dict[str, list[Experiment]] = defaultdict(list)
+        for experiment in stage.experiments:
+            datasets[experiment.dataset].append(experiment)
+        sections += [
+            _dataset_section(stage, name, members, folder) for name, members in datasets.items()
+        ]
+    sections.append(_experiments_section(stages))
     simulated = any(e.simulated for e in experiments)
     note = "All data on this page are simulated." if simulated else None
-    return write(folder / "index.html", render(f"Grid {grid}", sections, note))
+    path = folder / "index.html"
+    write_text(path, render(f"Grid {grid}", sections, note))
+    return path
 
 
 def _dataset_section(
-    name: str, experiments: Sequence[Experiment], folder: Path, metric: str
+    stage: Stage, dataset: str, experiments: Sequence[Experiment], folder: Path
 ) -> Section:
-    """Scores and learning curves of the experiments on one dataset."""
+    """Return scores and learning curves of the experiments of a stage on one dataset."""
+    metric = stage.metrics[0]
     scores: dict[str, list[float]] = defaultdict(list)
     histories: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
     for experiment, variant in zip(experiments, variants(experiments), strict=True):
         value = last_values(experiment, "test").get(metric)
         if value is not None:
             scores[variant].append(value)
-        if len(experiment.history) > 1:
+        if len(experiment.history) > 1:  # one epoch (LDA, chance) is no curve
             histories[variant].append(experiment.history)
     simulated = any(e.simulated for e in experiments)
-    levels = _levels(experiments, metric, folder)
-    drawn = []
+    references = _references(experiments, metric, folder)
+    stem = f"{dataset}-{stage.name}" if stage.name else dataset
+    figures = []
     if scores:
-        path = folder / f"{name}-scores.svg"
-        curves.draw_scores(scores, path, f"test {metric}", levels, simulated)
-        drawn.append((path, "Test score: seeds as dots, mean and 95 % interval over seeds"))
+        path = folder / f"{stem}-scores.svg"
+        curves.draw_scores(scores, path, f"test {metric}", references, simulated)
+        figures.append((path, "Test score: seeds as dots, mean and 95 % interval over seeds"))
     if histories:
-        path = folder / f"{name}-curves.svg"
-        curves.draw_learning_curves(histories, metric, path, levels.get("chance"), simulated)
-        drawn.append((path, "Learning curves: mean over seeds, band of one standard deviation"))
-    drawn += pictures(experiments, [e.folder for e in experiments], metric, folder / name)
-    return Section(name, rows=_score_rows(scores, levels, simulated), figures=drawn)
+        path = folder / f"{stem}-curves.svg"
+        curves.draw_learning_curves(histories, metric, path, references.get("chance"), simulated)
+        figures.append((path, "Learning curves: mean over seeds, band of one standard deviation"))
+    figures += figures_of(experiments, [e.folder for e in experiments], metric, folder / stem)
+    title = f"{dataset}, {stage.title}" if stage.name else dataset
+    return Section(title, rows=_score_rows(scores, references, simulated), figures=figures)
 
 
-def _levels(experiments: Sequence[Experiment], metric: str, folder: Path) -> dict[str, float]:
-    """Chance and, on simulated data, the observer that knows the simulation."""
-    levels = {}
-    chance = last_values(experiments[0], "test").get(f"chance_{metric}")
+def _references(experiments: Sequence[Experiment], metric: str, folder: Path) -> dict[str, float]:
+    """Return chance and, on simulated data, the accuracy of the observer that knows them."""
+    references = {}
+    # Of the first that has one: an experiment that never ran has no history.
+    chances = (last_values(e, "test").get(f"chance_{metric}") for e in experiments)
+    chance = next((value for value in chances if value is not None), None)
     if chance is not None:
-        levels["chance"] = chance
-    ideal = ideal_levels(experiments, metric, [e.folder for e in experiments], folder)
+        references["chance"] = chance
+    ideal = ideal_references(experiments, metric, [e.folder for e in experiments], folder)
     if metric in ideal:
-        levels[IDEAL] = ideal[metric]
-    return levels
+        references[IDEAL] = ideal[metric]
+    return references
 
 
 def _score_rows(
-    scores: Mapping[str, Sequence[float]], levels: Mapping[str, float], simulated: bool
+    scores: Mapping[str, Sequence[float]], references: Mapping[str, float], simulated: bool
 ) -> list[dict[str, str]]:
     rows = []
     for name, values in scores.items():
         rows.append({"variant": name, "test": format_value(values), "seeds": str(len(values))})
-    rows += [{"variant": name, "test": f"{level:.3f}"} for name, level in levels.items()]
+    rows += [{"variant": name, "test": f"{value:.3f}"} for name, value in references.items()]
     return [{**row, "data": "simulated"} for row in rows] if simulated else rows
 
 
-def _experiments_section(experiments: Sequence[Experiment], metric: str) -> Section:
-    """Every experiment with its signature and state, configuration folded."""
-    from omegaconf import OmegaConf
-
+def _experiments_section(stages: Sequence[Stage]) -> Section:
+    """Return every experiment with its signature and state, configuration folded."""
     rows, folded = [], []
-    for experiment in experiments:
-        value = last_values(experiment, "test").get(metric)
-        rows.append(
-            {
-                "experiment": experiment.name or "base",
-                "sig": experiment.sig,
-                "state": experiment.state,
-                "epochs": str(len(experiment.history)),
-                f"test {metric}": "" if value is None else f"{value:.3f}",
-            }
-        )
-        folded.append((f"{experiment.sig} {experiment.name}", OmegaConf.to_yaml(experiment.config)))
+    for stage in stages:
+        metric = stage.metrics[0]
+        for experiment in stage.experiments:
+            value = last_values(experiment, "test").get(metric)
+            rows.append(
+                {
+                    "experiment": experiment.name or BASE,
+                    "sig": experiment.sig,
+                    "state": experiment.state,
+                    "epochs": str(len(experiment.history)),
+                    f"test {metric}": "" if value is None else f"{value:.3f}",
+                }
+            )
+            config = OmegaConf.to_yaml(experiment.config)
+            folded.append((f"{experiment.sig} {experiment.name}", config))
     return Section("Experiments", rows=rows, folded=folded, classes=STATE_CLASSES)

@@ -1,23 +1,17 @@
-"""Tables of a grid: one row per variant, aggregated over seeds; Markdown, CSV, LaTeX, HTML."""
+"""Rows of a table: one variant on one dataset, its values over seeds and what they come from."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from ...xp.files import read_json, write_text
+from ...xp.files import read_json
 from ..experiments import Experiment
-from ..published.rows import IDEAL, Level, PublishedRow
+from ..published.rows import PublishedRow
 from .item_scores import Scores, mean_scores, read_scores
-from .page import Section, render, write
-from .statistics import LEAST_PAIRS, mean_interval
 from .variants import variants
 
 
@@ -26,8 +20,8 @@ class Row:
     """One variant on one dataset.
 
     Attributes:
-        dataset, variant: what it is.
-        values: metric of each seed that was evaluated.
+        dataset, variant: name of its row.
+        values: main metric of each seed that was evaluated.
         chance: its chance level; `chances` those of all metrics.
         n_items: test items.
         missing: experiments without a result, with their state.
@@ -63,226 +57,56 @@ class Row:
     published: PublishedRow | None = None
     pooled: bool = False
 
+    def add(self, evaluation: dict[str, Any], metrics: Sequence[str]) -> None:
+        """Add the evaluation of one seed.
 
-def default_metrics(experiments: Sequence[Experiment], folder: Path) -> list[str]:
-    """Metrics that the evaluated experiments show in a table, the main one first.
+        Args:
+            evaluation: metrics, chance, n_items and extra, as `metrics.json` holds them.
+            metrics: of the table, the main one first; further ones where the evaluation has them.
+        """
+        measured, extra = evaluation["metrics"], evaluation.get("extra", {})
+        self.values.append(float(measured[metrics[0]]))
+        for name in metrics[1:]:
+            if name in measured:
+                self.more.setdefault(name, []).append(float(measured[name]))
+        self.chance = evaluation["chance"].get(metrics[0])
+        self.chances = dict(evaluation["chance"])
+        # Of one seed: over several the interval over seeds is shown instead.
+        self.intervals = {k: (v[0], v[1]) for k, v in extra.get("intervals", {}).items()}
+        self.references = dict(extra.get("references", {}))
+        self.n_items = int(evaluation["n_items"])
 
-    The main metric is that of most experiments: stages before the last have others.
-    """
-    shown: list[tuple[str, ...]] = []
-    for experiment in experiments:
-        stored = read_json(folder / experiment.sig / "metrics.json")
-        if stored is not None:
-            shown.append(tuple(stored.get("extra", {}).get("table", ())) or ("balanced_accuracy",))
-    if not shown:
-        return ["balanced_accuracy"]
-    main = Counter(names[0] for names in shown).most_common(1)[0][0]
-    return list(dict.fromkeys(n for names in shown if names[0] == main for n in names))
 
-
-def collect(
-    experiments: Sequence[Experiment], folder: Path, metric: str, others: Sequence[str] = ()
-) -> list[Row]:
-    """Rows from the evaluated experiments in `folder`, in the order of the grid.
+def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[str]) -> list[Row]:
+    """Build the rows of experiments from their evaluations, in the order of the grid.
 
     Args:
-        experiments: of the grid.
-        folder: where evaluations are.
-        metric: main metric: an experiment without it counts as missing.
-        others: further metrics, shown where they are known.
+        experiments: of one stage of a grid.
+        folder: evaluations by signature.
+        metrics: of the table, the main one first: an experiment without it counts as missing.
     """
     rows: dict[tuple[str, str], Row] = {}
     scores: dict[tuple[str, str], list[Scores]] = defaultdict(list)
     for experiment, variant in zip(experiments, variants(experiments), strict=True):
-        key = (str(experiment.config.dset.name), variant)
+        key = (experiment.dataset, variant)
         row = rows.setdefault(key, Row(*key))
         row.sigs.append(experiment.sig)
+        # One simulated recording is enough: the label is never missing where it belongs.
         row.simulated |= experiment.simulated
-        stored = read_json(folder / experiment.sig / "metrics.json")
-        if stored is None or metric not in stored["metrics"]:
-            why = experiment.state if stored is None else f"no {metric}"
-            row.missing.append(f"{experiment.sig}: {why}")
+        # Of `scripts.run_eval` alone: it names the commit and the data behind the number.
+        evaluation = read_json(folder / experiment.sig / "metrics.json")
+        if evaluation is None or metrics[0] not in evaluation["metrics"]:
+            reason = _reason(experiment) if evaluation is None else f"no {metrics[0]}"
+            row.missing.append(f"{experiment.sig}: {reason}")
             continue
-        row.values.append(float(stored["metrics"][metric]))
-        row.chance, row.chances = stored["chance"].get(metric), dict(stored["chance"])
-        extra = stored.get("extra", {})
-        for name in others:
-            if name in stored["metrics"]:
-                row.more.setdefault(name, []).append(float(stored["metrics"][name]))
-        row.intervals = {k: (v[0], v[1]) for k, v in extra.get("intervals", {}).items()}
-        row.references = dict(extra.get("references", {}))
-        row.n_items = int(stored["n_items"])
+        row.add(evaluation, metrics)
         items = folder / experiment.sig / "items.parquet"
-        scores[key].append(read_scores(items, extra, metric))
+        scores[key].append(read_scores(items, evaluation.get("extra", {}), metrics[0]))
     for key, parts in scores.items():
         rows[key].scores = mean_scores(parts)
     return list(rows.values())
 
 
-def format_value(values: Sequence[float]) -> str:
-    """`0.512 ± 0.020` over seeds, `0.512` for one."""
-    if not values:
-        return "missing"
-    mean = float(np.mean(values))
-    return f"{mean:.3f} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else f"{mean:.3f}"
-
-
-def show(values: Sequence[float], interval: tuple[float, float] | None) -> str:
-    """A value over seeds; of one seed with its resampled interval where there is one."""
-    if len(values) == 1 and interval is not None:
-        return f"{values[0]:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-    return format_value(values)
-
-
-def people_cell(p: float | None, n: int) -> str:
-    """A corrected p over people, or that there were too few; empty where nothing was tested."""
-    if p is not None:
-        return f"{p:.2g}"
-    return f"{n} people: too few" if 0 < n < LEAST_PAIRS else ""
-
-
-def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str, str]:
-    """Cells of one of our rows.
-
-    Args:
-        row: collected.
-        metrics: names, the main one first.
-        ideal: main metric of the ideal observer, where there is one.
-    """
-    metric, (low, high) = metrics[0], mean_interval(row.values)
-    values = {metric: row.values, **row.more}
-    shown = [name for name in metrics if name in values]
-    found = {name: show(values[name], row.intervals.get(name)) for name in shown}
-    found["95 % CI over seeds"] = "" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
-    if ideal is not None and row.chance is not None and row.values and ideal > row.chance:
-        share = (float(np.mean(row.values)) - row.chance) / (ideal - row.chance)
-        found["from chance to ideal"] = f"{share:.0%}"
-    found["seeds"] = "" if row.pooled else str(len(row.values))
-    found["items"], found["people"] = str(row.n_items or ""), str(len(row.scores.people) or "")
-    found["p, items"] = "" if row.p is None else f"{row.p:.2g}"
-    found["p, people"] = people_cell(row.p_people, row.n_people)
-    if row.published is not None:
-        known = row.published.values.get(row.dataset, {})
-        found["published as"] = row.published.name
-        found |= {f"published {name}": str(known[name]) for name in metrics if name in known}
-        found["published p, people"] = row.published.p if row.pooled else ""
-    found["missing"] = "; ".join(row.missing)
-    return found
-
-
-def reference_cells(
-    rows: Sequence[Row], levels: Mapping[str, Mapping[str, Level]], metrics: Sequence[str]
-) -> list[dict[str, str]]:
-    """Rows of a dataset that are not ours: chance, references, other levels."""
-    evaluated = next((row for row in reversed(rows) if row.chance is not None), rows[0])
-    chances = {metrics[0]: evaluated.chance, **evaluated.chances}
-    known: dict[str, Mapping[str, object]] = {
-        "chance": {k: f"{v:.3f}" for k, v in chances.items() if v is not None}
-    }
-    references = next((row.references for row in rows if row.references), {})
-    for name, values in references.items():
-        known[name] = {k: f"{v:.3f}" for k, v in values.items()}
-    known |= levels
-    shown = [
-        {"variant": name, **{k: str(values[k]) for k in metrics if k in values}}
-        for name, values in known.items()
-    ]
-    return [row for row in shown if len(row) > 1]
-
-
-def cells(
-    rows: Sequence[Row],
-    metric: str,
-    levels: Mapping[str, Mapping[str, Mapping[str, Level]]],
-    others: Sequence[str] = (),
-) -> list[dict[str, str]]:
-    """The table as text: variants, then chance and other reference levels of each dataset.
-
-    Args:
-        rows: collected rows.
-        metric: its name.
-        levels: dataset -> name -> metric -> value, e.g. of the ideal observer.
-        others: further metrics, a column each.
-    """
-    found: list[dict[str, str]] = []
-    metrics = [metric, *others]
-    for dataset in dict.fromkeys(row.dataset for row in rows):
-        own = [row for row in rows if row.dataset == dataset]
-        label = f"{dataset} (simulated)" if own[0].simulated else dataset
-        beside = levels.get(dataset, {})
-        ideal = beside.get(IDEAL, {}).get(metric)
-        lines = [
-            {"variant": row.variant, **row_cells(row, metrics, ideal.value if ideal else None)}
-            for row in own
-        ]
-        lines += reference_cells(own, beside, metrics)
-        found += [{"dataset": label, **line} for line in lines]
-    first = ["dataset", "variant", *metrics]
-    columns = list(dict.fromkeys([*first, *(name for row in found for name in row)]))
-    kept = [name for name in columns if any(row.get(name) for row in found)]
-    return [{name: row.get(name, "") for name in kept} for row in found]
-
-
-def to_markdown(table: Sequence[Mapping[str, str]]) -> str:
-    """Markdown with aligned columns."""
-    columns = list(table[0])
-    widths = {c: max(len(c), *(len(row[c]) for row in table)) for c in columns}
-    lines = ["| " + " | ".join(c.ljust(widths[c]) for c in columns) + " |"]
-    lines.append("|" + "|".join("-" * (widths[c] + 2) for c in columns) + "|")
-    lines += ["| " + " | ".join(row[c].ljust(widths[c]) for c in columns) + " |" for row in table]
-    return "\n".join(lines) + "\n"
-
-
-def to_csv(table: Sequence[Mapping[str, str]]) -> str:
-    """Comma-separated values."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(table[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    return out.getvalue()
-
-
-def to_latex(table: Sequence[Mapping[str, str]]) -> str:
-    """A `tabular` with rules of the booktabs package."""
-    columns = list(table[0])
-
-    def escape(text: str) -> str:
-        for mark in "&%_#{}":
-            text = text.replace(mark, f"\\{mark}")
-        return text.replace("±", "$\\pm$").replace("<", "$<$")
-
-    lines = [f"\\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}", "\\toprule"]
-    lines.append(" & ".join(escape(c) for c in columns) + " \\\\")
-    lines.append("\\midrule")
-    lines += [" & ".join(escape(row[c]) for c in columns) + " \\\\" for row in table]
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
-
-
-@dataclass
-class Page:
-    """What goes with a table: notes under it, figures (SVG files) with captions on its page."""
-
-    notes: Sequence[str] = ()
-    figures: Sequence[tuple[Path, str]] = ()
-
-
-def write_tables(
-    grid: str,
-    rows: Sequence[Row],
-    table: Sequence[Mapping[str, str]],
-    folder: Path,
-    page: Page | None = None,
-) -> Path:
-    """Write the four forms, and the signatures behind each row; returns the Markdown file."""
-    page = page or Page()
-    simulated = any(row.simulated for row in rows)
-    note = "simulated data: made from equations, no recording" if simulated else None
-    head = f"{note}\n\n" if note else ""
-    foot = "".join(f"\n{text}\n" for text in page.notes)
-    write_text(folder / "table.md", head + to_markdown(table) + foot)
-    write_text(folder / "table.csv", to_csv(table))
-    write_text(folder / "table.tex", to_latex(table))
-    folded = [(f"{row.dataset} {row.variant}", "\n".join(row.sigs)) for row in rows]
-    section = Section("Results", page.notes, table, page.figures, folded)
-    write(folder / "table.html", render(f"Table of {grid}", [section], note))
-    return folder / "table.md"
+def _reason(experiment: Experiment) -> str:
+    """Return why an experiment has no result: a finished one waits for `scripts.run_eval`."""
+    return "not evaluated" if experiment.state == "done" else experiment.state

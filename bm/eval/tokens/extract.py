@@ -29,12 +29,12 @@ from ...nn.electrodes import unknown_names
 from ...registry import check_known
 from .file import token_file
 
-MAX_TOKENS = 256  # channels times patches of a window, as in pre-training (labram spec 2.3)
+MAX_TOKENS = 256  # channels times patches of a window at most, as LaBraM was pre-trained
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is taken from a network.
+    """Options of an extraction.
 
     Attributes:
         layer: blocks to go through; None = all and the last norm. Not for tokenizers.
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass
 class Summary:
-    """What an extraction has done."""
+    """Outcome of an extraction: counts, and the recordings that could not be read."""
 
     recordings: int = 0
     windows: int = 0
@@ -80,7 +80,7 @@ class TokenModel:
 
     Args:
         folder: in `save_pretrained` form.
-        options: what is taken.
+        options: layer, pooling, batch size, device.
 
     Raises:
         UserError: no such model, or options that do not fit it.
@@ -112,13 +112,13 @@ class TokenModel:
         self._model, self._channels = model, tuple[str, ...]()
 
     def fit(self, signal: Signal, name: str) -> Signal:
-        """The signal of the recording `name` with the channels that the network knows.
+        """Return the signal of the recording `name` with the channels that the network knows.
 
         Raises:
             UserError: channels that it does not know, and not `drop_unknown`, or another rate.
             RecordingError: it knows none of them, or they are not in microvolts.
         """
-        if signal.unit != "uV":
+        if signal.unit != "uV":  # the models divide by a fixed amplitude in microvolts
             raise RecordingError(name, f"in {signal.unit}, not microvolts", "leave it out")
         if signal.rate_hz != self.facts.rate_hz:
             raise UserError(
@@ -133,43 +133,49 @@ class TokenModel:
                 f"{name}: LaBraM knows no electrode {in_words(unknown)}; rename them (`rename` of "
                 "the study), or leave them out with drop_unknown=true"
             )
-        kept = [i for i, channel in enumerate(signal.channels) if channel not in unknown]
-        if not kept:
+        usable = [i for i, channel in enumerate(signal.channels) if channel not in unknown]
+        if not usable:
             reason = f"LaBraM knows none of its electrodes {in_words(unknown)}"
             raise RecordingError(name, reason, "rename them")
         self.dropped |= dict.fromkeys(unknown)
-        return signal.select(kept, [signal.channels[i] for i in kept])
+        return signal.select(usable, [signal.channels[i] for i in usable])
 
     def window_samples(self, n_channels: int) -> int:
-        """Longest window of whole patches for so many channels (labram spec 2.3)."""
+        """Return the samples of the longest window for so many channels.
+
+        As many whole patches as 256 tokens allow: LaBraM's corpus was cut like that (64 channels: 4
+        patches, 32: 8, 20: 12), and its table of time embeddings ends at 16.
+        """
         return self.patch_samples * max(1, min(self.max_patches, MAX_TOKENS // n_channels))
 
     @torch.no_grad()
     def outputs(self, part: Part) -> Iterator[np.ndarray]:
-        """Tokens float32 or codes int32 of the windows of a part, a batch at a time."""
+        """Yield tokens float32 or codes int32 of the windows of a part, a batch at a time."""
         if part.signal.channels != self._channels:
             names = list(part.signal.channels)
+            # Loaded again: the rows of its electrodes are part of the network.
             self._model = load(self.folder, **({"channel_names": names} if self.named else {}))
             self._model.eval().to(self.options.device)
             self._channels = part.signal.channels
         starts, size = part.windows["start"].to_numpy(), self.options.batch_size
         length = int(part.windows["length"].iloc[0])
         for first in range(0, len(starts), size):
-            own = starts[first : first + size]
-            block = gather_windows([part.signal], np.zeros(len(own), int), own, length)
-            x = block.transpose(1, 2).contiguous().to(self.options.device)  # as models are given it
+            some = starts[first : first + size]
+            block = gather_windows([part.signal], np.zeros(len(some), int), some, length)
+            # Contiguous, as models receive their batches.
+            x = block.transpose(1, 2).contiguous().to(self.options.device)
             yield self._outputs_of(x).cpu().numpy()
 
     def _outputs_of(self, x: torch.Tensor) -> torch.Tensor:
         if self.codes:
-            found: torch.Tensor = self._model.tokens(x)
-            return found.unflatten(1, (x.shape[1], -1)).to(torch.int32)
+            codes: torch.Tensor = self._model.tokens(x)
+            return codes.unflatten(1, (x.shape[1], -1)).to(torch.int32)
         options = {"layer": self.options.layer, "pool": self.options.pool}
         tokens: torch.Tensor = self._model.tokens(x, **options)
         return tokens.float()
 
     def attributes(self) -> dict[str, Any]:
-        """What the file says of the network."""
+        """Return the attributes of a file that describe the network."""
         digest = hashlib.sha256((self.folder / WEIGHTS).read_bytes()).hexdigest()
         layer = self.options.layer
         return {
@@ -190,17 +196,17 @@ def check_layer(layer: int, depth: int, name: str) -> None:
         raise UserError(f"layer={layer}: {name} has {depth} blocks; use 0 to {depth}")
 
 
-Found = Part | RecordingError
+Item = Part | RecordingError  # of a source: windows, or why there are none
 
 
 def in_words(names: Sequence[str], most: int = 20) -> str:
-    """Names with commas; of many the first and how many more."""
+    """Return names with commas; of many the first, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def parts_of_dataset(dataset: Dataset, model: TokenModel, split: str | None) -> list[Part]:
-    """Windows of a data set, recording by recording.
+    """Return the windows of a data set, recording by recording.
 
     Args:
         dataset: not scaled.
@@ -212,26 +218,27 @@ def parts_of_dataset(dataset: Dataset, model: TokenModel, split: str | None) -> 
     """
     table = dataset.table if split is None else dataset.table[dataset.table["split"] == split]
     if table.empty:
-        known = ", ".join(sorted(set(dataset.table["split"])))
-        raise UserError(f"split={split}: no window; there are {known}")
-    found = []
+        splits = ", ".join(sorted(set(dataset.table["split"])))
+        raise UserError(f"split={split}: no window; there are {splits}")
+    parts = []
+    # One recording at a time: the network is loaded for its channels, and the file has its group.
     for index in sorted(set(table["recording"])):
         rows = table[table["recording"] == index].sort_values("start")
         study, subject, session, run = rows.iloc[0][["study", "subject", "session", "run"]]
         identity = RecordingId(study, subject, session, run)
         signal = model.fit(dataset.signals[index], identity.name)
-        found.append(Part(identity, signal, rows))
-    return found
+        parts.append(Part(identity, signal, rows))
+    return parts
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """Whole recordings in windows one after the other, what is left at the end dropped.
+    """Whole recordings in windows one after the other; a rest at the end is left out.
 
     Attributes:
         members: read one at a time.
         recipe: preprocessing.
-        store: where preprocessed recordings are kept.
+        store: of preprocessed recordings.
         model: whose channels are taken.
         window_s: of a window; None = as many patches as 256 tokens allow, 16 at most, fewer in
             shorter recordings.
@@ -248,7 +255,7 @@ class Recordings:
     def __len__(self) -> int:
         return len(self.members)
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[Item]:
         for recording in self.members:
             try:
                 yield self._part(recording)
@@ -267,7 +274,7 @@ class Recordings:
         return Part(recording.id, signal, pd.DataFrame({"start": starts, "length": length}))
 
     def _window(self, signal: Signal) -> int:
-        """Samples of a window, 0 when the recording has none."""
+        """Return the samples of a window, 0 when the recording is shorter than one."""
         patch = self.model.patch_samples
         if self.window_s is None:
             longest = self.model.window_samples(len(signal.channels))
@@ -281,21 +288,21 @@ class Recordings:
 
 
 def columns_of(part: Part) -> dict[str, np.ndarray]:
-    """What a file keeps of the windows of a part."""
+    """Return the columns of a file that describe the windows of a part."""
     rows = part.windows
-    found = {"start_s": rows["start"].to_numpy() / part.signal.rate_hz}
-    if "label" in rows and (rows["label"] >= 0).any():
-        found["label"] = rows["label"].to_numpy(np.int64)
+    columns = {"start_s": rows["start"].to_numpy() / part.signal.rate_hz}
+    if "label" in rows and (rows["label"] >= 0).any():  # -1: windows without a label
+        columns["label"] = rows["label"].to_numpy(np.int64)
     values = values_of(rows)
     if values is not None:
-        found["value"] = values
+        columns["value"] = values
     if "split" in rows:
-        found["split"] = rows["split"].to_numpy(object)
-    return found
+        columns["split"] = rows["split"].to_numpy(object)
+    return columns
 
 
 def extract(
-    source: Iterable[Found],
+    source: Iterable[Item],
     model: TokenModel,
     path: Path,
     attributes: Mapping[str, Any],
@@ -310,7 +317,7 @@ def extract(
         model: the network.
         path: the file; what is there is replaced when all is done.
         attributes: of the file, beside those of the network.
-        tick: told how far the present recording is (of 1) and how many windows are done in all.
+        tick: called with the share of the recording that a batch was, and the windows done in all.
     """
     summary = Summary()
     with token_file(path, {**model.attributes(), **attributes}) as file:
@@ -319,10 +326,11 @@ def extract(
                 summary.bad.append(part)
                 tick(1.0, summary.windows)
                 continue
-            own = {"channels": list(part.signal.channels), "rate_hz": part.signal.rate_hz}
+            about = {"channels": list(part.signal.channels), "rate_hz": part.signal.rate_hz}
             batches = _counted(model.outputs(part), len(part.windows), summary, tick)
-            file.add(part.identity, own, columns_of(part), batches)
+            file.add(part.identity, about, columns_of(part), batches)
             summary.recordings += 1
+        # Raised inside the block: no file is left that looks like a result.
         if not summary.recordings:
             reason = f": {summary.bad[0]}" if summary.bad else "; the studies are empty"
             raise UserError(f"no recording could be read{reason}")

@@ -17,21 +17,23 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import h5py
 import numpy as np
 
 from ...data.recording import RecordingId
 from ...errors import UserError
 
-if TYPE_CHECKING:
-    import h5py
-
 CHUNK_BYTES = 1 << 14  # a chunk is a window, or several that are smaller than this together
 
 
 def check_writable(path: Path) -> None:
-    """Make the folder of a file to come; `UserError` when it cannot be written."""
+    """Make the folder of a file to come.
+
+    Raises:
+        UserError: the file cannot be written there.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir() or not os.access(path.parent, os.W_OK):
@@ -42,18 +44,17 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def token_file(path: Path, attributes: Mapping[str, Any]) -> Iterator[TokenFile]:
-    """A new file, written aside and renamed when the block ends without an error.
+    """Yield a new file, written aside and renamed when the block ends without an error.
 
     An error, Ctrl-C included, leaves what was at `path` before.
     """
-    import h5py
-
     check_writable(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with h5py.File(aside, "w") as file:
             _describe(file, attributes)
             yield TokenFile(file)
+        # Flushed before the rename: after a crash the old or the whole new file is there.
         with open(aside, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(aside, path)
@@ -62,9 +63,7 @@ def token_file(path: Path, attributes: Mapping[str, Any]) -> Iterator[TokenFile]
 
 
 def _describe(target: h5py.Group, attributes: Mapping[str, Any]) -> None:
-    """Set attributes; a list is one of texts, also when it is empty."""
-    import h5py
-
+    """Set attributes; a list is one of texts, also when it is empty and does not say so."""
     for name, value in attributes.items():
         if isinstance(value, list):
             target.attrs.create(name, value, (len(value),), h5py.string_dtype())
@@ -93,8 +92,6 @@ class TokenFile:
             columns: (N, ...) by name, of the windows.
             batches: features of the windows in order, float32 `tokens` or int32 `codes`.
         """
-        import h5py
-
         group = self._file.create_group(self._free(identity.name.replace("/", "-")))
         for name in ("study", "subject", "session", "run"):
             group.attrs[name] = getattr(identity, name)
@@ -106,8 +103,10 @@ class TokenFile:
         for batch in batches:
             if data is None:
                 name = "codes" if batch.dtype.kind == "i" else "tokens"
+                # Chunks of whole windows: a reader takes windows, seldom parts of one.
                 chunk = max(1, min(count, CHUNK_BYTES // batch[0].nbytes))
                 shape = batch.shape[1:]
+                # Little-endian on every machine: the file is for other programs.
                 data = group.create_dataset(
                     name, (count, *shape), batch.dtype.newbyteorder("<"), chunks=(chunk, *shape)
                 )
@@ -116,9 +115,9 @@ class TokenFile:
         assert at == count, f"{at} of {count} windows"
 
     def _free(self, name: str) -> str:
-        """The name, or with a number when another recording has it."""
-        number, found = 1, name
-        while found in self._file:
+        """Return the name, with a number when another recording has it."""
+        number, free = 1, name
+        while free in self._file:
             number += 1
-            found = f"{name}-{number}"
-        return found
+            free = f"{name}-{number}"
+        return free

@@ -90,6 +90,15 @@ class SupervisedSolver(WindowSolver):
         outputs = np.array([row for rows, _ in parts for row in rows])
         return self.task.metrics(outputs, np.array([label for _, rows in parts for label in rows]))
 
+    def valid_metrics(self, batch: Batch) -> set[str]:
+        """Return the names for the whole split: a batch that lacks a class has no AUROC."""
+        table = self.data.table
+        rows = np.flatnonzero(table["split"] == "valid")
+        with torch.no_grad(), self.precision.autocast():
+            width = self.outputs(batch).shape[1]
+        blank = self.task.evaluation("valid", rows, np.zeros((len(rows), width)))
+        return super().valid_metrics(batch) | set(blank.metrics)
+
     def evaluate(self, split: str) -> Evaluation:
         """Evaluate the network on every window of a split."""
         loader = self.data.loader(split, self.cfg.eval.batch_size or self.cfg.optim.batch_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import mne
@@ -16,9 +15,9 @@ from bm.data.recording import Recording, RecordingId
 from bm.data.signal import pick_kind
 from bm.data.store import Store, in_memory, recipe_of
 from bm.errors import RecordingError, UserError
+from bm.tests.shared_data import DATA
 
-SHARED = Path(os.environ.get("BM_SHARED", Path(__file__).resolve().parents[4] / "shared"))
-FORMATS = SHARED / "data" / "formats" / "mne"
+FORMATS = DATA / "formats" / "mne"
 NAMES = ["Fz", "Cz", "Pz", "C3", "C4"]
 
 

@@ -20,6 +20,7 @@ from bm.data.dataset import build_dataset
 from bm.data.recording import Recording, RecordingId
 from bm.data.store import PAGE, Store, in_memory, recipe_of
 from bm.errors import RecordingError, UserError
+from bm.readers.montage import standard_montage
 
 RECIPE: dict = {"preprocess": [], "rate_hz": None}
 RATE, SECONDS, NAMES = 100.0, 20, ["C3", "Cz", "C4"]
@@ -41,7 +42,7 @@ class Saved(Recording):
             time.sleep(0.2)
         info = mne.create_info(NAMES, RATE, "eeg")
         raw = mne.io.RawArray(np.load(self.source[0]) * 1e-6, info, verbose="error")
-        return raw.set_montage("standard_1020", verbose="error")
+        return raw.set_montage(standard_montage("standard_1020"), verbose="error")
 
     def events(self):
         rows = [

@@ -14,7 +14,7 @@ from bm.models.labram.masked import LaBraMMasked
 from bm.models.labram.tokenizer import VQNSP
 
 from . import toy
-from .test_schedule import schedule
+from .toy import schedule
 
 SMALL = {"width": 100, "depth": 3, "n_heads": 5, "n_filters": 4}
 OPTIM = {"name": "adamw", "lr": 1.0, "betas": [0.9, 0.98], "eps": 1e-8, "weight_decay": 0.05}

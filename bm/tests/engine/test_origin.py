@@ -13,7 +13,7 @@ from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.models import build_model, save
 from bm.models.labram.importing import published_facts
-from bm.tests.models.test_labram import config
+from bm.tests.models.labram import config
 
 STEPS = ({"step": "bandpass", "low_hz": 0.1, "high_hz": 75.0},)
 FACTS = DataFacts(("CZ", "PZ"), 200.0, 400, classes=("a", "b"), preprocess=STEPS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +11,9 @@ import torch
 from bm.engine.run import Run
 from bm.solvers import build
 from bm.solvers.masked import MaskedSolver
-from bm.tests.processes import launch_two
+from bm.tests.processes import launch_two, statuses
 
-from ..solvers.test_stages import CACHE, history_of, opened, run
+from ..experiments import history_of, opened, run
 
 pytestmark = pytest.mark.story
 FEW = ("optim.epochs=2", "optim.max_batches=3", "log.figures=false", "dset.studies.0.n_subjects=9")
@@ -33,7 +32,7 @@ def in_one_and_two(folder: Path, *argv: str) -> SimpleNamespace:
             torch.save(solver.model.state_dict(), folder / f"{rank}.pt")
 
     pids = launch_two(worker)
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
+    assert statuses(pids) == [0, 0]
     two = SimpleNamespace(folder=folder / "two/xps" / one.xp.sig)
     ends = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
     return SimpleNamespace(one=one, history=history_of(one), other=history_of(two), ends=ends)
@@ -53,7 +52,6 @@ def check_alike(found: SimpleNamespace, more: float = 0.0) -> None:
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("processes")
-    CACHE[:] = [folder / "cache"]
     return in_one_and_two(folder, "solver=labram/debug_tokenizer", *FEW)
 
 

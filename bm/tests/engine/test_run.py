@@ -13,7 +13,7 @@ from bm.engine import checkpoint as checkpoint_module
 from bm.engine.finite import NonFiniteError
 from bm.engine.run import Run
 from bm.errors import UserError
-from bm.tests.processes import launch_two
+from bm.tests.processes import forked, launch_two, statuses
 
 from . import toy
 
@@ -59,7 +59,7 @@ def test_killed_anywhere_gives_the_same_bits(tmp_path):
     for trial in range(10):
         folder = tmp_path / f"killed{trial}"
         for attempt in range(40):
-            pid = toy.forked(lambda folder=folder: toy.run(folder, *EXTRA, kind=Slow))
+            pid = forked(lambda folder=folder: toy.run(folder, *EXTRA, kind=Slow))
             if attempt < 3:
                 time.sleep(rng.uniform(0.01, 0.25))
                 os.kill(pid, signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_killed_at_every_kind_of_write(tmp_path, monkeypatch, place):
         monkeypatch.setattr(owner, place, deadly)
         toy.run(tmp_path / "killed", *EXTRA)
 
-    _, status = os.waitpid(toy.forked(run_deadly), 0)
+    _, status = os.waitpid(forked(run_deadly), 0)
     assert os.WIFSIGNALED(status)
     toy.run(tmp_path / "killed", *EXTRA)
     assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(tmp_path / "killed"))
@@ -114,7 +114,7 @@ def test_a_signal_saves_and_asks_for_requeue(tmp_path, number):
     codes = []
     for again in (True, True, False):
         alive.unlink(missing_ok=True)
-        pid = toy.forked(lambda: toy.run(tmp_path / "left", kind=Announced))
+        pid = forked(lambda: toy.run(tmp_path / "left", kind=Announced))
         while again and not alive.exists():
             time.sleep(0.001)
         if again:
@@ -193,8 +193,7 @@ def two_processes(folder, *options, kill=False, **attributes):
             time.sleep(0.005)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-    codes = [os.waitpid(pid, 0)[1] for pid in pids]
-    assert codes == ([signal.SIGKILL] * 2 if kill else [0, 0])
+    assert statuses(pids) == ([signal.SIGKILL] * 2 if kill else [0, 0])
 
 
 def test_two_processes_give_the_metrics_of_one(tmp_path):

@@ -1,31 +1,21 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
 
-from bm.engine.schedule import Schedule
 from bm.errors import UserError
 
-SHARED = Path(os.environ.get("BM_SHARED", Path(__file__).parents[3].parent / "shared"))
-shared = [
-    pytest.mark.shared,
-    pytest.mark.skipif(not SHARED.exists(), reason="no shared folder with golden cases"),
-]
+from ..shared_data import GOLDEN, needs_golden
+from .toy import schedule
 
-
-def schedule(peak, epochs, steps, **changes):
-    config = {"name": "cosine", "warmup_epochs": 0, "warmup_steps": None, "warmup_form": "zero",
-              "min_lr": 0.0, "per_epoch": False, "step_epochs": 2, "step_gamma": 0.1}  # fmt: skip
-    return Schedule({**config, **changes}, peak, epochs, steps)
+shared = [pytest.mark.shared, needs_golden]
 
 
 @pytest.mark.parametrize("mark", [pytest.param(0, marks=shared)])
 def test_labram(mark):
-    path = SHARED / "golden/labram/schedules/case.json"
+    path = GOLDEN / "labram/schedules/case.json"
     for case in json.loads(path.read_text())["cases"]:
         a = case["args"]
         steps = a["warmup_steps"] if a["warmup_steps"] > 0 else None
@@ -38,14 +28,14 @@ def test_labram(mark):
 
 @pytest.mark.parametrize("mark", [pytest.param(0, marks=shared)])
 def test_eegdiff(mark):
-    golden = load_file(SHARED / "golden/eegdiff/schedules/io.safetensors")["lr"]
+    golden = load_file(GOLDEN / "eegdiff/schedules/io.safetensors")["lr"]
     ours = schedule(1e-4, 12, 100, warmup_steps=500)
     assert [ours.at(i) for i in range(1201)] == pytest.approx(golden, rel=1e-9, abs=1e-16)
 
 
 @pytest.mark.parametrize("mark", [pytest.param(0, marks=shared)])
 def test_duin(mark):
-    folder = SHARED / "golden/duin/lr-schedule"
+    folder = GOLDEN / "duin/lr-schedule"
     golden = load_file(folder / "io.safetensors")
     for case in json.loads((folder / "case.json").read_text())["config"]["schedules"]:
         ours = schedule(case["lr_max"], case["n_epochs"], 3, min_lr=case["lr_min"], per_epoch=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +15,7 @@ from torch import nn
 
 from bm.data.batch import Batch
 from bm.engine.run import Run
+from bm.engine.schedule import Schedule
 from bm.engine.solver import Solver
 
 CONF = Path(__file__).parents[3] / "conf" / "config.yaml"
@@ -156,16 +156,7 @@ def same(a, b):
     return a == b
 
 
-def forked(function):
-    """Run `function` in a child process; gives its process id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        function()
-        code = 0
-    except SystemExit as error:
-        code = int(error.code or 0)
-    finally:
-        os._exit(code)
+def schedule(peak, epochs, steps, **changes):
+    config = {"name": "cosine", "warmup_epochs": 0, "warmup_steps": None, "warmup_form": "zero",
+              "min_lr": 0.0, "per_epoch": False, "step_epochs": 2, "step_gamma": 0.1}  # fmt: skip
+    return Schedule({**config, **changes}, peak, epochs, steps)

@@ -20,29 +20,7 @@ from bm.features.cache import FeatureCache
 from bm.solvers.build_data import windows_of
 
 from ..shipped import section
-
-
-def words(*rows: tuple[float, float, str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "kind": "word",
-                "start_s": start,
-                "duration_s": length,
-                "word": word,
-                "word_index": i,
-                "word_sequence": " ".join(r[2] for r in rows),
-            }
-            for i, (start, length, word) in enumerate(rows)
-        ]
-    )
-
-
-def one(entry: object, events: pd.DataFrame, start: int, length: int, rate: float = 10.0):
-    builder = FeatureBuilder([build_feature(entry)])
-    builder.add(events, rate)
-    values, _ = builder.gather(np.array([0]), np.array([start]), length)
-    return next(iter(values.values()))[0]
+from .events import one, sound_events, words
 
 
 def test_later_events_cover_earlier_and_nothing_is_the_default() -> None:
@@ -118,13 +96,6 @@ def test_segment_hash_names_the_place_and_the_sentence() -> None:
     events = pd.concat([words((0.0, 0.5, "a"), (0.5, 0.5, "b")), words((1.0, 0.5, "a"))])
     found = one("SegmentHash", events, 0, 15)[0].tolist()
     assert len(set(found)) == 3
-
-
-def sound_events(folder: Path, seconds: float = 2.0, rate: int = 8000) -> pd.DataFrame:
-    wave = np.random.default_rng(0).normal(size=(round(seconds * rate), 2)) * 0.1
-    soundfile.write(folder / "a.wav", wave, rate)
-    sound = {"kind": "sound", "start_s": 0.5, "duration_s": seconds, "offset": 0.0}
-    return pd.DataFrame([{**sound, "filepath": str(folder / "a.wav")}])
 
 
 def test_mel_begins_with_its_sound_and_is_silent_elsewhere(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from bm.solvers.build_data import windows_of
 
 from ..shipped import section
 from . import models
-from .test_builder import one, sound_events, words
+from .events import one, sound_events, words
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bm.figures.generation import draw_generation, levels_by_band, thinned, typical_sample
+from bm.figures.generation import band_powers_db, draw_generation, thinned, typical_sample
 from bm.metrics.spectra import psd
 
 RATE_HZ, CHANNELS = 128.0, ("Fz", "C3", "Cz", "C4", "Pz")
@@ -63,7 +63,7 @@ def test_levels_are_band_powers_in_db_and_end_with_the_rate() -> None:
     times_s = np.arange(640) / 64.0
     wave = np.sqrt(2) * 10 * np.sin(20 * np.pi * times_s)  # power 100 µV² at 10 Hz
     freqs, density = psd(np.stack([wave, 10 * wave])[None], 64.0)
-    levels = levels_by_band(freqs, {"real": density, "silent": 0 * density})
+    levels = band_powers_db(freqs, {"real": density, "silent": 0 * density})
     assert list(levels) == ["delta", "theta", "alpha", "beta"]
     np.testing.assert_allclose(levels["alpha"]["real"], [20, 40], atol=1e-6)
     np.testing.assert_allclose(levels["alpha"]["silent"], -120)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ..shared_data import GOLDEN, needs_golden
 from .running import ADAPTERS, cases, compare, load_adapters, run_case
 
 COMMITTED = Path(__file__).parent / "cases"
 ROOT = Path(__file__).resolve().parents[3]
-SHARED = Path(os.environ.get("BM_SHARED", ROOT.parent / "shared")) / "golden"
 LIMIT_MB = 6
 load_adapters()
 
@@ -29,10 +28,10 @@ def test_committed_cases_stay_small() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not SHARED.exists(), reason="no shared folder with golden cases")
+@needs_golden
 def test_no_shared_case_fails_and_every_adapter_is_used() -> None:
     used = set()
-    for path in cases(SHARED):
+    for path in cases(GOLDEN):
         result = run_case(path)
         assert result.status != "FAIL", f"{result.name}: {result.detail}"
         if result.status == "PASS":

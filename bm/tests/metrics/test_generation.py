@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from bm.metrics import covariance, generation, neighbours, spectra, temporal
-from bm.metrics.distribution import class_diversity
 
 RATE = 128
 
@@ -111,8 +110,3 @@ def test_moments_of_a_sine() -> None:
     assert complexity == pytest.approx(1.0, rel=1e-2)
     acf = temporal.autocorrelation(wave, 16)[0, 0]
     assert acf[15] == pytest.approx(1.0, abs=0.02) and acf[7] == pytest.approx(-1, abs=0.02)
-
-
-def test_class_diversity_has_its_two_ends() -> None:
-    assert class_diversity(np.full((8, 4), 0.25)) == pytest.approx(1)
-    assert class_diversity(np.eye(4)) == pytest.approx(4)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bm.losses.contrastive import ClipLoss
-from bm.metrics.retrieval import Ranker, Ranking, own_rank
+from bm.metrics.retrieval import Ranker, Ranking, rank_of_right
 from bm.tests.reference.retrieval import topk_accuracy
 
 
@@ -60,9 +60,9 @@ def test_queries_in_parts_give_the_same_ranking() -> None:
 def test_equal_scores_and_nan_count_against_the_query() -> None:
     """Symptom: a network that gives the same for every candidate is right every time."""
     own = torch.tensor([[False, True, False]])
-    assert own_rank(torch.tensor([[1.0, 1.0, 0.0]]), own).item() == 1
-    assert own_rank(torch.full((1, 3), torch.nan), own).item() == 2
-    assert own_rank(torch.tensor([[3.0, 2.0, 1.0]]), ~own).item() == 0
+    assert rank_of_right(torch.tensor([[1.0, 1.0, 0.0]]), own).item() == 1
+    assert rank_of_right(torch.full((1, 3), torch.nan), own).item() == 2
+    assert rank_of_right(torch.tensor([[3.0, 2.0, 1.0]]), ~own).item() == 0
     queries, candidates, wanted, labels = given()
     ranking = Ranker(candidates, labels).rank(0 * queries, wanted)
     assert ranking.accuracy(1) == 0.0

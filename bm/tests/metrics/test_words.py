@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from bm.metrics.online import OnlineAccuracy, OnlineCorrelation, OnlineSquaredError
 from bm.metrics.words import WordErrors, word_retrieval_errors
 from bm.tests.reference.retrieval import words_at
 
@@ -92,28 +91,3 @@ def test_equal_scores_and_few_words_are_no_success() -> None:
     assert word_retrieval_errors(same, targets, words, 3) == WordErrors(1.0, 1.0)
     assert word_retrieval_errors(targets / 0, targets, words, 3) == WordErrors(1.0, 1.0)
     assert word_retrieval_errors(targets, targets, words % 2, 10).by_word == 0.0
-
-
-def test_online_metrics_equal_those_of_the_whole() -> None:
-    generator = np.random.default_rng(1)
-    x, y = generator.standard_normal((2, 30, 2, 4))
-    y += x
-    mask = np.ones((30, 1, 4), bool)
-    correlation, error = OnlineCorrelation(), OnlineSquaredError()
-    for part in (slice(0, 7), slice(7, 30)):
-        correlation.update(x[part], y[part], mask[part])
-        error.update(x[part], y[part], mask[part])
-    expected = [[np.corrcoef(x[:, c, t], y[:, c, t])[0, 1] for t in range(4)] for c in range(2)]
-    np.testing.assert_allclose(correlation.result(), expected, atol=1e-9)
-    np.testing.assert_allclose(error.result(), np.square(x - y).mean(0))
-    assert error.reduced() == pytest.approx(np.sqrt(np.square(x - y).mean()))
-
-
-def test_accuracy_counts_masked_items_only() -> None:
-    scores = np.array([[[1.0], [0.0]], [[0.0], [1.0]], [[0.0], [1.0]]])
-    labels = np.array([[[0]], [[1]], [[0]]])
-    accuracy = OnlineAccuracy()
-    accuracy.update(scores, labels, np.array([[[1]], [[1]], [[0]]]))
-    assert accuracy.reduced() == 1.0
-    with pytest.raises(ValueError, match="no item"):
-        OnlineCorrelation().result()

@@ -9,7 +9,7 @@ from bm.losses.masked import masked_cross_entropy
 from bm.models.duin.subject_block import SubjectBlock
 from bm.nn.masking import random_mask
 
-from .test_duin import signal, small
+from .duin import signal, small
 
 
 @pytest.mark.parametrize("projection", [False, True])

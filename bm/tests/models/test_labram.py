@@ -22,42 +22,10 @@ from bm.nn.roles import explicit_attention_in
 from bm.nn.transformer import Attention
 from bm.tests.reference.labram_names import input_rows, published_name
 
-from ..shipped import names, section
+from ..shipped import names
+from .labram import CHANNELS, FACTS, config, microvolts, randomised, small
 
-CHANNELS = ("C3", "CZ", "C4")
-FACTS = DataFacts(channels=CHANNELS, rate_hz=200.0, window_samples=800, classes=("a", "b"))
 SMALL = ("small", "masked_small", "vqnsp_small")
-
-
-def config(name: str, **changes) -> dict:
-    found = section("model", f"labram/{name}")
-    for key, value in changes.items():
-        outer, _, inner = key.partition("__")
-        if inner:
-            found[outer][inner] = value
-        else:
-            found[key] = value
-    return found
-
-
-def small(name: str = "small", facts: DataFacts = FACTS, **changes):
-    torch.manual_seed(0)
-    return build_model(config(name, **changes), facts)
-
-
-def microvolts(n_patches: int = 2, n: int = 4, n_channels: int = 3) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return 30 * torch.randn(n, 200 * n_patches, n_channels, generator=generator).transpose(1, 2)
-
-
-def randomised(model):
-    """Every parameter away from the values that hide a branch (0, 1, 0.001)."""
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
-    return model
 
 
 QUIET: dict[str, dict] = {"small": {"backbone__drop_path": 0.0}}

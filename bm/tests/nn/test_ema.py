@@ -1,23 +1,18 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from bm.nn.ema import EMA, power_decay
-
-SHARED = Path(os.environ.get("BM_SHARED", Path(__file__).parents[3].parent / "shared"))
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="no shared folder with golden cases")
+from bm.tests.shared_data import GOLDEN, needs_golden
 
 
 @pytest.mark.shared
-@needs_shared
+@needs_golden
 def test_ramp_golden():
-    golden = load_file(SHARED / "golden/eeg2speech/ema/io.safetensors")
+    golden = load_file(GOLDEN / "eeg2speech/ema/io.safetensors")
     model = nn.Linear(5, 3)
     model.load_state_dict({"weight": golden["weight"][0], "bias": golden["bias"][0]})
     ema = EMA(model, 0.9999, "ramp")
@@ -30,9 +25,9 @@ def test_ramp_golden():
 
 
 @pytest.mark.shared
-@needs_shared
+@needs_golden
 def test_power_golden():
-    golden = load_file(SHARED / "golden/eegdiff/schedules/io.safetensors")
+    golden = load_file(GOLDEN / "eegdiff/schedules/io.safetensors")
     model = nn.ParameterDict({"p": nn.Parameter(torch.ones(3))})
     ema = EMA(model, 0.9999, "power", zero=True)
     for i, value in enumerate(golden["ema_params"]):

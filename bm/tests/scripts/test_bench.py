@@ -104,5 +104,9 @@ def test_unknown_names_are_one_line(tmp_path, monkeypatch, capsys):
     assert caught.value.code == 2 and said.startswith("error: unknown bench 'stop'")
     assert said.count("\n") == 1
     assert not any(tmp_path.iterdir())
-    assert _step_cases.chosen("labram") == ["labram_tokenizer", "labram_masked", "labram_finetune"]
-    assert _step_cases.chosen("eegdiff") == ["eegdiff_batch8", "eegdiff_batch2"]
+    assert _step_cases.case_names("labram") == [
+        "labram_tokenizer",
+        "labram_masked",
+        "labram_finetune",
+    ]
+    assert _step_cases.case_names("eegdiff") == ["eegdiff_batch8", "eegdiff_batch2"]

@@ -11,7 +11,7 @@ import pytest
 
 from bm.models import build_model, save
 from bm.models.eegdiff.pipeline import EEGDiffusionPipeline
-from bm.tests.models.test_pipeline import FACTS, pipeline
+from bm.tests.models.eegdiff import FACTS, pipeline
 from bm.train import main
 from bm.xp import marker
 from scripts._arguments import main_of

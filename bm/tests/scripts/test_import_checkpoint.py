@@ -6,7 +6,6 @@ import argparse
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -16,15 +15,13 @@ from bm.models import build_model, init_weights, load
 from bm.models.foreign import read_checkpoint
 from bm.models.labram.importing import import_published
 from bm.models.labram.tokenizer import VQNSP
+from bm.tests.models.labram import ARGUMENTS, write
 from bm.tests.reference.labram_names import EXTRAS, published_name
 from scripts.import_checkpoint import command, main_of
 
 from ..shipped import section
 
 FACTS = DataFacts(("FZ", "CZ"), 200.0, 400, classes=("a", "b"))
-ARGUMENTS = argparse.Namespace(
-    batch_size=64, opt_betas=[0.9, 0.98], lr=5e-4, device="cuda", model_ema=False, min_lr=1e-5
-)
 
 
 def original(name: str, **changes):
@@ -36,22 +33,6 @@ def original(name: str, **changes):
             config[part]["depth"] = 1
     model = build_model(config, FACTS)
     return model, {published_name(n): t.clone() for n, t in model.state_dict().items()}
-
-
-def write(path: Path, state: dict, **others) -> Path:
-    """The layout of `torch.save` in the published training programs."""
-    content = {
-        "model": state,
-        "optimizer": {
-            "state": {0: {"step": 3, "exp_avg": torch.zeros(2)}},
-            "param_groups": [{"lr": np.float64(1e-4), "lr_scale": 1.0, "params": [0]}],
-        },
-        "epoch": 49,
-        "scaler": {"scale": 65536.0, "growth_factor": 2.0},
-        "args": ARGUMENTS,
-    }
-    torch.save({**content, **others}, path)
-    return path
 
 
 def test_the_masked_model(tmp_path, capsys) -> None:

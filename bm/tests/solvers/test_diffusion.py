@@ -20,7 +20,7 @@ from bm.facts import DataFacts
 from bm.solvers import build, diffusion
 from bm.solvers.wave_files import draw_waves
 from bm.train import main
-from grids._explorers import DiffusionExplorer
+from grids.eegdiff._explorer import DiffusionExplorer
 
 PICTURES = {"waves.svg", "spectra.svg", "spectrogram.svg"}
 PLACES = ((-0.04, 0.05, 0.07), (0.04, 0.05, 0.07), (-0.06, 0.0, 0.07), (0.06, 0.0, 0.07))

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bm.engine.run import Run
 from bm.errors import UserError
 from bm.metrics.classification import chance_levels, classification_metrics, wilson_interval
-from bm.solvers import build
 from bm.solvers.baseline import log_band_powers
-from bm.train import main
+from bm.tests.experiments import run
 from grids._explorers import SupervisedExplorer
 
 
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *argv: str) -> Path:
-    """Run an experiment in this process and return its folder."""
-    monkeypatch.setattr(main.dora, "dir", tmp_path)
-    xp = main.get_xp(list(argv))
-    main.init_xp(xp)
-    with xp.enter():
-        Run(build(xp.cfg)).train()
-    return xp.folder
-
-
 @pytest.mark.story
-def test_supervised_leaves_everything(tmp_path, monkeypatch) -> None:
-    folder = run(tmp_path, monkeypatch, "solver=supervised/debug")
+def test_supervised_leaves_everything(tmp_path) -> None:
+    folder = run(tmp_path, "solver=supervised/debug").folder
     history = json.loads((folder / "history.json").read_text())
     assert len(history) == 2 and {"train", "valid", "test", "perf"} <= set(history[-1])
     for stage, names in SupervisedExplorer.columns.items():  # no column of the table stays empty
@@ -54,22 +41,22 @@ def test_supervised_leaves_everything(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.story
-def test_network_and_lda_lie_between_chance_and_the_observer(tmp_path, monkeypatch) -> None:
+def test_network_and_lda_lie_between_chance_and_the_observer(tmp_path) -> None:
     few = "optim.epochs=25"
-    net = run(tmp_path, monkeypatch, "solver=supervised/motor", few, "seed=1")
-    lda = run(tmp_path, monkeypatch, "solver=baseline/lda")
+    net = run(tmp_path, "solver=supervised/motor", few, "seed=1")
+    lda = run(tmp_path, "solver=baseline/lda")
     scores = [json.loads((f / "evaluation.json").read_text())["metrics"]["accuracy"]
-              for f in (net, lda)]  # fmt: skip
+              for f in (net.folder, lda.folder)]  # fmt: skip
     assert all(0.25 + 0.12 < score < 0.99 for score in scores)
 
 
 @pytest.mark.story
-def test_without_signal_both_are_at_chance(tmp_path, monkeypatch) -> None:
+def test_without_signal_both_are_at_chance(tmp_path) -> None:
     none = "dset.studies=[{study: simulated, mode: motor, preset: debug, snr: 0.0}]"
-    net = run(tmp_path, monkeypatch, "solver=supervised/motor", none, "optim.epochs=8")
-    lda = run(tmp_path, monkeypatch, "solver=baseline/lda", none)
-    for folder in (net, lda):
-        stored = json.loads((folder / "evaluation.json").read_text())
+    net = run(tmp_path, "solver=supervised/motor", none, "optim.epochs=8")
+    lda = run(tmp_path, "solver=baseline/lda", none)
+    for solver in (net, lda):
+        stored = json.loads((solver.folder / "evaluation.json").read_text())
         low, high = wilson_interval(0.25, stored["n_items"])
         assert low - 0.03 < stored["metrics"]["accuracy"] < high + 0.03
 
@@ -84,9 +71,9 @@ def test_without_signal_both_are_at_chance(tmp_path, monkeypatch) -> None:
         ("model.name=eegnt", "did you mean 'eegnet'"),
     ],
 )
-def test_mistakes_are_one_line(argument, message, tmp_path, monkeypatch) -> None:
+def test_mistakes_are_one_line(argument, message, tmp_path) -> None:
     with pytest.raises(UserError, match=message):
-        run(tmp_path, monkeypatch, "solver=supervised/debug", argument)
+        run(tmp_path, "solver=supervised/debug", argument)
 
 
 def test_band_powers_see_the_band_they_should() -> None:
@@ -115,15 +102,15 @@ def test_metrics_of_known_decisions() -> None:
 
 
 @pytest.mark.story
-def test_lda_of_people_with_their_own_contacts(tmp_path, monkeypatch) -> None:
+def test_lda_of_people_with_their_own_contacts(tmp_path) -> None:
     study = "{study: simulated, mode: seeg, preset: tiny, part: task, n_trials: 20}"
     words = ("solver=baseline/lda", "dset=simulated_seeg", "solver.bands=[[70,150]]",
              "dset.segment.offset_s=0.9", "dset.segment.duration_s=0.9", f"dset.studies=[{study}]",
              "dset.split.ratios={train: 0.6, valid: 0.0, test: 0.4}")  # fmt: skip
-    folder = run(tmp_path, monkeypatch, *words)
+    folder = run(tmp_path, *words).folder
     stored = json.loads((folder / "evaluation.json").read_text())
     assert stored["metrics"]["accuracy"] > 0.45 and stored["simulated"]  # four words
     items = pd.read_parquet(folder / "items.parquet")
     assert items["subject"].nunique() == 2
     with pytest.raises(UserError, match=r"solver\.per_subject=true where"):
-        run(tmp_path, monkeypatch, *words, "solver.per_subject=false")
+        run(tmp_path, *words, "solver.per_subject=false")

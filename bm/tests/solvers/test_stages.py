@@ -6,8 +6,6 @@ import itertools
 import json
 import os
 import signal
-from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,45 +18,18 @@ from bm.engine.run import Run
 from bm.errors import UserError
 from bm.nn.electrodes import position_row
 from bm.solvers import build
-from bm.train import main
-from grids._explorers import LabramExplorer
+from grids.labram._explorer import LabramExplorer
 
 from ..engine import toy
+from ..experiments import history_of, opened, run
+from ..processes import forked
 
 pytestmark = pytest.mark.story
-QUICK = ["threads=1", "device=cpu"]
-CACHE: list[Path] = []  # of all runs of this module
-
-
-@contextmanager
-def opened(folder: Path, *argv: str):
-    """An experiment below a folder; Dora looks its own folder up again and again."""
-    before, main.dora.dir = main.dora.dir, folder
-    try:
-        xp = main.get_xp([*argv, *QUICK, f"paths.cache={CACHE[0]}"])
-        main.init_xp(xp)
-        with xp.enter(stack=True):
-            yield xp
-    finally:
-        main.dora.dir = before
-
-
-def run(folder: Path, *argv: str):
-    """Run an experiment in this process; gives its solver."""
-    with opened(folder, *argv) as xp:
-        solver = build(xp.cfg)
-        Run(solver).train()
-    return solver
-
-
-def history_of(solver) -> list:
-    return json.loads((solver.folder / "history.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("chain")
-    CACHE[:] = [folder / "cache"]
     tokenizer = run(folder, "solver=labram/debug_tokenizer")
     address = f"tokenizer=//sig/{tokenizer.xp.sig}"
     masked = run(folder, "solver=labram/debug_pretrain", address)
@@ -219,7 +190,7 @@ def test_killed_and_continued_is_the_same(chain, tmp_path) -> None:
                 solver.step = deadly
                 Run(solver).train()
 
-        _, status = os.waitpid(toy.forked(die), 0)
+        _, status = os.waitpid(forked(die), 0)
         assert os.WIFSIGNALED(status)
         again = run(folder, *argv)
         states = [

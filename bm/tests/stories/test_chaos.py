@@ -16,7 +16,7 @@ import pytest
 from bm.xp import process
 from bm.xp.queue import Queue
 
-from .test_grid import GRID, ROOT, call, environment, grid, results
+from .demo_grid import GRID, ROOT, call, environment, grid, results
 
 pytestmark = pytest.mark.endurance
 

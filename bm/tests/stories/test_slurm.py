@@ -16,7 +16,7 @@ import pytest
 
 from bm.xp import cluster
 
-from .test_grid import GRID, ROOT, environment, results
+from .demo_grid import GRID, ROOT, environment, results
 
 pytestmark = [
     pytest.mark.slurm,

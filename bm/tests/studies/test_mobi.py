@@ -13,7 +13,7 @@ from bm.studies import recordings_of
 from bm.studies.mobi import JOINTS, STRETCHES
 from bm.tests.reference.labram_names import input_rows
 
-from .test_tuh import dataset
+from .datasets import dataset
 
 EYES = ["TP9", "TP10", "FT9", "FT10"]
 LIST = """

@@ -13,7 +13,7 @@ from bm.studies import recordings_of
 from bm.studies.seed_v import CLASSES, TRIALS
 
 from ..readers.edf_files import write_edf
-from .test_tuh import dataset
+from .datasets import dataset
 
 RATE = 4
 LIST = """

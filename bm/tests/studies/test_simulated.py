@@ -7,6 +7,7 @@ import pytest
 from scipy.signal import welch
 
 from bm.errors import UserError
+from bm.readers.montage import standard_montage
 from bm.studies import STUDIES, build_study
 from bm.studies.simulated import positions
 from bm.studies.simulated.background import observe, pair_label
@@ -65,9 +66,7 @@ def test_raw_is_in_volts_with_the_montage_and_says_simulated() -> None:
 
 
 def test_positions_equal_those_of_mne() -> None:
-    import mne
-
-    known = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
+    known = standard_montage("standard_1005").get_positions()["ch_pos"]
     points = np.array(list(known.values())) * 1e3
     system = np.c_[2 * points, np.ones(len(points))]
     centre = np.linalg.lstsq(system, np.square(points).sum(1), rcond=None)[0][:3]

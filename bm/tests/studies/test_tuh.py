@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from bm.data.audit import audit_table
-from bm.data.dataset import build_dataset
-from bm.data.store import Store
 from bm.errors import RecordingError, UserError
 from bm.studies import recordings_of
 from bm.studies.shared.tuh import ELECTRODES
@@ -17,19 +15,9 @@ from bm.studies.tuev import read_rec
 from bm.tests.reference.labram_names import input_rows
 
 from ..readers.edf_files import NAMES, recording
-from ..shipped import section
+from .datasets import dataset, dset
 
 TRAIN = 8  # people
-
-
-def dset(name: str, **changes) -> dict:
-    return {**section("dset", name), **changes}
-
-
-def dataset(name: str, root: Path, **changes):
-    wanted = dset(name, **changes)
-    recordings, _ = recordings_of(wanted["studies"], {"studies": root, "cache": root / "cache"})
-    return build_dataset(recordings, wanted, store=Store(root / "cache"))
 
 
 @pytest.fixture(scope="module")

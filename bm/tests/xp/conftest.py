@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bm.tests.xp.forked import Command
+from bm.tests.xp.project import ROOT, Dora, environment
 
-ROOT = Path(__file__).resolve().parents[3]
 TRAIN = """
 from bm.xp.main import bm_main
 
@@ -44,26 +40,6 @@ GRIDS = {
     "queue": "launcher.slurm_(gpuss=2)",
     "staged": 'launcher({"init_from": stage(launcher, {"seed": 7})})',
 }
-Dora = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def environment() -> dict[str, str]:
-    """Of a subprocess that sees the package and no settings of the caller."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BM_", "DORA_", "RANK"))}
-    return {**kept, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-
-
-def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `python WORDS` in a folder."""
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bm.errors import UserError
-from bm.tests.xp.conftest import ROOT, Dora, command
+from bm.tests.xp.project import ROOT, Dora, command
 from bm.train import main
 from bm.xp.main import _mend_login
 

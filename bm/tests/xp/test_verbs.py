@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bm.tests.xp.conftest import ROOT, environment
 from bm.tests.xp.forked import Command
+from bm.tests.xp.project import ROOT, environment
 from bm.train import main
 from bm.xp import process
 from bm.xp.queue import Queue

@@ -10,10 +10,12 @@ from bm.eval.experiments import Experiment, of_grid
 from bm.eval.published.clip import ABLATIONS
 from bm.eval.published.labram import GRIDS as LABRAM
 from bm.eval.published.matching import Published, match, published_beside
-from bm.eval.published.rows import Level, PublishedRow
-from bm.eval.tables.references import levels_of, published_of
+from bm.eval.published.rows import PublishedRow, Reference
+from bm.eval.tables.references import published_of, references_of
 from bm.eval.tables.variants import variants
-from grids.labram import finetune, main
+from bm.train import main
+from grids.labram import finetune
+from grids.labram import main as labram_main
 from grids.nmi import _common, ablation_final
 
 
@@ -21,9 +23,9 @@ from grids.nmi import _common, ablation_final
 def grid(name: str) -> tuple[Published, list[Experiment], list[str]]:
     """Published rows, experiments and their rows, of one seed."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (_common, finetune, main):
+        for module in (_common, finetune, labram_main):
             patch.setattr(module, "SEEDS", (2036,))
-        found = of_grid(name)
+        found = of_grid(name, main)
     return published_of(name, found), found, variants(found)
 
 
@@ -74,17 +76,20 @@ def test_labram_rows_repeat_what_was_published() -> None:
 
 def test_what_no_row_repeats_has_a_row_of_its_own(tmp_path) -> None:
     _, found, _ = grid("labram.main")
-    levels = levels_of("labram.main", found, "balanced_accuracy", tmp_path)
-    assert "published: BIOT" in levels["tuev"] and "published: LaBraM-Base" not in levels["tuev"]
-    assert str(levels["tuev"]["published: BIOT"]["kappa"]) == "0.527 ± 0.025"
-    assert levels["labram_corpus"] == {}
-    assert not levels_of("labram.eegmat", found, "balanced_accuracy", tmp_path)["tuab"]
+    references = references_of("labram.main", found, "balanced_accuracy", tmp_path)
+    assert (
+        "published: BIOT" in references["tuev"]
+        and "published: LaBraM-Base" not in references["tuev"]
+    )
+    assert str(references["tuev"]["published: BIOT"]["kappa"]) == "0.527 ± 0.025"
+    assert references["labram_corpus"] == {}
+    assert not references_of("labram.eegmat", found, "balanced_accuracy", tmp_path)["tuab"]
 
 
 def test_other_tasks_of_labram_are_known_by_the_name_of_the_data() -> None:
     (base,) = [row for row in LABRAM["labram.main"] if row.name == "LaBraM-Base"]
-    assert base.values["seed_v"]["kappa"] == Level(0.2613)
-    assert base.values["mobi"]["rmse"] == Level(0.1225)
+    assert base.values["seed_v"]["kappa"] == Reference(0.2613)
+    assert base.values["mobi"]["rmse"] == Reference(0.1225)
 
 
 def test_one_more_change_is_no_published_row() -> None:

@@ -14,7 +14,8 @@ from bm.errors import UserError
 from bm.eval.experiments import Experiment, of_grid
 from bm.eval.tables.grid import table_of_grid
 from bm.eval.tables.report import write_report
-from bm.eval.tables.rows import default_metrics
+from bm.eval.tables.stages import main_metrics
+from bm.train import main
 from grids.labram import finetune
 from grids.nmi import _common, per_subject_gwilliams
 
@@ -46,13 +47,13 @@ def experiments() -> list[Experiment]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_common, "SEEDS", (2036,))
         patch.setattr(per_subject_gwilliams, "PEOPLE", (3, 6, 9))
-        return of_grid("nmi.per_subject_gwilliams")
+        return of_grid("nmi.per_subject_gwilliams", main)
 
 
 def test_people_who_train(experiments: list[Experiment], tmp_path: Path) -> None:
     for experiment, share in zip(experiments, (0.2, 0.5, 0.9), strict=True):
         ranked(tmp_path / "eval" / experiment.sig, share)
-    assert default_metrics(experiments, tmp_path / "eval") == ["top10_accuracy"]
+    assert main_metrics(experiments, tmp_path / "eval") == ["top10_accuracy"]
     grid, against = "nmi.per_subject_gwilliams", "dse.n_subjects=3"
     path = table_of_grid(grid, experiments, ["top10_accuracy"], tmp_path, against)
     first, second, third, chance = rows_of(path)
@@ -72,7 +73,7 @@ def test_the_report_has_the_same_figures(experiments: list[Experiment], tmp_path
         experiment.folder = tmp_path / experiment.sig
         ranked(experiment.folder, 0.3 * (number + 1))
         (experiment.folder / "metrics.json").rename(experiment.folder / "evaluation.json")
-    page = write_report("some.grid", experiments, tmp_path / "report", "top10_accuracy")
+    page = write_report("some.grid", experiments, tmp_path / "report", tmp_path / "eval")
     assert {p.name for p in page.parent.glob("*.svg")} == {
         "gwilliams2022-people.svg", "gwilliams2022-training.svg"
     }  # fmt: skip
@@ -80,7 +81,7 @@ def test_the_report_has_the_same_figures(experiments: list[Experiment], tmp_path
 
 def test_published_values_beside_finetuning(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(finetune, "SEEDS", (0, 1))
-    found = of_grid("labram.finetune")
+    found = of_grid("labram.finetune", main)
     for number, experiment in enumerate(e for e in found if e.config.dset.name == "tuev"):
         folder = tmp_path / "eval" / experiment.sig
         folder.mkdir(parents=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from bm.eval.tables.ideal_observer import reference, retrieval_reference
+from bm.eval.tables.ideal_observer import observer_accuracy, observer_retrieval
 
 
 def config(mode: str, kind: str, **options):
@@ -23,16 +23,16 @@ def config(mode: str, kind: str, **options):
 
 def test_value_is_kept_and_read_again(tmp_path: Path) -> None:
     spoken = config("seeg", "trial", n_subjects=1, snr=0.0)
-    assert reference(spoken, tmp_path) == pytest.approx(0.25)  # four words
+    assert observer_accuracy(spoken, tmp_path) == pytest.approx(0.25)  # four words
     (path,) = tmp_path.iterdir()
     path.write_text(json.dumps({**json.loads(path.read_text()), "accuracy": 0.5}))
-    assert reference(spoken, tmp_path) == 0.5
+    assert observer_accuracy(spoken, tmp_path) == 0.5
 
 
 def test_sentences_say_nothing_about_words(tmp_path: Path) -> None:
-    assert reference(config("reading", "word"), tmp_path) is None
+    assert observer_accuracy(config("reading", "word"), tmp_path) is None
     assert not list(tmp_path.iterdir())
-    assert reference(config("reading", "sentence", snr=0.0), tmp_path) == pytest.approx(0.1)
+    assert observer_accuracy(config("reading", "sentence", snr=0.0), tmp_path) == pytest.approx(0.1)
 
 
 def heard() -> pd.DataFrame:
@@ -45,16 +45,16 @@ def heard() -> pd.DataFrame:
 
 
 def test_retrieval_among_the_candidates_of_the_items(tmp_path: Path) -> None:
-    found = retrieval_reference(config("listening", "word"), heard(), tmp_path)
+    found = observer_retrieval(config("listening", "word"), heard(), tmp_path)
     assert found["top1_accuracy"] > 0.95 and found["top10_accuracy"] == 1.0
-    nothing = retrieval_reference(config("listening", "word", snr=0.0), heard(), tmp_path)
+    nothing = observer_retrieval(config("listening", "word", snr=0.0), heard(), tmp_path)
     assert nothing["top1_accuracy"] == pytest.approx(1 / 6)  # all tie
     assert nothing["top5_accuracy"] == pytest.approx(5 / 6)
-    little = retrieval_reference(config("listening", "word", snr=0.03), heard(), tmp_path)
+    little = observer_retrieval(config("listening", "word", snr=0.03), heard(), tmp_path)
     assert 0.3 < little["top1_accuracy"] < 0.9
     few = config("listening", "word", snr=0.0)
     few.solver.candidates = "recording"
     alone = heard().assign(segment_hash=np.arange(12))  # other segments in each recording
-    assert retrieval_reference(few, alone, tmp_path)["top1_accuracy"] == pytest.approx(1 / 6)
-    assert reference(config("listening", "word"), tmp_path) is None
-    assert retrieval_reference(config("seeg", "trial"), heard(), tmp_path) == {}
+    assert observer_retrieval(few, alone, tmp_path)["top1_accuracy"] == pytest.approx(1 / 6)
+    assert observer_accuracy(config("listening", "word"), tmp_path) is None
+    assert observer_retrieval(config("seeg", "trial"), heard(), tmp_path) == {}

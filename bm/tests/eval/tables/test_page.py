@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bm.eval.tables.page import Section, render, table_html, write
+from bm.eval.tables.page import Section, render, table_html
 from bm.figures.curves import draw_scores
+from bm.xp.files import write_text
 
 
 def test_cells_are_escaped_and_missing_cells_are_empty() -> None:
@@ -20,8 +21,8 @@ def test_page_is_one_file_without_outside_references(tmp_path: Path) -> None:
     page = render(
         "Grid x", [Section("scores", ["a & b"], figures=[(figure, "seeds")])], "simulated"
     )
-    path = write(tmp_path / "index.html", page)
-    text = path.read_text()
+    write_text(tmp_path / "index.html", page)
+    text = (tmp_path / "index.html").read_text()
     assert "<svg" in text and "a &amp; b" in text and 'class="note">simulated' in text
     assert not re.search(r'(src|href)="(?!#)', text.replace('xlink:href="#', ""))
     assert "<script" not in text

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bm.eval.published.rows import IDEAL, Level, PublishedRow
-from bm.eval.tables.comparison import POOLED, add_tests, pooled
+from bm.eval.published.rows import IDEAL, PublishedRow, Reference
+from bm.eval.tables.cells import format_value, table_cells
+from bm.eval.tables.comparison import POOLED, add_tests, pooled_rows
+from bm.eval.tables.formats import to_csv, to_latex, to_markdown
 from bm.eval.tables.item_scores import Scores, mean_scores, read_scores
-from bm.eval.tables.rows import Row, cells, format_value, to_csv, to_latex, to_markdown
+from bm.eval.tables.rows import Row
 from bm.eval.tables.statistics import holm, mean_interval, paired_permutation, wilcoxon_signed_rank
 
 
@@ -61,7 +63,7 @@ def rows() -> list[Row]:
 
 
 def test_rows_show_chance_items_missing_and_simulated() -> None:
-    table = cells(rows(), "accuracy", {"d": {IDEAL: {"accuracy": Level(0.99)}}})
+    table = table_cells(rows(), ["accuracy"], {"d": {IDEAL: {"accuracy": Reference(0.99)}}})
     text = to_markdown(table)
     assert "0.950 ± 0.071" in text and "e: missing" in text and "d (simulated)" in text
     assert [row["variant"] for row in table][-2:] == ["chance", "ideal observer"]
@@ -98,18 +100,18 @@ def test_people_are_compared_where_there_are_enough() -> None:
     add_tests(made, "base")
     assert made[1].p_people == pytest.approx(2 * 2 / 2**8)  # Holm over two rows
     assert made[2].p_people == 1.0 and made[4].p_people is None
-    table = cells(made, "accuracy", {})
+    table = table_cells(made, ["accuracy"], {})
     assert [row["p, people"] for row in table[:3]] == ["", "0.016", "1"]
     assert table[5]["p, people"] == "3 people: too few" and "p, items" not in table[0]
 
 
-def test_people_of_all_data_sets_are_pooled() -> None:
+def test_people_of_all_data_sets_are_pooled_rows() -> None:
     made = compared()
-    base, worse, same = pooled(made, "base")
+    base, worse, same = pooled_rows(made, "base")
     assert {row.dataset for row in (base, worse, same)} == {POOLED}  # without the row that is lost
     assert worse.n_people == 11 and worse.p_people == pytest.approx(2 * 2 / 2**11)
     assert worse.values == [pytest.approx(0.4)] and base.p_people is None
-    assert not pooled([row for row in made if row.dataset == "many"], "base")
+    assert not pooled_rows([row for row in made if row.dataset == "many"], "base")
 
 
 def test_scores_of_items_and_people(tmp_path) -> None:
@@ -131,8 +133,8 @@ def test_scores_of_items_and_people(tmp_path) -> None:
 
 def test_share_of_the_way_to_the_ideal_observer_and_published_values() -> None:
     made = rows()
-    made[0].published = PublishedRow("net", {"d": {"accuracy": Level(0.9, 0.01)}}, {}, "0.02")
-    table = cells(made, "accuracy", {"d": {IDEAL: {"accuracy": Level(1.0)}}})
+    made[0].published = PublishedRow("net", {"d": {"accuracy": Reference(0.9, 0.01)}}, {}, "0.02")
+    table = table_cells(made, ["accuracy"], {"d": {IDEAL: {"accuracy": Reference(1.0)}}})
     assert table[0]["from chance to ideal"] == "93%"  # (0.95 - 0.25) / (1 - 0.25)
     assert table[1]["from chance to ideal"] == "0%" and not table[2]["from chance to ideal"]
     assert table[0]["published accuracy"] == "0.900 ± 0.010" and table[0]["published as"] == "net"

@@ -15,8 +15,8 @@ from bm.eval.tokens.extract import Options, TokenModel
 from bm.eval.tokens.file import token_file
 from bm.facts import DataFacts
 from bm.models import build_model, load, save
+from bm.tests.models.labram import write
 from bm.tests.readers.edf_files import write_edf
-from bm.tests.scripts.test_import_checkpoint import write
 from bm.tests.shared_data import DATA, needs
 from bm.train import main
 from bm.xp import marker

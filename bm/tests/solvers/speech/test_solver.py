@@ -15,13 +15,13 @@ from bm.engine import processes
 from bm.engine.precision import Precision
 from bm.engine.run import Run
 from bm.errors import UserError
-from bm.eval.evaluate import trained
-from bm.eval.tables.ideal_observer import retrieval_reference
+from bm.eval.evaluate import trained_solver
+from bm.eval.tables.ideal_observer import observer_retrieval
 from bm.metrics.classification import wilson_interval
 from bm.solvers import build
 from bm.solvers.speech.typed_sentence import sentence_response
 from bm.train import main
-from grids._explorers import ClipExplorer
+from grids.clip._explorer import ClipExplorer
 
 pytestmark = pytest.mark.story
 
@@ -88,7 +88,7 @@ def test_the_recipe_comes_near_the_ideal_observer(solver_of, tmp_path) -> None:
     stored = evaluation(solver)
     found, chance = stored["metrics"]["top10_accuracy"], stored["chance"]["top10_accuracy"]
     items = pd.read_parquet(solver.folder / "items.parquet")
-    ideal = retrieval_reference(solver.xp.cfg, items, tmp_path / "observer")["top10_accuracy"]
+    ideal = observer_retrieval(solver.xp.cfg, items, tmp_path / "observer")["top10_accuracy"]
     assert 0.99 < ideal <= 1
     assert 0.6 < (found - chance) / (ideal - chance) <= 1  # two seeds measured: 0.94 and 0.83
 
@@ -223,12 +223,12 @@ def test_a_typed_sentence_has_a_response_for_each_person(solver_of) -> None:
         (solver.data.facts.n_channels, round(seconds * solver.rate_hz))
     }
     assert not torch.equal(*each[:2]) and all(found.abs().max() > 0 for found in each)
-    again = trained(solver.xp.sig)
+    again = trained_solver(solver.xp.sig, main)
     mean = sentence_response(again, "Go home, slowly.")
     torch.testing.assert_close(mean, torch.stack(each).mean(0))
     (solver.folder / "finished.json").unlink()
     with pytest.raises(UserError, match="has not finished"):
-        trained(solver.xp.sig)
+        trained_solver(solver.xp.sig, main)
     with pytest.raises(UserError, match="unknown subject 'nobody'"):
         sentence_response(solver, "Go", "nobody")
     solver.options["task"] = "decode"
