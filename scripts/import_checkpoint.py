@@ -32,7 +32,6 @@ def command(
     n_heads: int = 0,
 ) -> int:
     """Import one file."""
-    from bm.facts import DataFacts
     from bm.models import save
 
     if family is None or path is None:
@@ -51,7 +50,7 @@ def command(
         print(f"  {len(names)} {outcome.replace('_', ' ')}{listed}")
     folder = Path(to) if to else _folder(family, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    save(imported.module, folder, DataFacts(**importer.published_facts(imported.module)))
+    save(imported.module, folder, importer.published_facts(imported.module))
     print(f"written: {folder}; use it as //file/{folder}")
     return 0
 

@@ -38,6 +38,7 @@ class Best:
             raise UserError(f"best.metric {self.metric!r} unknown{nearest(self.metric, metrics)}")
         value = float(metrics[self.metric])
         improved = self._better(value, self.value, 0.0)
+        # the first validation counts even when it is NaN: there must be weights to evaluate
         if improved or self.epoch is None:
             self.value, self.epoch = value, epoch
             improved = True

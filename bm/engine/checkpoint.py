@@ -35,6 +35,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors and plain values) to `path`, complete or not at all."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        # torch writes many small pieces: a large buffer saves calls of the system
         with open(aside, "wb", buffering=1 << 20) as file:
             torch.save(state, file)
             file.flush()
@@ -42,7 +43,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync_folder(path.parent)  # else the name may be lost with the power
 
 
 def link(path: Path, other: Path) -> None:

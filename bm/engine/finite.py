@@ -45,6 +45,7 @@ class FiniteCheck:
 
     def watch(self, losses: list[Tensor], batches: list[Any], epoch: int, step: int) -> None:
         """Check the losses of one optimiser step (see the module for when)."""
+        # one transfer per optimiser step, not one per batch
         stacked = torch.stack([loss.detach().float() for loss in losses])
         verdict = _Verdict(stacked, batches, epoch, step)
         if not stacked.is_cuda:

@@ -38,6 +38,7 @@ def parameter_groups(
         spared = parameter.ndim <= 1 or name.endswith(".bias") or name in never
         key = not decay_all and spared, scales[name]
         groups.setdefault(key, {"params": []})["params"].append(parameter)
+    # sorted: the order of groups is that of the checkpoint, whatever the order of parameters
     return [groups[key] | _settings(*key, layer_decay) for key in sorted(groups)]
 
 
@@ -52,6 +53,7 @@ def _scale(model: nn.Module, name: str, layer_decay: float) -> float:
 
 
 def _settings(spared: bool, scale: float, layer_decay: float) -> dict[str, float]:
+    # a group without the key keeps the decay of the optimiser
     settings = {"weight_decay": 0.0} if spared else {}
     return settings if layer_decay == 1.0 else {**settings, "lr_scale": scale}
 

@@ -34,6 +34,7 @@ def check_origin(key: str, folder: Path, facts: DataFacts, model: nn.Module) -> 
     if not path.exists():
         return []
     then = DataFacts.from_dict(json.loads(path.read_text()))
+    # patches and kernels are counted in samples: another rate is another model
     if then.rate_hz != facts.rate_hz:
         raise UserError(
             f"{key}: the model in {folder} was trained at {then.rate_hz:g} Hz, these data have "

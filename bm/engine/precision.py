@@ -17,6 +17,7 @@ class Precision:
         check_known("precision", name, ("fp32", "bf16", "fp16"))
         self.name, self.device = name, device
         self.dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name, torch.float32)
+        # bf16 has the range of float32 and needs no scaling
         self.scaler = torch.amp.GradScaler(device.type, enabled=name == "fp16")
 
     def autocast(self) -> torch.autocast:

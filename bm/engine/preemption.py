@@ -55,7 +55,7 @@ class Preemption:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.signal, self.frame = number, frame
-        if not self.deferring:
+        if not self.deferring:  # data are being built: nothing to save yet
             self.leave()
 
     def leave(self) -> None:

@@ -89,6 +89,7 @@ def average_gradients(model: nn.Module, items: int) -> None:
         return
     parameters = [p for p in model.parameters() if p.requires_grad]
     for parameter in parameters:
+        # every process must sum the same tensors, or they wait for each other for ever
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     # one sum per block: a call per parameter costs a latency each

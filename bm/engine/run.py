@@ -93,6 +93,7 @@ class Run:
         solver, cfg = self.solver, self.cfg
         seed_all(cfg["seed"])
         solver.data = solver.build_data()
+        # a slow or wrong model is not built where only the data are asked for
         if training and cfg["download_only"]:
             solver.log.line("data are ready")
             return False
@@ -113,7 +114,7 @@ class Run:
         """Open a finished experiment with its best weights, to compute; nothing is written."""
         processes.start(self.solver.device)
         self.open_log(active=False)
-        # seeds of an evaluation follow the epoch
+        # the seed of an evaluation follows the epoch: without it the numbers would differ
         self.progress.epoch = (marker.read(self.folder) or {}).get("epoch", 0)
         self.open(training=False)
         if self.solver.stepped:
@@ -125,22 +126,26 @@ class Run:
         solver = self.solver
         processes.start(solver.device)
         self.open_log(active=True)
+        # before the data: threads change bits, and the checkpoint says how many there were
         checkpoint = self.checkpoints.load()
         self._set_threads(checkpoint)
         if not self.open(training=True):
             return False
         if not solver.stepped:
             return True
+        # a continued run takes the checkpoint's weights: the upstream may be gone by then
         if self.cfg["init_from"] and checkpoint is None:
             folder = solver.folder_of(self.cfg["init_from"])
             for line in check_origin("init_from", folder, solver.data.facts, solver.model):
                 solver.log.line("warning: %s", line)
             solver.init_model(folder)
         processes.broadcast_model(solver.model)
+        # from here on each process draws dropout and noise of its own
         seed_ranks(self.cfg["seed"])
         self._build_training()
         self._register()
         self._restore(checkpoint)
+        # last, so that names in checkpoints are those of the plain modules
         if self.cfg["compile"]:
             self._compile()
         return True
@@ -174,6 +179,7 @@ class Run:
     def _build_training(self) -> None:
         cfg, solver = self.cfg, self.solver
         self.optimizer = solver.build_optim(solver.model)
+        # processes may hold one batch more or less; a step needs all of them
         batches = processes.smallest(len(self.loaders["train"]), solver.device)
         limit = cfg["optim"]["max_batches"]
         self.batches = batches if limit is None else min(batches, limit)
@@ -202,6 +208,7 @@ class Run:
         log = self.solver.log
         self.link.load()
         history = checkpoint["history"] if checkpoint else []
+        # Dora's history.json may be an epoch ahead: it is written before the checkpoint
         if len(self.link.history) != len(history):
             log.line("history goes back to epoch %d, the checkpoint's", len(history))
         self.link.update_history(history)
@@ -219,6 +226,7 @@ class Run:
         if not self.solver.stepped:
             self._fit_at_once()
             return
+        # until here a signal ended the process at once: there was nothing to save
         self.preemption.deferring = True
         try:
             while self.progress.epoch < self.cfg["optim"]["epochs"] and not self.best.exhausted:
@@ -264,7 +272,7 @@ class Run:
                 solver.save_model(self.best_folders.aside(epoch))
                 self.best_folders.publish(epoch)
         self.progress.epoch, self.progress.position = epoch + 1, 0
-        self.averages["train"].clear()
+        self.averages["train"].clear()  # a checkpoint between epochs holds none
         self.link.push_metrics(groups)
         solver.log.epoch(epoch + 1, groups)
         due = (epoch + 1) % self.cfg["checkpoint"]["every"] == 0
@@ -292,6 +300,7 @@ class Run:
                 solver.save_model(self.best_folders.aside(epoch))
             self.best_folders.publish(epoch)
             self.best_folders.vouch(epoch)
+        # the others read what the first has just published
         if processes.world() > 1:
             torch.distributed.barrier()
         solver.load_model(self.folder / "best")
@@ -303,6 +312,7 @@ class Run:
                 solver.generate()
             if self.cfg["log"]["figures"]:
                 solver.draw(self.folder / "figures", evaluation)
+            # the marker comes last: what waits for it finds everything in place
             values: dict[str, Any] = {"epoch": self.progress.epoch, "step": self.progress.step}
             values.update(best_epoch=self.best.epoch, best_value=self.best.value)
             marker.write(self.folder, values)
@@ -356,6 +366,7 @@ class Run:
     def optimise(self, group: list[Batch], epoch: int) -> None:
         """Take one optimiser step; the batches of a group weigh as one big batch."""
         solver, items = self.solver, sum(len(batch) for batch in group)
+        # counted once, at the first real batch: its sizes are those of the run
         if solver.perf.flops_per_item is None:
             solver.perf.flops_per_item = solver.count_flops(group[0])
         decay = self.decay.at(self.progress.step) if self.decay else None
@@ -364,13 +375,16 @@ class Run:
         for batch in group:
             with solver.precision.autocast():
                 values = solver.step(batch, "train")
+            # weighted by windows: the last batch of an epoch may be smaller
             solver.precision.backward(values["loss"] * (len(batch) / items))
             losses.append(values["loss"])
             self.averages["train"].add(values, len(batch))
+        # before the step: weights that a NaN has touched are never saved
         self.finite.watch(losses, group, epoch, self.progress.step)
         processes.average_gradients(solver.model, items)
         clip = self.cfg["optim"]["clip_norm"]
         if clip is not None:
+            # fp16 gradients are scaled by a power of two; the limit is of their true norm
             solver.precision.unscale(self.optimizer)
             nn.utils.clip_grad_norm_(solver.model.parameters(), clip)
         solver.precision.step(self.optimizer)
@@ -406,10 +420,12 @@ class Run:
         averages.clear()
         solver.begin_stage(split)
         solver.model.eval()
+        # evaluations draw from a seed of their own, so that how often one validates changes nothing
         with isolated(seed):
             loader.set_epoch(0)
             loader.seek(0)
             for batch in loader:
+                # several processes would have to agree at every batch; they leave between epochs
                 if processes.world() == 1 and self.preemption.signal is not None:
                     raise PreemptedError
                 batch = batch.to(solver.device, non_blocking=True)
@@ -426,10 +442,11 @@ class Run:
 
     def save(self, epoch_end: bool) -> None:
         """Checkpoint, then let `best` follow it; never before the open losses are finite."""
-        self.finite.flush()
+        self.finite.flush()  # on a GPU the verdict of the last step is still open
         begun = time.perf_counter()
         state = {"state": self.solver.state.state_dict(), "history": list(self.link.history)}
         if processes.rank() == 0:
             self.checkpoints.save(state, self.progress.epoch, epoch_end)
+            # after the checkpoint: dying between both leaves the former best, which it names
             self.best_folders.vouch(self.best.epoch)
             self.solver.perf.checkpoint_s += time.perf_counter() - begun

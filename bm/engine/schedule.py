@@ -77,6 +77,7 @@ class Schedule:
         warmup = round(self.config["warmup_epochs"] * unit)
         if warmup_steps is not None:
             warmup = warmup_steps // self.steps_per_epoch if per_epoch else warmup_steps
+        # drops are counted in epochs whatever `per_epoch` says
         if self.config["name"] == "step" and index >= warmup:
             drops = (step // self.steps_per_epoch) // self.config["step_epochs"]
             return float(self.peak * self.config["step_gamma"] ** drops)

@@ -66,6 +66,7 @@ class Solver:
     def __init__(self, cfg: DictConfig) -> None:
         self.cfg, self.xp = cfg, get_xp()
         self.folder = Path(self.xp.folder)
+        # before anything is built: a wrong device is refused first
         self.device = processes.pick_device(cfg["device"])
         self.state, self.progress = State(), Progress()
 
@@ -96,6 +97,7 @@ class Solver:
     def build_loader(self, split: str, size: int, shuffle: bool, seed: int) -> Loader:
         """Build this process's loader of a split; `size` windows a batch over all processes."""
         world, rank = processes.world(), processes.rank()
+        # the batch of the configuration is of all processes: their number changes no result
         share = max(1, size // world)
         return self.data.loader(split, share, shuffle, seed, rank=rank, world=world)
 
@@ -130,7 +132,9 @@ class Solver:
         The step is counted in stage valid, begun for this alone.
         """
         self.model.eval()
+        # accumulators of stage valid must exist; those of the training stage stay untouched
         self.begin_stage("valid")
+        # fused attention kernels are not counted
         counted = explicit_attention_in(self.model)
         with isolated(0), torch.no_grad(), self.precision.autocast(), counted:
             flops = forward_flops(lambda: self.step(batch, "valid"))

@@ -113,13 +113,14 @@ class Progress:
 def seed_ranks(seed: int) -> None:
     """Give every process but the first generators of its own; models are built before it."""
     if processes.rank() > 0:
+        # a prime far above the seeds in use: ranks of neighbouring seeds draw different numbers
         seed_all(seed + 1_000_003 * processes.rank())
 
 
 def seed_all(seed: int) -> None:
     """Start every global generator from `seed`."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)  # numpy takes 32 bits
     torch.manual_seed(seed)
 
 

@@ -1,6 +1,6 @@
 """ClipLoss: the estimate of a window is matched to its speech among others.
 
-Défossez et al. (2023), section 2.2, equation 2.
+Défossez et al. (2023), section 2.2.
 """
 
 from __future__ import annotations

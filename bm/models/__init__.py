@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..facts import DataFacts
+    from .saved import FactsRecord, LoadReport
 
 #: name -> module that registers it.
 MODELS: Registry[Any] = Registry(
@@ -37,36 +45,45 @@ MODELS: Registry[Any] = Registry(
     },
 )
 
+# The functions below import what they call when they are called: this package is on the path of
+# commands that list names and must not wait for torch. Models come back as `Any`, because their
+# methods are those of the class that the configuration names.
 
-def build_model(model: Any, facts: Any) -> Any:
-    """The network of the `model` section for these data; see `bm.models.saved.build`."""
+
+def build_model(model: Mapping[str, Any], facts: DataFacts) -> Any:
+    """Build the network of the `model` section for these data; see `bm.models.saved.build`."""
     from .saved import build
 
     return build(model, facts)
 
 
-def save(module: Any, folder: Any, facts: Any) -> None:
+def save(module: nn.Module, folder: Path, facts: FactsRecord) -> None:
     """Write a model in `save_pretrained` form; see `bm.models.saved.save`."""
     from .saved import save as write
 
     write(module, folder, facts)
 
 
-def load(folder: Any, **changes: Any) -> Any:
+def load(folder: Path, **changes: Any) -> Any:
     """Rebuild a saved model without Hydra or Dora; see `bm.models.saved.load`."""
     from .saved import load as read
 
     return read(folder, **changes)
 
 
-def load_weights(module: Any, folder: Any) -> None:
+def load_weights(module: nn.Module, folder: Path) -> None:
     """Load saved weights into a model, strictly; see `bm.models.saved.load_weights`."""
     from .saved import load_weights as read
 
     read(module, folder)
 
 
-def init_weights(module: Any, folder: Any, partial: bool = False, subjects: Any = None) -> Any:
+def init_weights(
+    module: nn.Module,
+    folder: Path,
+    partial: bool = False,
+    subjects: Sequence[str] | None = None,
+) -> LoadReport:
     """Start a model from saved weights with a report; see `bm.models.saved.init_weights`."""
     from .saved import init_weights as start
 

@@ -1,8 +1,8 @@
 """The contract of models: what a network may offer besides `forward`, in groups by inheritance.
 
-A model needs nothing of this: any `nn.Module`, also one of another library named by
-`model.target`, is trained, saved, evaluated and compared with the defaults given here. It takes a
-group by inheriting the class; callers ask `isinstance(model, Group)`.
+A model needs nothing of this. Any `nn.Module`, also one of another library named by
+`model.target`, is trained, saved, evaluated and compared with the defaults of the table. A model
+takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 
 | group | who asks | default without it |
 |---|---|---|
@@ -13,6 +13,8 @@ group by inheriting the class; callers ask `isinstance(model, Group)`.
 | `TokenEncoder` | `scripts.extract` | no tokens can be extracted |
 | `Codebook` | the masked solver, `scripts.extract` | the model is no tokenizer |
 | `Tokenizer` | the tokenizer solver | cannot be trained as a tokenizer |
+| `PatchPredictor` | the masked solver, `target=patches` | patches of single channels |
+| `LabelPenalised` | the supervised solver, in training | the loss of the outputs alone |
 | `Described` | `show=true` | the module tree and the data facts alone |
 | `SubjectRows`, `Penalised`, `CountedExplicitly` | see `bm.nn.roles`: roles of single layers | |
 
@@ -40,9 +42,11 @@ __all__ = [
     "Codebook",
     "CountedExplicitly",
     "Described",
+    "LabelPenalised",
     "Layered",
     "Loadable",
     "Microvolts",
+    "PatchPredictor",
     "Patched",
     "Penalised",
     "SubjectRows",
@@ -80,6 +84,8 @@ class Layered(nn.Module, ABC):
     """
 
     n_layers: int
+    # not `head` and `embeddings`: torch looks for a submodule only where no class attribute has its
+    # name, so that these would hide submodules called so
     head_names: tuple[str, ...] = ("head.",)
     embedding_names: tuple[str, ...] = ()
 
@@ -125,6 +131,8 @@ class Patched(nn.Module):
     named_channels: bool
 
 
+# `tokens` alone would not tell an encoder: the conformer has a layer of that name, and a codebook a
+# method that returns codes.
 class TokenEncoder(Patched, ABC):
     """A model that gives a vector per patch, for features of a frozen network.
 
@@ -188,6 +196,34 @@ class Tokenizer(Codebook):
     @abstractmethod
     def reconstructions(self, outputs: Any, x: Tensor) -> list[Reconstruction]:
         """Return what was rebuilt beside what it should be, of the outputs for a signal x."""
+
+
+class PatchPredictor(nn.Module, ABC):
+    """A masked model that predicts patches of its own form, e.g. of all channels together."""
+
+    @abstractmethod
+    def patch_targets(self, x: Tensor) -> Tensor:
+        """Return what is predicted of each token, (B, L, F), of a signal (B, C, T)."""
+
+
+class LabelPenalised(nn.Module, ABC):
+    """A classifier that adds a loss of its own, made of the labels, in training.
+
+    Attributes:
+        penalty_scale: weight of that loss; with 0 `penalised` is not called.
+    """
+
+    penalty_scale: float = 0.0
+
+    @abstractmethod
+    def penalised(self, x: Tensor, labels: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `forward` returns for a signal x, and a scalar to be weighted and added.
+
+        Args:
+            x: (B, C, T).
+            labels: (B,) int64 classes.
+            inputs: what else `forward` is given.
+        """
 
 
 class Described(nn.Module):

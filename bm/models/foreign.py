@@ -1,4 +1,4 @@
-"""Reading checkpoints of published implementations: tensors and plain values, no foreign code."""
+"""Checkpoints of published implementations: their tensors and plain values, no foreign code."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class ForeignFile:
 
 
 def allowed_classes() -> list[Any]:
-    """Harmless classes of training programs: their arguments, and numpy's numbers.
+    """Return harmless classes of training programs: their arguments, and numpy's numbers.
 
-    Numpy's are found under the names of version 1 and 2, whichever wrote the file.
+    Numpy's are listed under the names of versions 1 and 2: either may have written the file.
     """
     scalar = np.float64(0).__reduce__()[0]
     kinds = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "b1")]
@@ -50,18 +50,22 @@ def allowed_classes() -> list[Any]:
 
 @contextlib.contextmanager
 def _restricted() -> Iterator[None]:
+    """Let torch unpickle the allowed classes, and no other, in the block."""
     with torch.serialization.safe_globals(allowed_classes()):
         yield
 
 
 def _read(path: Path) -> Any:
+    """Return the content of a pickled file; raise `UserError` with the reason if it has none."""
     try:
         with _restricted():
+            # never without weights_only: a pickle may run any code
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"path={path}: no such file") from None
     except pickle.UnpicklingError as error:
         reason = str(error).split("\n")[0].strip()
+        # torch names the refused class somewhere in a page of advice: that line is the reason
         for line in str(error).split("\n"):
             if "GLOBAL" in line or "Unsupported" in line:
                 reason = line.partition(" Please")[0].strip()
@@ -74,11 +78,12 @@ def _read(path: Path) -> Any:
 
 
 def read_checkpoint(path: Path, keys: Sequence[str] = ("model", "module")) -> ForeignFile:
-    """Tensors of a pickled checkpoint, read so that no code of the file can run.
+    """Read the tensors of a pickled checkpoint so that no code of the file can run.
 
     Args:
         path: written by `torch.save`.
-        keys: top-level keys to look under, the first found; else the file itself is a state dict.
+        keys: top-level keys to look under, the first that is there; else the file itself is a
+            state dict.
 
     Raises:
         UserError: absent, damaged, of classes that are not allowed, or without tensors.
@@ -89,6 +94,7 @@ def read_checkpoint(path: Path, keys: Sequence[str] = ("model", "module")) -> Fo
     key = next((k for k in keys if isinstance(content.get(k), Mapping)), "")
     state = content[key] if key else content
     tensors = {
+        # the prefix that DistributedDataParallel puts before every name
         str(name).removeprefix("module."): value
         for name, value in state.items()
         if isinstance(value, Tensor)
@@ -103,7 +109,7 @@ def read_checkpoint(path: Path, keys: Sequence[str] = ("model", "module")) -> Fo
 
 
 def _words(value: Any) -> str:
-    """A top-level value in a few words."""
+    """Describe a top-level value in a few words."""
     if isinstance(value, argparse.Namespace):
         return f"{len(vars(value))} arguments"
     if isinstance(value, Mapping):

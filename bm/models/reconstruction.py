@@ -1,4 +1,4 @@
-"""Reconstruction: what a tokenizer predicts from its codes beside what it should have been."""
+"""Reconstruction: the prediction of a tokenizer from its codes beside the target."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """One thing that is reconstructed, of B windows.
+    """One quantity that a tokenizer rebuilds, of B windows.
 
     Attributes:
-        name: of it (amplitude, phase, signal).
+        name: of the quantity (amplitude, phase, signal).
         target, predicted: (B, N, F): N patches or channels, F bins or samples.
         axis: what the F entries count, for figures.
-        shown: so many of them, from the first on, are worth drawing.
+        shown: number of entries, from the first on, that figures draw.
         by_channel: the N entries are all patches of the first channel, of the second, and so on.
     """
 

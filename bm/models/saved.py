@@ -10,11 +10,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..facts import DataFacts
+from ..nn.per_subject import PerSubject
 from ..registry import check_arguments
 from . import MODELS
 from .contract import Loadable, SubjectRows
@@ -23,8 +25,15 @@ RESERVED = ("name", "target")
 CONFIG, FACTS, WEIGHTS = "config.json", "facts.json", "model.safetensors"
 
 
+class FactsRecord(Protocol):
+    """Facts of data that can be written as JSON, e.g. `DataFacts`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+
+
 def find_class(name: str | None, target: str | None) -> Any:
-    """The class of a registered name, or of a dotted path."""
+    """Return the class of a registered name, or of a dotted path."""
     if target is None:
         return MODELS.get(str(name))
     module, _, attribute = target.rpartition(".")
@@ -34,19 +43,18 @@ def find_class(name: str | None, target: str | None) -> Any:
         raise UserError(f"model.target={target}: {error}; use package.module.Class") from None
 
 
-def known_from_facts(facts: Any) -> dict[str, Any]:
-    """Arguments that data decide, under the names that models use.
+def data_arguments(facts: DataFacts) -> dict[str, Any]:
+    """Return the arguments that data decide, under the names that models use.
 
-    Other libraries' names for the same facts are given too (`n_chans`, `sfreq`), so that their
+    Other libraries' names for the same facts are among them (`n_chans`, `sfreq`), so that their
     models plug in by `model.target`.
     """
-    outputs = len(facts.classes) or len(getattr(facts, "values", ())) or 1
     return {
-        "channel_names": list(getattr(facts, "vocabulary", ()) or facts.channels),
+        "channel_names": list(facts.vocabulary or facts.channels),
         "n_channels": facts.n_channels,
-        "n_chans": facts.n_channels,
+        "n_chans": facts.n_channels,  # braindecode's names from here on
         "n_times": facts.window_samples,
-        "n_outputs": outputs,
+        "n_outputs": len(facts.classes) or len(facts.values) or 1,
         "n_classes": len(facts.classes),
         "n_subjects": len(facts.subjects),
         "rate_hz": facts.rate_hz,
@@ -55,7 +63,7 @@ def known_from_facts(facts: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Groups and lists of a configuration as dict and list, so that arguments can be saved."""
+    """Return groups and lists of a configuration as dict and list, ready for JSON."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -63,22 +71,21 @@ def plain(value: Any) -> Any:
     return value
 
 
-def build(model: Mapping[str, Any], facts: Any) -> nn.Module:
+def build(model: Mapping[str, Any], facts: DataFacts) -> nn.Module:
     """Build the network that the `model` section names.
 
     Args:
         model: `name` or `target`, and keyword arguments of the class.
-        facts: fills the arguments that data decide, unless they are given.
+        facts: fills the arguments that data decide, unless the section has them.
 
     Raises:
         UserError: unknown model or argument.
     """
     kind = find_class(model.get("name"), model.get("target"))
+    options = {k: plain(v) for k, v in model.items() if k not in RESERVED}
+    check_arguments(f"model {kind.__name__}", kind, options)
     parameters = inspect.signature(kind).parameters
-    given = {k: plain(v) for k, v in model.items() if k not in RESERVED}
-    check_arguments(f"model {kind.__name__}", kind, given)
-    known = {k: v for k, v in known_from_facts(facts).items() if k in parameters}
-    arguments = {**known, **given}
+    arguments = {k: v for k, v in data_arguments(facts).items() if k in parameters} | options
     module: nn.Module = kind(**arguments)
     module.bm_arguments = {  # type: ignore[assignment]
         "name": model.get("name"),
@@ -88,8 +95,8 @@ def build(model: Mapping[str, Any], facts: Any) -> nn.Module:
     return module
 
 
-def save(module: nn.Module, folder: Path, facts: Any) -> None:
-    """Write name, arguments, facts and weights; the folder is whole or absent."""
+def save(module: nn.Module, folder: Path, facts: FactsRecord) -> None:
+    """Write name, arguments, facts and weights of a model; the folder is whole or absent."""
     from safetensors.torch import save_file
 
     temporary = folder.with_name(f".{folder.name}.tmp")
@@ -97,6 +104,7 @@ def save(module: nn.Module, folder: Path, facts: Any) -> None:
     temporary.mkdir(parents=True)
     (temporary / CONFIG).write_text(json.dumps(module.bm_arguments, indent=1, default=list))
     (temporary / FACTS).write_text(json.dumps(facts.to_dict(), indent=1))
+    # safetensors refuses tensors that are not contiguous, such as transposed weights
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
     save_file(tensors, temporary / WEIGHTS)
     replace_folder(temporary, folder)
@@ -125,11 +133,11 @@ def load(folder: Path, **changes: Any) -> nn.Module:
     path = Path(folder) / CONFIG
     if not path.exists():
         raise UserError(f"no saved model in {folder} ({CONFIG} is missing)")
-    saved = json.loads(path.read_text())
-    module: nn.Module = find_class(saved["name"], saved["target"])(
-        **{**saved["arguments"], **changes}
-    )
-    module.bm_arguments = saved
+    config = json.loads(path.read_text())
+    kind = find_class(config["name"], config["target"])
+    # weights are read after the changes, strictly: a change that moves a shape is an error
+    module: nn.Module = kind(**{**config["arguments"], **changes})
+    module.bm_arguments = config
     load_weights(module, folder)
     return module
 
@@ -143,7 +151,7 @@ def load_weights(module: nn.Module, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a set of saved tensors gave to a model: names by outcome."""
+    """Names of the tensors of a load by what became of them."""
 
     source: str
     matched: tuple[str, ...]
@@ -153,16 +161,20 @@ class LoadReport:
 
     @property
     def complete(self) -> bool:
-        """True when every tensor of both sides found its other."""
+        """True when every tensor of the model and of the source has its counterpart."""
         return not (self.missing or self.unexpected or self.wrong_shape)
 
     def __str__(self) -> str:
         parts = [f"{self.source}: {len(self.matched)} tensors loaded"]
-        for name in ("missing", "unexpected", "wrong_shape"):
-            names = getattr(self, name)
+        outcomes = {
+            "missing": self.missing,
+            "unexpected": self.unexpected,
+            "wrong shape": self.wrong_shape,
+        }
+        for outcome, names in outcomes.items():
             if names:
                 some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-                parts.append(f"{len(names)} {name.replace('_', ' ')} ({some})")
+                parts.append(f"{len(names)} {outcome} ({some})")
         return "; ".join(parts)
 
 
@@ -175,8 +187,8 @@ def init_weights(
         module: changed in place.
         folder: in `save_pretrained` form.
         partial: load what fits in name and shape, instead of raising.
-        subjects: names by index; what was learned of a person then goes to the same person, whose
-            index depends on who else is in the data. None = by index.
+        subjects: names by index. Weights of a person then go to the same person, whose index
+            depends on who else is in the data; None = by index.
 
     Raises:
         UserError: no weights in the folder, nothing fits, or not everything fits and not `partial`.
@@ -186,11 +198,11 @@ def init_weights(
     path = Path(folder) / WEIGHTS
     if not path.exists():
         raise UserError(f"no weights in {folder} ({WEIGHTS} is missing)")
-    given = load_file(path)
+    tensors = load_file(path)
     if subjects is not None and (Path(folder) / FACTS).exists():
-        known = json.loads((Path(folder) / FACTS).read_text()).get("subjects", [])
-        given = to_subjects(module, given, known, subjects, partial)
-    report = fit(module, given, str(folder))
+        trained = json.loads((Path(folder) / FACTS).read_text()).get("subjects", [])
+        tensors = to_subjects(module, tensors, trained, subjects, partial)
+    report = fit(module, tensors, str(folder))
     if not report.matched or not (partial or acceptable(module, report)):
         raise UserError(
             f"init_from: {report}; set init_partial=true to leave out what does not fit"
@@ -200,76 +212,135 @@ def init_weights(
 
 def to_subjects(
     module: nn.Module,
-    given: Mapping[str, Tensor],
-    known: Sequence[str],
+    tensors: Mapping[str, Tensor],
+    trained: Sequence[str],
     subjects: Sequence[str],
     partial: bool,
 ) -> dict[str, Tensor]:
-    """Tensors with a row per subject, their rows in the order of other subjects.
+    """Bring tensors with a row per subject into the order of other subjects.
 
     Args:
-        module: its parts tell by `by_subject` which tensors these are.
-        given: tensors by name.
-        known: subject of each row of `given`.
+        module: its `SubjectRows` layers name these tensors.
+        tensors: by name.
+        trained: subject of each row of `tensors`.
         subjects: of each row of the result.
-        partial: rows of subjects that are not known stay as the module has them.
+        partial: rows of subjects that were not trained stay as the module has them.
 
     Raises:
-        UserError: a subject that is not known, and not `partial`.
+        UserError: a subject that was not trained, and not `partial`.
     """
     parts = module.named_modules()
-    names = [".".join(filter(None, (n, own))) for n, p in parts for own in by_subject(p)]
-    found, own = dict(given), module.state_dict()
-    rows = {name: row for row, name in enumerate(known)}
+    names = [".".join(filter(None, (n, row))) for n, p in parts for row in by_subject(p)]
+    moved, current = dict(tensors), module.state_dict()
+    rows = {name: row for row, name in enumerate(trained)}
     for name in names:
-        if name not in given or len(given[name]) != len(known):
-            continue  # of another kind: `fit` tells
-        if own[name].shape[1:] != given[name].shape[1:]:
+        # the count of rows is the only sign that a tensor was learned with these people
+        if name not in tensors or len(tensors[name]) != len(trained):
+            continue  # of another kind: `fit` reports it
+        if current[name].shape[1:] != tensors[name].shape[1:]:
             continue
         strangers = [subject for subject in subjects if subject not in rows]
         if strangers and not partial:
-            raise UserError(
-                f"init_from: nothing was learned of {len(strangers)} subjects ({strangers[0]}, "
-                "...); set init_partial=true to let them start anew"
-            )
-        found[name] = own[name].clone()
+            raise UserError(stranger_text(strangers))
+        moved[name] = current[name].clone()
         for row, subject in enumerate(subjects):
             if subject in rows:
-                found[name][row] = given[name][rows[subject]]
-    return found
+                moved[name][row] = tensors[name][rows[subject]]
+    return to_subject_modules(module, moved, trained, subjects, partial)
 
 
-def by_subject(part: nn.Module) -> tuple[str, ...]:
-    """Names of a layer's tensors with a row per subject."""
-    return part.by_subject if isinstance(part, SubjectRows) else ()
+def to_subject_modules(
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    before: Sequence[str],
+    subjects: Sequence[str],
+    partial: bool,
+) -> dict[str, Tensor]:
+    """Return tensors of networks per subject (`PerSubject`), renumbered for other subjects.
+
+    Arguments and errors as in `to_subjects`, `before` being the subjects of `state`.
+    """
+    result, numbers = dict(state), {name: number for number, name in enumerate(before)}
+    prefixes = [f"{name}." for name, part in module.named_modules() if isinstance(part, PerSubject)]
+    for prefix in prefixes:
+        theirs = {name: tensor for name, tensor in state.items() if name.startswith(prefix)}
+        strangers = [subject for subject in subjects if subject not in numbers]
+        if theirs and strangers and not partial:
+            raise UserError(stranger_text(strangers))
+        for name in theirs:
+            del result[name]
+        for number, subject in enumerate(subjects):
+            there = f"{prefix}{numbers.get(subject, 'none')}."
+            for name, tensor in theirs.items():
+                if name.startswith(there):
+                    result[f"{prefix}{number}.{name[len(there) :]}"] = tensor
+    return result
 
 
-def fit(module: nn.Module, given: Mapping[str, Tensor], source: str) -> LoadReport:
-    """Load the tensors that fit in name and shape, and say what became of all.
+def stranger_text(strangers: Sequence[str]) -> str:
+    """Say that weights know nothing of some subjects."""
+    return (
+        f"init_from: nothing was learned of {len(strangers)} subjects ({strangers[0]}, "
+        "...); set init_partial=true to let them start anew"
+    )
+
+
+def load_for_subjects(folder: Path, subjects: Sequence[str], **changes: Any) -> nn.Module:
+    """Rebuild a saved model for data with other subjects, or the same ones in another order.
+
+    Args:
+        folder: in `save_pretrained` form.
+        subjects: names by index; what was learned of a person goes to the same person.
+        changes: arguments other than the saved ones.
+
+    Raises:
+        UserError: a folder without a model, or a subject that the model does not know.
+    """
+    module = load(folder, **changes)
+    saved: Any = module.bm_arguments
+    before = DataFacts.from_dict(json.loads((Path(folder) / FACTS).read_text())).subjects
+    if "n_subjects" not in saved["arguments"] or tuple(before) == tuple(subjects):
+        return module
+    arguments = {**saved["arguments"], **changes, "n_subjects": len(subjects)}
+    other: nn.Module = find_class(saved["name"], saved["target"])(**arguments)
+    other.bm_arguments = saved
+    state = to_subjects(other, module.state_dict(), before, subjects, partial=False)
+    other.load_state_dict(state, strict=True)
+    return other
+
+
+def by_subject(layer: nn.Module) -> tuple[str, ...]:
+    """Return the names of a layer's tensors with a row per subject."""
+    return layer.by_subject if isinstance(layer, SubjectRows) else ()
+
+
+def fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> LoadReport:
+    """Load the tensors that fit in name and shape; return what became of all.
 
     A `Loadable` model sees them first: they may be under the names of another model.
 
     Args:
         module: changed in place.
-        given: tensors by name.
+        tensors: by name.
         source: where they come from, for messages.
     """
     if isinstance(module, Loadable):
-        given = module.adapt_weights(dict(given))
-    own = module.state_dict()
-    fitting = {n: t for n, t in given.items() if n in own and own[n].shape == t.shape}
+        tensors = module.adapt_weights(dict(tensors))
+    current = module.state_dict()
+    fitting = {n: t for n, t in tensors.items() if n in current and current[n].shape == t.shape}
+    # `strict=False` alone would still raise at a tensor of another shape
     module.load_state_dict(fitting, strict=False)
     return LoadReport(
         source=source,
         matched=tuple(fitting),
-        missing=tuple(n for n in own if n not in given),
-        unexpected=tuple(n for n in given if n not in own),
-        wrong_shape=tuple(n for n in own if n in given and n not in fitting),
+        missing=tuple(n for n in current if n not in tensors),
+        unexpected=tuple(n for n in tensors if n not in current),
+        wrong_shape=tuple(n for n in current if n in tensors and n not in fitting),
     )
 
 
 def acceptable(module: nn.Module, report: LoadReport) -> bool:
-    """True when nothing is left over but what a `Loadable` model says may be."""
+    """Return true when nothing is left over but what a `Loadable` model says may be."""
     if not isinstance(module, Loadable):
         return report.complete
     return (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
-from ..errors import UserError, nearest
+from ..errors import UserError
+from ..registry import check_arguments
 
 T = TypeVar("T")
 
@@ -20,14 +20,12 @@ def section_of(kind: type[T], values: Mapping[str, Any] | None, key: str) -> T:
         key: name of the section, for messages.
 
     Raises:
-        UserError: an unknown key, or a value that the record refuses (`ValueError`).
+        UserError: an unknown key, or a value that the record refuses with a `ValueError`, whose
+            text begins with the name of the field.
     """
-    names = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    for name in values or {}:
-        if name not in names:
-            raise UserError(f"model.{key}: no key {name!r}{nearest(name, names)}")
+    check_arguments(f"model.{key}", kind, values or {})
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in (values or {}).items()}
     try:
         return kind(**plain)
     except ValueError as error:
-        raise UserError(f"model.{key}: {error}") from None
+        raise UserError(f"model.{key}.{error}") from None

@@ -20,9 +20,6 @@ class PerSubject(nn.ModuleList):
         subjects: S.
     """
 
-    #: Its children are one per subject, in the order of the indices.
-    children_by_subject = True
-
     def __init__(self, build: Callable[[], nn.Module], subjects: int) -> None:
         super().__init__(build() for _ in range(subjects))
 

@@ -94,6 +94,7 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
     while True:
         names = [name for name in listing(folder) if name.endswith(ending)]
         exact = f"{prefix(path.stem)}_{ending}"
+        # The recording's whole name wins over any selection of its entities.
         if exact in names:
             return folder / exact
         best: tuple[int, Path] | None = None

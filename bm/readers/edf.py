@@ -42,6 +42,7 @@ class Header:
     def rates(self) -> list[tuple[str, float]]:
         """Return name and rate in Hz of every channel that is not text or trigger."""
         pairs = zip(self.names, self.samples, strict=True)
+        # EDF+ files of annotations alone have records without length.
         length = self.record_s or 1.0
         return [(name, n / length) for name, n in pairs if name.upper() not in EXTRA]
 

@@ -67,6 +67,7 @@ def check_events(events: pd.DataFrame, duration_s: float, path: str | Path) -> p
     starts, lengths = (
         pd.to_numeric(events[name], errors="coerce") for name in ("start_s", "duration_s")
     )
+    # An event without a duration is an instant; a duration that is no number is an error.
     lengths = lengths.where(~events["duration_s"].isna(), 0.0)
     if not np.isfinite(starts).all():
         row = int(np.flatnonzero(~np.isfinite(starts))[0])

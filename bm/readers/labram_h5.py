@@ -187,6 +187,7 @@ def _write_group(group: h5py.Group, signal: Signal, recipe: Mapping[str, Any]) -
         rows = signal.rows(start, STRETCH)
         data[:, start : start + len(rows)] = rows.numpy().T.astype(np.float64)
     data.attrs["chOrder"] = [name.upper() for name in signal.channels]
+    # A whole rate is an integer and names are upper-case, as in the published files.
     data.attrs["rsFreq"] = int(rate) if rate.is_integer() else rate
     for key, value in band_of(recipe, rate).items():
         data.attrs[key] = value

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 def absolute_paths(paths: Mapping[str, str]) -> dict[str, Path]:
     """Resolve `paths` against the folder of the command, also in a clone of the commit."""
+    # under git_save a job runs in a clone: relative paths are of the folder of the command
     return {str(name): Path(to_absolute_path(Path(value))) for name, value in paths.items()}
 
 

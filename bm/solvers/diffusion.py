@@ -127,6 +127,7 @@ class DiffusionSolver(Solver):
         whole = np.empty((len(rows), *waves.shape[1:]), np.float32)
         for rank, part_waves in enumerate([waves] if alone else processes.same_objects(waves)):
             whole[rank::world] = part_waves
+        # all processes together: the wall time of the slowest is what a user waits for
         self.perf.more["samples_per_s"] = len(rows) / max(1e-9, seconds)
         self.log.line("generated %d waves at %.1f a second", len(rows), len(rows) / seconds)
         settings = {"signature": self.xp.sig, "epoch": self.progress.epoch, **options}
@@ -168,7 +169,7 @@ class DiffusionSolver(Solver):
             items=self._items(rows, generated),
             n_items=len(rows),
             simulated=self.data.facts.simulated,
-            extra={"table": list(TABLE), "sampling": dict(generated.made)},
+            extra={"table": list(TABLE), "sampling": dict(generated.sampling)},
         )
         bad = int((~np.isfinite(generated.waves)).any((1, 2)).sum())
         if bad:

@@ -22,7 +22,8 @@ from ..losses.spectrum import spectral_targets
 from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..models import load
-from ..models.contract import Codebook
+from ..models.contract import Codebook, PatchPredictor
+from ..models.saved import load_for_subjects
 from ..nn.item_noise import item_generators
 from ..nn.masking import random_mask
 from ..nn.roles import explicit_attention_in
@@ -75,6 +76,8 @@ class MaskedSolver(WindowSolver):
         loaded = load(folder)
         if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
             loaded = load(folder, channel_names=names)
+        elif "n_subjects" in loaded.bm_arguments["arguments"]:  # and so are the indices of people
+            loaded = load_for_subjects(folder, facts.subjects)
         if not isinstance(loaded, Codebook):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"
@@ -103,6 +106,8 @@ class MaskedSolver(WindowSolver):
                 signal, **inputs_of(self.tokenizer, batch, "tokens")
             )
             return codes if kind == "codes" else self.tokenizer.quantiser.codebook[codes]
+        if kind == "patches" and isinstance(self.model, PatchPredictor):
+            return self.model.patch_targets(signal)
         patches = signal.reshape(len(signal), -1, self.model.n_codes) / self.model.amplitude_uv
         return patches if kind == "patches" else spectral_targets(patches)[0]
 
@@ -130,7 +135,7 @@ class MaskedSolver(WindowSolver):
         kind = self.cfg.solver.target
         if kind == "codes":
             values = masked_cross_entropy(outputs, targets, mask, symmetric)
-            if stage != "train":
+            if stage != "train":  # a count over one pass of a split, not over passes of training
                 counts = self.counts.to(targets.device)
                 used = torch.bincount(targets.flatten(), minlength=len(counts))
                 self.counts = counts + used

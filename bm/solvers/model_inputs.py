@@ -39,7 +39,7 @@ def inputs_of(model: nn.Module, batch: Batch, method: str = "forward") -> dict[s
     are (B, ...).
     """
     inputs = {name: getattr(batch, name) for name in input_names(model, method)}
-    if "channel_ids" in inputs:
+    if "channel_ids" in inputs:  # (B, C) with equal rows: a batch has one channel set
         inputs["channel_ids"] = inputs["channel_ids"][0]
     return inputs
 

@@ -66,6 +66,7 @@ class TokenizerSolver(WindowSolver):
         loader = self.data.loader("train", self.cfg.optim.batch_size, True, self.cfg.seed)
         vectors: list[Tensor] = []
         self.model.eval()
+        # the generators go on as if the codebook had started from nothing
         with isolated(self.cfg.seed), torch.no_grad():
             for batch in loader:
                 moved = batch.to(self.device)

@@ -44,7 +44,7 @@ def write_waves(
         folder: made when absent.
         generated: the waves.
         facts: of the training data (`DataFacts`, `WaveFacts` or their entries).
-        signature: of the experiment that trained the model; None = `signature` of `made`, if any.
+        signature: of the experiment that trained the model; None = that of `sampling`, if any.
     """
     wave_facts = facts if isinstance(facts, WaveFacts) else WaveFacts.of(facts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,8 +79,8 @@ def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: s
     attributes = {
         "rate_hz": float(facts.rate_hz),
         "unit": units[0] if len(set(units)) == 1 else "mixed",
-        "sampling": json.dumps(dict(generated.made), sort_keys=True),
-        "signature": signature or str(generated.made.get("signature", "")),
+        "sampling": json.dumps(dict(generated.sampling), sort_keys=True),
+        "signature": signature or str(generated.sampling.get("signature", "")),
         "generated": True,
         "simulated": bool(facts.simulated),
         "version": __version__,

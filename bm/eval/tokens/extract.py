@@ -23,7 +23,7 @@ from ...data.store import Store
 from ...errors import RecordingError, UserError
 from ...facts import DataFacts
 from ...models import load
-from ...models.contract import POOLS, Codebook, TokenEncoder
+from ...models.contract import POOLS, Codebook, Microvolts, TokenEncoder
 from ...models.saved import FACTS, WEIGHTS
 from ...nn.electrodes import unknown_names
 from ...registry import check_known
@@ -95,6 +95,11 @@ class TokenModel:
         name = type(model).__name__
         if not isinstance(model, TokenEncoder | Codebook):
             raise UserError(f"{folder} holds {name}, which makes no tokens; use a model of LaBraM")
+        if not isinstance(model, Microvolts):
+            raise UserError(
+                f"{folder} holds {name}, which takes windows scaled as its training data were, of "
+                "the same channels; use a model of LaBraM"
+            )
         self.codes = isinstance(model, Codebook)
         if self.codes and (options.layer is not None or options.pool != "none"):
             raise UserError(f"{folder} holds {name}, which makes codes: leave layer and pool out")

@@ -1,1 +1,1 @@
-"""Networks to compare with: small, known, trained from scratch."""
+"""Small published networks to compare with, trained from scratch."""

@@ -14,6 +14,7 @@ from ...nn.heads import LinearHead
 from ...nn.sinusoids import sinusoids
 from ...nn.stft import STFT
 from .. import MODELS
+from ..contract import Loadable
 
 TINY = 1e-8  # beside the deviation over time of a bin, which is 0 in a silent channel
 
@@ -71,7 +72,7 @@ class SpectrumEncoder(nn.Module):
 
 
 @MODELS.register("brainbert")
-class BrainBERT(nn.Module):
+class BrainBERT(Loadable):
     """Classifier over the centre frames of every channel's spectrogram.
 
     Published for words in sEEG at 1000 Hz with the loss `sigmoid_ce`. The article of Du-IN names

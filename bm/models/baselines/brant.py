@@ -14,6 +14,7 @@ from ...errors import UserError
 from ...nn.heads import LinearHead
 from ...nn.transformer import truncated_normal
 from .. import MODELS
+from ..contract import Loadable
 
 #: Edges of the bands (low, high] in Hz; at 200 Hz the last band is empty.
 EDGES_HZ = (4.0, 8.0, 13.0, 30.0, 50.0, 70.0, 90.0, 110.0, 128.0)
@@ -44,7 +45,7 @@ def encoder(width: int, depth: int, n_heads: int, ff_width: int) -> nn.Transform
 
 
 @MODELS.register("brant")
-class Brant(nn.Module):
+class Brant(Loadable):
     """Classifier, published for words in sEEG at 200 Hz with the loss `sigmoid_ce`.
 
     Its input is the mono-polar signal, which bipolar recordings alone do not give.

@@ -9,7 +9,7 @@ from .. import MODELS
 
 
 class MaxNormConv2d(nn.Conv2d):
-    """Convolution whose filters have at most a given norm (the paper's constraint).
+    """Convolution whose filters have a largest norm (the paper's constraint).
 
     Args:
         max_norm: largest L2 norm of each output filter.
@@ -20,14 +20,15 @@ class MaxNormConv2d(nn.Conv2d):
         self.max_norm = max_norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, F, C, T) -> (B, F', C', T')."""
+        """Return (B, F', C', T') of x (B, F, C, T)."""
+        # in the forward pass, not after the step: no optimiser has to know of the constraint
         weight = torch.renorm(self.weight, p=2, dim=0, maxnorm=self.max_norm)
         return self._conv_forward(x, weight, self.bias)
 
 
 @MODELS.register("eegnet")
 class EEGNet(nn.Module):
-    """Temporal filters, one spatial filter bank per temporal filter, separable convolution, linear.
+    """Temporal filters, spatial filters for each of them, separable convolution, linear layer.
 
     Args:
         n_channels: C.
@@ -77,6 +78,7 @@ class EEGNet(nn.Module):
         self.classifier = nn.Linear(f2 * (n_times // pool[0] // pool[1]), n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) float32 -> logits (B, n_outputs)."""
+        """Return logits (B, n_outputs) of windows (B, C, T) float32."""
+        # a batch is a transposed view, made contiguous on the device (see `conformer`)
         features = self.separable(self.spatial(self.temporal(x.contiguous().unsqueeze(1))))
         return self.classifier(features.flatten(1))

@@ -19,7 +19,9 @@ from ...nn.regression_head import RegressionHead, RegressionOptions
 from ...nn.sinusoids import TimeTable
 from ...nn.transformer import truncated_normal
 from .. import MODELS
+from ..contract import Loadable, PatchPredictor
 from ..sections import section_of
+from ..transfer import without_foreign_head
 
 
 class NeuroBERTEncoder(nn.Module):
@@ -64,7 +66,7 @@ class NeuroBERTEncoder(nn.Module):
 
 
 @MODELS.register("neurobert")
-class NeuroBERT(nn.Module):
+class NeuroBERT(Loadable):
     """Classifier, published for words in sEEG at 400 Hz with the loss `sigmoid_ce`.
 
     Args:
@@ -104,12 +106,12 @@ class NeuroBERT(nn.Module):
         """Weights of another window length keep the time table here, which is a formula."""
         name, table = "encoder.time.table", self.encoder.time.table
         if name in state and state[name].shape != table.shape:
-            return {**state, name: table}
-        return state
+            state = {**state, name: table}
+        return without_foreign_head(state, self.state_dict(), ("decoder.", "mask_token"))
 
 
 @MODELS.register("neurobert_mae")
-class NeuroBERTMAE(nn.Module):
+class NeuroBERTMAE(PatchPredictor):
     """Pre-training: rebuild the signal from tokens of which half are hidden (one pass).
 
     Published: squared error over all samples, hidden or not (solver.target=patches with symmetric

@@ -17,6 +17,7 @@ from ...nn.post_norm import PostNormBlocks, PostNormOptions
 from ...nn.sinusoids import sinusoids
 from ...nn.transformer import truncated_normal
 from .. import MODELS
+from ..contract import Loadable
 from ..sections import section_of
 
 MM = 1000.0  # millimetres of a metre
@@ -58,7 +59,7 @@ def coordinate_encoding(positions: Tensor, width: int) -> Tensor:
 
 
 @MODELS.register("seeg_labram")
-class SeegLaBraM(nn.Module):
+class SeegLaBraM(Loadable):
     """Classifier, published for words in sEEG at 200 Hz with the plain cross entropy.
 
     Args:

@@ -55,7 +55,8 @@ class ShallowFBCSPNet(nn.Module):
         self.classifier = nn.Linear(filters * pooled, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) float32 -> logits (B, n_outputs)."""
+        """Return logits (B, n_outputs) of windows (B, C, T) float32."""
+        # one convolution instead of two: the full map of temporal filters per channel never exists
         kernels = torch.einsum("ofc,fk->ock", self.spatial, self.temporal)
         filtered = self.norm(functional.conv1d(x.contiguous(), kernels))
         power = functional.avg_pool1d(filtered.square(), self.pool, self.stride)

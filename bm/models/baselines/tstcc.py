@@ -16,6 +16,8 @@ from ...errors import UserError
 from ...nn.heads import LinearHead
 from ...nn.padding import PaddedConv1d
 from .. import MODELS
+from ..contract import Loadable
+from ..transfer import without_foreign_head
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ConvolutionEncoder(nn.Module):
 
 
 @MODELS.register("tstcc")
-class TSTCC(nn.Module):
+class TSTCC(Loadable):
     """Classifier, published for words in sEEG at 400 Hz with the plain cross entropy.
 
     Args:
@@ -103,6 +105,10 @@ class TSTCC(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) float32 -> logits (B, n_outputs)."""
         return self.head(self.encoder(x).flatten(1))
+
+    def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of pre-training or of another classifier; a head of other sizes is left out."""
+        return without_foreign_head(state, self.state_dict(), ("context.",))
 
 
 # views --------------------------------------------------------------------------------------

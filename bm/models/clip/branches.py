@@ -1,4 +1,4 @@
-"""What the brain models read: the signal, stimulus features beside it, or both joined."""
+"""Input branches of the brain models: the signal, stimulus features, or both joined."""
 
 from __future__ import annotations
 
@@ -22,38 +22,39 @@ class Widths:
 
 
 def branches_of(signal: Widths, features: Widths, concatenate: bool) -> dict[str, Widths]:
-    """Branches by name, in the order in which they are joined.
+    """Return the branches by name, in the order in which they are joined.
 
     Args:
         signal: always there.
         features: not there when it has no channels.
         concatenate: one branch of both.
     """
-    found = {"features": features, "signal": signal} if features.inner else {"signal": signal}
+    # outputs are joined in this order, that of the original's names (features, meg)
+    branches = {"features": features, "signal": signal} if features.inner else {"signal": signal}
     if not concatenate:
-        return found
-    widths = found.values()
+        return branches
+    widths = branches.values()
     return {"concat": Widths(sum(w.inner for w in widths), sum(w.hidden for w in widths))}
 
 
 def inputs_of(
     signal: Tensor, features: Tensor | None, n_features: int, concatenate: bool
 ) -> dict[str, Tensor]:
-    """What each encoder reads: (B, C, T) signal and (B, F, T) features, or both along channels.
+    """Return the input of each encoder: signal (B, C, T) and features (B, F, T), or both joined.
 
     Raises:
         ValueError: features are missing, or not read.
     """
     if (features is not None) != bool(n_features):
         raise ValueError(f"this network reads {n_features or 'no'} features too")
-    found = {"signal": signal} if features is None else {"features": features, "signal": signal}
-    return {"concat": torch.cat(list(found.values()), 1)} if concatenate else found
+    inputs = {"signal": signal} if features is None else {"features": features, "signal": signal}
+    return {"concat": torch.cat(list(inputs.values()), 1)} if concatenate else inputs
 
 
 def build_encoders(
     branches: Mapping[str, Widths], options: EncoderOptions, last: int | None = None
 ) -> nn.ModuleDict:
-    """A stack for each branch.
+    """Build a stack for each branch.
 
     Args:
         branches: by name.
@@ -66,15 +67,15 @@ def build_encoders(
     encoders = {}
     for name, width in branches.items():
         widths = options.widths(width.hidden)
-        if last is not None:
+        if last is not None:  # no head: the last layer has the width of the outputs
             widths[-1] = last
         try:
             encoders[name] = ConvStack([width.inner, *widths], options, bare_last=last is not None)
-        except ValueError as error:
+        except ValueError as error:  # torch's, which names neither key nor model
             raise UserError(f"model.encoder.groups={options.groups}: {error}") from None
     return nn.ModuleDict(encoders)
 
 
 def joined_width(branches: Mapping[str, Widths], options: EncoderOptions) -> int:
-    """Channels behind all encoders together; those of the inputs when there is no layer."""
+    """Return the channels of all encoders together; those of the inputs without any layer."""
     return sum(([w.inner, *options.widths(w.hidden)])[-1] for w in branches.values())

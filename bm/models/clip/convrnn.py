@@ -1,4 +1,4 @@
-"""ConvRNN: strided convolutions, LSTM and attention, transposed convolutions (spec clip 3.2)."""
+"""ConvRNN: strided convolutions, LSTM and attention, transposed convolutions (brainmagick)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ...errors import UserError
 from ...nn.conv_stack import ConvStack
 from ...nn.distance_attention import DistanceAttention
 from .. import MODELS
+from ..sections import section_of
 from .branches import Widths, branches_of, build_encoders, inputs_of, joined_width
 from .options import (
     AttentionOptions,
@@ -22,18 +23,17 @@ from .options import (
     SubjectOptions,
     build_embedding,
     build_subject_layers,
-    options_of,
 )
 
 HEADS = ("none", "linear", "complex")
 PLACES = ("input", "recurrent")
-#: Where the convolutions differ from those of SimpleConv.
+#: Where the convolutions differ from those of SimpleConv, as in brainmagick.
 DEFAULTS = {"kernel_size": 4, "stride": 2, "dilation_growth": 1, "depth": 2}
 Group = Mapping[str, Any] | None
 
 
 class Recurrent(nn.Module):
-    """LSTM layers over time, `inner` to `width` channels.
+    """LSTM layers over time, from `inner` to `width` channels.
 
     Args:
         inner, width: channels before and after.
@@ -50,16 +50,16 @@ class Recurrent(nn.Module):
         self.flip = options.flip
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inner, T) -> (B, width, T)."""
+        """Return (B, width, T) of x (B, inner, T)."""
         steps = x.permute(2, 0, 1)
-        found = self.lstm(steps.flip(0) if self.flip else steps)[0]
+        states = self.lstm(steps.flip(0) if self.flip else steps)[0]
         if self.linear is not None:
-            found = self.linear(found)
-        return (found.flip(0) if self.flip else found).permute(1, 2, 0)
+            states = self.linear(states)
+        return (states.flip(0) if self.flip else states).permute(1, 2, 0)
 
 
 def valid_length(length: int, depth: int, stride: int) -> int:
-    """Least padded length that `depth` strided and transposed layers give back whole."""
+    """Return the least padded length that `depth` strided and transposed layers restore."""
     for _ in range(depth):
         length = -(-length // stride) + 1
     for _ in range(depth):
@@ -67,11 +67,11 @@ def valid_length(length: int, depth: int, stride: int) -> int:
     return length
 
 
-def build_attention(width: int, given: Group) -> nn.ModuleList:
-    """The attention blocks; raises `UserError` when the heads do not fit."""
-    if not given:
+def build_attention(width: int, group: Group) -> nn.ModuleList:
+    """Build the attention blocks; raise `UserError` when the heads do not fit."""
+    if not group:
         return nn.ModuleList()
-    o = options_of(AttentionOptions, given, "attention")
+    o = section_of(AttentionOptions, group, "attention")
     try:
         blocks = [
             DistanceAttention(width, o.heads, as_published=o.as_published) for _ in range(o.layers)
@@ -82,7 +82,7 @@ def build_attention(width: int, given: Group) -> nn.ModuleList:
 
 
 def build_head(kind: str, inner: int, outer: int) -> nn.Module | None:
-    """1x1 convolutions after the decoder; none = its last layer gives the outputs."""
+    """Build 1x1 convolutions after the decoder; none = its last layer gives the outputs."""
     if kind == "none":
         return None
     if kind == "linear":
@@ -98,7 +98,7 @@ def build_head(kind: str, inner: int, outer: int) -> nn.Module | None:
 
 @MODELS.register("clip_convrnn")
 class ConvRNN(nn.Module):
-    """Brain signals, stimulus features or both to a sequence as long as they are.
+    """Network from brain signals, stimulus features or both to a sequence as long as they are.
 
     Args:
         n_channels: C.
@@ -135,8 +135,8 @@ class ConvRNN(nn.Module):
         embedding_at: Sequence[str] = ("recurrent",),
     ) -> None:
         super().__init__()
-        options = options_of(EncoderOptions, {**DEFAULTS, **(encoder or {})}, "encoder")
-        of_subject = options_of(SubjectOptions, subject, "subject")
+        options = section_of(EncoderOptions, {**DEFAULTS, **(encoder or {})}, "encoder")
+        of_subject = section_of(SubjectOptions, subject, "subject")
         self.embedding_at = tuple(embedding_at) if of_subject.embedding else ()
         self._check(head, recurrent, options.depth)
         self.depth, self.stride = options.depth, options.stride
@@ -152,11 +152,13 @@ class ConvRNN(nn.Module):
         final = joined_width(branches, options)
         self.recurrent: Recurrent | None = None
         if recurrent:
+            # the vector of the subject is appended to the inputs, not to the states
             inner = final + of_subject.embedding * ("recurrent" in self.embedding_at)
             self.recurrent = Recurrent(
-                inner, final, options_of(RecurrentOptions, recurrent, "recurrent")
+                inner, final, section_of(RecurrentOptions, recurrent, "recurrent")
             )
         self.attentions = build_attention(final, attention)
+        # the decoder mirrors the encoder: its widths shrink by the same factor
         widths = [round(final / options.growth**k) for k in range(options.depth + 1)]
         if head == "none":
             widths[-1] = n_outputs
@@ -199,6 +201,7 @@ class ConvRNN(nn.Module):
         if self.subject_embedding is not None and "input" in self.embedding_at:
             x = self.subject_embedding.append(x, subject)
         branches = inputs_of(x, features, self.n_features, self.concatenate)
+        # padded behind the embedding, whose channels end in zeros too, as published
         extra = valid_length(length, self.depth, self.stride) - length
         encoded = [
             self.encoders[name](functional.pad(value, (0, extra)))
@@ -207,7 +210,7 @@ class ConvRNN(nn.Module):
         return self._decode(torch.cat(encoded, 1), subject)[..., :length]
 
     def _decode(self, x: Tensor, subject: Tensor) -> Tensor:
-        """LSTM, attention, transposed convolutions and head: (B, h, T') -> (B, n_outputs, >= T)."""
+        """Return (B, n_outputs, >= T) of x (B, h, T') after LSTM, attention, decoder and head."""
         if self.recurrent is not None:
             if self.subject_embedding is not None and "recurrent" in self.embedding_at:
                 x = self.subject_embedding.append(x, subject)

@@ -1,4 +1,4 @@
-"""DeepMel: a learned representation of mel spectrograms (Défossez et al., 2023; spec clip 3.3)."""
+"""DeepMel: a learned representation of mel spectrograms (Défossez et al., 2023, section 2.4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from ...nn.conv_stack import ConvStack
 from .. import MODELS
-from .options import EncoderOptions, options_of
+from ..sections import section_of
+from .options import EncoderOptions
 
 
 @MODELS.register("clip_deep_mel")
@@ -28,6 +29,8 @@ class DeepMel(ConvStack):
         hidden: int = 320,
         encoder: Mapping[str, Any] | None = None,
     ) -> None:
-        options = options_of(EncoderOptions, encoder, "encoder")
+        options = section_of(EncoderOptions, encoder, "encoder")
+        # the outputs are compared with the encoder's by their scalar product: a last activation
+        # would leave them no negative value
         widths = [n_features, *options.widths(hidden)[:-1], n_outputs]
         super().__init__(widths, options, bare_last=True)

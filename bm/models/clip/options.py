@@ -1,42 +1,30 @@
-"""Option groups of the speech decoders, and the networks' small factories (spec clip 3.1)."""
+"""Option groups of the speech decoders, and factories of the layers that they describe.
+
+Defaults are those of brainmagick's code, not of its published configuration, which is
+conf/model/clip/clip_conv.yaml.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 from torch import nn
 
-from ...errors import UserError, nearest
+from ...errors import UserError
 from ...nn.channel_merger import ChannelMerger
 from ...nn.conv_stack import StackOptions, activation
 from ...nn.subjects import SubjectEmbedding, SubjectLayers
 
-T = TypeVar("T")
-
-
-def options_of(kind: type[T], given: Mapping[str, Any] | None, key: str) -> T:
-    """The option group `model.<key>`; raises `UserError` for an unknown or impossible value."""
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    for name in given or {}:
-        if name not in known:
-            raise UserError(f"model.{key}: no key {name!r}{nearest(name, known)}")
-    try:
-        return kind(**(given or {}))
-    except ValueError as error:
-        raise UserError(f"model.{key}.{error}") from None
-
 
 @dataclass(frozen=True)
 class EncoderOptions(StackOptions):
-    """A stack, its number of layers, and the factor from one width to the next."""
+    """Options of a stack with its number of layers and the factor from one width to the next."""
 
     depth: int = 4
     growth: float = 1.0
 
     def widths(self, hidden: int) -> list[int]:
-        """Width of each layer."""
+        """Return the width of each layer."""
         return [round(hidden * self.growth**k) for k in range(self.depth)]
 
 
@@ -44,16 +32,16 @@ class EncoderOptions(StackOptions):
 class MergerOptions:
     """See `bm.nn.channel_merger.ChannelMerger`."""
 
-    channels: int = 270
-    dimension: int = 2048
-    dropout: float = 0.2
+    channels: int = 270  # as published
+    dimension: int = 2048  # as published; the original's default, 256, is not twice a square
+    dropout: float = 0.2  # radius, as a share of the width of the layout
     per_subject: bool = False
     usage_penalty: float = 0.0
 
 
 @dataclass(frozen=True)
 class SensorOptions:
-    """Sensors that are left out.
+    """Options of the sensors that are left out.
 
     Attributes:
         dropout, rescale: see `bm.nn.channel_dropout.ChannelDropout`.
@@ -62,26 +50,27 @@ class SensorOptions:
 
     dropout: float = 0.0
     rescale: bool = True
-    kept: int = 0
+    kept: int = 0  # the name is a key of published configurations
 
 
 @dataclass(frozen=True)
 class InitialOptions:
     """1x1 convolutions before the subject layer; `nonlinear`: an activation after the last too."""
 
-    channels: int = 270
+    channels: int = 270  # as published
     depth: int = 1
     nonlinear: bool = False
 
 
 @dataclass(frozen=True)
 class SubjectOptions:
-    """What is learned of each subject.
+    """Options of the layers with weights per subject.
 
     Attributes:
-        layers: a linear layer per subject...
-        layers_width: ...to as many channels as it gets (input), or to the encoder's (hidden)...
-        layers_identity: ...that starts from the identity.
+        layers: a linear layer per subject.
+        layers_width: its outputs: as many channels as its inputs (input), or the encoder's
+            (hidden).
+        layers_identity: it starts from the identity.
         embedding: width of a vector per subject; 0 = none.
         embedding_scale: see `bm.nn.subjects.SubjectEmbedding`.
     """
@@ -133,7 +122,7 @@ class DualPathOptions:
 
 
 def build_merger(options: MergerOptions, n_subjects: int) -> ChannelMerger:
-    """The merger; raises `UserError` for a number of Fourier features that does not exist."""
+    """Build the merger; raise `UserError` for an impossible number of Fourier features."""
     try:
         return ChannelMerger(
             options.channels,
@@ -147,7 +136,7 @@ def build_merger(options: MergerOptions, n_subjects: int) -> ChannelMerger:
 
 
 def build_initial(inner: int, options: InitialOptions, encoder: StackOptions) -> nn.Sequential:
-    """1x1 convolutions with the encoder's activation between them."""
+    """Build 1x1 convolutions with the encoder's activation between them."""
     parts: list[nn.Module] = [nn.Conv1d(inner, options.channels, 1)]
     for _ in range(options.depth - 1):
         parts += [activation(encoder), nn.Conv1d(options.channels, options.channels, 1)]
@@ -159,7 +148,7 @@ def build_initial(inner: int, options: InitialOptions, encoder: StackOptions) ->
 def build_subject_layers(
     inner: int, hidden: int, n_subjects: int, options: SubjectOptions
 ) -> SubjectLayers | None:
-    """The layers, when asked for."""
+    """Build the layers per subject, None without them."""
     if not options.layers:
         return None
     outer = hidden if options.layers_width == "hidden" else inner
@@ -170,7 +159,7 @@ def build_subject_layers(
 
 
 def build_embedding(n_subjects: int, options: SubjectOptions) -> SubjectEmbedding | None:
-    """The vectors, when asked for."""
+    """Build the vectors per subject, None without them."""
     if not options.embedding:
         return None
     return SubjectEmbedding(n_subjects, options.embedding, options.embedding_scale)

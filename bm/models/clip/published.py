@@ -1,4 +1,4 @@
-"""State dicts of brainmagick: its tensor names and ours, one to one (spec clip 3.1 to 3.3)."""
+"""State dicts of brainmagick: its tensor names and ours, one to one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARTS = {
 
 
 def published_name(model: nn.Module, name: str) -> str:
-    """The original's name of one of our tensors."""
+    """Return the original's name of one of our tensors."""
     parts, module = [], model
     for part in name.split("."):
         children = dict(module.named_children())
@@ -36,12 +36,12 @@ def published_name(model: nn.Module, name: str) -> str:
 
 
 def published_names(model: nn.Module) -> dict[str, str]:
-    """Our name -> the original's, of all tensors of a network of this package."""
+    """Return the original's name of each tensor of a network, by ours."""
     return {name: published_name(model, name) for name in model.state_dict()}
 
 
 def to_published(model: nn.Module) -> dict[str, Tensor]:
-    """The network's tensors under the original's names."""
+    """Return the network's tensors under the original's names."""
     return {published_name(model, name): value for name, value in model.state_dict().items()}
 
 

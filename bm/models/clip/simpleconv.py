@@ -1,4 +1,4 @@
-"""SimpleConv: the convolutional brain encoder of Défossez et al. (2023); spec clip 3.1."""
+"""SimpleConv: the convolutional brain encoder of Défossez et al. (2023), section 2.3."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ...nn.channel_merger import ChannelMerger
 from ...nn.conv_stack import activation
 from ...nn.dual_path import DualPath
 from .. import MODELS
+from ..sections import section_of
 from .branches import Widths, branches_of, build_encoders, inputs_of, joined_width
 from .options import (
     DualPathOptions,
@@ -28,19 +29,19 @@ from .options import (
     build_initial,
     build_merger,
     build_subject_layers,
-    options_of,
 )
 from .spectrum import Spectrum
 
-HEADS = ("complex", "linear", "none")
+HEADS = ("complex", "linear", "none")  # brainmagick's complex_out, linear_out, and neither
 Group = Mapping[str, Any] | None
 
 
 def build_head(kind: str, inner: int, outer: int, encoder: EncoderOptions, n_fft: int) -> nn.Module:
-    """The last layers: `linear` one convolution, `complex` a wider 1x1 convolution before it.
+    """Build the last layers: `linear` one convolution, `complex` a wider one before it.
 
     After spectra it is transposed, so that frames become samples again.
     """
+    # kernel, stride and padding that undo frames of n_fft samples every n_fft / 2
     spread = (n_fft, n_fft // 2, n_fft // 4) if n_fft else (1, 1, 0)
     if kind == "linear":
         return nn.ConvTranspose1d(inner, outer, *spread)
@@ -54,13 +55,14 @@ def build_head(kind: str, inner: int, outer: int, encoder: EncoderOptions, n_fft
 
 
 def check_head(head: str, two_encoders: bool, spectrum: Group, dual_path: Group) -> bool:
-    """Whether the encoder's last layer gives the outputs; `UserError` for what excludes that."""
+    """Return whether the encoder's last layer gives the outputs; raise `UserError` if it cannot."""
     if head not in HEADS:
         raise UserError(f"model.head={head}: one of {', '.join(HEADS)}")
     if head != "none":
         return False
-    given = {"spectrum": spectrum, "dual_path": dual_path, "n_features": two_encoders}
-    for name, value in given.items():
+    # what lies between encoder and outputs leaves no last layer of the encoder to give them
+    excluded = {"spectrum": spectrum, "dual_path": dual_path, "n_features": two_encoders}
+    for name, value in excluded.items():
         if value:
             raise UserError(f"model.{name} needs a head; set model.head=linear or complex")
     return True
@@ -77,16 +79,16 @@ def check_lengths(options: EncoderOptions) -> None:
         raise UserError(f"model.encoder.depth={options.depth}: at least 1")
 
 
-def build_dual_path(width: int, given: Group) -> DualPath | None:
-    """The recurrent layers, when asked for."""
-    if not given:
+def build_dual_path(width: int, group: Group) -> DualPath | None:
+    """Build the recurrent layers, None without them."""
+    if not group:
         return None
-    options = options_of(DualPathOptions, given, "dual_path")
+    options = section_of(DualPathOptions, group, "dual_path")
     return DualPath(width, options.depth, as_published=options.as_published)
 
 
 def build_spectrum(options: SpectrumOptions) -> Spectrum:
-    """The spectra; raises `UserError` unless frames can be halved and quartered."""
+    """Build the spectra; raise `UserError` unless frames can be halved and quartered."""
     if options.n_fft < 4 or options.n_fft % 4:
         raise UserError(f"model.spectrum.n_fft={options.n_fft}: a multiple of 4")
     return Spectrum(options.n_fft, options.complex_values)
@@ -94,7 +96,7 @@ def build_spectrum(options: SpectrumOptions) -> Spectrum:
 
 @MODELS.register("clip_simpleconv")
 class SimpleConv(nn.Module):
-    """Brain signals (and stimulus features) to a sequence as long as the signal.
+    """Encoder of brain signals (and stimulus features) to a sequence as long as the signal.
 
     Sensors left out, spatial attention, 1x1 convolutions, a layer per subject, spectra, a vector
     per subject, dilated convolutions, dual path, head: each optional, in this order. A group that
@@ -144,13 +146,14 @@ class SimpleConv(nn.Module):
             raise UserError(
                 "model.spectrum: stimulus features have no frames; set model.spectrum=null"
             )
-        options = options_of(EncoderOptions, encoder, "encoder")
+        options = section_of(EncoderOptions, encoder, "encoder")
         check_lengths(options)
+        # layers are built in the order of the forward pass: first values depend on it
         width = self._build_sensors(n_channels, n_subjects, sensors, merger)
         width = self._build_front(width, hidden, n_subjects, initial, subject, options)
         self.spectrum: Spectrum | None = None
         if spectrum:
-            self.spectrum = build_spectrum(options_of(SpectrumOptions, spectrum, "spectrum"))
+            self.spectrum = build_spectrum(section_of(SpectrumOptions, spectrum, "spectrum"))
             width = self.spectrum.width(width)
         if self.subject_embedding:
             width += self.subject_embedding.width
@@ -167,16 +170,17 @@ class SimpleConv(nn.Module):
     def _build_sensors(
         self, n_channels: int, n_subjects: int, sensors: Group, merger: Group
     ) -> int:
-        """What chooses and merges sensors; gives the number of channels after it."""
-        options = options_of(SensorOptions, sensors, "sensors")
+        """Build what chooses and merges sensors; return the number of channels after it."""
+        options = section_of(SensorOptions, sensors, "sensors")
         self.subset = ChannelSubset(n_channels, options.kept) if options.kept else None
         self.channel_dropout = (
             ChannelDropout(options.dropout, options.rescale) if options.dropout else None
         )
+        # weights of the merger depend on places alone: any recording with a layout can be read
         self.merger: ChannelMerger | None = None
         if not merger:
             return n_channels
-        merging = options_of(MergerOptions, merger, "merger")
+        merging = section_of(MergerOptions, merger, "merger")
         self.merger = build_merger(merging, n_subjects)
         return merging.channels
 
@@ -189,21 +193,21 @@ class SimpleConv(nn.Module):
         subject: Group,
         encoder: EncoderOptions,
     ) -> int:
-        """1x1 convolutions and what is learned of subjects; gives the width after the layers."""
+        """Build 1x1 convolutions and layers per subject; return the width after them."""
         self.initial: nn.Sequential | None = None
         if initial:
-            options = options_of(InitialOptions, initial, "initial")
+            options = section_of(InitialOptions, initial, "initial")
             self.initial, width = build_initial(width, options, encoder), options.channels
-        of_subject = options_of(SubjectOptions, subject, "subject")
+        of_subject = section_of(SubjectOptions, subject, "subject")
         self.subject_layers = build_subject_layers(width, hidden, n_subjects, of_subject)
         self.subject_embedding = build_embedding(n_subjects, of_subject)
         return width if self.subject_layers is None else self.subject_layers.outer
 
     def front(self, signal: Tensor, subject: Tensor, positions: Tensor | None) -> Tensor:
-        """All before the encoder: (B, C, T), (B,), (B, C, >= 2) -> (B, C', T or frames)."""
+        """Return the encoder's input (B, C', T or frames), of (B, C, T), (B,) and (B, C, >= 2)."""
         x = signal if self.subset is None else self.subset(signal)
         if self.channel_dropout is not None or self.merger is not None:
-            if positions is None:
+            if positions is None:  # a bug of the caller, not of the user
                 raise ValueError("attention or dropout over sensors needs their positions")
             if self.channel_dropout is not None:
                 x = self.channel_dropout(x, positions)
@@ -238,6 +242,7 @@ class SimpleConv(nn.Module):
         Returns:
             (B, n_outputs, T).
         """
+        # transposed heads give more samples than the signal has: they are cut off at the end
         length = signal.shape[-1]
         front = self.front(signal, subject, positions)
         branches = inputs_of(front, features, self.n_features, self.concatenate)

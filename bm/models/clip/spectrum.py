@@ -1,4 +1,4 @@
-"""Spectrum: short-time Fourier transforms of all channels, as channels (spec clip 3.1)."""
+"""Spectrum: short-time Fourier transforms of all channels, as channels (brainmagick)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class Spectrum(nn.Module):
-    """Centred frames of n_fft samples every n_fft / 2, reflected at the ends, one-sided.
+    """Short-time spectra of centred frames of n_fft samples every n_fft / 2, one-sided.
 
-    Divided by the root of the window's energy. T samples give T // hop + 1 frames: those behind
-    the last whole hop are seen through the reflection only.
+    Signals are reflected at the ends, spectra divided by the root of the window's energy. T
+    samples give T // hop + 1 frames: those behind the last whole hop show the reflection only.
 
     Args:
         n_fft: samples of a frame, even.
@@ -24,12 +24,13 @@ class Spectrum(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft))  # saved: as published
 
     def width(self, channels: int) -> int:
-        """Channels that come out."""
+        """Return the number of output channels."""
         return channels * (self.n_fft // 2 + 1) * (2 if self.complex_values else 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C * bins [* 2], frames)."""
+        """Return the spectra (B, C * bins [* 2], frames) of x (B, C, T)."""
         batch, channels, length = x.shape
+        # torch transforms one dimension beside time: channels become items
         spectrum = torch.stft(
             x.reshape(batch * channels, length),
             self.n_fft,

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...errors import UserError, nearest
+from ...errors import UserError
 from ...nn.per_subject import PerSubject
 from ...nn.post_norm import PostNormBlocks, PostNormOptions
 from ...nn.sinusoids import TimeTable
-from ...registry import check_known
+from ...registry import check_arguments, check_known
+from ..contract import POOLS, Patched
 from ..sections import section_of
 from .patches import PatchOptions, PatchTokenizer
 from .subject_block import SubjectBlock
 
 VARIANTS = ("single", "poms")
-POOLS = ("none", "mean")
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,7 @@ class BackboneOptions:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> BackboneOptions:
         """Read the section; raises `UserError` for an unknown key or an impossible value."""
-        names = [f.name for f in fields(cls)]
-        for name in values:
-            if name not in names:
-                raise UserError(f"model.backbone: no key {name!r}{nearest(name, names)}")
+        check_arguments("model.backbone", cls, values)
         variant = values.get("variant", "single")
         check_known("model.backbone.variant", variant, VARIANTS)
         return cls(
@@ -189,3 +186,10 @@ class Backbone(nn.Module):
         if name in state and state[name].shape != table.shape:
             return {**state, name: table}
         return state
+
+
+def describe_patches(model: Patched, backbone: Backbone) -> None:
+    """Set the attributes by which the contract knows a model that cuts windows into patches."""
+    model.patch_samples = backbone.patch_samples
+    model.max_patches = backbone.size.n_times // backbone.patch_samples
+    model.named_channels = False  # channels are told apart by their place

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...nn.code_block import CodeBlock, CodeOptions
 from ...nn.heads import LinearHead
 from .. import MODELS
+from ..contract import LabelPenalised, Layered, Loadable, TokenEncoder
 from ..sections import section_of
-from .backbone import Backbone, BackboneOptions, Size
+from ..transfer import without_foreign_head
+from .backbone import Backbone, BackboneOptions, Size, describe_patches
 from .contrast import ContrastBlock, ContrastOptions
 
 #: Parts of the pre-training models that a classifier has no use for.
 PRETRAINING = ("decoder.", "head.", "heads.", "readout.", "mask_token", "contrast.")
+#: Those of them that no classifier has.
+MARKERS = ("decoder.", "heads.", "readout.", "mask_token")
 
 
 @MODELS.register("duin_cls")
-class DuinClassifier(nn.Module):
+class DuinClassifier(Loadable, Layered, TokenEncoder, LabelPenalised):
     """Classes from windows of a few sEEG channels (Zheng et al., 2024, section 3.4).
 
     As published, the loss is the cross entropy of sigmoids of these logits: `solver.cls_loss`.
@@ -61,13 +65,16 @@ class DuinClassifier(nn.Module):
         super().__init__()
         size = Size(n_channels, max(1, n_subjects), n_times)
         self.backbone, self.use_codes = Backbone(size, BackboneOptions.of(backbone)), use_codes
+        describe_patches(self, self.backbone)
+        self.depth = self.backbone.depth
+        self.n_layers = self.depth + 1
         width = self.backbone.width
         if use_codes or extras:
             self.codes = CodeBlock(width, section_of(CodeOptions, codes, "codes"))
         o = section_of(ContrastOptions, contrast, "contrast")
         if o.scale or extras:
             self.contrast = ContrastBlock(width, o)
-        self.contrast_scale = o.scale
+        self.penalty_scale = o.scale
         length = n_times // self.backbone.patch_samples
         self.head = LinearHead(width * length, n_outputs, hidden, dropout=head_dropout)
         # of pre-training weights; with use_codes the codebook of stage 1 must be among them
@@ -81,7 +88,7 @@ class DuinClassifier(nn.Module):
         tokens = self.backbone(x, subject, channel_mask)
         return self.codes(tokens).tokens if self.use_codes else tokens
 
-    def tokens(
+    def tokens(  # type: ignore[override]  # channels by place, not by name
         self,
         x: Tensor,
         subject: Tensor | None = None,
@@ -104,6 +111,17 @@ class DuinClassifier(nn.Module):
         """
         return self.head(self.encode(x, subject, channel_mask).flatten(1))
 
+    def penalised(self, x: Tensor, labels: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, n_outputs) and the contrastive loss of windows of classes (B,) int64.
+
+        Args:
+            x: of `forward`.
+            labels: (B,) int64 classes.
+            inputs: other arguments of `forward`.
+        """
+        tokens = self.encode(x, **inputs)
+        return self.head(tokens.flatten(1)), self.contrast(tokens, labels)
+
     def contribution(self) -> Tensor:
         """Mean absolute weight of each channel for each subject, (S, C), to choose channels by."""
         return self.backbone.contribution()
@@ -114,17 +132,7 @@ class DuinClassifier(nn.Module):
             return int(name.split(".")[2]) + 1
         return 0 if name.startswith("backbone.") else self.n_layers
 
-    @property
-    def n_layers(self) -> int:
-        """Number of the last layer."""
-        return self.backbone.depth + 1
-
     def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weights of pre-training or of another classifier; a head of other sizes is left out."""
-        mine = self.state_dict()
         state = self.backbone.without_other_times(state, self)
-        return {
-            name: tensor
-            for name, tensor in state.items()
-            if not name.startswith("head.") or name not in mine or mine[name].shape == tensor.shape
-        }
+        return without_foreign_head(state, self.state_dict(), MARKERS)

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from ...nn.heads import LinearHead
 from ...nn.transformer import truncated_normal
 from .. import MODELS
-from .backbone import Backbone, BackboneOptions, Size
+from ..contract import Loadable, TokenEncoder
+from .backbone import Backbone, BackboneOptions, Size, describe_patches
 
 
 @MODELS.register("duin_mae")
-class DuinMAE(nn.Module):
+class DuinMAE(Loadable, TokenEncoder):
     """Logits over the codes of stage 1 (Zheng et al., 2024, section 3.3).
 
     Args:
@@ -48,11 +49,13 @@ class DuinMAE(nn.Module):
         self.n_codes = n_codes
         size = Size(n_channels, max(1, n_subjects), n_times)
         self.backbone = Backbone(size, BackboneOptions.of(backbone))
+        describe_patches(self, self.backbone)
+        self.depth = self.backbone.depth
         width = self.backbone.width
         self.mask_token = nn.Parameter(truncated_normal(torch.empty(width)))
         self.head = LinearHead(width, n_codes, hidden, dropout=head_dropout)
 
-    def tokens(
+    def tokens(  # type: ignore[override]  # channels by place, not by name
         self,
         x: Tensor,
         subject: Tensor | None = None,

@@ -37,7 +37,7 @@ class PatchOptions:
         lists = ("filters", "kernels", "strides", "dilations", "batch_norm", "residual", "pools")
         lengths = {name: len(getattr(self, name)) for name in lists}
         if len(set(lengths.values())) > 1 or not self.filters:
-            raise ValueError(f"lists of one entry per block have lengths {lengths}")
+            raise ValueError(f"filters: every list needs one entry per block, not {lengths}")
         if self.samples % self.shortening:
             raise ValueError(
                 f"samples={self.samples}: strides {list(self.strides)} and pools "
@@ -45,8 +45,8 @@ class PatchOptions:
             )
         if self.width % 2:
             raise ValueError(
-                f"tokens of {self.width} values ({self.filters[-1]} filters x {self.frames} "
-                "frames): the width must be even; change the last filters"
+                f"filters={list(self.filters)}: the last {self.filters[-1]} in {self.frames} "
+                f"frames make tokens of {self.width} values, which must be an even number"
             )
 
     @property

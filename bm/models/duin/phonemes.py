@@ -13,13 +13,14 @@ from ...losses.regression import masked_mean
 from ...nn.code_block import CodeBlock, CodeOptions
 from ...nn.heads import LinearHead
 from .. import MODELS
+from ..contract import Loadable
 from ..sections import section_of
 from .backbone import Backbone, BackboneOptions, Size
 from .classifier import PRETRAINING
 
 
 @MODELS.register("duin_phoneme")
-class DuinPhonemes(nn.Module):
+class DuinPhonemes(Loadable):
     """Logits over the initials and finals of Mandarin syllables, token by token.
 
     Args:

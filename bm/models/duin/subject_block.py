@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...nn.roles import SubjectRows
 from ...nn.transformer import truncated_normal
 
 
-class SubjectBlock(nn.Module):
+class SubjectBlock(SubjectRows):
     """A linear map per subject: Z = X W_u + b_u.
 
     Args:

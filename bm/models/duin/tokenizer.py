@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...errors import UserError
 from ...losses.regression import masked_mean
@@ -18,9 +18,10 @@ from ...nn.post_norm import PostNormBlocks
 from ...nn.quantiser import Quantiser
 from ...nn.regression_head import RegressionHead, RegressionOptions
 from .. import MODELS
+from ..contract import Loadable, Tokenizer
 from ..reconstruction import Reconstruction
 from ..sections import section_of
-from .backbone import Backbone, BackboneOptions, Size
+from .backbone import Backbone, BackboneOptions, Size, describe_patches
 from .subject_block import SubjectBlock
 
 
@@ -42,7 +43,7 @@ class Rebuilt:
 
 
 @MODELS.register("duin_vqvae")
-class DuinVQVAE(nn.Module):
+class DuinVQVAE(Loadable, Tokenizer):
     """Vector-quantised autoencoder of the channels of a subject (Zheng et al., 2024, section 3.2).
 
     Args:
@@ -78,9 +79,11 @@ class DuinVQVAE(nn.Module):
         options = BackboneOptions.of(backbone)
         size = Size(n_channels, max(1, n_subjects), n_times)
         self.backbone = Backbone(size, options)
+        describe_patches(self, self.backbone)
         self.codes = CodeBlock(self.backbone.width, section_of(CodeOptions, codes, "codes"))
         blocks = replace(options.blocks, depth=decoder_depth)
         self.decoder = PostNormBlocks(self.backbone.width, blocks)
+        self.n_codes = self.quantiser.n_codes
         self.scales = {"reconstruction": reconstruction_scale, "quantiser": quantiser_scale}
         self._build_head(size, options, section_of(RegressionOptions, head, "head"))
 
@@ -109,16 +112,11 @@ class DuinVQVAE(nn.Module):
             raise UserError(f"model.head: {error}") from None
 
     @property
-    def n_codes(self) -> int:
-        """K."""
-        return self.codes.quantiser.n_codes
-
-    @property
-    def quantiser(self) -> Quantiser:
-        """The quantiser, whose codebook starts and is counted by the solver."""
+    def quantiser(self) -> Quantiser:  # type: ignore[override]  # a second name would save it twice
+        """The quantiser, whose codebook the solver starts and counts."""
         return self.codes.quantiser
 
-    def code_vectors(
+    def code_vectors(  # type: ignore[override]  # channels by place, not by name
         self, x: Tensor, subject: Tensor | None = None, channel_mask: Tensor | None = None
     ) -> tuple[Tensor, tuple[int, int]]:
         """Signal (B, C, T) -> vectors (B, L, d) before the quantiser, and (1, L): one region."""
@@ -126,7 +124,7 @@ class DuinVQVAE(nn.Module):
         return vectors, (1, vectors.shape[1])
 
     @torch.no_grad()
-    def tokens(
+    def tokens(  # type: ignore[override]
         self, x: Tensor, subject: Tensor | None = None, channel_mask: Tensor | None = None
     ) -> Tensor:
         """Signal (B, C, T) -> codes (B, L); changes no state of the quantiser in any mode."""

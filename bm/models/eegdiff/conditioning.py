@@ -1,4 +1,4 @@
-"""What a generated sample should be like: class, subject, text; and the condition "nothing"."""
+"""Conditions of generated samples: class, subject, text; and the condition "nothing"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNKNOWN = -1
 
 @dataclass
 class Condition:
-    """Conditions of B items; what is None is unknown for all of them.
+    """Conditions of B items; those that are None are unknown for all of them.
 
     Attributes:
         labels: (B,) class numbers, `UNKNOWN` where there is none.
@@ -29,21 +29,23 @@ class Condition:
     text_mask: Tensor | None = None
 
     def rows(self, start: int, stop: int) -> Condition:
-        """The condition of items start..stop."""
+        """Return the condition of items start..stop."""
         return self._each(lambda values: values[start:stop])
 
     def to(self, device: torch.device | str) -> Condition:
-        """The same on another device."""
+        """Return the condition on another device."""
         return self._each(lambda values: values.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        """Return the condition with every tensor changed."""
         values = (self.labels, self.subjects, self.text, self.text_mask)
         return Condition(*(None if v is None else change(v) for v in values))
 
 
 class Conditioning(nn.Module):
-    """Class and subject as one vector added to the time embedding; the last row of each table is
-    the learned "unknown" (classifier-free guidance, Ho and Salimans 2022).
+    """Tables of class and subject, summed to one vector that is added to the time embedding.
+
+    The last row of each is the learned "unknown" (classifier-free guidance, Ho and Salimans 2022).
 
     Args:
         n_classes: 0 = no class condition.
@@ -64,6 +66,7 @@ class Conditioning(nn.Module):
         super().__init__()
         self.width = width
         sizes = {"labels": n_classes, "subjects": n_subjects}
+        # empty without class and subject: then `forward` returns None and the network has no vector
         self.tables = nn.ModuleDict()
         for name, size in sizes.items():
             if size:
@@ -74,20 +77,20 @@ class Conditioning(nn.Module):
             self.register_buffer("null_text", torch.zeros(text_shape))  # states of an empty text
 
     def forward(self, condition: Condition, items: int, device: torch.device) -> Tensor | None:
-        """The sum of the embeddings, (B, width); None when the model knows no such condition."""
-        found: Tensor | None = None
+        """Return the sum of the embeddings, (B, width); None when the model has no table."""
+        vector: Tensor | None = None
         for name, table in self.tables.items():
             assert isinstance(table, nn.Embedding)
             last = table.num_embeddings - 1
-            given = getattr(condition, name)
-            if given is None:
-                given = torch.full((items,), UNKNOWN, device=device)
-            rows = table(torch.where(given == UNKNOWN, last, given))
-            found = rows if found is None else found + rows
-        return found
+            numbers = condition.labels if name == "labels" else condition.subjects
+            if numbers is None:
+                numbers = torch.full((items,), UNKNOWN, device=device)
+            rows = table(torch.where(numbers == UNKNOWN, last, numbers))
+            vector = rows if vector is None else vector + rows
+        return vector
 
     def dropped(self, condition: Condition, mask: Tensor) -> Condition:
-        """The condition without anything for the items where `mask` (B,) is true."""
+        """Return the condition, unknown for the items where `mask` (B,) is true."""
 
         def unknown(values: Tensor | None) -> Tensor | None:
             return None if values is None else values.masked_fill(mask, UNKNOWN)
@@ -95,6 +98,7 @@ class Conditioning(nn.Module):
         text, text_mask = condition.text, condition.text_mask
         if text is not None:
             text = torch.where(mask[:, None, None], self.null_text.to(text), text)
+        # all tokens of an empty text count, as they do without any mask
         if text_mask is not None:
             text_mask = text_mask | mask[:, None]
         return Condition(unknown(condition.labels), unknown(condition.subjects), text, text_mask)

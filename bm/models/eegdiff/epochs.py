@@ -1,4 +1,4 @@
-"""Generated waves with how they came about, and as epochs of MNE-Python."""
+"""Generated waves with the settings of their sampling, and as epochs of MNE-Python."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ NAMELESS = "generated"  # event of a wave without a class
 
 @dataclass(frozen=True)
 class Generated:
-    """N generated waves.
+    """N generated waves and their conditions.
 
     Attributes:
         waves: (N, C, T) float32 in the units of the channels (µV; fT for MEG).
         seeds: (N,) seed of each wave.
         labels: (N,) class numbers, -1 = unknown.
         subjects: (N,) subject numbers, -1 = unknown.
-        made: how they were sampled, and by which model; plain values.
+        sampling: settings of the sampler, and the model; plain values.
     """
 
     waves: np.ndarray
     seeds: np.ndarray
     labels: np.ndarray
     subjects: np.ndarray
-    made: Mapping[str, Any] = field(default_factory=dict)
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
 def info_of(facts: WaveFacts) -> mne.Info:
-    """Channel names, types, positions and rate for MNE-Python."""
+    """Return channel names, types, positions and rate for MNE-Python."""
     import mne
 
     types = [unit.mne_type for unit in facts.units]
@@ -62,7 +62,7 @@ def info_of(facts: WaveFacts) -> mne.Info:
 
 
 def epochs_of(generated: Generated, facts: WaveFacts) -> mne.EpochsArray:
-    """Epochs in V (T for MEG), one event name per class; metadata: class, subject, seed.
+    """Return epochs in V (T for MEG), one event name per class; metadata: class, subject, seed.
 
     The event of class k has the number k + 1; that of waves without a class comes after them.
     """
@@ -82,7 +82,7 @@ def epochs_of(generated: Generated, facts: WaveFacts) -> mne.EpochsArray:
         }
     )
     return mne.EpochsArray(
-        generated.waves * facts.si,
+        generated.waves * facts.si,  # MNE-Python takes V and T, whatever the channel
         info_of(facts),
         events,
         event_id={names[k]: int(k) + 1 for k in np.unique(numbers)},
@@ -92,8 +92,10 @@ def epochs_of(generated: Generated, facts: WaveFacts) -> mne.EpochsArray:
     )
 
 
-def given_waves(waves: Any, facts: WaveFacts, lengths: Sequence[int]) -> Tensor:
-    """Waves of a caller in the units of the channels.
+def waves_of(
+    waves: mne.BaseEpochs | np.ndarray, facts: WaveFacts, lengths: Sequence[int]
+) -> Tensor:
+    """Return the waves of a caller in the units of the channels.
 
     Args:
         waves: epochs of MNE-Python, or an array (N, C, T) in V (T for MEG).
@@ -106,7 +108,10 @@ def given_waves(waves: Any, facts: WaveFacts, lengths: Sequence[int]) -> Tensor:
     Raises:
         UserError: other channels, rate or length, no wave, or values that are not finite.
     """
-    values = _epochs_values(waves, facts) if hasattr(waves, "ch_names") else np.asarray(waves)
+    import mne
+
+    is_epochs = isinstance(waves, mne.BaseEpochs)
+    values = _epochs_values(waves, facts) if is_epochs else np.asarray(waves)
     if values.ndim != 3 or not len(values) or values.shape[1] != len(facts.channels):
         raise UserError(
             f"waves of shape {values.shape}: (N, {len(facts.channels)}, {lengths[0]}) is needed"
@@ -121,7 +126,8 @@ def given_waves(waves: Any, facts: WaveFacts, lengths: Sequence[int]) -> Tensor:
     return torch.from_numpy((values / facts.si).astype(np.float32))
 
 
-def _epochs_values(epochs: Any, facts: WaveFacts) -> np.ndarray:
+def _epochs_values(epochs: mne.BaseEpochs, facts: WaveFacts) -> np.ndarray:
+    """Return the data (N, C, T) of epochs in V or T, channels in the order of the model."""
     missing = [name for name in facts.channels if name not in epochs.ch_names]
     if missing:
         raise UserError(f"waves: channels {', '.join(missing)} of the model are missing")
@@ -133,10 +139,12 @@ def _epochs_values(epochs: Any, facts: WaveFacts) -> np.ndarray:
     return values
 
 
-def given_labels(waves: Any, facts: WaveFacts) -> list[int]:
-    """Class number of each wave from the event names of epochs; -1 where there is none."""
-    if not hasattr(waves, "events"):
+def labels_of(waves: mne.BaseEpochs | np.ndarray, facts: WaveFacts) -> list[int]:
+    """Return the class number of each wave by the event names of epochs, -1 where unknown."""
+    import mne
+
+    if not isinstance(waves, mne.BaseEpochs):
         return [UNKNOWN] * len(waves)
     names = {number: name for name, number in waves.event_id.items()}
-    found = (names[number] for number in waves.events[:, 2])
-    return [facts.classes.index(name) if name in facts.classes else UNKNOWN for name in found]
+    events = [names[number] for number in waves.events[:, 2]]
+    return [facts.classes.index(name) if name in facts.classes else UNKNOWN for name in events]

@@ -1,6 +1,6 @@
-"""From a trained model to waves: start noise per item, a sampler, the inverse representation.
+"""Sampling of waves: start noise per item, a sampler, the inverse representation.
 
-Given waves can be denoised (the sampler starts at a later level) or completed (a part is kept).
+Waves can be denoised (the sampler starts at a later level) or completed (a part stays fixed).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Tick = Callable[[float], None]
 
 
 def item_seeds(seed: int, n: int) -> list[int]:
-    """Seeds of n items: n distinct numbers below 2^32, elsewhere for every `seed`.
+    """Return seeds of n items: n distinct numbers below 2^32, elsewhere for every `seed`.
 
     Counting from `seed` itself would give the runs of seeds 0 and 1 all items but one in common.
     """
@@ -34,7 +34,7 @@ def item_seeds(seed: int, n: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample.
+    """Settings of the sampling.
 
     Attributes:
         sampler: ddpm, ddim or dpm.
@@ -49,7 +49,7 @@ class Sampling:
     steps: int = 50
     eta: float = 0.0
     guidance: float = 1.0
-    clip: bool = True
+    clip: bool = True  # as published
     batch_size: int = 64
 
     def __post_init__(self) -> None:
@@ -61,47 +61,50 @@ class Sampling:
             raise UserError(f"generate.guidance={self.guidance}: not a finite number")
 
     def path(self, model: EEGDiffusion, noise: Noise) -> Path:
-        """Levels, noise and clipping of this way of sampling `model`.
+        """Return the levels, noise and clipping with which to sample `model`.
 
         Raises:
             UserError: unknown sampler, or more steps than noise levels.
         """
         check_known("generate.sampler", self.sampler, SAMPLERS)
         try:
+            # equal steps of t would leave DPM-Solver few steps where the signal appears
             rule = even_steps if self.sampler == "dpm" else steps_of
             steps = rule(model.noise, self.steps)
         except ValueError as error:
             raise UserError(f"generate.steps: {error}") from None
         limit = float(model.representation.limit)
-        if not math.isfinite(limit):
+        if not math.isfinite(limit):  # nan would pass through clamp, and make all waves nan
             raise RuntimeError("the representation has no statistics: call representation.fit")
         return Path(steps, noise, self.eta, limit if self.clip else None)
 
 
 @dataclass(frozen=True)
 class Start:
-    """Given waves to start from, or to keep a part of (spec eegdiff 3.7).
+    """Waves to start from, or of which a part stays fixed.
+
+    Brain-Diffusion describes both, but its code for them fails on undefined names.
 
     Attributes:
         waves: (N, C, T) in the unit of the training data.
         skipped: steps left out at the noisy end: 0 starts from noise alone, one less than there
             are changes the least.
-        kept: (n_times,) true at samples that stay as given; None = none.
+        mask: (n_times,) true at samples that stay as they are; None = none.
     """
 
     waves: Tensor
     skipped: int = 0
-    kept: Tensor | None = None
+    mask: Tensor | None = None
 
     def rows(self, start: int, stop: int) -> Start:
-        """The same for items start..stop."""
+        """Return the start of items start..stop."""
         return replace(self, waves=self.waves[start:stop])
 
     def begin(self, model: EEGDiffusion, noise: Tensor, path: Path) -> tuple[Tensor, Path]:
-        """Images (N, *shape) at the first level visited, and the path from there.
+        """Return images (N, *shape) at the first level visited, and the path from there.
 
-        The kept part follows the given images with the start noise at every level, so that it
-        fits the rest, and is as given at the end.
+        The fixed part follows the images of the waves with the start noise at every level, so
+        that it fits the rest, and is as it was at the end.
 
         Raises:
             UserError: no step is left.
@@ -111,6 +114,7 @@ class Start:
             most = len(path.steps.t) - 1
             raise UserError(f"start_step={self.skipped}: 0 (noise) to {most} (the last step)")
         images = model.images(self.waves.to(noise.device))
+        # the levels are in ascending order, samplers walk down: the last ones are left out
         steps = Steps(*(v[:count] for v in (path.steps.t, path.steps.abar, path.steps.before)))
 
         def noisy(abar: float) -> Tensor:
@@ -118,14 +122,14 @@ class Start:
 
         first = float(steps.abar[-1])
         start = noisy(first) if self.skipped else noise
-        if self.kept is None:
+        if self.mask is None:
             return start, replace(path, steps=steps)
-        mask = model.representation.image_mask(self.kept.to(noise.device))
+        mask = model.representation.image_mask(self.mask.to(noise.device))
 
-        def keep(x: Tensor, abar: float) -> Tensor:
+        def fix(x: Tensor, abar: float) -> Tensor:
             return torch.where(mask, noisy(abar), x)
 
-        return keep(start, first), replace(path, steps=steps, edit=keep)
+        return fix(start, first), replace(path, steps=steps, edit=fix)
 
 
 @torch.no_grad()
@@ -137,7 +141,7 @@ def generate_images(
     start: Start | None = None,
     tick: Tick | None = None,
 ) -> Tensor:
-    """Images (len(seeds), *shape), one per seed; an item does not depend on the others."""
+    """Generate images (len(seeds), *shape), one per seed; an item does not depend on others."""
     like = torch.empty(len(seeds), *model.representation.shape, device=model.device)
     noise = Noise.seeded(seeds)
     x, path = noise.like(like), sampling.path(model, noise)
@@ -160,7 +164,7 @@ def generate_waves(
     start: Start | None = None,
     tick: Tick | None = None,
 ) -> Tensor:
-    """Waves (len(seeds), C, T) in the unit of the training data, on the device of the model.
+    """Generate waves (len(seeds), C, T) in the unit of the training data.
 
     The model is put in evaluation mode for the time.
 
@@ -169,19 +173,22 @@ def generate_waves(
         seeds: one per wave.
         sampling: how.
         condition: of all waves.
-        start: given waves, one per seed; None = from noise.
-        tick: told after every step.
+        start: waves to start from, one per seed; None = from noise.
+        tick: called after every step.
+
+    Returns:
+        on the device of the model.
     """
     condition, training = condition or Condition(), model.training
     model.eval()
-    found = []
+    parts = []
     try:
         for first in range(0, len(seeds), sampling.batch_size):
             stop = min(len(seeds), first + sampling.batch_size)
             part = condition.rows(first, stop).to(model.device)
-            given = None if start is None else start.rows(first, stop)
-            images = generate_images(model, seeds[first:stop], sampling, part, given, tick)
-            found.append(model.waves(images, seeds[first:stop]))
+            rows = None if start is None else start.rows(first, stop)
+            images = generate_images(model, seeds[first:stop], sampling, part, rows, tick)
+            parts.append(model.waves(images, seeds[first:stop]))
     finally:
-        model.train(training)
-    return torch.cat(found)
+        model.train(training)  # a solver generates between two epochs
+    return torch.cat(parts)

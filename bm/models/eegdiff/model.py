@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import UserError
+from ...facts import DataFacts
 from ...nn.noise import NoiseSchedule
 from ...nn.representation import REPRESENTATIONS, Representation
 from ...nn.sampling import Denoise
-from ...registry import check_known
+from ...registry import argument_names, check_arguments, check_known
 from .. import MODELS
+from ..contract import Described
 from .conditioning import Condition, Conditioning
 
 #: name -> where it is built, and the widths when none are given; diffusers is slow to import.
@@ -24,51 +25,58 @@ NETWORKS = {
     "unet2d": ("bm.models.eegdiff.unet2d:map_denoiser", (128, 128, 256, 256, 512, 512)),
     "unet2d_text": ("bm.models.eegdiff.unet2d:text_map_denoiser", (128, 256, 512, 512)),
 }
+#: the original has text alone: its "class" of motor imagery is the subject's number
 CONDITIONS = ("class", "subject", "text")
 PREDICTIONS = ("noise", "velocity")
 TEXT_TOKENS, TEXT_WIDTH = 56, 768  # BERT states of a sentence, as published
 
 
-def wave_denoiser(shape: tuple[int, ...], vector: bool, given: Mapping[str, Any]) -> nn.Module:
-    """`UNet1d` for waves of `shape` (C, T)."""
+def wave_denoiser(shape: tuple[int, ...], vector: bool, options: Mapping[str, Any]) -> nn.Module:
+    """Build a `UNet1d` for waves of `shape` (C, T)."""
     from .unet1d import UNet1d
 
-    for key in given:
-        check_known("key of model.network unet1d", key, inspect.signature(UNet1d).parameters)
-    return UNet1d(shape[0], **given)
+    check_arguments("model.network", UNet1d, options, ("channels",))
+    return UNet1d(shape[0], **options)
 
 
 def build_network(
-    name: str, shape: tuple[int, ...], vector: bool, given: Mapping[str, Any]
+    name: str, shape: tuple[int, ...], vector: bool, options: Mapping[str, Any]
 ) -> nn.Module:
-    """The denoiser called `name` for images of `shape`; `given` replaces its defaults."""
+    """Build the denoiser called `name` for images of `shape`; `options` replace its defaults."""
     check_known("model.network.name", name, NETWORKS)
     module, _, function = NETWORKS[name][0].partition(":")
     try:
-        found: nn.Module = getattr(importlib.import_module(module), function)(shape, vector, given)
+        factory = getattr(importlib.import_module(module), function)
+        network: nn.Module = factory(shape, vector, options)
     except ValueError as error:
         raise UserError(f"model.network {name}: {error}") from None
-    return found
+    return network
 
 
-def build_representation(given: Mapping[str, Any], facts: Mapping[str, Any]) -> Representation:
-    """The representation `given` names, for the data `facts` describe."""
-    name = str(given.get("name"))
+def build_representation(section: Mapping[str, Any], sizes: Mapping[str, Any]) -> Representation:
+    """Build the representation that a section names.
+
+    Args:
+        section: `name`, and arguments of the class.
+        sizes: arguments that the data and the network decide, unless the section has them.
+
+    Raises:
+        UserError: unknown name or argument, or an impossible value.
+    """
+    name = str(section.get("name"))
     check_known("model.representation.name", name, REPRESENTATIONS)
     kind = REPRESENTATIONS[name]
-    known = inspect.signature(kind).parameters
-    options = {key: value for key, value in given.items() if key != "name"}
-    for key in options:
-        check_known(f"key of model.representation {name}", key, known)
-    options |= {key: value for key, value in facts.items() if key in known and key not in options}
+    options = {key: value for key, value in section.items() if key != "name"}
+    check_arguments(f"model.representation {name}", kind, options)
+    names = argument_names(kind)
     try:
-        return kind(**options)
+        return kind(**{k: v for k, v in sizes.items() if k in names} | options)
     except ValueError as error:
         raise UserError(f"model.representation {name}: {error}") from None
 
 
 @MODELS.register("eegdiff")
-class EEGDiffusion(nn.Module):
+class EEGDiffusion(Described):
     """Diffusion model of EEG windows; a saved folder holds all that generating waves needs.
 
     Args:
@@ -101,53 +109,58 @@ class EEGDiffusion(nn.Module):
         for name in conditions:
             check_known("model.conditions", name, CONDITIONS)
         self.prediction, self.conditions = prediction, tuple(conditions)
-        given = {key: value for key, value in network.items() if key != "name"}
+        options = {key: value for key, value in network.items() if key != "name"}
         kind = str(network.get("name"))
         check_known("model.network.name", kind, NETWORKS)
-        widths = tuple(given.get("block_out_channels", NETWORKS[kind][1]))
-        facts = {"n_channels": n_channels, "n_times": n_times, "rate_hz": rate_hz}
-        facts["multiple"] = 2 ** (len(widths) - 1)
-        self.representation = build_representation(representation, facts)
+        widths = tuple(options.get("block_out_channels", NETWORKS[kind][1]))
+        sizes = {"n_channels": n_channels, "n_times": n_times, "rate_hz": rate_hz}
+        # each scale but the last halves the image
+        sizes["multiple"] = 2 ** (len(widths) - 1)
+        self.representation = build_representation(representation, sizes)
         check_image(kind, self.representation)
+        # buffers outside the state dict: other levels need no other weights
         self.noise = NoiseSchedule(**(noise or {}))
         self.conditioning = Conditioning(
             self._table("class", n_classes),
             self._table("subject", n_subjects),
             4 * widths[0],
-            self._text_shape(kind, given),
+            self._text_shape(kind, options),
         )
         vector = bool(self.conditioning.tables)
-        self.network = build_network(kind, self.representation.shape, vector, given)
+        self.network = build_network(kind, self.representation.shape, vector, options)
 
     def _table(self, name: str, size: int) -> int:
-        """Size of a table, 0 when the condition is not used."""
+        """Return the size of a table, 0 when the condition is not used."""
         if name not in self.conditions:
             return 0
         if size < 1:
             raise UserError(f"model.conditions has {name!r}, but the data have no {name}")
         return size
 
-    def _text_shape(self, kind: str, given: Mapping[str, Any]) -> tuple[int, int] | None:
-        takes = kind == "unet2d_text" or bool(given.get("cross_attention_dim"))
-        if takes != ("text" in self.conditions):
+    def _text_shape(self, kind: str, options: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Return the shape (L, D) of text states, None for a network without text."""
+        reads_text = kind == "unet2d_text" or bool(options.get("cross_attention_dim"))
+        if reads_text != ("text" in self.conditions):
             raise UserError(
                 f"model.network {kind} and model.conditions {list(self.conditions)} disagree "
                 "about text: use unet2d_text (or unet1d with cross_attention_dim) with 'text'"
             )
-        return (TEXT_TOKENS, int(given.get("cross_attention_dim", TEXT_WIDTH))) if takes else None
+        if not reads_text:
+            return None
+        return TEXT_TOKENS, int(options.get("cross_attention_dim", TEXT_WIDTH))
 
     @property
     def device(self) -> torch.device:
-        """Where weights and statistics are."""
+        """Device of weights and statistics."""
         return self.representation.limit.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of the statistics: that of the waves made."""
+        """Precision of the statistics, and of generated waves."""
         return self.representation.limit.dtype
 
     def forward(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
-        """What the network predicts for noisy images.
+        """Return what the network predicts for noisy images.
 
         Args:
             x: (B, *shape) float32, see `representation.shape`.
@@ -160,21 +173,32 @@ class EEGDiffusion(nn.Module):
         condition = condition or Condition()
         vector = self.conditioning(condition, len(x), x.device)
         text, mask = condition.text, condition.text_mask
+        # no text is the empty one, with which training drops the condition for guidance
         if "text" in self.conditions and text is None:
             text, mask = self.conditioning.null_text.expand(len(x), -1, -1), None
-        found: Tensor = self.network.denoise(x, t, vector, text, mask)  # type: ignore[operator]
-        return found
+        prediction: Tensor = self.network.denoise(x, t, vector, text, mask)  # type: ignore[operator]
+        return prediction
+
+    def description(self, facts: DataFacts) -> list[str]:
+        """Return what is diffused, by how many noise levels, and under which conditions."""
+        shape = " x ".join(map(str, self.representation.shape))
+        conditions = ", ".join(self.conditions) or "nothing"
+        return [
+            f"diffuses {type(self.representation).__name__} of {shape}, back to waves of "
+            f"{self.representation.n_times} samples",
+            f"predicts {self.prediction} at {self.noise.steps} noise levels, given {conditions}",
+        ]
 
     @torch.no_grad()
     def images(self, waves: Tensor) -> Tensor:
-        """Waves (B, C, T) -> images (B, *shape), in full precision whatever autocast says."""
+        """Return images (B, *shape) of waves (B, C, T), in full precision under autocast too."""
         with torch.autocast(waves.device.type, enabled=False):
-            found: Tensor = self.representation(waves.float())
-        return found
+            images: Tensor = self.representation(waves.float())
+        return images
 
     @torch.no_grad()
     def waves(self, images: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
-        """Images (B, *shape) -> waves (B, C, n_times); `seeds` (B,) draw unknown phases."""
+        """Return waves (B, C, n_times) of images (B, *shape); `seeds` (B,) draw unknown phases."""
         with torch.autocast(images.device.type, enabled=False):
             return self.representation.inverse(images.float(), seeds)
 
@@ -186,7 +210,7 @@ class EEGDiffusion(nn.Module):
         condition: Condition | None = None,
         forward: Callable[..., Tensor] | None = None,
     ) -> Tensor:
-        """Mean squared error of the prediction for each of B images.
+        """Return the mean squared error of the prediction for each of B images.
 
         Args:
             x0: (B, *shape) images.
@@ -199,11 +223,11 @@ class EEGDiffusion(nn.Module):
             (B,).
         """
         target = noise if self.prediction == "noise" else self.noise.velocity(x0, noise, t)
-        found = (forward or self)(self.noise.add_noise(x0, noise, t), t, condition)
-        return (found.float() - target).square().flatten(1).mean(1)
+        prediction = (forward or self)(self.noise.add_noise(x0, noise, t), t, condition)
+        return (prediction.float() - target).square().flatten(1).mean(1)
 
     def denoiser(self, condition: Condition | None = None, guidance: float = 1.0) -> Denoise:
-        """(x, t) -> predicted noise, as the samplers of `bm.nn.sampling` take it.
+        """Return (x, t) -> predicted noise, as the samplers of `bm.nn.sampling` take it.
 
         Args:
             condition: of all items.
@@ -212,14 +236,15 @@ class EEGDiffusion(nn.Module):
         condition = condition or Condition()
 
         def denoise(x: Tensor, t: Tensor) -> Tensor:
-            found = self(x, t, condition)
+            prediction = self(x, t, condition)
             if guidance != 1.0:
+                # two passes instead of one of twice the size: half the memory
                 all_items = torch.ones(len(x), dtype=torch.bool, device=x.device)
                 free = self(x, t, self.conditioning.dropped(condition, all_items))
-                found = free + guidance * (found - free)
-            return (
-                found if self.prediction == "noise" else self.noise.noise_from_velocity(x, found, t)
-            )
+                prediction = free + guidance * (prediction - free)
+            if self.prediction == "noise":
+                return prediction
+            return self.noise.noise_from_velocity(x, prediction, t)
 
         return denoise
 

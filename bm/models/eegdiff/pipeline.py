@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from ...errors import UserError
-from ...registry import check_known
-from ..saved import load, replace_folder, save
+from ...registry import check_arguments
+from ..saved import FactsRecord, load, replace_folder, save
 from .conditioning import UNKNOWN, Condition
-from .epochs import Generated, epochs_of, given_labels, given_waves
-from .facts import WaveFacts
+from .epochs import Generated, epochs_of, labels_of, waves_of
+from .facts import Choice, WaveFacts
 from .generation import Sampling, Start, Tick, generate_waves, item_seeds
 from .model import EEGDiffusion
 
@@ -32,7 +33,7 @@ CONDITION_OF = {"classes": "class", "subjects": "subject"}
 
 
 def scheduler_of(model: EEGDiffusion) -> DDIMScheduler:
-    """The library's DDIM scheduler with the noise, steps and clipping of `model`."""
+    """Build the library's DDIM scheduler with the noise, steps and clipping of `model`."""
     noise = model.noise
     return DDIMScheduler(
         num_train_timesteps=noise.steps,
@@ -41,20 +42,20 @@ def scheduler_of(model: EEGDiffusion) -> DDIMScheduler:
         beta_schedule=noise.shape,
         prediction_type=DIFFUSERS_PREDICTIONS[model.prediction],
         clip_sample=True,
+        # samplers clip where training images ended; the library's 1 would cut z-scored waves
         clip_sample_range=float(model.representation.limit),
-        timestep_spacing="leading",
+        timestep_spacing="leading",  # the only spacing that the published samplers know
     )
 
 
 def sampling_of(settings: dict[str, Any]) -> Sampling:
-    """`Sampling` from keyword arguments; `UserError` for an unknown one."""
-    for name in settings:
-        check_known("sampling setting", name, Sampling.__dataclass_fields__)
+    """Build `Sampling` from keyword arguments; raise `UserError` for an unknown one."""
+    check_arguments("sampling", Sampling, settings)
     return Sampling(**settings)
 
 
 class EEGDiffusionPipeline(DiffusionPipeline):
-    """Generates, denoises and completes EEG with a trained `EEGDiffusion`.
+    """Generator of EEG that denoises and completes waves too, with a trained `EEGDiffusion`.
 
     Settings of the sampling (`sampler`, `steps`, `eta`, `guidance`, `clip`, `batch_size`) are the
     fields of `Sampling`. Item i of a seed is the same whatever n and batch size are.
@@ -64,7 +65,7 @@ class EEGDiffusionPipeline(DiffusionPipeline):
 
     Args:
         model: with the statistics of its representation.
-        facts: of its training data: a record with `to_dict`, or its entries.
+        facts: of its training data: a record, or its entries.
 
     Raises:
         UserError: the statistics are missing.
@@ -72,7 +73,7 @@ class EEGDiffusionPipeline(DiffusionPipeline):
 
     model: EEGDiffusion
 
-    def __init__(self, model: EEGDiffusion, facts: Any) -> None:
+    def __init__(self, model: EEGDiffusion, facts: FactsRecord | Mapping[str, Any]) -> None:
         super().__init__()
         if not math.isfinite(float(model.representation.limit)):
             raise UserError(
@@ -84,7 +85,8 @@ class EEGDiffusionPipeline(DiffusionPipeline):
 
     @property
     def components(self) -> dict[str, Any]:
-        """What another pipeline with the same weights is made from."""
+        """Arguments of another pipeline with the same weights."""
+        # the library lists registered modules alone, and calls the class without facts then
         return {"model": self.model, "facts": self.facts}
 
     def save_pretrained(self, folder: str | Path) -> None:  # type: ignore[override]
@@ -94,10 +96,11 @@ class EEGDiffusionPipeline(DiffusionPipeline):
         addresses (`//file/...`) take the folder too.
         """
         folder = Path(folder)
-        if not hasattr(self.model, "bm_arguments"):
+        if "bm_arguments" not in vars(self.model):
             raise UserError(
                 "a model is saved with its arguments: build it with bm.models.build_model"
             )
+        # model and scheduler become visible together: a reader never meets one without the other
         whole = folder.with_name(f".{folder.name}.whole")
         save(self.model, whole, self.facts)
         self.scheduler.save_pretrained(whole / "scheduler")
@@ -119,7 +122,12 @@ class EEGDiffusionPipeline(DiffusionPipeline):
         return cls(model.to(device).eval(), facts)
 
     def __call__(
-        self, n: int = 1, seed: int = 0, classes: Any = None, subjects: Any = None, **settings: Any
+        self,
+        n: int = 1,
+        seed: int = 0,
+        classes: Choice | None = None,
+        subjects: Choice | None = None,
+        **settings: Any,
     ) -> mne.EpochsArray:
         """Generate n waves as epochs; arguments as of `generate`."""
         return epochs_of(self.generate(n, seed, classes, subjects, **settings), self.facts)
@@ -128,8 +136,8 @@ class EEGDiffusionPipeline(DiffusionPipeline):
         self,
         n: int = 1,
         seed: int = 0,
-        classes: Any = None,
-        subjects: Any = None,
+        classes: Choice | None = None,
+        subjects: Choice | None = None,
         tick: Tick | None = None,
         **settings: Any,
     ) -> Generated:
@@ -141,7 +149,7 @@ class EEGDiffusionPipeline(DiffusionPipeline):
             classes: name or number, or several, taken in turn; None = all in turn where the model
                 is conditioned on classes; -1 = unknown.
             subjects: likewise; another subject comes after each round of classes.
-            tick: told of progress, see `generate_waves`.
+            tick: called with the progress, see `generate_waves`.
             settings: fields of `Sampling`.
 
         Raises:
@@ -162,24 +170,24 @@ class EEGDiffusionPipeline(DiffusionPipeline):
 
     def from_waves(
         self,
-        waves: Any,
+        waves: mne.BaseEpochs | np.ndarray,
         start_step: int = 0,
         keep_s: tuple[float, float] = (0.0, 0.0),
         seed: int = 0,
-        classes: Any = None,
-        subjects: Any = None,
+        classes: Choice | None = None,
+        subjects: Choice | None = None,
         **settings: Any,
     ) -> mne.EpochsArray:
-        """Denoise given waves, or complete them, as epochs.
+        """Denoise waves, or complete them, as epochs.
 
-        A map with an unknown phase (mel, STFT magnitude) keeps the spectrum of its kept frames,
+        A map with an unknown phase (mel, STFT magnitude) keeps the spectrum of its fixed frames,
         not their waves; complex STFT keeps the waves but for one window beside the rest.
 
         Args:
             waves: epochs, or an array (N, C, T) in V (T for MEG).
             start_step: sampling steps left out: the waves with the noise of that level are where
                 the sampler starts. 0 = from noise, later = nearer to the waves.
-            keep_s: seconds at the beginning and at the end that stay as given.
+            keep_s: seconds at the beginning and at the end that stay as they are.
             seed: of the noise.
             classes: one for all or one per wave; None = by event name, else unknown.
             subjects: likewise; None = unknown.
@@ -189,32 +197,35 @@ class EEGDiffusionPipeline(DiffusionPipeline):
             UserError: waves that do not fit the model, or nothing of them is used.
         """
         length = self.model.representation.n_times
-        given = given_waves(waves, self.facts, (self.facts.window_samples, length))
-        kept = kept_samples(keep_s, length, self.facts.rate_hz)
-        if not start_step and not kept.any():
+        signals = waves_of(waves, self.facts, (self.facts.window_samples, length))
+        mask = edge_mask(keep_s, length, self.facts.rate_hz)
+        if not start_step and not mask.any():
             raise UserError("start_step=0 with keep_s=(0, 0) uses nothing of the waves")
-        known = "class" in self.model.conditions
-        labels = given_labels(waves, self.facts) if known else [UNKNOWN]
+        has_classes = "class" in self.model.conditions
+        labels = labels_of(waves, self.facts) if has_classes else [UNKNOWN]
         labels = labels if classes is None else self._numbers("classes", classes)
         people = [UNKNOWN] if subjects is None else self._numbers("subjects", subjects)
-        start = Start(self.facts.scaled(given), start_step, kept if kept.any() else None)
+        start = Start(self.facts.scaled(signals), start_step, mask if mask.any() else None)
         sizes = {"classes": labels, "subjects": people}
         for name, numbers in sizes.items():
-            if len(numbers) not in (1, len(given)):
-                raise UserError(f"{len(numbers)} {name} for {len(given)} waves: give 1 or as many")
-        labels, people = (v * (len(given) // len(v)) for v in (labels, people))
-        found = self._run(seed, labels, people, sampling_of(settings), start, None)
-        return epochs_of(found, self.facts)
+            if len(numbers) not in (1, len(signals)):
+                raise UserError(
+                    f"{len(numbers)} {name} for {len(signals)} waves: give 1 or as many"
+                )
+        # one for all becomes one per wave; lists that are long enough are taken once
+        labels, people = (v * (len(signals) // len(v)) for v in (labels, people))
+        generated = self._run(seed, labels, people, sampling_of(settings), start, None)
+        return epochs_of(generated, self.facts)
 
-    def _numbers(self, kind: str, wanted: Any) -> list[int]:
-        """Class or subject numbers to take in turn; [UNKNOWN] for a model without."""
+    def _numbers(self, kind: str, choice: Choice | None) -> list[int]:
+        """Return class or subject numbers to take in turn; [UNKNOWN] for a model without."""
         conditions = self.model.conditions
         if CONDITION_OF[kind] in conditions:
             everything = range(len(getattr(self.facts, kind)))
-            return self.facts.numbers(kind, everything if wanted is None else wanted)
-        if wanted is not None:
-            known = ", ".join(conditions) or "nothing"
-            raise UserError(f"{kind}={wanted}: the model is conditioned on {known}")
+            return self.facts.numbers(kind, everything if choice is None else choice)
+        if choice is not None:
+            names = ", ".join(conditions) or "nothing"
+            raise UserError(f"{kind}={choice}: the model is conditioned on {names}")
         return [UNKNOWN]
 
     def _run(
@@ -226,23 +237,26 @@ class EEGDiffusionPipeline(DiffusionPipeline):
         start: Start | None,
         tick: Tick | None,
     ) -> Generated:
+        """Generate one wave for each label, in the units of the channels."""
         if seed < 0:
             raise UserError(f"seed={seed}: at least 0")
         if sampling.guidance != 1.0 and not self.model.conditions:
             raise UserError(f"guidance={sampling.guidance:g}: the model has no condition; use 1")
+        # by item, not by batch: a wave is the same whatever n and the batch size are
         seeds = item_seeds(seed, len(labels))
         condition = Condition(torch.tensor(labels), torch.tensor(people))
         waves = generate_waves(self.model, seeds, sampling, condition, start, tick)
-        made: dict[str, Any] = {"seed": seed, **dataclasses.asdict(sampling)}
+        settings: dict[str, Any] = {"seed": seed, **dataclasses.asdict(sampling)}
+        # `kept_samples` is a name in written files
         if start is not None:
-            made |= {"start_step": start.skipped}
-            made |= {"kept_samples": 0 if start.kept is None else int(start.kept.sum())}
-        found = self.facts.unscaled(waves.float().cpu()).numpy()
-        return Generated(found, np.array(seeds), np.array(labels), np.array(people), made)
+            settings |= {"start_step": start.skipped}
+            settings |= {"kept_samples": 0 if start.mask is None else int(start.mask.sum())}
+        signals = self.facts.unscaled(waves.float().cpu()).numpy()
+        return Generated(signals, np.array(seeds), np.array(labels), np.array(people), settings)
 
 
-def kept_samples(keep_s: tuple[float, float], samples: int, rate_hz: float) -> torch.Tensor:
-    """(samples,) true in the first and last seconds `keep_s`.
+def edge_mask(keep_s: tuple[float, float], samples: int, rate_hz: float) -> torch.Tensor:
+    """Return (samples,) bool, true in the first and last seconds `keep_s`.
 
     Raises:
         UserError: negative, or nothing is left to generate.
@@ -251,7 +265,7 @@ def kept_samples(keep_s: tuple[float, float], samples: int, rate_hz: float) -> t
     if min(first, last) < 0 or first + last >= samples:
         whole = samples / rate_hz
         raise UserError(f"keep_s={tuple(keep_s)}: 0 or more, together less than {whole:g} s")
-    kept = torch.zeros(samples, dtype=torch.bool)
-    kept[:first] = True
-    kept[samples - last :] = True
-    return kept
+    mask = torch.zeros(samples, dtype=torch.bool)
+    mask[:first] = True
+    mask[samples - last :] = True
+    return mask

@@ -10,11 +10,15 @@ from torch.nn import functional
 
 
 def _norm(width: int, groups: int) -> nn.GroupNorm:
-    return nn.GroupNorm(math.gcd(groups, width), width, eps=1e-5)
+    """Build a group norm; widths that the groups do not divide get as many as divide both."""
+    return nn.GroupNorm(math.gcd(groups, width), width, eps=1e-5)  # epsilon of diffusers
 
 
 class TimeEmbedding(nn.Module):
-    """[cos(t w), sin(t w)], w from 1 to 1/10000, through two linear layers (spec eegdiff 3.1)."""
+    """Features [cos(t w), sin(t w)], w from 1 to 1/10000, through two linear layers.
+
+    Cosines first, as the published map denoiser of diffusers has them.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -22,7 +26,7 @@ class TimeEmbedding(nn.Module):
         self.linear_1, self.linear_2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, 4 * width)
 
     def forward(self, t: Tensor) -> Tensor:
-        """(B,) -> (B, 4 * width)."""
+        """Return vectors (B, 4 * width) of noise levels t (B,)."""
         index = torch.arange(self.pairs, device=t.device, dtype=torch.float32)
         angle = t.float()[:, None] * torch.exp(-math.log(10000.0) * index / self.pairs)
         waves = torch.cat([angle.cos(), angle.sin()], 1).to(self.linear_1.weight.dtype)
@@ -30,7 +34,7 @@ class TimeEmbedding(nn.Module):
 
 
 class Residual(nn.Module):
-    """Norm, SiLU, 3-tap convolution, twice, the time vector in between (spec eegdiff 3.2)."""
+    """Norm, SiLU, 3-tap convolution, twice, with the time vector added in between."""
 
     def __init__(self, inner: int, outer: int, vector: int, groups: int, dropout: float) -> None:
         super().__init__()
@@ -41,7 +45,7 @@ class Residual(nn.Module):
         self.shortcut = nn.Conv1d(inner, outer, 1) if inner != outer else nn.Identity()
 
     def forward(self, x: Tensor, vector: Tensor) -> Tensor:
-        """(B, inner, T), (B, vector) -> (B, outer, T)."""
+        """Return (B, outer, T) of x (B, inner, T) and a vector (B, vector)."""
         h = self.conv1(functional.silu(self.norm1(x)))
         h = h + self.time(functional.silu(vector))[..., None]
         return self.conv2(self.dropout(functional.silu(self.norm2(h)))) + self.shortcut(x)
@@ -67,21 +71,21 @@ class Attention(nn.Module):
         self.to_text = text is not None
 
     def forward(self, x: Tensor, text: Tensor | None, mask: Tensor | None) -> Tensor:
-        """(B, width, T), text (B, L, D), mask (B, L) -> (B, width, T)."""
-        own = self.norm(x).transpose(1, 2)
-        source = text if self.to_text else own
+        """Return (B, width, T) of x (B, width, T), text (B, L, D) and its mask (B, L)."""
+        states = self.norm(x).transpose(1, 2)
+        source = text if self.to_text else states
         if source is None:
             raise ValueError("this network attends to text: Condition.text is missing")
         q, k, v = (
             f(s).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for f, s in ((self.query, own), (self.key, source), (self.value, source))
+            for f, s in ((self.query, states), (self.key, source), (self.value, source))
         )
         allowed = mask[:, None, None].bool() if self.to_text and mask is not None else None
-        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-        return x + self.out(found.transpose(1, 2).flatten(2)).transpose(1, 2)
+        heads = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        return x + self.out(heads.transpose(1, 2).flatten(2)).transpose(1, 2)
 
 
-class Level(nn.Module):
+class Scale(nn.Module):
     """Residual blocks of one scale, each followed by its attentions."""
 
     def __init__(self, blocks: list[Residual], attentions: list[list[Attention]]) -> None:
@@ -92,7 +96,7 @@ class Level(nn.Module):
     def step(
         self, index: int, x: Tensor, vector: Tensor, text: Tensor | None, mask: Tensor | None
     ) -> Tensor:
-        """One residual block and its attentions."""
+        """Return x after one residual block and its attentions."""
         x = self.blocks[index](x, vector)
         for attention in self.attentions[index]:  # type: ignore[attr-defined,union-attr]
             x = attention(x, text, mask)
@@ -126,29 +130,31 @@ class UNet1d(nn.Module):
     ) -> None:
         super().__init__()
         widths, layers = tuple(block_out_channels), layers_per_block
-        vector = 4 * widths[0]
+        vector = 4 * widths[0]  # of the time embedding, as in diffusers
         self.layers = layers
 
-        def level(pairs: list[tuple[int, int]], attended: bool) -> Level:
+        def scale(pairs: list[tuple[int, int]], attended: bool) -> Scale:
             blocks = [Residual(a, b, vector, groups, dropout) for a, b in pairs]
             kinds = [None, cross_attention_dim] if cross_attention_dim else [None]
-            made = [
+            attentions = [
                 [Attention(b, head, groups, k) for k in kinds] if attended else [] for _, b in pairs
             ]
-            return Level(blocks, made)
+            return Scale(blocks, attentions)
 
+        # attention at the lowest scales alone: its cost grows with the square of the length
         lowest = [index >= len(widths) - attention_levels for index in range(len(widths))]
         inner = (widths[0], *widths[:-1])
         self.time_embedding = TimeEmbedding(widths[0])
         self.conv_in = nn.Conv1d(channels, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
-            level([(a, b)] + [(b, b)] * (layers - 1), low)
+            scale([(a, b)] + [(b, b)] * (layers - 1), low)
             for a, b, low in zip(inner, widths, lowest, strict=True)
         )
         self.shrink = nn.ModuleList(nn.Conv1d(w, w, 3, 2, padding=1) for w in widths[:-1])
-        self.mid = level([(widths[-1], widths[-1])] * 2, True)
+        # two blocks, attention after each: diffusers has it between them alone
+        self.mid = scale([(widths[-1], widths[-1])] * 2, True)
         self.up = nn.ModuleList(
-            level(up_pairs(widths, index, layers), lowest[index])
+            scale(up_pairs(widths, index, layers), lowest[index])
             for index in reversed(range(len(widths)))
         )
         self.grow = nn.ModuleList(nn.Conv1d(w, w, 3, padding=1) for w in reversed(widths[1:]))
@@ -158,36 +164,45 @@ class UNet1d(nn.Module):
     def denoise(
         self, x: Tensor, t: Tensor, vector: Tensor | None, text: Tensor | None, mask: Tensor | None
     ) -> Tensor:
-        """(B, C, T) at steps t (B,), condition vector (B, 4 * width) -> the prediction."""
+        """Return the prediction for x (B, C, T) at noise levels t (B,).
+
+        Args:
+            x: noisy waves.
+            t: their levels.
+            vector: (B, 4 * width) added to the time embedding, or None.
+            text: (B, L, D) states, when the network attends to text.
+            mask: (B, L) true at the tokens that count; None = all.
+        """
         time = self.time_embedding(t)
         if vector is not None:
             time = time + vector
         x = self.conv_in(x)
-        skips = [x]
-        for index, level in enumerate(self.down):
+        skips = [x]  # as in diffusers: the first convolution, each block and each downsampling
+        for index, scale in enumerate(self.down):
             for layer in range(self.layers):
-                x = level.step(layer, x, time, text, mask)  # type: ignore[operator]
+                x = scale.step(layer, x, time, text, mask)  # type: ignore[operator]
                 skips.append(x)
             if index < len(self.shrink):
                 x = self.shrink[index](x)
                 skips.append(x)
         for layer in range(2):
             x = self.mid.step(layer, x, time, text, mask)
-        for index, level in enumerate(self.up):
+        for index, scale in enumerate(self.up):
             for layer in range(self.layers + 1):
                 x = torch.cat([x, skips.pop()], 1)
-                x = level.step(layer, x, time, text, mask)  # type: ignore[operator]
+                x = scale.step(layer, x, time, text, mask)  # type: ignore[operator]
             if index < len(self.grow):
+                # to the length of the skip, not twice: an odd length was rounded up on the way down
                 x = self.grow[index](functional.interpolate(x, skips[-1].shape[-1]))
         return self.conv_out(functional.silu(self.norm_out(x)))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """(B, C, T) at steps t (B,) -> the prediction without any condition."""
+        """Return the prediction for x (B, C, T) at noise levels t (B,) without any condition."""
         return self.denoise(x, t, None, None, None)
 
 
 def up_pairs(widths: tuple[int, ...], index: int, layers: int) -> list[tuple[int, int]]:
-    """Input and output widths of the residual blocks on the way up at scale `index`.
+    """Return input and output widths of the residual blocks on the way up at scale `index`.
 
     The inputs are those of the way down in reverse: the blocks of the scale, then what came in
     (the downsampled wave of the scale above, or the first convolution).

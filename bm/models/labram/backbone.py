@@ -1,8 +1,10 @@
-"""LaBraM's backbone: tokens of a window, their embeddings in space and time, and the blocks."""
+"""LaBraM's backbone: tokens of a window, their embeddings in space and time, and the blocks.
+
+Jiang et al. (2024), section 2.1.
+"""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,18 +22,18 @@ from ...nn.transformer import (
     start_transformer,
     truncated_normal,
 )
-from ...registry import check_known
+from ...registry import check_arguments, check_known
 from ..contract import POOLS
 
-MAX_PATCHES = 16  # rows of the time embedding
+MAX_PATCHES = 16  # rows of the time embedding, as published
 AMPLITUDE_UV = 100.0  # the published loops divide microvolts by 100
 RELATIVE = ("none", "shared", "blocks")
-CLASS_ROWS = ("own", "electrode")
+CLASS_ROWS = ("own", "electrode")  # see `Backbone.class_row`
 POOLINGS = ("mean", "class")
 
 
 def table_rows(channels: Sequence[str] | None) -> Tensor:
-    """Row (C,) of the spatial embedding of each channel; None = the 128 names of the table."""
+    """Return the row (C,) of each channel in the spatial embedding; None = the 128 names."""
     names = NAMES[: N_ROWS - 1] if channels is None else channels
     return torch.tensor([position_row(name) for name in names])
 
@@ -95,19 +97,21 @@ class Backbone(nn.Module):
         self.time_embed = nn.Parameter(torch.zeros(1, MAX_PATCHES, width))
         self.token_dropout = nn.Dropout(dropout)
         rows = table_rows(channel_names) if positions else torch.zeros(0, dtype=torch.long)
+        # not saved: rows follow the channel names, which change with the data
         self.register_buffer("rows", rows, persistent=False)
         self.named_channels = positions
 
     def _patch_embedding(self, n_filters: int) -> nn.Module:
+        """Build the embedding of patches, or of code vectors."""
         if self.code_width is not None:
             return CodeEmbedding(self.code_width, self.width)
         if n_filters % 4:
             raise UserError(f"n_filters={n_filters}: must be a multiple of 4 (four groups)")
-        wanted = embedding_width(n_filters, self.patch_samples)
-        if wanted != self.width:
+        width = embedding_width(n_filters, self.patch_samples)
+        if width != self.width:
             raise UserError(
                 f"width={self.width}: {n_filters} filters on patches of {self.patch_samples} "
-                f"samples give {wanted}; set width={wanted} or change n_filters"
+                f"samples give {width}; set width={width} or change n_filters"
             )
         return TemporalConv(n_filters)
 
@@ -133,7 +137,10 @@ class Backbone(nn.Module):
                 truncated_normal(parameter, cut=cut)
 
     def patches(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Signal (B, C, T) -> patch tokens (B, C * A, D) of (C, A); token = channel * A + patch."""
+        """Return patch tokens (B, C * A, D) of a signal (B, C, T), and (C, A).
+
+        Token number = channel * A + patch.
+        """
         n_channels, n_times = x.shape[1:]
         n_patches, left = divmod(n_times, self.patch_samples)
         if left or not 1 <= n_patches <= MAX_PATCHES:
@@ -155,6 +162,8 @@ class Backbone(nn.Module):
             rows = self._rows(shape[0], ids)  # (C,) or (B, C)
             table = self.pos_embed[0]
             place = place + table[rows].unsqueeze(-2)  # (.., C, A, D)
+            # the original's pre-training slices after expanding, so that row 0 is never trained
+            # there, though fine-tuning reads it: `own` is row 0 in both stages
             class_rows = rows[..., :1] if self.class_row == "electrode" else 0
             head = head + table[class_rows].view(-1, 1, self.width)
         grid = tokens.unflatten(1, shape) + place
@@ -162,6 +171,7 @@ class Backbone(nn.Module):
         return self.token_dropout(torch.cat([first, grid.flatten(1, 2)], 1))
 
     def _rows(self, n_channels: int, ids: Tensor | None) -> Tensor:
+        """Return the rows (C,) or (B, C) of the spatial embedding."""
         rows = self.rows if ids is None else self.rows[ids]
         if rows.shape[-1] != n_channels:
             raise UserError(
@@ -177,7 +187,7 @@ class Backbone(nn.Module):
         ids: Tensor | None = None,
         layer: int | None = None,
     ) -> Tensor:
-        """Patch tokens (B, C * A, D) -> all tokens after the last block (B, 1 + C * A, D).
+        """Return all tokens (B, 1 + C * A, D) after the blocks, of patch tokens (B, C * A, D).
 
         Args:
             tokens: of `patches`, or code vectors through `patch_embed`.
@@ -194,34 +204,35 @@ class Backbone(nn.Module):
         return x
 
     def final(self, x: Tensor) -> Tensor:
-        """The last layer norm, (..., D); a backbone without one gives x."""
+        """Return tokens (..., D) after the last layer norm; a backbone without one returns x."""
         return x
 
     def patch_tokens(
         self, x: Tensor, ids: Tensor | None = None, layer: int | None = None, pool: str = "none"
     ) -> Tensor:
-        """Features of a frozen network: (B, C, A, D), or (B, D) with `pool`.
+        """Return features of a frozen network: (B, C, A, D), or (B, D) with `pool`.
 
         Args:
             x: (B, C, T) in units of `amplitude_uv`, T a whole number of patches.
             ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
-            layer: blocks to go through, whose tokens are given as they are; None = all of them
-                and the last norm.
+            layer: blocks to go through, whose tokens are returned as they are; None = all of
+                them and the last norm.
             pool: `mean` over channels and patches, before the norm.
         """
         check_known("pool", pool, POOLS)
         tokens, shape = self.patches(x)
-        found = self.encode(tokens, shape, ids, layer)[:, 1:]
-        found = found.mean(1) if pool == "mean" else found.unflatten(1, shape)
-        return self.final(found) if layer is None else found
+        features = self.encode(tokens, shape, ids, layer)[:, 1:]
+        # the mean before the norm, as the classifier does it: fine-tuned heads see this
+        features = features.mean(1) if pool == "mean" else features.unflatten(1, shape)
+        return self.final(features) if layer is None else features
 
     def no_weight_decay(self) -> set[str]:
-        """Names of parameters that are never decayed."""
+        """Return the names of parameters that are never decayed."""
         return {"cls_token", "pos_embed", "time_embed"}
 
 
 def layer_number(name: str, depth: int) -> int:
-    """Number of a parameter's layer for layer-wise rates: 0 embeddings, 1..n blocks, n + 1 rest.
+    """Return a parameter's layer for layer-wise rates: 0 embeddings, 1..n blocks, n + 1 rest.
 
     `time_embed` belongs to the rest, as published, although it is an embedding.
     """
@@ -253,23 +264,23 @@ class Encoder(Backbone):
             self.norm = norm
 
     def final(self, x: Tensor) -> Tensor:
-        """The last layer norm, (..., D)."""
+        """Return tokens (..., D) after the last layer norm."""
         return (self.fc_norm if self.pooling == "mean" else self.norm)(x)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """All tokens (B, 1 + L, D) -> (B, D)."""
+        """Return the pooled feature (B, D) of all tokens (B, 1 + L, D)."""
         return self.final(x[:, 1:].mean(1) if self.pooling == "mean" else x[:, 0])
 
 
-def backbone_options(section: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of a `Backbone` from a section of the configuration, e.g. model.backbone.
+def backbone_options(section: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a `Backbone` from a section of the configuration.
+
+    Args:
+        section: name of the section, e.g. backbone, for messages.
+        options: its keys and values.
 
     Raises:
         UserError: an unknown key.
     """
-    known = [
-        k for k in inspect.signature(Backbone).parameters if k not in ("channel_names", "class_row")
-    ]
-    for key in given:
-        check_known(f"key of model.{section}", key, known)
-    return dict(given)
+    check_arguments(f"model.{section}", Backbone, options, ("channel_names", "class_row"))
+    return dict(options)

@@ -12,12 +12,12 @@ from .. import MODELS
 from ..contract import Layered, Loadable, Microvolts, TokenEncoder
 from .backbone import AMPLITUDE_UV, Encoder, backbone_options, layer_number
 
-HEAD_SCALE = 0.001  # factor of the head's first values
+HEAD_SCALE = 0.001  # factor of the head's first values, as published
 
 
 @MODELS.register("labram")
 class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
-    """Classes or values from EEG windows of any channels that have a name in the table.
+    """Classifier of EEG windows of any channels that have a name in the table.
 
     Args:
         n_outputs: classes, or 1 for a logit or a value; 0 = features only.
@@ -33,7 +33,8 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
         torch.Size([5, 2])
     """
 
-    may_be_missing = ("fc_norm.", "norm.", "head.")  # of pre-training weights
+    # pre-training ends in a norm of its own and a head over codes; the pooled norm starts anew
+    may_be_missing = ("fc_norm.", "norm.", "head.")
     may_be_unexpected = ("mask_token", "lm_head.", "norm.", "head.")
     embedding_names = ("pos_embed", "time_embed")
 
@@ -51,17 +52,18 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
         self.amplitude_uv, self.n_layers = amplitude_uv, self.depth + 1
         self.head = nn.Linear(self.width, n_outputs) if n_outputs else nn.Identity()
         self.start()
+        # logits start nearly equal, so that the first gradients hardly move the pre-trained blocks
         if isinstance(self.head, nn.Linear):
             with torch.no_grad():
                 self.head.weight *= head_scale
 
     def all_tokens(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
-        """Signal (B, C, T) in microvolts -> tokens before the norm (B, 1 + C * A, D)."""
+        """Return tokens (B, 1 + C * A, D) before the norm, of a signal (B, C, T) in microvolts."""
         tokens, shape = self.patches(x / self.amplitude_uv)
         return self.encode(tokens, shape, channel_ids)
 
     def features(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
-        """Signal (B, C, T) in microvolts -> what the head sees (B, D)."""
+        """Return the inputs (B, D) of the head, of a signal (B, C, T) in microvolts."""
         return self.pooled(self.all_tokens(x, channel_ids))
 
     def tokens(
@@ -71,14 +73,14 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
         layer: int | None = None,
         pool: str = "none",
     ) -> Tensor:
-        """Signal (B, C, T) in microvolts -> normalised patch tokens (B, C, A, D).
+        """Return normalised patch tokens (B, C, A, D) of a signal (B, C, T) in microvolts.
 
-        `layer` and `pool` as in `patch_tokens`; with mean pooling, pool=mean is what the head sees.
+        `layer` and `pool` as in `patch_tokens`; after mean pooling, pool=mean is the head's input.
         """
         return self.patch_tokens(x / self.amplitude_uv, channel_ids, layer, pool)
 
     def forward(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
-        """Logits or values (B, n_outputs).
+        """Return logits or values (B, n_outputs).
 
         Args:
             x: (B, C, T) float32 microvolts, T a whole number of patches.
@@ -87,21 +89,21 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
         return self.head(self.features(x, channel_ids))
 
     def layer_number(self, name: str) -> int:
-        """Layer of a parameter for layer-wise rates, see `layer_number`."""
+        """Return the layer of a parameter for layer-wise rates, see `layer_number`."""
         return layer_number(name, self.depth)
 
     def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weights of pre-training under the names here; those of a classifier as they are.
+        """Rename the weights of pre-training; leave those of a classifier as they are.
 
         A head of other outputs is left out.
         """
-        prefix = "student."
+        prefix = "student."  # of the network in a pre-training file
         if any(name.startswith(prefix) for name in state):
             state = {n[len(prefix) :]: t for n, t in state.items() if n.startswith(prefix)}
-        own = self.state_dict()
+        shapes = {name: tensor.shape for name, tensor in self.state_dict().items()}
         return {
             name: tensor
             for name, tensor in state.items()
-            if not (name.startswith("head.") and name in own and own[name].shape != tensor.shape)
-            and "relative_position_index" not in name
+            if not (name.startswith("head.") and shapes.get(name, tensor.shape) != tensor.shape)
+            and "relative_position_index" not in name  # a constant of older files
         }

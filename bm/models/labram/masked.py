@@ -1,4 +1,4 @@
-"""LaBraM's pre-training: predict the codes of hidden patches, each half in turn."""
+"""LaBraM's pre-training: prediction of the codes of masked patches, each half in turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import MODELS
 from ..contract import Loadable, Microvolts, TokenEncoder
 from .backbone import AMPLITUDE_UV, Backbone, backbone_options
 
-CUT = 0.02  # first values are cut at one standard deviation
+CUT = 0.02  # first values are cut at one standard deviation, as published for this stage alone
 
 
 class Student(Backbone):
@@ -24,17 +24,19 @@ class Student(Backbone):
         self.norm = nn.LayerNorm(self.width, options.get("eps", 1e-6))
 
     def final(self, x: Tensor) -> Tensor:
-        """The last layer norm, (..., D)."""
+        """Return tokens (..., D) after the last layer norm."""
         return self.norm(x)
 
     def masked(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Patch tokens (B, L, D) with the mask token where mask (B, L) is true."""
+        """Return patch tokens (B, L, D) with the mask token where mask (B, L) is true."""
         return torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
 
 
 @MODELS.register("labram_masked")
 class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
-    """Logits over the codes of the tokenizer at hidden patches.
+    """Network that predicts the tokenizer's codes of masked patches.
+
+    Jiang et al. (2024), section 2.3.
 
     Args:
         backbone: arguments of `Backbone`.
@@ -74,7 +76,7 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         if extras:
             self.student.lm_head = nn.Linear(width, n_codes)
             self.projection_head = nn.Sequential(nn.Linear(width, width), nn.ReLU())
-        self.lm_head = nn.Linear(width, n_codes)
+        self.lm_head = nn.Linear(width, n_codes)  # its bias starts as torch's do, as published
         self.student.start(CUT, convolutions=True)
         for weight in (self.student.mask_token, self.lm_head.weight):
             nn.init.trunc_normal_(weight, std=CUT, a=-CUT, b=CUT)
@@ -82,7 +84,7 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
     def hidden(
         self, x: Tensor, masks: Sequence[Tensor], channel_ids: Tensor | None = None
     ) -> Tensor:
-        """All tokens after the last norm, one pass for each of M masks.
+        """Return all tokens after the last norm, one pass for each of M masks.
 
         Args:
             x: (B, C, T) microvolts.
@@ -92,12 +94,13 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         Returns:
             (M, B, 1 + C * A, D), computed as one batch of M * B.
         """
+        # embedded once: masks act on tokens, behind the convolutions, whose norms see all patches
         tokens, shape = self.student.patches(x / self.amplitude_uv)
         every = torch.cat([self.student.masked(tokens, mask) for mask in masks])
         if channel_ids is not None and channel_ids.ndim > 1:
             channel_ids = channel_ids.repeat(len(masks), 1)
-        found = self.student.norm(self.student.encode(every, shape, channel_ids))
-        return found.unflatten(0, (len(masks), len(x)))
+        hidden = self.student.norm(self.student.encode(every, shape, channel_ids))
+        return hidden.unflatten(0, (len(masks), len(x)))
 
     def tokens(
         self,
@@ -106,7 +109,7 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         layer: int | None = None,
         pool: str = "none",
     ) -> Tensor:
-        """Signal (B, C, T) in microvolts, nothing masked -> normalised patch tokens (B, C, A, D).
+        """Return normalised patch tokens (B, C, A, D) of a signal (B, C, T), nothing masked.
 
         `layer` and `pool` as in `Backbone.patch_tokens`.
         """
@@ -119,7 +122,7 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         channel_ids: Tensor | None = None,
         symmetric: bool = True,
     ) -> Tensor:
-        """Logits (B, L, K) of each patch, from the pass in which it was masked.
+        """Return logits (B, L, K) of each patch, from the pass in which it was masked.
 
         Args:
             x: (B, C, T) float32 microvolts, T a whole number of patches; L = C * A.
@@ -129,9 +132,10 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         """
         if not symmetric:
             return self.lm_head(self.hidden(x, [mask], channel_ids)[0, :, 1:])
+        # one batch of both halves; the head then runs once, on the tokens that were masked
         first, second = self.hidden(x, [mask, ~mask], channel_ids)[:, :, 1:]
         return self.lm_head(torch.where(mask[..., None], first, second))
 
     def no_weight_decay(self) -> set[str]:
-        """Names of parameters that are never decayed; the mask token is not among them."""
+        """Return the names of parameters that are never decayed; the mask token is not one."""
         return {f"student.{name}" for name in self.student.no_weight_decay()}

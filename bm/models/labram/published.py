@@ -18,7 +18,7 @@ TOKENIZER = {
 
 
 def our_name(name: str) -> str:
-    """Name in our models of a tensor of a published file."""
+    """Return the name in our models of a tensor of a published file."""
     for theirs, ours in TOKENIZER.items():
         if name.startswith(theirs):
             return ours + name[len(theirs) :]
@@ -26,5 +26,5 @@ def our_name(name: str) -> str:
 
 
 def our_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a published file under our names."""
+    """Return the tensors of a published file under our names."""
     return {our_name(name): tensor for name, tensor in state.items()}

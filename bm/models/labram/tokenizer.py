@@ -22,7 +22,7 @@ from .backbone import AMPLITUDE_UV, Encoder, backbone_options
 
 @dataclass(frozen=True)
 class Tokenised:
-    """What the tokenizer makes of B windows of L = C * A patches.
+    """Outputs of the tokenizer for B windows of L = C * A patches.
 
     Attributes:
         indices: (B, L) int64 codes.
@@ -39,7 +39,7 @@ class Tokenised:
 
 
 def task_layers(width: int, n_outputs: int) -> nn.Sequential:
-    """Linear, tanh, linear, with their first values."""
+    """Build linear, tanh, linear, with their first values."""
     layers = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, n_outputs))
     for layer in (layers[0], layers[2]):
         truncated_normal(layer.weight)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ def task_layers(width: int, n_outputs: int) -> nn.Sequential:
 
 @MODELS.register("vqnsp")
 class VQNSP(Loadable, Microvolts, Tokenizer):
-    """Vector-quantised neural spectrum prediction.
+    """Vector-quantised neural spectrum prediction (Jiang et al., 2024, section 2.2).
 
     Args:
         encoder, decoder: arguments of `Backbone`; they have the same width.
@@ -73,7 +73,7 @@ class VQNSP(Loadable, Microvolts, Tokenizer):
         encoder: Mapping[str, Any],
         decoder: Mapping[str, Any],
         n_codes: int = 8192,
-        code_width: int = 64,
+        code_width: int = 64,  # as published; 32 is the default of the original code
         channel_names: Sequence[str] | None = None,
         amplitude_uv: float = AMPLITUDE_UV,
         decay: float = 0.99,
@@ -99,13 +99,14 @@ class VQNSP(Loadable, Microvolts, Tokenizer):
         for network in (self.encoder, self.decoder):
             network.start()
         self.to_code = task_layers(width, code_width)
+        # all P bins of the full transform, though half mirror the others, as published
         self.amplitude_head = task_layers(width, self.encoder.patch_samples)
         self.phase_head = task_layers(width, self.encoder.patch_samples)
 
     def code_vectors(
         self, x: Tensor, channel_ids: Tensor | None = None
     ) -> tuple[Tensor, tuple[int, int]]:
-        """Signal (B, C, T) in microvolts -> vectors (B, L, d) before the quantiser, of (C, A)."""
+        """Return vectors (B, L, d) before the quantiser, and (C, A), of a signal (B, C, T)."""
         tokens, shape = self.encoder.patches(x / self.amplitude_uv)
         tokens = self.encoder.final(self.encoder.encode(tokens, shape, channel_ids)[:, 1:])
         with without_autocast(x):  # published: this layer in float32
@@ -113,32 +114,34 @@ class VQNSP(Loadable, Microvolts, Tokenizer):
 
     @torch.no_grad()
     def tokens(self, x: Tensor, channel_ids: Tensor | None = None) -> Tensor:
-        """Signal (B, C, T) in microvolts -> codes (B, L); changes no state in any mode."""
+        """Return codes (B, L) of a signal (B, C, T) in microvolts; changes no state in any mode."""
         vectors, _ = self.code_vectors(x, channel_ids)
+        # not through the quantiser, which counts codes and starts its codebook in training mode
         return nearest(unit(vectors.flatten(0, 1)), self.quantiser.codebook).view(vectors.shape[:2])
 
     def decode(
         self, codes: Tensor, shape: tuple[int, int], channel_ids: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Code vectors (B, L, d) of (C, A) -> amplitude and phase (B, L, P), standardised."""
+        """Return amplitude and phase (B, L, P), standardised, of code vectors (B, L, d)."""
         tokens = self.decoder.encode(self.decoder.patch_embed(codes), shape, channel_ids)
+        # no pooling: the paper speaks of an average before the heads, its code predicts per token
         tokens = self.decoder.final(tokens[:, 1:])
         return self.amplitude_head(tokens), self.phase_head(tokens)
 
     def forward(self, x: Tensor, channel_ids: Tensor | None = None) -> Tokenised:
-        """Quantise and predict; in training the codebook follows.
+        """Quantise and predict spectra; in training the codebook follows.
 
         Args:
             x: (B, C, T) float32 microvolts, T a whole number of patches.
             channel_ids: (C,) or (B, C) places in `channel_names`; None = all of them in order.
         """
         vectors, shape = self.code_vectors(x, channel_ids)
-        found = self.quantiser(vectors)
-        amplitude, phase = self.decode(found.codes, shape, channel_ids)
-        return Tokenised(found.indices, found.codes, found.loss, amplitude, phase)
+        quantised = self.quantiser(vectors)
+        amplitude, phase = self.decode(quantised.codes, shape, channel_ids)
+        return Tokenised(quantised.indices, quantised.codes, quantised.loss, amplitude, phase)
 
     def targets(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised amplitude and phase (B, L, P) of signal (B, C, T)."""
+        """Return the standardised amplitude and phase (B, L, P) of a signal (B, C, T)."""
         n_samples = self.encoder.patch_samples
         return spectral_targets(x.reshape(len(x), -1, n_samples) / self.amplitude_uv)
 
@@ -158,6 +161,6 @@ class VQNSP(Loadable, Microvolts, Tokenizer):
         ]
 
     def no_weight_decay(self) -> set[str]:
-        """Names of parameters that are never decayed."""
+        """Return the names of parameters that are never decayed."""
         names = self.encoder.no_weight_decay()
         return {f"{part}.{name}" for part in ("encoder", "decoder") for name in names}

@@ -15,6 +15,7 @@ from ...engine import processes
 from ...engine.show import draw_history
 from ...facts import DataFacts
 from ...metrics.evaluation import Evaluation
+from ...models.contract import LabelPenalised
 from ...registry import check_known
 from ...xp.resolve import to_plain
 from .. import SOLVERS
@@ -65,11 +66,22 @@ class SupervisedSolver(WindowSolver):
             # the run has put the whole model into training mode: what is frozen draws no dropout
             for part in self.frozen:
                 part.eval()
-        outputs = self.outputs(batch)
         assert batch.label is not None
+        model = self.model
+        if stage == "train" and isinstance(model, LabelPenalised) and model.penalty_scale:
+            return self._penalised(batch, model)
+        outputs = self.outputs(batch)
         if stage == "valid":
             self.valid_outputs.append((outputs.detach().float(), batch.label))
         return self.task.losses(outputs, batch.label, stage == "train")
+
+    def _penalised(self, batch: Batch, model: LabelPenalised) -> dict[str, Tensor]:
+        """Add the model's own loss, made of the labels, to that of the task."""
+        assert batch.label is not None
+        outputs, penalty = model.penalised(batch.signal, batch.label, **inputs_of(model, batch))
+        values = self.task.losses(outputs, batch.label, True)
+        loss = values["loss"] + model.penalty_scale * penalty
+        return {**values, "loss": loss, "penalty": penalty.detach()}
 
     def epoch_metrics(self, stage: str) -> dict[str, float]:
         """Return metrics of the whole valid split."""

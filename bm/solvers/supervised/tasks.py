@@ -16,7 +16,12 @@ from ...data.segments import values_of
 from ...errors import UserError
 from ...figures.confusion import draw_confusion
 from ...figures.values import draw_values
-from ...losses.classification import binary_cross_entropy, cross_entropy
+from ...losses.classification import (
+    binary_cross_entropy,
+    cross_entropy,
+    sigmoid_cross_entropy,
+    sigmoid_probabilities,
+)
 from ...metrics.classification import (
     balanced_interval,
     chance_levels,
@@ -26,6 +31,7 @@ from ...metrics.classification import (
 )
 from ...metrics.evaluation import Evaluation
 from ...metrics.values import value_metrics
+from ...registry import check_known
 
 #: Columns of the segment table that items keep.
 WHERE = ("recording", "study", "subject", "session", "run", "start_s")
@@ -126,6 +132,7 @@ class Classes:
 
     main_metric = ("balanced_accuracy", "max")
     score_name = "log probability lost (nats)"
+    cross_entropy = staticmethod(cross_entropy)
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.smoothing = dataset, options["label_smoothing"]
@@ -159,7 +166,7 @@ class Classes:
             logits = outputs[:, 0]
             right = (logits.detach() >= 0) == (labels == 1)
             return {"loss": binary_cross_entropy(logits, labels), "accuracy": right.float().mean()}
-        loss = cross_entropy(outputs, labels, self.smoothing if training else 0.0)
+        loss = self.cross_entropy(outputs, labels, self.smoothing if training else 0.0)
         accuracy = (outputs.detach().argmax(1) == labels).float().mean()
         return {"loss": loss, "accuracy": accuracy}
 
@@ -185,6 +192,43 @@ class Classes:
         labels, decided = (evaluation.items[c].to_numpy() for c in ("label", "prediction"))
         facts = self.dataset.facts
         draw_confusion(labels, decided, facts.classes, folder / "confusion.svg", facts.simulated)
+
+
+class SigmoidClasses(Classes):
+    """Cross entropy that takes sigmoids of the outputs for logits; two outputs or more.
+
+    Du-IN and most networks that it was compared with were trained so (Zheng et al., 2024).
+    Probabilities are the sigmoids over their sum, of which the published cross entropies are.
+    """
+
+    cross_entropy = staticmethod(sigmoid_cross_entropy)
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Return (N, K) from outputs (N, K).
+
+        Raises:
+            UserError: a single output.
+        """
+        if outputs.shape[1] == 1:
+            raise UserError("solver.cls_loss=sigmoid_ce: the model has one output; leave it out")
+        return sigmoid_probabilities(torch.from_numpy(outputs)).numpy()
+
+    @staticmethod
+    def scores(outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the log probability of the true class."""
+        logs = sigmoid_probabilities(outputs.float()).log()
+        return logs.gather(1, labels[:, None].long())[:, 0]
+
+
+#: Classes by `solver.cls_loss`, which old configurations do not have.
+CLS_LOSSES = {"cross_entropy": Classes, "sigmoid_ce": SigmoidClasses}
+
+
+def classes_of(dataset: Dataset, options: Mapping[str, Any]) -> Classes:
+    """Build the task `classes` with the loss that the solver's options name."""
+    name = options.get("cls_loss", "cross_entropy")
+    check_known("solver.cls_loss", name, CLS_LOSSES)
+    return CLS_LOSSES[name](dataset, options)
 
 
 class Values:
@@ -265,4 +309,4 @@ class Values:
         )
 
 
-TASKS: dict[str, Any] = {"classes": Classes, "values": Values}
+TASKS: dict[str, Any] = {"classes": classes_of, "values": Values}

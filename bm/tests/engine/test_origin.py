@@ -52,5 +52,5 @@ def test_what_is_not_known_is_not_compared(folder: Path) -> None:
 
 def test_facts_keep_the_preprocessing_on_disk(folder: Path) -> None:
     assert DataFacts.from_dict(FACTS.to_dict()) == FACTS
-    found = published_facts(build_model(config("small"), FACTS))
-    assert found["preprocess"][1] == {"step": "notch", "freqs_hz": [50.0]}
+    facts = published_facts(build_model(config("small"), FACTS))
+    assert facts.preprocess[1] == {"step": "notch", "freqs_hz": [50.0]}

@@ -105,10 +105,13 @@ BASE = ["threads=1", "device=cpu", "optim.epochs=4", "optim.batch_size=8", "log.
 
 
 def config(*overrides):
-    plain = OmegaConf.merge(OmegaConf.load(CONF), OmegaConf.from_dotlist([*BASE, *overrides]))
+    """The base configuration with overrides; its `defaults` list is Hydra's alone."""
+    base = OmegaConf.load(CONF)
+    plain = OmegaConf.masked_copy(base, [str(k) for k in base if k != "defaults"])
+    plain = OmegaConf.merge(plain, OmegaConf.from_dotlist([*BASE, *overrides]))
     OmegaConf.resolve(plain)
     assert isinstance(plain, DictConfig)
-    return OmegaConf.masked_copy(plain, [str(k) for k in plain if k != "defaults"])
+    return plain
 
 
 def make_xp(folder, cfg):

@@ -17,7 +17,7 @@ from bm.nn.positions import fourier_features
 
 from .running import Tensors, adapter
 
-#: Published defaults of SimpleConv (spec clip 3.1); a case names what differs.
+#: Published defaults of SimpleConv; a case names what differs.
 SIMPLECONV = {
     "concatenate": False, "depth": 4, "linear_out": False, "complex_out": False, "kernel_size": 5,
     "dilation_growth": 2, "dilation_period": None, "skip": False, "post_skip": False,
@@ -90,7 +90,7 @@ def simpleconv(config: dict) -> SimpleConv:
     )  # fmt: skip
 
 
-#: Published defaults of ConvRNN (spec clip 3.2).
+#: Published defaults of ConvRNN.
 CONVRNN = {
     "concatenate": False, "depth": 2, "linear_out": False, "complex_out": False, "kernel_size": 4,
     "stride": 2, "growth": 1.0, "lstm": 2, "flip_lstm": False, "bidirectional_lstm": False,

@@ -196,7 +196,7 @@ def test_a_number_of_fourier_features_that_does_not_exist_is_named() -> None:
             "model.subject: .*no identity from 6 to 8",
         ),
         ({"head": "wide"}, "model.head=wide: one of complex, linear, none"),
-        ({"merger": {"dropuot": 0.2}}, "model.merger: no key 'dropuot'.*dropout"),
+        ({"merger": {"dropuot": 0.2}}, "model.merger: unknown option 'dropuot'.*dropout"),
         ({"encoder": {"kernel_size": 4}}, "model.encoder.kernel_size 4.*odd"),
         ({"encoder": {"activation": "tanh"}}, "model.encoder.activation 'tanh'"),
         ({"spectrum": {"n_fft": 8}, "head": "none"}, "model.spectrum needs a head"),

@@ -19,7 +19,7 @@ from bm.losses.classification import sigmoid_cross_entropy, sigmoid_probabilitie
 from bm.losses.masked import masked_cross_entropy
 from bm.models import build_model, init_weights, load, save
 from bm.models.duin.contrast import ContrastBlock, ContrastOptions
-from bm.models.saved import acceptable, fit
+from bm.models.saved import acceptable, fit, load_for_subjects
 from bm.nn.masking import random_mask
 
 CONF = Path(__file__).resolve().parents[3] / "conf/model/duin"
@@ -429,15 +429,38 @@ def test_a_head_of_other_classes_is_left_out() -> None:
 
 
 def test_wrong_configurations_are_named() -> None:
-    with pytest.raises(UserError, match=r"patches: no key 'filter'.*filters"):
+    with pytest.raises(UserError, match=r"patches: unknown option 'filter'.*filters"):
         small("cls", backbone={"patches": {"filter": [1]}})
     with pytest.raises(UserError, match=r"samples=20.*shorten by 3"):
         small("cls", backbone={"patches": {"strides": [3, 1, 1]}})
-    with pytest.raises(UserError, match="lists of one entry per block"):
+    with pytest.raises(UserError, match="every list needs one entry per block"):
         small("cls", backbone={"patches": {"kernels": [3, 3]}})
     with pytest.raises(UserError, match=r"'pomms'.*poms"):
         small("cls", backbone={"variant": "pomms"})
     with pytest.raises(UserError, match="a token becomes 8 samples"):
         small("vqvae", head={"strides": [4, 2]})
-    with pytest.raises(UserError, match="even"):
+    with pytest.raises(UserError, match="tokens of 5 values"):
         small("cls", backbone={"patches": {"samples": 25, "filters": [8, 8, 1]}})
+
+
+def test_what_was_learned_of_a_subject_follows_it(tmp_path: Path) -> None:
+    """Rows of linear maps, and whole networks per subject, go by name and not by index."""
+    for name, part in (("vqvae", "backbone.subject.weight"), ("poms_vqvae", None)):
+        model = small(name, 3)
+        save(model, tmp_path / name, facts(3))
+        others = ("s2", "s0")
+        again: Any = load_for_subjects(tmp_path / name, others)
+        x = signal(2)
+        twin = model.eval()(x, torch.tensor([2, 0])).signal
+        torch.testing.assert_close(again.eval()(x, torch.arange(2)).signal, twin)
+        with pytest.raises(UserError, match="nothing was learned of 1 subjects"):
+            load_for_subjects(tmp_path / name, ("s9", "s0"))
+        word = small(name.replace("vqvae", "cls"), 1)
+        init_weights(word, tmp_path / name, subjects=("s1",))
+        mine, saved = word.state_dict(), model.state_dict()
+        if part is not None:
+            assert torch.equal(mine[part], saved[part][1:2])
+        else:
+            first = "blocks.0.conv.weight"
+            theirs = saved[f"backbone.tokenizers.1.{first}"]
+            assert torch.equal(mine[f"backbone.tokenizers.0.{first}"], theirs)

@@ -34,7 +34,7 @@ def generated(n: int = 4) -> Generated:
         labels=np.arange(n) % 3 - 1,
         subjects=np.arange(n) % 2,
         seeds=np.arange(n) + 2**32 - 1 - n,
-        made={"sampler": "ddim", "steps": 50, "seed": 7},
+        sampling={"sampler": "ddim", "steps": 50, "seed": 7},
     )
 
 
@@ -53,7 +53,7 @@ def test_both_files_hold_what_was_generated(tmp_path: Path) -> None:
             np.testing.assert_array_equal(file[name][()], getattr(given, name))
         assert file.attrs["rate_hz"] == 125 and file.attrs["signature"] == "ab12cd34"
         assert file.attrs["simulated"] and file.attrs["generated"]
-        assert json.loads(file.attrs["sampling"]) == given.made
+        assert json.loads(file.attrs["sampling"]) == given.sampling
     epochs = mne.read_epochs(files.fif, verbose="error")
     np.testing.assert_allclose(epochs.get_data(copy=False), given.waves * 1e-6, rtol=1e-6)
     assert epochs.event_id == {"left_hand": 1, "right_hand": 2, "generated": 3}

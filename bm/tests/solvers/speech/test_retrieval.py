@@ -98,7 +98,7 @@ def test_probabilities_and_candidates_of_the_recording() -> None:
 
 
 def test_every_item_says_where_it_is_from() -> None:
-    """Symptom: an item's study, person and recording are those of its whole batch, join_features."""
+    """Symptom: an item's study, person and recording are those of its batch, joined."""
     windows = Windows()
     found = retrieval_evaluation(windows, "test", encoders(0.1), RetrievalOptions())
     items = found.items
