@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..errors import RecordingError
 from ..registry import Registry
 
 if TYPE_CHECKING:
@@ -98,3 +99,25 @@ class Recording(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a text that changes whenever the recording would be read differently."""
+
+
+class FailedRecording(Recording):
+    """A recording that was found and cannot be used: every access raises the reason.
+
+    It takes the place of one that fails while a study is listed, so that the others are used.
+    """
+
+    def __init__(self, identity: RecordingId, error: RecordingError) -> None:
+        self.id, self.error = identity, error
+
+    def load_raw(self) -> mne.io.BaseRaw:
+        """Raise the error."""
+        raise self.error
+
+    def events(self) -> pd.DataFrame:
+        """Raise the error."""
+        raise self.error
+
+    def fingerprint(self) -> str:
+        """Return the reason."""
+        return str(self.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from .window_rule import WindowRule
 logger = logging.getLogger(__name__)
 
 
+#: A whole number as text: `01` is a name.
+WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 #: Column of events that is copied to the table when the events have it: the sentence.
 STIMULUS = "sequence_uid"
 
@@ -85,20 +88,39 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
         return ()
     if table["label"].isna().any():
         raise UserError(f"some events have no {column!r}; choose another segment.label")
-    values = sorted(set(table["label"]))
-    # A column shared with events without a label is float: 1.0 is class 1.
-    if all(isinstance(v, int | float | np.number) and float(v).is_integer() for v in values):
-        names = {int(v): str(v) for v in values}
+    table["label"] = one_spelling(table["label"].tolist())
+    values = sorted(set(table["label"]), key=lambda v: (isinstance(v, str), v))
+    if all(isinstance(value, int) for value in values):
+        names = {value: str(value) for value in values}
         for frame in events:
             if "class" in frame and column in frame:
                 rows = frame.dropna(subset=[column, "class"])
                 names.update(dict(zip(rows[column].astype(int), rows["class"], strict=True)))
         numbers = {v: i for i, v in enumerate(sorted(names))}
-        table["label"] = [numbers[int(v)] for v in table["label"]]
+        table["label"] = [numbers[v] for v in table["label"]]
         return tuple(str(names[v]) for v in sorted(names))
-    numbers = {str(v): i for i, v in enumerate(sorted(map(str, values)))}
-    table["label"] = [numbers[str(v)] for v in table["label"]]
-    return tuple(numbers)
+    texts = {str(v): i for i, v in enumerate(sorted(map(str, values)))}
+    table["label"] = [texts[str(v)] for v in table["label"]]
+    return tuple(texts)
+
+
+def one_spelling(labels: Sequence[Any]) -> list[Any]:
+    """Return labels in which whole numbers are ints, also where another file has them as text.
+
+    >>> one_spelling([1.0, 2, "1"]), one_spelling(["01", "1"])
+    ([1, 2, 1], ['01', '1'])
+    """
+    # A column shared with events without a label is float: 1.0 is class 1.
+    whole = [int(v) if is_whole(v) else v for v in labels]
+    if all(isinstance(v, str) for v in whole) or any(isinstance(v, float) for v in whole):
+        return whole
+    return [int(v) if isinstance(v, str) and WHOLE.fullmatch(v) else v for v in whole]
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a label is a whole number."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and bool(np.isfinite(value)) and float(value).is_integer()
 
 
 VALUE = "value_"  # start of the names of columns with values to predict

@@ -77,7 +77,12 @@ class FileRecording(Recording):
         """Return checked events: in order, inside the recording (others go to the log)."""
         raw = self.open()
         duration = raw.n_times / float(raw.info["sfreq"])
-        return check_events(self.read_events(raw), duration, self.path)
+        return check_events(self.read_events(raw), duration, self.path_of_events)
+
+    @property
+    def path_of_events(self) -> Path:
+        """File that the events are read from, for messages."""
+        return self.path
 
     def options(self) -> dict[str, Any]:
         """Return what else decides how the recording is read; part of the fingerprint."""

@@ -9,12 +9,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import mne
-import pandas as pd
 
 from ..errors import RecordingError, UserError
 from ..registry import check_known
 from . import edf
+from .event_table import read_layout
 from .file_length import check_length
+from .sample_table import open_table
 
 #: Endings that are recordings by themselves; what lies beside them (.eeg, .vmrk, .fdt) is not.
 ENDINGS = (
@@ -69,7 +70,13 @@ def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
     """
     check_length(path)
     if path.suffix.lower() == ".csv":
-        return _read_table(path, reading)
+        if reading.rate_hz is None or reading.unit is None:
+            raise UserError(
+                f"{path}: a table of samples says neither rate nor unit; give the study's "
+                "`rate_hz` and `unit`"
+            )
+        names = [name for name in read_layout(path).names if matches(name, reading.exclude)]
+        return open_table(path, names, reading.rate_hz, UNITS[reading.unit])
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
         _check_rates(path, reading)
     try:
@@ -142,26 +149,3 @@ def _check_samples(path: Path, raw: mne.io.BaseRaw) -> None:
         if data in named and data.stat().st_size != promised:
             size = data.stat().st_size
             raise RecordingError(data, f"{size} of {promised} promised bytes", edf.FETCH)
-
-
-def _read_table(path: Path, reading: Reading) -> mne.io.BaseRaw:
-    """Read samples as rows and channels as columns, with names in the first line."""
-    if reading.rate_hz is None or reading.unit is None:
-        raise UserError(f"{path}: a table of samples says neither rate nor unit; give the study's "
-                        "`rate_hz` and `unit`")  # fmt: skip
-    try:
-        table = pd.read_csv(path)
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        text = " ".join(str(error).split())
-        raise RecordingError(path, f"no table ({text})", edf.FETCH) from error
-    names = [name for name in table if not matches(str(name), reading.exclude)]
-    words = [str(name) for name in names if not pd.api.types.is_numeric_dtype(table[name])]
-    if words or not names:
-        raise RecordingError(
-            path,
-            f"column {words[0]!r} is not numeric" if words else "no column left",
-            "name what is no channel in the study's `exclude`",
-        )
-    info = mne.create_info([str(name) for name in names], reading.rate_hz, "eeg")
-    data = table[names].to_numpy(float).T * UNITS[reading.unit]
-    return mne.io.RawArray(data, info, verbose="error")
