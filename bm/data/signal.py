@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import RecordingError, UserError
 from .chunks import STRETCH, apply_in_chunks, is_long
+from .content import Content
 from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, shift_of, standard_name
 from .recording import Recording
@@ -38,6 +39,8 @@ class Signal:
         events: its event table.
         identity: changes whenever data or events would.
         columns: (C,) columns of `data` that are served; None = all, C = C'.
+        shift_s: seconds that were cut off the front.
+        content: what the recording is, whatever it is called; None = not known.
         empty: zero channels that are served after them, see `select_padded`; they count in
             `channels`, `kinds` and `positions`.
     """
@@ -52,6 +55,8 @@ class Signal:
     identity: str
     columns: Tensor | None = None
     empty: int = 0
+    shift_s: float = 0.0
+    content: Content | None = None
 
     @property
     def samples(self) -> int:
@@ -163,6 +168,7 @@ def make_signal(
         unit=unit,
         events=events,
         identity=recording.fingerprint(),
+        shift_s=shift_of(steps),
     )
 
 
