@@ -16,8 +16,7 @@ from typing import Any
 import mne
 import numpy as np
 
-from .preprocess import CHANNEL_STEPS, WINDOW_STEPS, apply_step, check_steps
-from .repair import repair
+from .preprocess import apply_step, apply_window_step, check_steps, kind_of
 from .stretches import Stretch, notes_of, stretches_of
 
 #: Bytes of float64 above which a recording is treated in groups of channels, and bytes of a group:
@@ -69,7 +68,7 @@ def apply_in_chunks(
             data, info, _ = _along_time(raw_reader(raw), info, [], folder, stretches)
         if kind == "window":
             for step in group:
-                repair(data, info, **{k: v for k, v in step.items() if k != "step"})
+                apply_window_step(data, info, step)
         else:
             data, info = _across_channels(data, info, group, folder)
     if data is None:
@@ -77,15 +76,9 @@ def apply_in_chunks(
     return data, info
 
 
-def kind_of(step: Mapping[str, Any]) -> str:
-    """Return the kind of a step: `time`, `channel` or `window`."""
-    name = step["step"]
-    return "channel" if name in CHANNEL_STEPS else "window" if name in WINDOW_STEPS else "time"
-
-
 def runs_of(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     """Yield runs of consecutive steps of one kind: (kind, steps)."""
-    for kind, group in itertools.groupby(steps, kind_of):
+    for kind, group in itertools.groupby(steps, lambda step: kind_of(step["step"])):
         yield kind, list(group)
 
 

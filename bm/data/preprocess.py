@@ -3,7 +3,8 @@
 Every step says its method and order in the configuration, so that both are part of the signature.
 Steps are of three kinds: `TIME_STEPS` treat each channel by itself, `CHANNEL_STEPS` choose, name or
 mix channels sample by sample, `WINDOW_STEPS` treat all channels of a window at once and need no
-more than some windows in memory. Long recordings rely on this (see `chunks`).
+more than some windows in memory. Long recordings rely on this (see `chunks`). A step in a file of
+its own is registered by one line below.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ from scipy.signal import filtfilt, iirnotch
 
 from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
-from ..registry import check_arguments, check_known
+from ..registry import Registry, check_arguments, check_known
 from .repair import repair
 from .stretches import joins_of, stretches_of
 
 logger = logging.getLogger(__name__)
 Step = Callable[..., "mne.io.BaseRaw"]
+#: name -> module that registers it, besides those of this file: (loaded raw, options) -> raw.
+TIME_STEPS: Registry[Step] = Registry("preprocessing step", {})
+CHANNEL_STEPS: Registry[Step] = Registry("preprocessing step", {})
+#: The same for steps that change (T, C) samples in place: (samples, mne.Info, options).
+WINDOW_STEPS: Registry[Callable[..., object]] = Registry("preprocessing step", {})
 #: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 CONTACT = re.compile(r"^(?P<shaft>\D.*?'?)(?P<number>\d+)$")
@@ -76,6 +82,7 @@ def against_ears(names: Sequence[str]) -> bool:
 # each channel by itself -----------------------------------------------------------------------
 
 
+@TIME_STEPS.register("crop")
 def crop(raw: mne.io.BaseRaw, start_s: float = 0.0, stop_s: float | None = None) -> mne.io.BaseRaw:
     """Cut to the samples from `start_s` to before `stop_s`; a negative stop counts from the end.
 
@@ -133,6 +140,7 @@ def cropped(events: pd.DataFrame, shift_s: float, end_s: float) -> pd.DataFrame:
     return events.assign(start_s=begins, duration_s=lengths)[inside].reset_index(drop=True)
 
 
+@TIME_STEPS.register("bandpass")
 def bandpass(
     raw: mne.io.BaseRaw,
     low_hz: float | None = None,
@@ -168,6 +176,7 @@ def bandpass(
     return raw.filter(low_hz, high_hz, verbose="error")
 
 
+@TIME_STEPS.register("notch")
 def notch(
     raw: mne.io.BaseRaw,
     freqs_hz: Sequence[float] = (50.0,),
@@ -201,6 +210,7 @@ def notch(
     return _per_channel(raw, _between_joins(raw, filtered))
 
 
+@TIME_STEPS.register("resample")
 def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io.BaseRaw:
     """Resample to another rate, with anti-aliasing.
 
@@ -227,6 +237,7 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
     return mne.io.RawArray(data, info, verbose="error")
 
 
+@TIME_STEPS.register("unit")
 def unit(raw: mne.io.BaseRaw, factor: float) -> mne.io.BaseRaw:
     """Multiply by `factor`: for files that state a wrong unit (1e-6 when microvolts say volts)."""
     return _per_channel(raw, lambda x: x * float(factor))
@@ -267,11 +278,13 @@ def _bandpass_sinc(
 # channels against each other ------------------------------------------------------------------
 
 
+@CHANNEL_STEPS.register("pick")
 def pick(raw: mne.io.BaseRaw, channels: Sequence[str]) -> mne.io.BaseRaw:
     """Pick channels by name, in this order; any spelling of the 10-20 system will do."""
     return raw.pick(_names_in(raw, channels, "pick"))
 
 
+@CHANNEL_STEPS.register("drop")
 def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False) -> mne.io.BaseRaw:
     """Drop channels; unknown names are an error unless `missing_ok`."""
     present = {standard_name(n) for n in raw.ch_names}
@@ -279,6 +292,7 @@ def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False)
     return raw.drop_channels(_names_in(raw, names, "drop"))
 
 
+@CHANNEL_STEPS.register("rename")
 def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> mne.io.BaseRaw:
     """Rename channels by a mapping, or to today's 10-20 names (`EEG Fp1-REF` -> `FP1`)."""
     if isinstance(names, str):
@@ -295,6 +309,7 @@ def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> 
     return raw.rename_channels(mapping, verbose="error")
 
 
+@CHANNEL_STEPS.register("reference")
 def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") -> mne.io.BaseRaw:
     """Reference to the average, to named channels, or each contact to the next on its shaft.
 
@@ -331,6 +346,7 @@ def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") ->
     return _per_channel(raw, referenced)
 
 
+@CHANNEL_STEPS.register("interpolate")
 def interpolate(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     """Replace channels that are marked bad by what their neighbours measure (spherical splines).
 
@@ -388,18 +404,6 @@ def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     return mne.io.RawArray(data[first] - data[second], info, verbose="error")
 
 
-# windows ---------------------------------------------------------------------------------------
-
-
-def autoreject(
-    raw: mne.io.BaseRaw, window_s: float = 3.0, n_windows: int = 200, seed: int = 1234
-) -> mne.io.BaseRaw:
-    """Interpolate sensors that are bad for a while from their neighbours; see `repair.repair`."""
-    data = np.ascontiguousarray(raw.get_data().T)
-    repair(data, raw.info, window_s, n_windows, seed)
-    return mne.io.RawArray(data.T, raw.info, copy="info", verbose="error")
-
-
 def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]:
     """Return names as the recording spells them; raise `UserError` for one that it lacks."""
     exact = set(raw.ch_names)
@@ -416,22 +420,30 @@ def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]
     return spelled
 
 
-TIME_STEPS: dict[str, Step] = {
-    "crop": crop,
-    "bandpass": bandpass,
-    "notch": notch,
-    "resample": resample,
-    "unit": unit,
+# steps by name --------------------------------------------------------------------------------
+
+WINDOW_STEPS.register("autoreject")(repair)
+KINDS: dict[str, Registry[Any]] = {
+    "time": TIME_STEPS,
+    "channel": CHANNEL_STEPS,
+    "window": WINDOW_STEPS,
 }
-CHANNEL_STEPS: dict[str, Step] = {
-    "pick": pick,
-    "drop": drop,
-    "rename": rename,
-    "reference": reference,
-    "interpolate": interpolate,
-}
-WINDOW_STEPS: dict[str, Step] = {"autoreject": autoreject}
-STEPS = TIME_STEPS | CHANNEL_STEPS | WINDOW_STEPS
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a step: `time`, `channel` or `window`.
+
+    Raises:
+        UserError: unknown step, with the nearest valid name.
+    """
+    names = {step: kind for kind, steps in KINDS.items() for step in steps.names()}
+    check_known("preprocessing step", name, names)
+    return names[name]
+
+
+def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an entry of `dset.preprocess`: all but the name of the step."""
+    return {key: value for key, value in entry.items() if key != "step"}
 
 
 #: Options that are more than zero, by step.
@@ -447,23 +459,26 @@ POSITIVE = {
 def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     """Raise `UserError` for an unknown step or option, or an impossible value."""
     for entry in steps:
-        check_known("preprocessing step", str(entry.get("step")), STEPS)
-        name = entry["step"]
-        options = [option for option in entry if option != "step"]
-        check_arguments(f"preprocessing step {name}", STEPS[name], options, ("raw",))
+        name = str(entry.get("step"))
+        function = KINDS[kind_of(name)].get(name)
+        filled = ("data", "info") if kind_of(name) == "window" else ("raw",)
+        check_arguments(f"preprocessing step {name}", function, options_of(entry), filled)
         for option in POSITIVE.get(name, ()):
             check_positive(f"{name}: {option}", entry.get(option))
         if name == "bandpass":
-            low, high = entry.get("low_hz"), entry.get("high_hz")
-            if low is not None and high is not None and low >= high:
-                raise UserError(
-                    f"bandpass: low_hz={low} is not below high_hz={high}; swap them, or leave one "
-                    "out for a low- or high-pass"
-                )
-            if low is None and high is None:
-                raise UserError("bandpass: neither low_hz nor high_hz; give one of them")
+            _check_edges(entry.get("low_hz"), entry.get("high_hz"))
         if name == "crop" and not float(entry.get("start_s") or 0.0) >= 0:
             raise UserError(f"crop: start_s={entry['start_s']}; use 0 or more seconds")
+
+
+def _check_edges(low: float | None, high: float | None) -> None:
+    if low is None and high is None:
+        raise UserError("bandpass: neither low_hz nor high_hz; give one of them")
+    if low is not None and high is not None and low >= high:
+        raise UserError(
+            f"bandpass: low_hz={low} is not below high_hz={high}; swap them, or leave one out for "
+            "a low- or high-pass"
+        )
 
 
 def check_positive(name: str, value: Any) -> None:
@@ -476,7 +491,18 @@ def check_positive(name: str, value: Any) -> None:
 
 def apply_step(raw: mne.io.BaseRaw, entry: Mapping[str, Any]) -> mne.io.BaseRaw:
     """Apply one checked step to a recording."""
-    return STEPS[entry["step"]](raw, **{k: v for k, v in entry.items() if k != "step"})
+    kind = kind_of(entry["step"])
+    if kind == "window":
+        data = np.ascontiguousarray(raw.get_data().T)
+        apply_window_step(data, raw.info, entry)
+        return mne.io.RawArray(data.T, raw.info, copy="info", verbose="error")
+    step: Step = KINDS[kind].get(entry["step"])
+    return step(raw, **options_of(entry))
+
+
+def apply_window_step(data: np.ndarray, info: mne.Info, entry: Mapping[str, Any]) -> None:
+    """Apply one checked step of the third kind in place to samples (T, C)."""
+    WINDOW_STEPS.get(entry["step"])(data, info, **options_of(entry))
 
 
 def apply_steps(raw: mne.io.BaseRaw, steps: Sequence[Mapping[str, Any]]) -> mne.io.BaseRaw:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -79,10 +80,27 @@ class Recording(ABC):
     Attributes:
         id: who, when and where.
         source: files that the recording is read from (empty when it is made from equations).
+        opened: size and time of change (ns) of the files that the reader opened the last time, by
+            their paths. They may be more than `source`: a header names other files.
     """
 
     id: RecordingId
     source: tuple[str, ...] = ()
+    opened: Mapping[str, tuple[int, int]] = {}
+
+    @property
+    def person(self) -> str:
+        """Who was recorded, whatever the study is called; corpora that share people say so."""
+        return f"{self.id.study}/{self.id.subject}"
+
+    @property
+    def part(self) -> str:
+        """Which part of its files the recording is; empty = all of them."""
+        return f"{self.id.subject}/{self.id.session}/{self.id.run}"
+
+    def signal_files(self) -> tuple[str, ...]:
+        """Return the files whose content is the recording, tables beside them left out."""
+        return self.source
 
     @abstractmethod
     def load_raw(self) -> mne.io.BaseRaw:

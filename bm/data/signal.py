@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import RecordingError, UserError
 from .chunks import STRETCH, apply_in_chunks, is_long
+from .content import Content
 from .faults import of_recording
 from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, cropped, is_cropped, shift_of, standard_name
@@ -40,6 +41,8 @@ class Signal:
         events: its event table.
         identity: changes whenever data or events would.
         columns: (C,) columns of `data` that are served; None = all, C = C'.
+        shift_s: seconds that were cut off the front.
+        content: what the recording is, whatever it is called; None = not known.
         empty: zero channels that are served after them, see `select_padded`; they count in
             `channels`, `kinds` and `positions`.
         bads: channels of the stored data that are flat, copies, far from the unit, or marked bad.
@@ -58,6 +61,8 @@ class Signal:
     empty: int = 0
     bads: tuple[str, ...] = ()
     stretches: tuple[Stretch, ...] = ()
+    shift_s: float = 0.0
+    content: Content | None = None
 
     @property
     def samples(self) -> int:
@@ -201,6 +206,7 @@ def _make(
         identity=recording.fingerprint(),
         bads=tuple(info["bads"]),
         stretches=stretches,
+        shift_s=shift,
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.recording import Recording, RecordingId
+from ..data.sources import stat_of
 from . import montage
 from .event_table import check_events
 from .inputs import leave_out, suspects
+from .opened import opened_files
 from .plausibility import mark, preflight
 from .raw import UNITS, Reading, open_raw
 
@@ -43,7 +46,21 @@ class FileRecording(Recording):
 
     def open(self) -> mne.io.BaseRaw:
         """Open the whole file as MNE sees it."""
-        return open_raw(self.path, self.reading)
+        with opened_files() as paths:
+            raw = open_raw(self.path, self.reading)
+        # What is read later than at opening (FIF parts, samples beside a header) is named by MNE.
+        paths += [os.path.abspath(name) for name in raw.filenames if name is not None]
+        self.opened = {path: stat_of(path) for path in dict.fromkeys(paths)}
+        return raw
+
+    @property
+    def part(self) -> str:
+        """Return that the recording is all of its file."""
+        return ""
+
+    def signal_files(self) -> tuple[str, ...]:
+        """Return the file, or all in a folder that is one, and what the reader opened besides."""
+        return (*files_of(self.path), *self.opened)
 
     def load_raw(self) -> mne.io.BaseRaw:
         """Return data channels of the recording's kind in V or T: named, placed and checked.

@@ -37,14 +37,14 @@ READING = Reading(types={"*A2-A1": "misc", "*ECG*": "ecg"}, montage="standard_10
 class ArithmeticRecording(FileRecording):
     """One EDF file, one state: one event of kind `block` over the whole recording."""
 
-    person: Mapping[str, Any] = {}
+    columns: Mapping[str, Any] = {}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
         """Return a block: label (0 rest, 1 arithmetic), class, quality, subtractions, age, sex."""
         state = int(self.id.run) - 1
         whole = raw.n_times / float(raw.info["sfreq"])
         row = {"kind": "block", "start_s": 0.0, "duration_s": whole, "label": state}
-        return frame([{**row, "class": CLASSES[state], **self.person}])
+        return frame([{**row, "class": CLASSES[state], **self.columns}])
 
 
 @STUDIES.register("eegmat")
@@ -86,7 +86,7 @@ class EegMat(Study):
             reason = f"{subject} has no line in {INFO}"
             return FailedRecording(identity, RecordingError(path, reason, "add it"))
         recording = ArithmeticRecording(identity, path, READING, (path.parent / INFO,))
-        recording.person = people[subject]
+        recording.columns = people[subject]
         return recording
 
 

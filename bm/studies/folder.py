@@ -19,7 +19,7 @@ from ..readers import bids, montage
 from ..readers.event_rules import SOURCES, STIM_RULES, EventRules
 from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
-from ..readers.folder_walk import Walk, choose
+from ..readers.folder_walk import Walk
 from ..readers.raw import ENDINGS, Reading
 from ..registry import check_known
 from . import STUDIES
@@ -223,9 +223,7 @@ class Folder(Study):
 
     def _paths(self) -> tuple[list[Path], list[RecordingError]]:
         """Return paths of recordings, and what cannot be read."""
-        if self.files is not None:
-            return list(choose(self.folder, list(self.files))), []
-        walk = Walk(self.folder, tables=self.reading.rate_hz is not None).search()
+        walk = Walk(self.folder, self.reading.rate_hz is not None, self.files).search()
         return walk.paths, walk.errors
 
     def _failed(self, path: Path, error: RecordingError) -> FailedRecording:

@@ -65,4 +65,4 @@ def test_line_endings_of_the_table_do_not_matter(tmp_path: Path) -> None:
     text = (DATA / "eegmat" / "subject-info.csv").read_bytes().replace(b"\r\n", b"\n")
     for ending in (b"\n", b"\r\n", b"\r"):
         (folder / "subject-info.csv").write_bytes(text.replace(b"\n", ending))
-        assert recordings(tmp_path, tmp_path)[0].person["quality"] == 0
+        assert recordings(tmp_path, tmp_path)[0].columns["quality"] == 0
