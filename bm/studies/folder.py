@@ -31,6 +31,7 @@ EVENTS = ("auto", "tsv", "annotations", "stim", "none")
 LABEL_COLUMNS = ("label", "trial_type", "value", "description")
 RENAMED = {"onset": "start_s", "duration": "duration_s"}
 IDS = ("subject", "session", "run", "group")
+#: Formats of MEG devices alone (KIT, CTF).
 MEG_ENDINGS = (".sqd", ".con", ".ds")
 
 
@@ -269,6 +270,7 @@ class Folder(Study):
         self.reading = Reading(
             dict(types or {}),
             channels,
+            # In a table of samples the column of the label is no channel.
             tuple([*exclude, *([label_column] if label_column and rate_hz else [])]),
             dict(rename or {}),
             montage,
