@@ -52,4 +52,6 @@ class Averages:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self.sums = {name: value.to(self.device) for name, value in state["sums"].items()}
+        # a copy: `add` changes its sums in place, and the state belongs to whoever read it
+        sums = state["sums"].items()
+        self.sums = {name: value.to(self.device, copy=True) for name, value in sums}

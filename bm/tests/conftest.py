@@ -31,10 +31,12 @@ clear_environment()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cache_of_the_session(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """Set an empty cache; the workers of pytest-xdist share one, as jobs of a grid do."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = base.parent if hasattr(request.config, "workerinput") else base
     os.environ["BM_CACHE"] = str(shared / "cache")
     yield
     del os.environ["BM_CACHE"]

@@ -48,6 +48,16 @@ def test_event_locked_windows(caplog: pytest.LogCaptureFixture) -> None:
     assert "1 windows reach outside" in caplog.text and table.attrs["left_out"] == 1
 
 
+@pytest.mark.parametrize("rounding", ["window", "up"])
+def test_a_window_may_end_with_the_last_sample(rounding: str) -> None:
+    segment = {**SEGMENT, "rounding": rounding}
+    for samples, starts in ((3000, [2800]), (2999, [])):
+        table = segments.segments_of(0, trials(27.0), samples, 100.0, segment)
+        assert table["start"].tolist() == starts and table.attrs["left_out"] == 1 - len(starts)
+    (row,) = segments.segments_of(0, trials(-1.0), 200, 100.0, segment).to_dict("records")
+    assert (row["start"], row["length"]) == (0, 200)  # the whole recording
+
+
 def test_a_study_registers_its_own_kind_of_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EVENT_KINDS, "_items", dict(EVENT_KINDS._items))
     events = trials(0.0, 10.0).replace("trial", "saccade")
@@ -260,6 +270,7 @@ def test_zscore_uses_training_windows_only() -> None:
     assert block.std((0, 1))[:2] == pytest.approx(torch.ones(2), abs=0.01)
     assert torch.isfinite(block).all()  # the flat channel is not divided by zero
     assert scaler.apply(signal[None, 500:].clone(), torch.tensor([0])).max() == 20.0
+    assert scaler.apply(-signal[None, 500:].clone(), torch.tensor([0])).min() == -20.0
 
 
 def test_robust_scaling_is_per_recording() -> None:

@@ -229,6 +229,34 @@ def test_each_process_draws_its_own_and_resumes_it(tmp_path):
     assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(folder))
 
 
+class Evaluated(toy.Toy):
+    """Notes what every validation draws first; the step that counts FLOP is none."""
+
+    begun = False
+
+    def begin_stage(self, stage):
+        super().begin_stage(stage)
+        self.begun = stage == "valid"
+
+    def step(self, batch, stage):
+        if self.begun and stage == "valid":
+            self.draws.append(torch.rand(()).item())
+            self.begun = False
+        return super().step(batch, stage)
+
+
+def test_evaluations_draw_by_experiment_and_epoch(tmp_path):
+    def draws_of(name, *options):
+        draws: list[float] = []
+        toy.run(tmp_path / name, *options, kind=Evaluated, draws=draws)
+        assert len(draws) == 4
+        return draws
+
+    first, other = draws_of("first"), draws_of("other", "seed=1")
+    assert len({*first, *other}) == 8  # each epoch of each experiment has draws of its own
+    assert draws_of("again", "optim.lr=0.5") == first  # whatever training does
+
+
 @pytest.mark.parametrize("compiler", ["/usr/bin/c++", None])
 def test_networks_are_compiled_where_there_is_a_compiler(tmp_path, monkeypatch, caplog, compiler):
     compiled = []

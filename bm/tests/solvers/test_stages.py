@@ -13,11 +13,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from bm.data.batch import Batch
 from bm.engine.logger import Logger
 from bm.engine.run import Run
 from bm.errors import UserError
+from bm.models import load
 from bm.nn.electrodes import position_row
 from bm.solvers import build
+from bm.solvers.supervised.solver import SupervisedSolver
 from grids.labram._explorer import LabramExplorer
 
 from ..engine import toy
@@ -150,14 +153,25 @@ def test_the_tokenizer_trains_without_validation(chain, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("blocks", [0, 1])
-def test_only_the_last_blocks_or_the_head_move(chain, blocks) -> None:
+def test_only_the_last_blocks_or_the_head_move(chain, blocks, monkeypatch) -> None:
     """Fault 11: a partial or empty load was silent. All that is not tuned is the masked model's."""
     address = f"init_from=//sig/{chain.masked.xp.sig}"
     options = [f"solver.tune_blocks={blocks}", "optim.layer_decay=1", "optim.epochs=1"]
-    solver = run(chain.folder, "solver=labram/debug", address, *options)
-    start = chain.masked
-    from bm.models import load
+    modes = []  # of training steps: whether parts are in training mode
+    outputs = SupervisedSolver.outputs
 
+    def spy(solver: SupervisedSolver, batch: Batch) -> Tensor:
+        parts = dict(solver.model.named_children()) | {"last": solver.model.blocks[1]}
+        if torch.is_grad_enabled():
+            modes.append({name: parts[name].training for name in ("patch_embed", "last", "head")})
+        return outputs(solver, batch)
+
+    monkeypatch.setattr(SupervisedSolver, "outputs", spy)
+    solver = run(chain.folder, "solver=labram/debug", address, *options)
+    assert modes
+    for mode in modes:  # what is frozen draws no dropout
+        assert mode == {"patch_embed": False, "last": bool(blocks), "head": True}
+    start = chain.masked
     student = load(start.folder / "best").student.state_dict()
     moved = {
         name.split(".")[0] + ("." + name.split(".")[1] if name.startswith("blocks") else "")
@@ -168,7 +182,7 @@ def test_only_the_last_blocks_or_the_head_move(chain, blocks) -> None:
 
 
 @pytest.mark.endurance
-def test_killed_and_continued_is_the_same(chain, tmp_path) -> None:
+def test_killed_and_continued_is_the_same(chain, tmp_path, monkeypatch) -> None:
     """Fault 1: after a resume the original always continues at epoch 1."""
     argv = ("solver=labram/debug_tokenizer", "optim.epochs=2", "checkpoint.every_steps=2",
             "log.figures=false")  # fmt: skip
@@ -187,7 +201,7 @@ def test_killed_and_continued_is_the_same(chain, tmp_path) -> None:
                         os.kill(os.getpid(), signal.SIGKILL)
                     return step(batch, stage)
 
-                solver.step = deadly
+                monkeypatch.setattr(solver, "step", deadly)
                 Run(solver).train()
 
         _, status = os.waitpid(forked(die), 0)
@@ -220,6 +234,7 @@ def test_masks_of_evaluation_depend_on_the_item_alone(chain) -> None:
     rows = solver.data.rows("valid")[:3].tolist()
     one, again, train, other = values_of(solver, solver.data.gather(rows))
     assert torch.equal(one, again) and not torch.equal(train, other)
+    assert len(torch.unique(one, dim=0)) == len(rows)  # each item has one of its own
     assert torch.equal(solver._mask(solver.data.gather(rows[1:]), 32, "test"), one[1:])
     assert (one.sum(1) == 16).all()
 

@@ -18,7 +18,7 @@ import pytest
 from bm.xp import process
 from bm.xp.queue import Queue
 
-from .demo_grid import GRID, ROOT, call, environment, grid, results
+from .demo_grid import GRID, ROOT, call, environment, grid, results, script
 
 pytestmark = pytest.mark.story
 
@@ -34,8 +34,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_state_of_a_finished_grid(undisturbed: Path) -> None:
     text = call(undisturbed, "scripts.grid_state", GRID)
     assert text.count("COMPLETED") == 3
-    call(undisturbed, "scripts.grid_state", "demo.staged", code=3)  # nothing of it has run
-    assert "unknown grid" in call(undisturbed, "scripts.grid_state", "demo.tinny", code=2)
+    script(undisturbed, "grid_state", "grid=demo.staged", code=3)  # nothing of it has run
+    assert "unknown grid" in script(undisturbed, "grid_state", "grid=demo.tinny", code=2)
 
 
 def test_killed_grid_is_finished_by_running_it_again(undisturbed: Path, tmp_path: Path) -> None:
@@ -54,9 +54,9 @@ def test_killed_grid_is_finished_by_running_it_again(undisturbed: Path, tmp_path
     for record in queue.records():
         if process.alive(record["pid"], record["started"]):
             os.killpg(record["pid"], signal.SIGKILL)
-    call(tmp_path, "scripts.grid_state", GRID, code=1)
+    script(tmp_path, "grid_state", f"grid={GRID}", code=1)
     grid(tmp_path, "-i", "0.02", "-r")
-    assert call(tmp_path, "scripts.grid_state", GRID).count("COMPLETED") == 3
+    assert script(tmp_path, "grid_state", f"grid={GRID}").count("COMPLETED") == 3
     assert results(tmp_path) == results(undisturbed)
 
 
@@ -65,19 +65,19 @@ def test_cancel_clear_and_log(tmp_path: Path) -> None:
     assert "Canceling" in grid(tmp_path, "-C")
     states = [record["state"] for record in Queue(tmp_path / "local").records()]
     assert "CANCELLED" in states and set(states) <= {"CANCELLED", "COMPLETED", "FAILED"}
-    call(tmp_path, "scripts.grid_state", GRID, code=1)
+    script(tmp_path, "grid_state", f"grid={GRID}", code=1)
 
 
 def test_evaluate_tables_report_and_hiplot(undisturbed: Path) -> None:
-    assert call(undisturbed, "scripts.run_eval", f"grid={GRID}").count("evaluated") == 3
-    text = call(undisturbed, "scripts.make_tables", f"grid={GRID}")
+    assert script(undisturbed, "run_eval", f"grid={GRID}").count("evaluated") == 3
+    text = script(undisturbed, "make_tables", f"grid={GRID}")
     assert "simulated data" in text and "chance" in text and "ideal observer" in text
-    call(undisturbed, "scripts.make_report", f"grid={GRID}")
+    script(undisturbed, "make_report", f"grid={GRID}")
     page = (undisturbed / "report" / GRID / "index.html").read_text()
     assert "All data on this page are simulated" in page and "<svg" in page
     sig = next(name for name, (_, weights) in results(undisturbed).items() if weights)
     stored = json.loads((undisturbed / "eval" / sig / "metrics.json").read_text())
-    call(undisturbed, "scripts.run_eval", f"sigs=[{sig}]", "again=true")
+    script(undisturbed, "run_eval", f"sigs=[{sig}]", "again=true")
     again = json.loads((undisturbed / "eval" / sig / "metrics.json").read_text())
     assert again["metrics"] == stored["metrics"] and stored["data_hash"]
     points = hiplot_points(undisturbed, f"explorer=MainHP {GRID}")
