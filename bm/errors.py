@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user asked for cannot be done; the message says what is wrong and what to do.
+    """Request that cannot be met; the message says what is wrong and what to do.
 
     The command-line entry points print the message as one line and exit with code 2.
     """
@@ -20,21 +20,22 @@ class UserError(Exception):
 
 
 class RecordingError(UserError):
-    """A recording that cannot be used: `path`, `reason`, and `remedy` (what to do about it)."""
+    """Recording that cannot be used: `path`, `reason`, and `remedy` (what to do about it)."""
 
     def __init__(self, path: str | Path, reason: str, remedy: str) -> None:
         super().__init__(f"{path}: {reason}; {remedy}")
         self.path, self.reason, self.remedy = str(path), reason, remedy
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint naming the closest of `known`, or all of them when few, or nothing.
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """Return a hint: the closest of the candidates, all of them when few, else nothing.
 
     >>> nearest("motr", ["motor", "background"])
     "; did you mean 'motor'?"
     """
-    names = sorted(known)
+    names = sorted(candidates)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    # Over 20 names would hide the sentence that says what is wrong.
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(names)}" if 0 < len(names) <= 20 else ""

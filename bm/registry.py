@@ -26,7 +26,7 @@ class Registry(Generic[T]):
         self._items: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that makes the class or function below it known as `name`."""
+        """Return the decorator that registers the class or function below it as `name`."""
 
         def wrap(item: T) -> T:
             self._items[name] = item
@@ -35,11 +35,12 @@ class Registry(Generic[T]):
         return wrap
 
     def names(self) -> list[str]:
-        """All names, imported or not, sorted."""
+        """Return all names, imported or not, sorted."""
         return sorted({*self.modules, *self._items})
 
     def get(self, name: str) -> T:
-        """The item called `name`; raises `UserError` with the nearest valid name."""
+        """Return the item called `name`; raise `UserError` with the nearest valid name."""
+        # The import registers it: a module that nobody names is never loaded.
         if name not in self._items and name in self.modules:
             importlib.import_module(self.modules[name])
         if name not in self._items:
@@ -47,11 +48,11 @@ class Registry(Generic[T]):
         return self._items[name]
 
 
-def check_known(kind: str, name: str, known: Iterable[str]) -> None:
-    """Raise `UserError` with the nearest valid name unless `name` is one of `known`."""
-    names = list(known)
-    if name not in names:
-        raise UserError(f"unknown {kind} {name!r}{nearest(name, names)}")
+def check_known(kind: str, name: str, names: Iterable[str]) -> None:
+    """Raise `UserError` with the nearest valid name unless `name` is one of `names`."""
+    valid = list(names)
+    if name not in valid:
+        raise UserError(f"unknown {kind} {name!r}{nearest(name, valid)}")
 
 
 def argument_names(function: Callable[..., Any], excluded: Collection[str] = ()) -> list[str]:

@@ -21,6 +21,9 @@ from pathlib import Path
 
 from bm.errors import UserError
 from bm.registry import check_known
+from bm.xp.files import write_json, write_text
+
+from ._arguments import parse
 
 REPEATS = 5
 CHECKPOINT_MB = 128
@@ -176,10 +179,6 @@ def report(measures: list[Measure]) -> str:
 
 def command(words: list[str]) -> int:
     """Run the named benches, all when none is named; `key=value` words go to those named."""
-    from bm.xp.files import write_json, write_text
-
-    from ._arguments import parse
-
     names = [word for word in words if "=" not in word]
     for name in names:
         check_known("bench", name, BENCHES)

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from . import make_report, make_tables, run_eval
 from ._arguments import main_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,8 +41,6 @@ def command(grid: str = "demo.main") -> int:
     """Run, evaluate and show a grid; exit code 1 when an experiment did not finish."""
     from bm.eval.experiments import of_grid
     from bm.train import main
-
-    from . import make_report, make_tables, run_eval
 
     started = time.monotonic()
     print("simulated data: everything below is made from equations, no recording is read")

@@ -16,8 +16,7 @@ from typing import Any
 import mne
 import numpy as np
 
-from .preprocess import CHANNEL_STEPS, WINDOW_STEPS, apply_step, check_steps
-from .repair import repair
+from .preprocess import apply_step, apply_window_step, check_steps, kind_of
 
 #: Bytes of float64 above which a recording is treated in groups of channels, and bytes of a group:
 #: 512 MiB are 64 channels of 17 minutes at 1 kHz.
@@ -62,7 +61,7 @@ def apply_in_chunks(
             if data is None:
                 data, info = _along_time(raw_reader(raw), info, [], folder)
             for step in group:
-                repair(data, info, **{k: v for k, v in step.items() if k != "step"})
+                apply_window_step(data, info, step)
         elif data is None and all(s["step"] in ("pick", "drop", "rename") for s in group):
             for step in group:  # nothing is read by these
                 raw = apply_step(raw, step)
@@ -76,15 +75,9 @@ def apply_in_chunks(
     return data, info
 
 
-def kind_of(step: Mapping[str, Any]) -> str:
-    """Return the kind of a step: `time`, `channel` or `window`."""
-    name = step["step"]
-    return "channel" if name in CHANNEL_STEPS else "window" if name in WINDOW_STEPS else "time"
-
-
 def runs_of(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     """Yield runs of consecutive steps of one kind: (kind, steps)."""
-    for kind, group in itertools.groupby(steps, kind_of):
+    for kind, group in itertools.groupby(steps, lambda step: kind_of(step["step"])):
         yield kind, list(group)
 
 

@@ -3,7 +3,8 @@
 Every step says its method and order in the configuration, so that both are part of the signature.
 Steps are of three kinds: `TIME_STEPS` treat each channel by itself, `CHANNEL_STEPS` choose, name or
 mix channels sample by sample, `WINDOW_STEPS` treat all channels of a window at once and need no
-more than some windows in memory. Long recordings rely on this (see `chunks`).
+more than some windows in memory. Long recordings rely on this (see `chunks`). A step in a file of
+its own is registered by one line below.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from scipy.signal import filtfilt, iirnotch
 
 from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
-from ..registry import check_arguments, check_known
+from ..registry import Registry, check_arguments, check_known
 from .repair import repair
 
 Step = Callable[..., "mne.io.BaseRaw"]
+#: name -> module that registers it, besides those of this file: (loaded raw, options) -> raw.
+TIME_STEPS: Registry[Step] = Registry("preprocessing step", {})
+CHANNEL_STEPS: Registry[Step] = Registry("preprocessing step", {})
+#: The same for steps that change (T, C) samples in place: (samples, mne.Info, options).
+WINDOW_STEPS: Registry[Callable[..., object]] = Registry("preprocessing step", {})
 #: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 CONTACT = re.compile(r"^(?P<shaft>\D.*?'?)(?P<number>\d+)$")
@@ -43,6 +49,7 @@ def cut_name(name: str) -> str:
 # each channel by itself -----------------------------------------------------------------------
 
 
+@TIME_STEPS.register("crop")
 def crop(raw: mne.io.BaseRaw, start_s: float = 0.0, stop_s: float | None = None) -> mne.io.BaseRaw:
     """Cut to the samples from `start_s` to before `stop_s`; a negative stop counts from the end.
 
@@ -62,6 +69,7 @@ def shift_of(steps: Sequence[Mapping[str, Any]]) -> float:
     return sum(float(s.get("start_s", 0.0)) for s in steps if s.get("step") == "crop")
 
 
+@TIME_STEPS.register("bandpass")
 def bandpass(
     raw: mne.io.BaseRaw,
     low_hz: float | None = None,
@@ -93,6 +101,7 @@ def bandpass(
     return raw.filter(low_hz, high_hz, verbose="error")
 
 
+@TIME_STEPS.register("notch")
 def notch(
     raw: mne.io.BaseRaw,
     freqs_hz: Sequence[float] = (50.0,),
@@ -124,6 +133,7 @@ def notch(
     return _per_channel(raw, filtered)
 
 
+@TIME_STEPS.register("resample")
 def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io.BaseRaw:
     """Resample to another rate, with anti-aliasing.
 
@@ -150,6 +160,7 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
     return mne.io.RawArray(data, info, verbose="error")
 
 
+@TIME_STEPS.register("unit")
 def unit(raw: mne.io.BaseRaw, factor: float) -> mne.io.BaseRaw:
     """Multiply by `factor`: for files that state a wrong unit (1e-6 when microvolts say volts)."""
     return _per_channel(raw, lambda x: x * float(factor))
@@ -176,11 +187,13 @@ def _bandpass_sinc(
 # channels against each other ------------------------------------------------------------------
 
 
+@CHANNEL_STEPS.register("pick")
 def pick(raw: mne.io.BaseRaw, channels: Sequence[str]) -> mne.io.BaseRaw:
     """Pick channels by name, in this order; any spelling of the 10-20 system will do."""
     return raw.pick(_names_in(raw, channels, "pick"))
 
 
+@CHANNEL_STEPS.register("drop")
 def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False) -> mne.io.BaseRaw:
     """Drop channels; unknown names are an error unless `missing_ok`."""
     present = {standard_name(n) for n in raw.ch_names}
@@ -188,6 +201,7 @@ def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False)
     return raw.drop_channels(_names_in(raw, names, "drop"))
 
 
+@CHANNEL_STEPS.register("rename")
 def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> mne.io.BaseRaw:
     """Rename channels by a mapping, or to today's 10-20 names (`EEG Fp1-REF` -> `FP1`)."""
     if isinstance(names, str):
@@ -203,6 +217,7 @@ def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> 
     return raw.rename_channels(mapping, verbose="error")
 
 
+@CHANNEL_STEPS.register("reference")
 def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") -> mne.io.BaseRaw:
     """Reference to the average, to named channels, or each contact to the next on its shaft.
 
@@ -258,18 +273,6 @@ def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     return mne.io.RawArray(data[first] - data[second], info, verbose="error")
 
 
-# windows ---------------------------------------------------------------------------------------
-
-
-def autoreject(
-    raw: mne.io.BaseRaw, window_s: float = 3.0, n_windows: int = 200, seed: int = 1234
-) -> mne.io.BaseRaw:
-    """Interpolate sensors that are bad for a while from their neighbours; see `repair.repair`."""
-    data = np.ascontiguousarray(raw.get_data().T)
-    repair(data, raw.info, window_s, n_windows, seed)
-    return mne.io.RawArray(data.T, raw.info, copy="info", verbose="error")
-
-
 def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]:
     """Return names as the recording spells them; raise `UserError` for one that it lacks."""
     exact = set(raw.ch_names)
@@ -286,36 +289,55 @@ def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]
     return spelled
 
 
-TIME_STEPS: dict[str, Step] = {
-    "crop": crop,
-    "bandpass": bandpass,
-    "notch": notch,
-    "resample": resample,
-    "unit": unit,
+# steps by name --------------------------------------------------------------------------------
+
+WINDOW_STEPS.register("autoreject")(repair)
+KINDS: dict[str, Registry[Any]] = {
+    "time": TIME_STEPS,
+    "channel": CHANNEL_STEPS,
+    "window": WINDOW_STEPS,
 }
-CHANNEL_STEPS: dict[str, Step] = {
-    "pick": pick,
-    "drop": drop,
-    "rename": rename,
-    "reference": reference,
-}
-WINDOW_STEPS: dict[str, Step] = {"autoreject": autoreject}
-STEPS = TIME_STEPS | CHANNEL_STEPS | WINDOW_STEPS
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a step: `time`, `channel` or `window`.
+
+    Raises:
+        UserError: unknown step, with the nearest valid name.
+    """
+    names = {step: kind for kind, steps in KINDS.items() for step in steps.names()}
+    check_known("preprocessing step", name, names)
+    return names[name]
+
+
+def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an entry of `dset.preprocess`: all but the name of the step."""
+    return {key: value for key, value in entry.items() if key != "step"}
 
 
 def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     """Raise `UserError` for an unknown step or option, before anything is read."""
     for entry in steps:
-        check_known("preprocessing step", str(entry.get("step")), STEPS)
-        options = [name for name in entry if name != "step"]
-        check_arguments(
-            f"preprocessing step {entry['step']}", STEPS[entry["step"]], options, ("raw",)
-        )
+        name = str(entry.get("step"))
+        function = KINDS[kind_of(name)].get(name)
+        filled = ("data", "info") if kind_of(name) == "window" else ("raw",)
+        check_arguments(f"preprocessing step {name}", function, options_of(entry), filled)
 
 
 def apply_step(raw: mne.io.BaseRaw, entry: Mapping[str, Any]) -> mne.io.BaseRaw:
     """Apply one checked step to a recording."""
-    return STEPS[entry["step"]](raw, **{k: v for k, v in entry.items() if k != "step"})
+    kind = kind_of(entry["step"])
+    if kind == "window":
+        data = np.ascontiguousarray(raw.get_data().T)
+        apply_window_step(data, raw.info, entry)
+        return mne.io.RawArray(data.T, raw.info, copy="info", verbose="error")
+    step: Step = KINDS[kind].get(entry["step"])
+    return step(raw, **options_of(entry))
+
+
+def apply_window_step(data: np.ndarray, info: mne.Info, entry: Mapping[str, Any]) -> None:
+    """Apply one checked step of the third kind in place to samples (T, C)."""
+    WINDOW_STEPS.get(entry["step"])(data, info, **options_of(entry))
 
 
 def apply_steps(raw: mne.io.BaseRaw, steps: Sequence[Mapping[str, Any]]) -> mne.io.BaseRaw:

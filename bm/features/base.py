@@ -1,4 +1,4 @@
-"""Feature: what was heard, read or said, as rows of numbers on a grid of time (clip spec 2.8)."""
+"""Feature: what was heard, read or said, as rows of numbers on a grid of time."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Layout = Literal["held", "sampled", "stretched"]
 
 
 class Feature(ABC):
-    """One representation of the stimulus, made event by event.
+    """A representation of the stimulus, computed event by event.
 
-    Subclasses take their options as keyword arguments; `options` gives them back, because they
+    Subclasses take their options as keyword arguments; `options` says them again, because they
     decide the cached values.
 
     Attributes:
@@ -58,12 +58,12 @@ class Feature(ABC):
 
     @property
     def description(self) -> FeatureKind:
-        """Name, dimension, scaling and classes."""
+        """Return name, dimension, scaling and classes."""
         return FeatureKind(self.name, self.dimension, self.normalizable, self.cardinality)
 
     @abstractmethod
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
-        """Rows (n, F) of each event of its kind, in the order of the table; n = 1 when held.
+        """Compute rows (n, F) of each event, in the order of the table; n = 1 when held.
 
         Args:
             events: of its kind only; start_s, duration_s, and the kind's own columns.
@@ -71,12 +71,13 @@ class Feature(ABC):
         """
 
     def needs(self, events: pd.DataFrame) -> list[tuple]:
-        """What the rows depend on, as plain values: decides which cached rows are theirs."""
+        """Return what the rows depend on, as plain values; equal values share cached rows."""
+        # Only the columns that the feature reads: an unrelated one moves no key.
         names = sorted(set(events) & set(self.columns))
         return list(events[["start_s", "duration_s", *names]].itertuples(index=False, name=None))
 
     def finish(self, values: Tensor, rate_hz: float) -> Tensor:
-        """Windows (B, F, T) as they are served, after all events were written."""
+        """Return windows (B, F, T) as they are served, once all events are written."""
         return values
 
 
@@ -85,9 +86,10 @@ class HeldFeature(Feature):
 
     @abstractmethod
     def value(self, event: dict[str, Any]) -> float:
-        """The number of an event."""
+        """Return the number of an event."""
 
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
-        """One number per event."""
+        """Return one number per event."""
+        # Hashes have 63 bits, which float32 would round.
         kind = np.int64 if self.dtype is torch.int64 else np.float32
         return [np.array([[self.value(event)]], kind) for event in events.to_dict("records")]

@@ -1,4 +1,4 @@
-"""FeatureBuilder: several features of several recordings, served by window (clip spec 2.8)."""
+"""FeatureBuilder: several features of several recordings, served by window."""
 
 from __future__ import annotations
 
@@ -55,59 +55,63 @@ class FeatureBuilder:
 
     @property
     def kinds(self) -> tuple[FeatureKind, ...]:
-        """Name, dimension, cardinality and scaling of each feature."""
+        """Return name, dimension, cardinality and scaling of each feature."""
         return tuple(feature.description for feature in self.features.values())
 
     @property
     def identity(self) -> str:
-        """Changes whenever any value would."""
+        """Return a hash that changes whenever any value would."""
         text = json.dumps([self.event_mask, self._keys])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def add(self, events: pd.DataFrame, rate_hz: float) -> None:
-        """Take in the next recording: its event table, and the rate of its signal."""
+        """Add the next recording: its event table, and the rate of its signal."""
         tracks = {}
         for feature in self.features.values():
             grid_hz = feature.rate_hz or rate_hz
-            chosen = events[events["kind"] == feature.kind].reset_index(drop=True)
-            rows = self._rows(feature, chosen, grid_hz)
-            tracks[feature.name] = Track(feature, rows.table, rows.counts, chosen, grid_hz)
+            its_events = events[events["kind"] == feature.kind].reset_index(drop=True)
+            rows = self._rows(feature, its_events, grid_hz)
+            tracks[feature.name] = Track(feature, rows.table, rows.counts, its_events, grid_hz)
         self._tracks.append(tracks)
         self._rates.append(rate_hz)
         if self.event_mask:
             words = events[events["kind"] == "word"].reset_index(drop=True)
+            # The mask is a track of its own, because no feature of words need be asked for.
             there = torch.tensor([[0.0], *([[1.0]] * len(words))])
             self._words.append(Track(WordSegment(), there, [1] * len(words), words, rate_hz))
 
     def _rows(self, feature: Feature, events: pd.DataFrame, rate_hz: float) -> Rows:
         described = [feature.name, feature.version, feature.options, feature.needs(events)]
+        # All that decides the rows, and not the recording: equal events share their rows, as those
+        # of broderick2019, where everybody hears the same runs.
         key = json.dumps([*described, rate_hz], default=str)
         self._keys.append(hashlib.sha256(key.encode()).hexdigest())
         kind = np.int64 if feature.dtype is torch.int64 else np.float32
         default = np.full((1, feature.dimension), feature.default, kind)
 
-        def make() -> Rows:
-            found = stacked(list(feature.rows(events, rate_hz)), default)
-            if not bool(torch.isfinite(found.table).all()):
+        def compute() -> Rows:
+            rows = stacked(list(feature.rows(events, rate_hz)), default)
+            if not bool(torch.isfinite(rows.table).all()):
                 raise UserError(f"feature {feature.name}: holds NaN or inf; check its events")
-            return found
+            return rows
 
-        return self.cache.get(feature.name, key, make)
+        return self.cache.get(feature.name, key, compute)
 
     def gather(
         self, recordings: np.ndarray, starts: np.ndarray, length: int
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Features and mask of windows, see `data.window_features.WindowFeatures`."""
-        found = {name: self._windows(name, recordings, starts, length) for name in self.features}
-        return found, self._mask(recordings, starts, length)
+        """Return features and mask of windows, see `data.window_features.WindowFeatures`."""
+        windows = {name: self._windows(name, recordings, starts, length) for name in self.features}
+        return windows, self._mask(recordings, starts, length)
 
     def _windows(
         self, name: str, recordings: np.ndarray, starts: np.ndarray, length: int
     ) -> Tensor:
-        """(B, F, T'), T' by the feature's own rate; a transposed view."""
+        """Return windows (B, F, T'), T' by the feature's own rate; a transposed view."""
         feature, rate = self.features[name], self._rates[int(recordings[0])]
         grid_hz = feature.rate_hz or rate
         if grid_hz != rate:
+            # Each start is rounded by itself, as the ends of events are (see `Track`).
             starts = np.array([round(s / rate * grid_hz) for s in starts], int)
             length = round(length / rate * grid_hz)
         # New memory costs more than the copy: 1.9 against 0.4 s for 256 windows of 1024 x 361.
@@ -129,10 +133,10 @@ class FeatureBuilder:
 
 
 def within_blocks(events: pd.DataFrame) -> pd.DataFrame:
-    """The events with sounds cut at the ends of blocks.
+    """Return the events with sounds cut at the ends of blocks.
 
-    Windows lie inside a block, so that what a window sees of a sound is made from its own block
-    alone, whichever split the neighbours are in (clip spec 2.5).
+    A model of sound looks at the whole of it. Blocks are split into training and test, and windows
+    lie inside a block: what a window sees of a sound must come from its own block alone.
     """
     blocks, sounds = (events[events["kind"] == kind] for kind in ("block", "sound"))
     if blocks.empty or sounds.empty:
@@ -150,7 +154,7 @@ def features_of(
     signals: Sequence[Signal],
     paths: Mapping[str, Path],
 ) -> FeatureBuilder:
-    """What `dset.features` asks for, of every recording.
+    """Build the features that `dset.features` names, of every recording.
 
     Args:
         dset: plain section; `features` (list of names, or mappings with name and options),
@@ -158,9 +162,9 @@ def features_of(
         signals: of all recordings.
         paths: cache and models.
     """
-    made = [build_feature(entry, paths["models"]) for entry in dset["features"]]
+    features = [build_feature(entry, paths["models"]) for entry in dset["features"]]
     cache = FeatureCache(paths["cache"])
-    builder = FeatureBuilder(made, bool(dset.get("event_mask", True)), cache)
+    builder = FeatureBuilder(features, bool(dset.get("event_mask", True)), cache)
     for signal in signals:
         cut = dset.get("split_wav_as_block", True)
         events = within_blocks(signal.events) if cut else signal.events

@@ -1,4 +1,4 @@
-"""Rows of features on disk: made once, by one process, then mapped by all."""
+"""Rows of features on disk: computed once, by one process, then mapped by all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rows:
 
 
 def stacked(parts: Sequence[np.ndarray], default: np.ndarray) -> Rows:
-    """The default row (1, F) and the rows of all events, one after the other."""
+    """Concatenate the default row (1, F) and the rows of all events."""
     table = np.concatenate([default, *parts]).astype(default.dtype, copy=False)
     return Rows(torch.from_numpy(table), tuple(map(len, parts)))
 
@@ -41,36 +41,36 @@ class FeatureCache:
     def __init__(self, folder: Path | None) -> None:
         self.folder = None if folder is None else Path(folder) / "features"
 
-    def get(self, name: str, key: str, make: Callable[[], Rows]) -> Rows:
-        """The rows of a key, made now when nobody has; equal keys of recordings share a file.
+    def get(self, name: str, key: str, compute: Callable[[], Rows]) -> Rows:
+        """Return the rows of a key, computed now unless they are there; equal keys share a file.
 
         Args:
             name: of the feature.
             key: text that changes whenever the rows would.
-            make: computes them.
+            compute: makes them.
 
         Raises:
             UserError: the cache cannot be written.
         """
         if self.folder is None:
-            return make()
-        digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+            return compute()
+        digest = hashlib.sha256(key.encode()).hexdigest()[:24]  # 96 bits: names do not collide
         path = self.folder / name / f"{digest}.h5"
-        found = _read(path)
-        if found is not None:
-            return found
+        rows = _read(path)
+        if rows is not None:
+            return rows
         with locked(path):
-            found = _read(path)
-            if found is None:
-                _write(path, make(), key)
-                found = _read(path)
-        if found is None:
+            rows = _read(path)  # another process may have written them meanwhile
+            if rows is None:
+                _write(path, compute(), key)
+                rows = _read(path)
+        if rows is None:
             raise RuntimeError(f"{path} cannot be read back")
-        return found
+        return rows
 
 
 def _write(path: Path, rows: Rows, key: str) -> None:
-    """Whole or absent, and on the disk."""
+    """Write the rows: whole or not at all, and on the disk when this returns."""
     aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
     try:
         with h5py.File(
@@ -87,18 +87,20 @@ def _write(path: Path, rows: Rows, key: str) -> None:
 
 
 def _read(path: Path) -> Rows | None:
-    """Mapped rows; None when there is no such file or it is damaged."""
+    """Map the rows of a file; None when there is no such file or it is damaged."""
     if not path.exists():
         return None
     try:
         with h5py.File(path, "r") as file:
             data, counts = file["rows"], tuple(file["counts"][()].tolist())
             offset, shape, kind = data.id.get_offset(), data.shape, np.dtype(data.dtype)
+            # A file that was cut off keeps its header: the rows would be read beyond its end.
             if path.stat().st_size < offset + data.nbytes:
                 return None
     except (OSError, KeyError):
         return None
     dtype = torch.int64 if kind == np.int64 else torch.float32
     first, count = offset // kind.itemsize, shape[0] * shape[1]
+    # Unlike numpy.memmap this holds no file descriptor, of which a process has about a thousand.
     whole = torch.from_file(str(path), shared=False, size=first + count, dtype=dtype)
     return Rows(whole[first:].view(shape), counts)

@@ -1,4 +1,4 @@
-"""Numbers that name a word or a segment, the same in every process and on every machine."""
+"""Hashes of words and segments: numbers that are the same in every process and on every machine."""
 
 from __future__ import annotations
 
@@ -13,19 +13,24 @@ from .words import WordFeature
 
 
 def stable_hash(text: str) -> int:
-    """Positive 63-bit number of a text, never 0: 0 stands for nothing."""
+    """Return a positive 63-bit number of a text, never 0: 0 stands for nothing."""
     digest = hashlib.sha256(text.encode()).digest()
+    # int64 has a sign: 63 bits are left for the number.
     return (int.from_bytes(digest[:8], "big") >> 1) or 1
 
 
 def bare_word(word: str) -> str:
-    """A word as it is compared: lower case, without full stops at its ends."""
+    """Return a word as it is compared: lower case, without full stops at its ends."""
+    # As published: the last word of a sentence is the word that it is elsewhere.
     return word.lower().strip(".")
 
 
 @FEATURES.register("WordHash")
 class WordHash(WordFeature):
-    """Hash of a word, int64 (clip spec 2.8; the original's was salted and went through float32).
+    """Hash of a word, int64.
+
+    The code of Defossez et al. takes Python's hash, which is another in every process, and passes
+    it through float32, where different words become equal.
 
     Args:
         buckets: 1 + hash modulo this, a categorical feature; different words may then share a
@@ -40,12 +45,13 @@ class WordHash(WordFeature):
         if buckets is not None and buckets < 1:
             raise UserError(f"feature WordHash: buckets={buckets}; use 1 or more, or null")
         self.buckets, self.options = buckets, {"buckets": buckets}
+        # Class 0 is no word.
         self.cardinality = 0 if buckets is None else 1 + buckets
 
     def value(self, event: dict[str, Any]) -> int:
-        """Of the word."""
-        found = stable_hash(bare_word(event["word"]))
-        return found if self.buckets is None else 1 + found % self.buckets
+        """Return the hash of the word."""
+        number = stable_hash(bare_word(event["word"]))
+        return number if self.buckets is None else 1 + number % self.buckets
 
 
 @FEATURES.register("SegmentHash")
@@ -57,5 +63,5 @@ class SegmentHash(WordFeature):
     columns = ("word_index", "word_sequence")
 
     def value(self, event: dict[str, Any]) -> int:
-        """Of the word's place."""
+        """Return the hash of the word's place."""
         return stable_hash(f"{int(event['word_index'])}|{event['word_sequence']}")

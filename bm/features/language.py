@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import UserError, nearest
 
+#: English names of the languages that spaCy has pipelines of, see `lexicon.CORPORA`.
 CODES = {
     "english": "en",
     "dutch": "nl",
@@ -16,7 +17,7 @@ CODES = {
 
 
 def iso_code(language: object) -> str:
-    """Two-letter code of a language, e.g. `en` of "english", "English", "eng-GB" or "en".
+    """Return the two-letter code of a language, `en` of "english", "English", "eng-GB" or "en".
 
     Raises:
         UserError: a name that is neither a code nor known.

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 #: spaCy's corpus of a language.
 CORPORA = {"en": "web"} | dict.fromkeys(("da", "nl", "fr", "de", "it", "nb"), "news")
-#: spaCy's parts of speech; the place in the list + 1 is the class (clip spec 2.8).
+#: spaCy's parts of speech in the published order; the place in the list + 1 is the class.
 PARTS = (
     *("ADJ", "ADP", "ADV", "AUX", "CONJ", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART"),
     *("PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X", "EOL", "SPACE"),
 )
 
 
-def needed(feature: str, package: str) -> UserError:
-    """The mistake of using a feature without its package."""
+def missing_package(feature: str, package: str) -> UserError:
+    """Return the error of a feature whose package is not installed."""
     return UserError(
         f"feature {feature} needs the package {package}, which is not installed; "
         "run `pip install 'bm[words]'`"
@@ -53,22 +53,22 @@ class WordFrequency(WordFeature):
         self.lang, self.options = lang, {"lang": lang}
 
     def value(self, event: dict[str, Any]) -> float:
-        """Of the word."""
+        """Return the frequency of the word."""
         try:
             from wordfreq import zipf_frequency
         except ImportError:
-            raise needed(self.name, "wordfreq") from None
+            raise missing_package(self.name, "wordfreq") from None
         return float(zipf_frequency(event["word"], language_of(event, self.lang)))
 
 
 def language_of(event: dict[str, Any], lang: str) -> str:
-    """Code of a word's language."""
+    """Return the code of a word's language."""
     return iso_code(event.get("language") if lang == "auto" else lang)
 
 
 @functools.lru_cache(maxsize=4)
 def pipeline(feature: str, language: str, size: str, models: Path | None) -> Language:
-    """spaCy's pipeline of a language, from `models` or installed.
+    """Load spaCy's pipeline of a language, from `models` or installed.
 
     Raises:
         UserError: no spaCy, no pipeline of this language, or it is not there.
@@ -76,10 +76,13 @@ def pipeline(feature: str, language: str, size: str, models: Path | None) -> Lan
     try:
         import spacy
     except ImportError:
-        raise needed(feature, "spacy") from None
+        raise missing_package(feature, "spacy") from None
+    # xx is spaCy's pipeline of many languages.
     if language not in CORPORA and language != "xx":
-        known = ", ".join([*CORPORA, "xx"])
-        raise UserError(f"feature {feature}: spaCy has no pipeline of {language!r}; known: {known}")
+        languages = ", ".join([*CORPORA, "xx"])
+        raise UserError(
+            f"feature {feature}: spaCy has no pipeline of {language!r}; known: {languages}"
+        )
     name = "xx_ent_wiki_sm" if language == "xx" else f"{language}_core_{CORPORA[language]}_{size}"
     local = Path(models or "models") / name
     try:
@@ -109,10 +112,10 @@ class SpacyFeature(Feature):
         self.options = {"lang": lang}
 
     def token(self, event: dict[str, Any]) -> Token | None:
-        """First token of the word; None of an empty one."""
+        """Return the first token of the word; None of an empty one."""
         language = language_of(event, self.lang)
-        found = pipeline(self.name, language, self.size, self.models)(str(event["word"]))
-        return found[0] if len(found) else None
+        document = pipeline(self.name, language, self.size, self.models)(str(event["word"]))
+        return document[0] if len(document) else None
 
 
 @FEATURES.register("PartOfSpeech")
@@ -123,7 +126,7 @@ class PartOfSpeech(SpacyFeature):
     cardinality = 1 + len(PARTS)
 
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
-        """One class per word."""
+        """Return one class per word."""
         tokens = [self.token(event) for event in events.to_dict("records")]
         classes = [0 if token is None else 1 + PARTS.index(token.pos_) for token in tokens]
         return [np.array([[number]], np.float32) for number in classes]
@@ -134,12 +137,12 @@ class WordEmbedding(SpacyFeature):
     """Word vector of spaCy's medium pipelines."""
 
     name = "WordEmbedding"
-    dimension = 300
+    dimension = 300  # of spaCy's medium pipelines
     normalizable = True
 
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
-        """One vector per word."""
-        found = []
+        """Return one vector per word."""
+        vectors = []
         for event in events.to_dict("records"):
             token = self.token(event)
             vector = np.zeros(self.dimension) if token is None else np.asarray(token.vector)
@@ -148,8 +151,8 @@ class WordEmbedding(SpacyFeature):
                     f"feature {self.name}: the vector of {event['word']!r} has {len(vector)} "
                     f"numbers, not {self.dimension}; use a pipeline of size {self.size}"
                 )
-            found.append(vector[None].astype(np.float32))
-        return found
+            vectors.append(vector[None].astype(np.float32))
+        return vectors
 
 
 @FEATURES.register("WordEmbeddingSmall")
@@ -157,5 +160,5 @@ class WordEmbeddingSmall(WordEmbedding):
     """Word vector of spaCy's small pipelines."""
 
     name = "WordEmbeddingSmall"
-    dimension = 96
+    dimension = 96  # of spaCy's small pipelines
     size = "sm"

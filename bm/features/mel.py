@@ -1,4 +1,4 @@
-"""MelSpectrum: logarithm of the power in bands of a mel scale (clip spec 2.8)."""
+"""MelSpectrum: logarithm of the power in bands of a mel scale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from .sound import SOUND_HZ, SoundFeature, mono
 
 
 def htk_bank(n_fft: int, n_mels: int, rate_hz: int = SOUND_HZ) -> Tensor:
-    """(n_fft // 2 + 1, n_mels) triangles of height 1 on HTK's mel scale, 0 to rate / 2 Hz."""
+    """Return triangles of height 1 on HTK's mel scale, 0 to rate / 2 Hz: (n_fft // 2 + 1, n_mels).
+
+    mel = 2595 log10(1 + f / 700). As published, triangles are not scaled by their width.
+    """
     bins = torch.linspace(0, rate_hz // 2, n_fft // 2 + 1)
     top = 2595 * math.log10(1 + rate_hz / 2 / 700)
     edges = 700 * (10 ** (torch.linspace(0, top, n_mels + 2) / 2595) - 1)
@@ -58,10 +61,11 @@ class MelSpectrum(SoundFeature):
             "log_scale_eps": log_scale_eps,
             "norm_audio": norm_audio,
         }
+        # Where there is no sound, the value that silence has.
         self.default = math.log10(log_scale_eps) if use_log_scale else 0.0
 
     def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
-        """Sound (channels, n) -> (n_mels, 1 + m // hop)."""
+        """Return the spectrogram of a sound (channels, n): (n_mels, 1 + m // hop)."""
         options = self.options
         n_fft = options["n_fft"]
         sound = mono(wave, rate_hz, options["norm_audio"])
@@ -71,6 +75,7 @@ class MelSpectrum(SoundFeature):
         spectrum = torch.stft(
             sound, n_fft, n_fft // 4, window=window, center=True, return_complex=True
         )
+        # Divided by the energy of the window before it is squared, as torchaudio's option does.
         if options["normalized"]:
             spectrum = spectrum / window.square().sum().sqrt()
         power = htk_bank(n_fft, self.dimension).T @ spectrum.abs().square()

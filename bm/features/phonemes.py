@@ -1,4 +1,4 @@
-"""Features of phonemes: which one, and where it changes (clip spec 2.8)."""
+"""Features of phonemes: which one, and where it changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor
 from . import FEATURES
 from .base import HeldFeature
 
-#: Dutch phonemes in SAMPA; the place in the list is `phoneme_id`.
+#: Dutch phonemes in SAMPA, of the TextGrids of the MOUS data set; the place in the list is
+#: `phoneme_id`. The order is that of the published features.
 SAMPA = (
     *("d", "@", "b", "A", "n", "s", "i", "E", "r", "x", "p", "o:", "y", "l", "E:", "Ei", "N"),
     *("e:", "O", "m", "t", "I", "G", "w", "k", "h", "v", "j", "a:", "u", "z", "Y", "f", "9y"),
@@ -26,10 +27,10 @@ class Phoneme(HeldFeature):
     name = "Phoneme"
     kind = "phoneme"
     columns = ("phoneme_id",)
-    cardinality = 44
+    cardinality = 1 + len(SAMPA)
 
     def value(self, event: dict[str, Any]) -> float:
-        """phoneme_id + 1."""
+        """Return phoneme_id + 1."""
         return float(event["phoneme_id"]) + 1
 
 
@@ -41,12 +42,13 @@ class PhonemePulse(Phoneme):
     cardinality = 0
 
     def finish(self, values: Tensor, rate_hz: float) -> Tensor:
-        """Ids (B, 1, T) -> pulses (B, 1, T)."""
+        """Turn ids (B, 1, T) into pulses (B, 1, T)."""
         length = max(1, int(PULSE_S * rate_hz))
         before = torch.nn.functional.pad(values[..., :-1], (1, 0))
         change = (values != before) & (values > 0)
         pulses = change.clone()
-        whole = values.shape[-1] - (length - 1)  # pulses are not lengthened beyond it
+        # As published, pulses are not lengthened into the last samples of a window.
+        whole = values.shape[-1] - (length - 1)
         for shift in range(1, length):
             pulses[..., shift:whole] |= change[..., : max(0, whole - shift)]
         return pulses.to(values.dtype)

@@ -1,4 +1,4 @@
-"""Pitch: fundamental frequency of the voice by YIN (de Cheveigne and Kawahara 2002)."""
+"""Pitch: fundamental frequency of the voice by YIN (de Cheveigne and Kawahara, JASA 111, 2002)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AT_ONCE = 4096  # frames; all lags of all frames of a story would take 60 GB
 
 
 def yin(sound: Tensor, min_hz: float, max_hz: float, rate_hz: int = SOUND_HZ) -> Tensor:
-    """Fundamental frequency in Hz of each frame of (n,), 0 where there is no voice.
+    """Compute the fundamental frequency in Hz of each frame of (n,); 0 where there is no voice.
 
     d(tau) = sum_j (x_j - x_(j+tau))^2 within the frame, divided by its mean over 1..tau; the first
     lag whose value is below the threshold, followed down to the minimum, is the period.
@@ -26,7 +26,7 @@ def yin(sound: Tensor, min_hz: float, max_hz: float, rate_hz: int = SOUND_HZ) ->
 
 
 def _frequencies(frames: Tensor, low: int, high: int, rate_hz: int) -> Tensor:
-    """Of frames (n, FRAME), with lags from `low` to `high` - 1."""
+    """Return the frequencies of frames (n, FRAME), with lags from `low` to `high` - 1."""
     d = [(frames[:, tau:] - frames[:, :-tau]).square().sum(1) for tau in range(1, high)]
     difference = torch.stack(d, 1)  # (frames, high - 1), lags 1..high-1
     total = difference.cumsum(1)
@@ -55,6 +55,7 @@ class Pitch(SoundFeature):
     def __init__(self, min_f0: float = 100.0, max_f0: float = 350.0) -> None:
         super().__init__()
         if not SOUND_HZ / FRAME < min_f0 < max_f0:
+            # A longer period than the frame cannot be seen in it.
             raise UserError(
                 f"feature Pitch: min_f0={min_f0}, max_f0={max_f0}; "
                 f"use {SOUND_HZ / FRAME:g} < min_f0 < max_f0"
@@ -62,6 +63,6 @@ class Pitch(SoundFeature):
         self.options = {"min_f0": min_f0, "max_f0": max_f0}
 
     def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
-        """Sound (channels, n) -> (1, frames)."""
+        """Return the pitch of a sound (channels, n): (1, frames)."""
         sound = mono(wave, rate_hz, normalise=False)
         return yin(sound, self.options["min_f0"], self.options["max_f0"])[None]

@@ -1,4 +1,4 @@
-"""Models that features read: from a folder, from `paths.models`, or from the hub."""
+"""Pretrained models that features use: from a folder, from `paths.models`, or from the hub."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from ..errors import UserError
 
 #: Files that a model is read from.
-WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
+PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 
 
 def find_model(feature: str, model: str, models: Path | None) -> Path:
-    """Folder of a model: `model` itself, or the one below `models`, or fetched from the hub.
+    """Return the folder of a model: `model` itself, one below `models`, or fetched from the hub.
 
     Args:
         feature: who asks, for the message.
@@ -45,7 +45,7 @@ def find_model(feature: str, model: str, models: Path | None) -> Path:
 
 
 def _fetch(model: str, local: Path) -> str | None:
-    """Why a model could not be fetched from the hub into `local`; None when it was."""
+    """Fetch a model from the hub into `local`; return why that failed, or None."""
     if model.count("/") != 1 or model.startswith((".", "/")):
         return f"there is no config.json in {model}"
     local.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def _fetch(model: str, local: Path) -> str | None:
         if (local / "config.json").is_file():
             return None
         try:
-            snapshot_download(model, local_dir=local, allow_patterns=list(WANTED))
+            snapshot_download(model, local_dir=local, allow_patterns=list(PATTERNS))
         except Exception as error:
             # The hub raises its own, requests' and the system's errors: offline, unknown, gated.
             return f"the hub does not answer: {type(error).__name__}"
@@ -61,15 +61,18 @@ def _fetch(model: str, local: Path) -> str | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """Changes with the files of a model: names and sizes, and the content of its config."""
-    files = sorted(p for pattern in WANTED for p in folder.glob(pattern))
+    """Return a hash of the files of a model: names and sizes, and the content of its config.
+
+    Weights are gigabytes: their size stands for them.
+    """
+    files = sorted(p for pattern in PATTERNS for p in folder.glob(pattern))
     text = json.dumps([[p.name, p.stat().st_size] for p in files])
     return hashlib.sha256(text.encode() + (folder / "config.json").read_bytes()).hexdigest()[:16]
 
 
 @functools.lru_cache(maxsize=2)
 def load_model(folder: str, device: str, random: bool = False) -> PreTrainedModel:
-    """A transformer in evaluation mode, shared by all features of the process.
+    """Load a transformer in evaluation mode, shared by all features of the process.
 
     Args:
         folder: of the model.
@@ -77,6 +80,7 @@ def load_model(folder: str, device: str, random: bool = False) -> PreTrainedMode
         random: weights drawn with a fixed seed, the configuration alone is read.
     """
     if random:
+        # A control: the architecture without what it has learned.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = AutoModel.from_config(AutoConfig.from_pretrained(folder))
@@ -86,7 +90,7 @@ def load_model(folder: str, device: str, random: bool = False) -> PreTrainedMode
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`config.json` of a model."""
+    """Read `config.json` of a model."""
     try:
         return dict(json.loads((folder / "config.json").read_text()))
     except ValueError as error:

@@ -1,4 +1,7 @@
-"""A typed sentence as if it had been heard word by word, and its features (clip spec 6)."""
+"""A typed sentence as if it had been heard word by word, and its features.
+
+A model that predicts brain responses from features then predicts the response to the sentence.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ GAP_S = 0.3  # between words
 
 
 def sentence_events(text: str, language: str = "en") -> pd.DataFrame:
-    """Words of a sentence with the times at which they would be heard.
+    """Return the words of a sentence with the times at which they would be heard.
 
     A word lasts 0.1 s per letter, from 0.3 to 0.8 s; the first begins at 1 s, 0.3 s between two.
 
@@ -41,9 +44,9 @@ def sentence_events(text: str, language: str = "en") -> pd.DataFrame:
     rows, start = [], EDGE_S
     for index, word in enumerate(words):
         duration = min(max(LETTER_S * len(word), SHORTEST_S), LONGEST_S)
-        own = {"word": word, "word_index": index, "word_sequence": text, "language": language}
+        columns = {"word": word, "word_index": index, "word_sequence": text, "language": language}
         times = {"start_s": start, "duration_s": duration}
-        rows.append({"kind": "word", **times, **own, "modality": "audio", "sequence_id": 0})
+        rows.append({"kind": "word", **times, **columns, "modality": "audio", "sequence_id": 0})
         start += duration + GAP_S
     return pd.DataFrame(rows)
 
@@ -51,7 +54,7 @@ def sentence_events(text: str, language: str = "en") -> pd.DataFrame:
 def sentence_features(
     features: Sequence[Feature], text: str, rate_hz: float, language: str = "en"
 ) -> dict[str, Tensor]:
-    """Features of a typed sentence, to one second after its last word: name -> (F, T).
+    """Return the features of a typed sentence, to one second after its last word: name -> (F, T).
 
     Args:
         features: made from words; see `build_feature`.
@@ -69,10 +72,10 @@ def sentence_features(
     length = round((last["start_s"] + last["duration_s"] + EDGE_S) * rate_hz)
     builder = FeatureBuilder(features)
     builder.add(events, rate_hz)
-    found, _ = builder.gather(np.zeros(1, int), np.zeros(1, int), length)
-    return {name: values[0].clone() for name, values in found.items()}
+    windows, _ = builder.gather(np.zeros(1, int), np.zeros(1, int), length)
+    return {name: values[0].clone() for name, values in windows.items()}
 
 
-def zero_features(found: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same features of a silence: all zero."""
-    return {name: torch.zeros_like(values) for name, values in found.items()}
+def zero_features(features: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the same features of a silence: all zero."""
+    return {name: torch.zeros_like(values) for name, values in features.items()}

@@ -1,4 +1,4 @@
-"""Features of words from language models: BERT and XLM-R (clip spec 2.8)."""
+"""Features of words from language models: BERT and XLM-R."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BERT, XLM = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-large"
-#: Hidden states of BERT whose mean is taken.
+#: Hidden states of BERT whose mean is taken, as published.
 BERT_LAYERS = (8, 9, 10)
 
 
 @functools.lru_cache(maxsize=2)
 def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
-    """Tokenizer of a model."""
+    """Load the tokenizer of a model."""
     return AutoTokenizer.from_pretrained(folder)
 
 
@@ -54,26 +54,27 @@ class TextFeature(Feature):
         self.options = {"model": fingerprint(self.folder)}
 
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
-        """One vector per word; every sequence is read once."""
-        known: dict[str, Tensor] = {}
-        found = []
+        """Return one vector per word; every sequence is read once."""
+        sequences: dict[str, Tensor] = {}
+        vectors = []
         for event in events.to_dict("records"):
             sequence, place = str(event["word_sequence"]), int(event["word_index"])
-            if sequence not in known:
-                known[sequence] = self.vectors(sequence.split())
-            if not 0 <= place < len(known[sequence]):
+            if sequence not in sequences:
+                sequences[sequence] = self.vectors(sequence.split())
+            if not 0 <= place < len(sequences[sequence]):
                 raise UserError(
                     f"feature {self.name}: word_index {place} is outside {sequence[:60]!r}"
                 )
-            found.append(known[sequence][place][None].numpy())
-        return found
+            vectors.append(sequences[sequence][place][None].numpy())
+        return vectors
 
     @abstractmethod
     def vectors(self, words: list[str]) -> Tensor:
-        """(words, F) of a sequence."""
+        """Return the vectors of the words of a sequence: (words, F)."""
 
     def states(self, tokens: list[int]) -> tuple[Tensor, ...]:
-        """Hidden states (tokens, F) of every layer, the embedding first."""
+        """Return the hidden states (tokens, F) of every layer, the embedding first."""
+        # Positions of XLM-R begin at 2: of 514, 512 are for tokens.
         limit = int(self.config.get("max_position_embeddings", len(tokens) + 2)) - 2
         if len(tokens) > limit:
             raise UserError(
@@ -112,16 +113,17 @@ class BertEmbedding(TextFeature):
         self.options["layers"] = self.layers
 
     def vectors(self, words: list[str]) -> Tensor:
-        """The words are read as one sentence."""
+        """Return vectors of words that are read as one sentence."""
+        # Tokens know their word; those that the tokenizer adds have none.
         encoded = load_tokenizer(str(self.folder))(words, is_split_into_words=True)
         states = self.states(encoded["input_ids"])
         mean = torch.stack([states[layer] for layer in self.layers]).mean(0)
         owners = encoded.word_ids(0)
-        found = torch.zeros(len(words), self.dimension)
+        vectors = torch.zeros(len(words), self.dimension)
         for token, word in enumerate(owners):
             if word is not None:
-                found[word] += mean[token]
-        return found
+                vectors[word] += mean[token]
+        return vectors
 
 
 @FEATURES.register("XlmEmbedding")
@@ -147,16 +149,16 @@ class XlmEmbedding(TextFeature):
         self.options["contextual"] = contextual
 
     def vectors(self, words: list[str]) -> Tensor:
-        """The words are made tokens one by one, and read as one sentence."""
+        """Return vectors of words that are made tokens one by one, and read as one sentence."""
         tokenizer = load_tokenizer(str(self.folder))
         parts = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
         flat = [token for part in parts for token in part]
         tokens = [tokenizer.cls_token_id, *flat, tokenizer.sep_token_id]
         state = self.states(tokens)[-1 if self.contextual else 0]
-        found, first = torch.zeros(len(words), self.dimension), 1
+        vectors, first = torch.zeros(len(words), self.dimension), 1
         for number, part in enumerate(parts):
             if part:
                 total = state[first : first + len(part)].sum(0)
-                found[number] = total / math.sqrt(len(part))
+                vectors[number] = total / math.sqrt(len(part))
             first += len(part)
-        return found
+        return vectors

@@ -15,7 +15,7 @@ from .base import Feature
 
 @dataclass(frozen=True)
 class Piece:
-    """An event whose rows are spread evenly over it."""
+    """An event and its rows in the table."""
 
     start_s: float
     stop_s: float
@@ -46,7 +46,8 @@ class Track:
         starts = events["start_s"].to_numpy(float)
         stops = starts + events["duration_s"].to_numpy(float)
         firsts = 1 + np.cumsum([0, *counts])
-        # Both ends are rounded as absolute times (clip spec 2.8).
+        # Both ends are rounded as absolute times, as published: rounding the length instead is one
+        # sample off at times.
         self.begins = np.array([round(t * rate_hz) for t in starts], int)
         self.ends = np.array([round(t * rate_hz) for t in stops], int)
         self.pieces = [
@@ -66,18 +67,22 @@ class Track:
         return rows
 
     def index(self, start: int, length: int) -> np.ndarray:
-        """(length,) row of each sample from `start` on; 0 where there is no event."""
+        """Return the row of each sample from `start` on, 0 where there is no event: (length,)."""
         if self.feature.layout == "stretched":
             return self._stretched(start, length)
-        found = np.zeros(length, np.int64)
+        rows = np.zeros(length, np.int64)
         low, high = max(start, 0), min(start + length, len(self._dense))
         if high > low:
-            found[low - start : high - start] = self._dense[low:high]
-        return found
+            rows[low - start : high - start] = self._dense[low:high]
+        return rows
 
     def _stretched(self, start: int, length: int) -> np.ndarray:
-        """Rows between those of the overlap's ends, spread over it (clip spec 2.8, wav2vec)."""
-        found = np.zeros(length, np.int64)
+        """Return the rows between the ends of each overlap, spread over it.
+
+        As published for wav2vec 2.0: the rows of the overlap are cut out at their own rate, at
+        least one, then interpolated to its samples, each the nearest before it.
+        """
+        rows = np.zeros(length, np.int64)
         begin_s, end_s = start / self.rate_hz, (start + length) / self.rate_hz
         for number in np.flatnonzero((self.begins < start + length) & (self.ends > start)):
             piece = self.pieces[number]
@@ -89,8 +94,8 @@ class Track:
             a = min(a, piece.count - 1)
             b = max(b, a + 1)
             steps = np.arange(high - low) * (b - a) // (high - low)
-            found[low:high] = piece.first + np.minimum(a + steps, piece.count - 1)
-        return found
+            rows[low:high] = piece.first + np.minimum(a + steps, piece.count - 1)
+        return rows
 
     def fill(self, place: Tensor, start: int) -> None:
         """Write the window from sample `start` on into `place` (T', F)."""

@@ -1,4 +1,4 @@
-"""wav2vec 2.0: hidden states, convolutional features, and the sound it is given (clip spec 2.8)."""
+"""wav2vec 2.0 (Baevski et al., NeurIPS 2020): hidden states, convolutions, and its input."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor
+from transformers.utils import ModelOutput
 
 from ..errors import UserError
 from . import FEATURES
@@ -19,12 +20,13 @@ from .sound import SOUND_HZ, SoundFeature, mono
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: Published model and layers, of its embedding (0) and 24 blocks.
+#: Model and layers of Defossez et al. 2023; layer 0 is the input of the 24 blocks.
 MODEL, LAYERS = "facebook/wav2vec2-large-xlsr-53", (14, 15, 16, 17, 18)
 
 
 def normalised(wave: Tensor) -> Tensor:
-    """(n,) with mean 0 and variance 1, as the model was trained."""
+    """Return a sound (n,) with mean 0 and variance 1, as the model was trained with."""
+    # With the epsilon of the feature extractor of transformers.
     return (wave - wave.mean()) / (wave.var(unbiased=False) + 1e-7).sqrt()
 
 
@@ -67,6 +69,7 @@ class Wav2VecFeature(SoundFeature):
         files = fingerprint(self.folder)
         self.options = {"model": files, "context_s": context_s, "random": random}
         self.dimension = self.width
+        # Published model: an output every 320 samples, which sees 400.
         self.hop = math.prod(self.config["conv_stride"])
         self.field = 1  # samples that one output sees
         for kernel, stride in reversed(
@@ -77,34 +80,37 @@ class Wav2VecFeature(SoundFeature):
     @property
     @abstractmethod
     def width(self) -> int:
-        """F."""
+        """Return F, the width of the representation."""
 
     def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
-        """Sound (channels, n) -> (F, m), about 50 columns per second for the published model."""
+        """Represent a sound (channels, n): (F, m), 50 columns a second for the published model."""
         sound = normalised(mono(wave, rate_hz, normalise=False))
+        # A sound that is shorter than the field of one output would have none.
         sound = torch.nn.functional.pad(sound, (0, max(0, self.field - len(sound))))
         count = (len(sound) - self.field) // self.hop + 1
         if self.context_s is None or len(sound) <= self.context_s * SOUND_HZ:
-            return self._seen(sound)
+            return self._embed(sound)
+        # Attention costs the square of the length: a story of minutes does not fit into memory at
+        # once. The outer quarters of a stretch are context alone.
         part = max(1, round(self.context_s / 2 * SOUND_HZ / self.hop))
-        margin, found = part // 2, []
+        margin, columns = part // 2, []
         for first in range(0, count, part):
             last, begin = min(first + part, count), max(0, first - margin)
             end = min(last + margin, count)
             stretch = sound[begin * self.hop : (end - 1) * self.hop + self.field]
-            found.append(self._seen(stretch)[:, first - begin : last - begin])
-        return torch.cat(found, 1)
+            columns.append(self._embed(stretch)[:, first - begin : last - begin])
+        return torch.cat(columns, 1)
 
-    def _seen(self, sound: Tensor) -> Tensor:
-        """(n,) -> (F, m)."""
+    def _embed(self, sound: Tensor) -> Tensor:
+        """Run the model on a sound (n,) at once: (F, m)."""
         model = load_model(str(self.folder), self.device, self.random)
         with torch.inference_mode():
             output = model(sound[None].to(self.device), output_hidden_states=True)
-            return self.chosen(output)[0].float().cpu().clone().T
+            return self.select(output)[0].float().cpu().clone().T
 
     @abstractmethod
-    def chosen(self, output: object) -> Tensor:
-        """What is taken from the model's output: (1, m, F)."""
+    def select(self, output: ModelOutput) -> Tensor:
+        """Return what the feature takes from the model's output: (1, m, F)."""
 
 
 @FEATURES.register("Wav2VecTransformer")
@@ -134,16 +140,16 @@ class Wav2VecTransformer(Wav2VecFeature):
 
     @property
     def width(self) -> int:
-        """Of a hidden state."""
+        """Return the width of a hidden state."""
         return int(self.config["hidden_size"])
 
-    def chosen(self, output: object) -> Tensor:
-        """Mean over the layers."""
-        states = output.hidden_states  # type: ignore[attr-defined]
+    def select(self, output: ModelOutput) -> Tensor:
+        """Return the mean over the layers."""
+        states = output["hidden_states"]
         return torch.stack([states[layer] for layer in self.layers]).mean(0)
 
     def placed(self, values: Tensor, duration_s: float, rate_hz: float) -> Tensor:
-        """As they are: windows spread them."""
+        """Return the values as they are: windows spread them."""
         return values
 
 
@@ -155,12 +161,12 @@ class Wav2VecConvolution(Wav2VecFeature):
 
     @property
     def width(self) -> int:
-        """Of the last convolution."""
+        """Return the width of the last convolution."""
         return int(self.config["conv_dim"][-1])
 
-    def chosen(self, output: object) -> Tensor:
-        """The convolutional features."""
-        return output.extract_features  # type: ignore[attr-defined]
+    def select(self, output: ModelOutput) -> Tensor:
+        """Return the convolutional features."""
+        return output["extract_features"]
 
 
 @FEATURES.register("Wav2VecChunk")
@@ -172,5 +178,5 @@ class Wav2VecChunk(SoundFeature):
     rate_hz = float(SOUND_HZ)
 
     def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
-        """Sound (channels, n) -> (1, m)."""
+        """Return the normalised sound (channels, n): (1, m)."""
         return normalised(mono(wave, rate_hz, normalise=False))[None]

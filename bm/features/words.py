@@ -1,4 +1,4 @@
-"""Features that can be read off words: where, how long, which (clip spec 2.8)."""
+"""Features that can be read off words: where, how long, which."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class WordSegment(WordFeature):
     """1 inside words."""
 
     name = "WordSegment"
-    cardinality = 2
+    cardinality = 2  # outside, inside
 
     def value(self, event: dict[str, Any]) -> float:
-        """1."""
+        """Return 1."""
         return 1.0
 
 
@@ -38,11 +38,11 @@ class Modality(WordFeature):
     """1 for words that are heard, 2 for words that are seen."""
 
     name = "Modality"
-    cardinality = 3
+    cardinality = 3  # no word, heard, seen
     columns = ("modality",)
 
     def value(self, event: dict[str, Any]) -> float:
-        """1 or 2."""
+        """Return 1 or 2."""
         return {"audio": 1.0, "visual": 2.0}[event["modality"]]
 
 
@@ -54,7 +54,7 @@ class WordLength(WordFeature):
     normalizable = True
 
     def value(self, event: dict[str, Any]) -> float:
-        """Characters of the word."""
+        """Return the number of characters."""
         return float(len(event["word"]))
 
 
@@ -67,7 +67,7 @@ class WordIndex(WordFeature):
     columns = ("word_index",)
 
     def value(self, event: dict[str, Any]) -> float:
-        """word_index + 1."""
+        """Return word_index + 1."""
         return float(event["word_index"]) + 1
 
 
@@ -89,11 +89,12 @@ class WordPulse(Feature):
         self.options = {"duration_ms": duration_ms}
 
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
-        """As many rows as the word has samples."""
+        """Return as many rows as the word has samples, at least one."""
         length = round(self.duration_ms / 1000 * rate_hz)
-        found = []
+        pulses = []
         for duration in events["duration_s"]:
+            # As long as the word: the last row is repeated until the event ends.
             pulse = np.zeros((max(1, round(duration * rate_hz)), 1), np.float32)
             pulse[:length] = 1
-            found.append(pulse)
-        return found
+            pulses.append(pulse)
+        return pulses

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 RATE_HZ = 250
-#: True order of the electrodes (eegdiff.md 2.1); the GDF files name only some.
+#: Order of the electrodes in the description of the data set; the GDF files name only some.
 CHANNELS = (
     *("Fz", "FC3", "FC1", "FCz", "FC2", "FC4", "C5", "C3", "C1", "Cz", "C2"),
     *("C4", "C6", "CP3", "CP1", "CPz", "CP2", "CP4", "P1", "Pz", "P2", "POz"),
@@ -50,7 +50,7 @@ class ImageryRecording(FileRecording):
     drop_artefacts = False
 
     def open(self) -> mne.io.BaseRaw:
-        """The signal in V; runs of a MATLAB file are joined with `EDGE boundary` between them."""
+        """Open the signal in V; runs of a MATLAB file are joined, `EDGE boundary` between them."""
         if self.path.suffix.lower() == ".gdf":
             return fill_missing(super().open(), self.path)
         return self._open_matlab()
@@ -63,23 +63,23 @@ class ImageryRecording(FileRecording):
         return raw.set_annotations(mne.Annotations(edges, 0.0, "EDGE boundary"))
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """The electrodes' true names, by their order.
+        """Give the electrodes their true names, by their order.
 
         Raises:
             RecordingError: not 22 electrodes at 250 Hz.
         """
         rate = float(raw.info["sfreq"])
         if len(raw.ch_names) != len(CHANNELS) or rate != RATE_HZ:
-            found = f"{len(raw.ch_names)} electrodes at {rate:g} Hz, not 22 at 250"
-            raise RecordingError(self.path, found, "fetch the original file")
+            reason = f"{len(raw.ch_names)} electrodes at {rate:g} Hz, not 22 at 250"
+            raise RecordingError(self.path, reason, "fetch the original file")
         raw.rename_channels(dict(zip(raw.ch_names, CHANNELS, strict=True)), verbose="error")
 
     def options(self) -> dict[str, Any]:
-        """Whether marked trials are left out."""
+        """Return whether marked trials are left out."""
         return {"drop_artefacts": self.drop_artefacts}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Trials from their start (0 s); columns label (0 to 3), class, artefact."""
+        """Return trials from their cross (0 s) on, with label (0 to 3), class, artefact."""
         trials = self._marks(raw) if self.path.suffix.lower() == ".gdf" else self._matlab_trials()
         rows = []
         for start_s, label, artefact in trials:
@@ -90,14 +90,15 @@ class ImageryRecording(FileRecording):
         return frame(rows, ("label", "class", "artefact"))
 
     def _matlab_trials(self) -> list[tuple[float, int, bool]]:
-        found, before = [], 0
+        trials, before = [], 0
         for run in read_runs(self.path):
             marks = zip(run.trial, run.y, run.artifacts, strict=True)
             for start, label, artefact in marks:
                 # MATLAB counts from one.
-                found.append(((before + int(start) - 1) / RATE_HZ, int(label) - 1, bool(artefact)))
+                start_s = (before + int(start) - 1) / RATE_HZ
+                trials.append((start_s, int(label) - 1, bool(artefact)))
             before += len(run.X)
-        return found
+        return trials
 
     def _marks(self, raw: mne.io.BaseRaw) -> list[tuple[float, int, bool]]:
         notes = raw.annotations
@@ -111,11 +112,12 @@ class ImageryRecording(FileRecording):
             reason = f"{len(starts)} trials (768) but {len(classes)} labels"
             raise RecordingError(self.path, reason, FETCH)
         rejected = np.array(times.get(REJECTED, []))
+        # A rejected trial is marked at its start.
         near = [bool(len(rejected) and np.abs(rejected - t).min() < 0.5) for t in starts]
         return list(zip(starts, classes, near, strict=True))
 
     def _true_labels(self) -> list[int]:
-        """Labels of an evaluation day, which its GDF file does not hold."""
+        """Read the labels of an evaluation day, which its GDF file does not hold."""
         if self.labels is None:
             raise RecordingError(
                 self.path,
@@ -129,7 +131,7 @@ class ImageryRecording(FileRecording):
 
 
 def load_matlab(path: Path) -> dict[str, Any]:
-    """Variables of a MATLAB file; raises `RecordingError` when it is damaged."""
+    """Read the variables of a MATLAB file; raise `RecordingError` when it is damaged."""
     if not path.exists() or path.stat().st_size == 0:
         raise RecordingError(path, "missing or empty", FETCH)
     try:
@@ -141,7 +143,10 @@ def load_matlab(path: Path) -> dict[str, Any]:
 
 
 def read_runs(path: Path) -> list[mat_struct]:
-    """The runs with trials of a BNCI file (`data`, with X (samples, 25) uV, trial, y, artifacts).
+    """Read the runs with trials of a BNCI file.
+
+    Its variable `data` has X (samples, 25) in uV, trial (first samples), y (labels) and artifacts
+    of each run.
 
     Raises:
         RecordingError: another content.
@@ -208,16 +213,16 @@ class BciIv2a(Study):
         self.drop_artefacts = drop_artefacts
 
     def recordings(self) -> Sequence[ImageryRecording]:
-        """People, each with the training and the evaluation day.
+        """Return people, each with the training and the evaluation day.
 
         Raises:
             UserError: none is there and none can be fetched.
         """
         numbers = ", ".join(map(str, self.subjects or range(1, 10)))
-        return self.present(self._found, f"no file of person {numbers} in {self.folder}")
+        return self.present(self._find, f"no file of person {numbers} in {self.folder}")
 
-    def _found(self) -> list[ImageryRecording]:
-        found = []
+    def _find(self) -> list[ImageryRecording]:
+        recordings = []
         for subject in range(1, 10):
             if not self.includes(subject):
                 continue
@@ -226,8 +231,8 @@ class BciIv2a(Study):
                 paths = [self.folder / f"{stem}{ending}" for ending in (".gdf", ".mat")]
                 path = next((p for p in paths if p.exists()), None)
                 if path is not None:
-                    found.append(self._recording(path, f"A{subject:02d}", session))
-        return found
+                    recordings.append(self._recording(path, f"A{subject:02d}", session))
+        return recordings
 
     def _recording(self, path: Path, subject: str, session: str) -> ImageryRecording:
         identity = RecordingId(self.name, subject, session, "0")
@@ -257,6 +262,7 @@ class BciIv2a(Study):
         for subject in filter(self.includes, range(1, 10)):
             for name in dataset.data_path(subject):
                 target = self.folder / Path(name).name
-                whole = target.with_suffix(".part")
-                shutil.copyfile(name, whole)
-                whole.replace(target)
+                # An interrupted copy must not look like a file.
+                part = target.with_suffix(".part")
+                shutil.copyfile(name, part)
+                part.replace(target)

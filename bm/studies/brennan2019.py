@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RATE_HZ = 500
 #: Electrodes: 1 to 61 without 29, the reference.
 CHANNELS = tuple(str(n) for n in range(1, 62) if n != 29)
-#: People whose files are not used (clip spec 2.1).
+#: People whose files are not used in Defossez et al. 2023, from their code.
 EXCLUDED = ("S02", "S24", "S26", "S27", "S30", "S32", "S34", "S35", "S36")
 TABLE = "AliceChapterOne-EEG.csv"
 SOUND = "DownTheRabbitHoleFinal_SoundFile{}.wav"
@@ -36,7 +36,7 @@ RECORD = f"{SITE}/concern/data_sets/bg257f92t"
 #: First columns of `trl` where `varnames` does not name them.
 FIRST = ("start_sample", "stop_sample", "offset")
 ONSETS = ("published", "trigger")
-#: Files of the data set; the server says their names.
+#: Files of the data set by their ids; only the server's answer says their names.
 # fmt: off
 IDS = (
     "vm40xs661", "t435gf09p", "0v8381376", "6h440t36j", "qv33rx36x", "7w62f925w", "5425kb76p",
@@ -52,14 +52,14 @@ IDS = (
 
 
 def read_words(path: Path) -> pd.DataFrame:
-    """The table of words: Word, Segment, onset, offset, Order, Sentence and more.
+    """Read the table of words: Word, Segment, onset, offset, Order, Sentence and more.
 
     Raises:
         RecordingError: no such table.
     """
     if not path.is_file():
         raise RecordingError(path, "no such table", FETCH)
-    # "null" and "NA" would be words of a story as any other.
+    # "null" and "NA" are words of a story as any other.
     table = pd.read_csv(path, keep_default_na=False, na_values={"onset": [""], "offset": [""]})
     missing = [c for c in ("Word", "Segment", "onset", "offset", "Sentence") if c not in table]
     if missing:
@@ -70,7 +70,7 @@ def read_words(path: Path) -> pd.DataFrame:
 
 
 def read_trials(path: Path) -> pd.DataFrame:
-    """Trials of a person: start_sample, stop_sample, offset, segment, tmin, Order.
+    """Read the trials of a person: start_sample, stop_sample, offset, segment, tmin, Order.
 
     Raises:
         RecordingError: another content, or not 61 channels.
@@ -90,7 +90,7 @@ def read_trials(path: Path) -> pd.DataFrame:
 
 
 def join_words(trials: pd.DataFrame, words: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The word of each trial, by its number in the chapter.
+    """Join each trial with its word, by its number in the chapter.
 
     Raises:
         RecordingError: a trial without a word, or of another segment than its word.
@@ -116,13 +116,14 @@ def join_words(trials: pd.DataFrame, words: pd.DataFrame, path: Path) -> pd.Data
 
 
 def story_events(joined: pd.DataFrame, audio: Path, onsets: str) -> pd.DataFrame:
-    """Words, and one sound per segment (clip spec 2.1).
+    """Return words, and one sound per segment of the chapter.
 
     Args:
         joined: see `join_words`.
         audio: folder of the sounds.
         onsets: `published` = a word begins at the first sample of its trial; `trigger` = at the
-            trial's time 0, 0.3 s later, where the BIDS version of the data set has it.
+            trial's time 0, 0.3 s later, where the BIDS version of the data set has it. Published
+            results rest on the former.
     """
     first = joined["start_sample"].astype(float)
     if onsets == "trigger":
@@ -140,6 +141,7 @@ def story_events(joined: pd.DataFrame, audio: Path, onsets: str) -> pd.DataFrame
             **shared,
         }
     )
+    # The sound of a segment began before its first word by the word's onset in it.
     begins = (starts - joined["onset"].astype(float)).groupby(joined["Segment"], sort=False).first()
     sounds = pd.DataFrame(
         {
@@ -162,7 +164,7 @@ class AliceRecording(StoryRecording):
     onsets = "published"
 
     def open(self) -> mne.io.BaseRaw:
-        """The signal in V: electrodes, VEOG and the channel with the sound.
+        """Open the signal in V: electrodes, VEOG and the channel with the sound.
 
         Raises:
             RecordingError: another content, another rate, or a missing electrode.
@@ -179,11 +181,11 @@ class AliceRecording(StoryRecording):
         return mne.io.RawArray(data * 1e-6, info, verbose="error")
 
     def options(self) -> dict[str, Any]:
-        """How events are made."""
+        """Return how events are made."""
         return {**super().options(), "onsets": self.onsets}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Words and sounds; columns word, sequence_id, segment, filepath."""
+        """Return words and sounds, with word, sequence_id, segment, filepath."""
         trials = read_trials(self.trials).rename(columns={"offset": "offset_sample"})
         joined = join_words(trials, read_words(self.words), self.trials)
         return story_events(joined, self.audio, self.onsets)
@@ -218,16 +220,16 @@ class Brennan2019(Study):
         self.rule = BlockRule("sentence", min_block_s)
 
     def recordings(self) -> Sequence[AliceRecording]:
-        """People in order.
+        """Return people in order.
 
         Raises:
             UserError: none is there and none can be fetched.
         """
-        wanted = "S01.mat, ..." if self.subjects is None else ", ".join(map(str, self.subjects))
-        where = f"no {wanted} in {self.folder}"
-        return self.present(self._found, f"{where}; fetch the files of {RECORD}")
+        names = "S01.mat, ..." if self.subjects is None else ", ".join(map(str, self.subjects))
+        where = f"no {names} in {self.folder}"
+        return self.present(self._find, f"{where}; fetch the files of {RECORD}")
 
-    def _found(self) -> list[AliceRecording]:
+    def _find(self) -> list[AliceRecording]:
         paths = sorted(self.folder.glob("S[0-9][0-9].mat"))
         if self.subjects is None:
             paths = [path for path in paths if path.stem not in EXCLUDED]
@@ -240,10 +242,10 @@ class Brennan2019(Study):
         trials, words = self.folder / "proc" / path.name, self.folder / TABLE
         reading = Reading(channels=CHANNELS, montage="easycap-M10")
         beside = tuple(p for p in (trials, words) if p.is_file())
-        made = AliceRecording(identity, path, reading, beside)
-        made.trials, made.words, made.audio = trials, words, self.folder / "audio"
-        made.rule, made.onsets = self.rule, self.onsets
-        return made
+        recording = AliceRecording(identity, path, reading, beside)
+        recording.trials, recording.words, recording.audio = trials, words, self.folder / "audio"
+        recording.rule, recording.onsets = self.rule, self.onsets
+        return recording
 
     def download(self) -> None:
         """Fetch all files, each once, and unpack sounds and trials.

@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 RATE_HZ = 128
-RUNS = 20
+RUNS = 20  # of the story, about three minutes each
 ARCHIVE = "doi_10.5061_dryad.070jc__v3.zip"
 SITE = "https://datadryad.org/api/v2/datasets/doi%3A10.5061%2Fdryad.070jc/download"
 RECORD = "https://doi.org/10.5061/dryad.070jc"
 TOKENISERS = ("spacy", "punctuation")
-MIN_MATCHES = 450  # of the words of a run with its text, as published
+MIN_MATCHES = 450  # words of a run that its text must have, in the code of Defossez et al. 2023
+# The rule of the tokeniser `punctuation`, quotation marks included in the sentence they end.
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’]*\s+")
-#: biosemi128 in the order of the files.
+#: Electrodes of MNE's montage biosemi128, in the order of the files.
 CHANNELS = tuple(f"{letter}{n}" for letter in "ABCD" for n in range(1, 33))
 
 
@@ -49,7 +50,7 @@ class Token(NamedTuple):
 
 
 def read_text(path: Path, tokeniser: str) -> list[Token]:
-    """Words of a text without what is no word character.
+    """Read the words of a text, without what is no word character.
 
     Args:
         tokeniser: `spacy` (published) needs the extra `words`; `punctuation` ends sentences at
@@ -69,15 +70,15 @@ def read_text(path: Path, tokeniser: str) -> list[Token]:
     else:
         parts = [" ".join(part.split()) for part in SENTENCE_END.split(text)]
         sentences = [(part.split(), part) for part in parts if part]
-    found = []
+    words = []
     for number, (tokens, sentence) in enumerate(sentences):
         bare = (re.sub(r"\W", "", token) for token in tokens)
-        found += [Token(token, number, sentence) for token in bare if token]
-    return found
+        words += [Token(token, number, sentence) for token in bare if token]
+    return words
 
 
 def read_alignment(path: Path) -> list[dict[str, Any]]:
-    """Words of a forced alignment (gentle) that were found in the sound: word, start, end, phones.
+    """Read the words that a forced alignment (gentle) places: word, start, end, phones.
 
     Raises:
         RecordingError: no such alignment.
@@ -91,7 +92,7 @@ def read_alignment(path: Path) -> list[dict[str, Any]]:
 
 
 def private_recipe(folder: Path) -> str:
-    """How to come by sounds, texts and alignments."""
+    """Return what to do about missing sounds, texts and alignments."""
     return (
         f"put audioN.wav, oldman_runN.txt (their text) and alignN.json (of the aligner gentle) "
         f"for N = 1..{RUNS} into {folder}; the sounds are the authors' to give"
@@ -101,32 +102,36 @@ def private_recipe(folder: Path) -> str:
 def story_events(
     aligned: Sequence[dict[str, Any]], tokens: Sequence[Token], path: Path, min_matches: int
 ) -> pd.DataFrame:
-    """Words and phonemes with the sentence they are of (clip spec 2.1).
+    """Return words and phonemes with the sentence they are of.
 
-    Words that the text has not, and all phonemes, take the sentence of the word before.
+    Words that the text does not have, and all phonemes, take the sentence of the word before. The
+    phonemes of a word follow each other from its start on, by the lengths of the aligner.
 
     Raises:
         RecordingError: fewer matches than `min_matches`.
     """
+    # Aligner and text differ in single words: edit distance finds which belong together.
     heard, read = match(
         [word["word"].lower() for word in aligned], [token.word.lower() for token in tokens]
     )
     if len(heard) < min_matches or not len(heard):
         reason = f"only {len(heard)} of {len(aligned)} words are in the text"
         raise RecordingError(path, f"{reason} ({min_matches} are needed)", "check the text")
-    known = dict(zip(heard.tolist(), read.tolist(), strict=True))
+    place_of = dict(zip(heard.tolist(), read.tolist(), strict=True))
     token, rows = tokens[read[0]], []
     shared = {"language": "en", "modality": "audio", "condition": "sentence"}
     for number, word in enumerate(aligned):
-        token = tokens[known[number]] if number in known else token
+        token = tokens[place_of[number]] if number in place_of else token
         place = {"sequence_id": token.sentence, "sequence_uid": token.text, **shared}
         start = float(word["start"])
-        own = {"kind": "word", "start_s": start, "duration_s": float(word["end"]) - start}
-        rows.append({**own, "word": word["word"], **place})
+        times = {"start_s": start, "duration_s": float(word["end"]) - start}
+        rows.append({"kind": "word", **times, "word": word["word"], **place})
         for phone in word.get("phones", ()):
-            own = {"kind": "phoneme", "start_s": start, "duration_s": float(phone["duration"])}
-            rows.append({**own, "phoneme": phone["phone"], "phoneme_id": 0, **place})
-            start += float(phone["duration"])
+            times = {"start_s": start, "duration_s": float(phone["duration"])}
+            # As published: ids are those of Dutch phonemes, which these are not.
+            phoneme = {"phoneme": phone["phone"], "phoneme_id": 0}
+            rows.append({"kind": "phoneme", **times, **phoneme, **place})
+            start += times["duration_s"]
     return pd.DataFrame(rows)
 
 
@@ -139,9 +144,10 @@ class OldManRecording(StoryRecording):
     min_matches = MIN_MATCHES
 
     def open(self) -> mne.io.BaseRaw:
-        """The signal in V: electrodes, then the mastoids as misc.
+        """Open the signal in V: electrodes, then the mastoids as misc.
 
-        The original multiplies by 1e6; the files are in uV, and scaling undoes either.
+        The files are in uV. The code of Defossez et al. multiplies by 1e6 and not by 1e-6; it
+        scales every channel by its quartiles, which undoes either.
 
         Raises:
             RecordingError: another content or rate.
@@ -159,11 +165,11 @@ class OldManRecording(StoryRecording):
         return mne.io.RawArray(data.T * 1e-6, info, verbose="error")
 
     def options(self) -> dict[str, Any]:
-        """How events are made."""
+        """Return how events are made."""
         return {**super().options(), "sentences": self.tokeniser}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Words, phonemes and the sound of the run."""
+        """Return words, phonemes and the sound of the run."""
         aligned = read_alignment(self.private / f"align{self.run}.json")
         tokens = read_text(self.private / f"oldman_run{self.run}.txt", self.tokeniser)
         events = story_events(aligned, tokens, self.path, self.min_matches)
@@ -210,34 +216,34 @@ class Broderick2019(Study):
         self.tokeniser, self.min_matches = sentences, min_matches
 
     def recordings(self) -> Sequence[OldManRecording]:
-        """People in the order of their numbers, each with the runs 1 to 20 that are there.
+        """Return people in the order of their numbers, each with the runs 1 to 20 that are there.
 
         Raises:
             UserError: none is there and none can be fetched.
         """
         where = f"no 'Natural Speech/EEG/SubjectK' in {self.folder}"
-        return self.present(self._found, f"{where}; fetch the files of {RECORD}")
+        return self.present(self._find, f"{where}; fetch the files of {RECORD}")
 
-    def _found(self) -> list[OldManRecording]:
-        found = []
+    def _find(self) -> list[OldManRecording]:
+        files = []
         for path in self.folder.glob("Natural Speech/EEG/Subject*/Subject*_Run*.mat"):
             name = re.fullmatch(r"Subject(\d+)_Run(\d+)", path.stem)
             if name is None:
                 continue
             subject, run = int(name[1]), int(name[2])
             if run <= RUNS and self.includes(subject):
-                found.append((subject, run, path))
-        return [self._recording(*one) for one in sorted(found)]
+                files.append((subject, run, path))
+        return [self._recording(*file) for file in sorted(files)]
 
     def _recording(self, subject: int, run: int, path: Path) -> OldManRecording:
         identity = RecordingId(self.name, f"Subject{subject}", "0", f"run{run}")
         private = self.folder / "private"
         texts = (private / f"align{run}.json", private / f"oldman_run{run}.txt")
         beside = tuple(p for p in texts if p.is_file())
-        made = OldManRecording(identity, path, Reading(montage="biosemi128"), beside)
-        made.run, made.private, made.rule = run, private, self.rule
-        made.tokeniser, made.min_matches = self.tokeniser, self.min_matches
-        return made
+        recording = OldManRecording(identity, path, Reading(montage="biosemi128"), beside)
+        recording.run, recording.private, recording.rule = run, private, self.rule
+        recording.tokeniser, recording.min_matches = self.tokeniser, self.min_matches
+        return recording
 
     def download(self) -> None:
         """Fetch the public archive and unpack natural speech from it.

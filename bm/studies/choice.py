@@ -1,4 +1,7 @@
-"""Which recordings of several studies are used: mixed, in turn, some of them (clip spec 2.6)."""
+"""Which recordings of several studies are used: shuffled, in turn, some of them.
+
+The rules are those of the code of Defossez et al. (2023), which trains on several studies at once.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from ..errors import UserError
 
 @dataclass(frozen=True)
 class Choice:
-    """What is taken of lists of recordings, one list per entry of `dset.studies`.
+    """Rule that takes recordings from lists of them, one list per entry of `dset.studies`.
 
     Attributes:
         skip: recordings that are left out at the front.
         count: recordings after them; None = all.
-        seed: each list is mixed by a generator of this seed; None, 0 and less = as the study orders
-            them.
+        seed: each list is shuffled by a generator of this seed; None, 0 and less = as the study
+            orders them.
         interleave: one recording of each list in turn; else one list after the other.
     """
 
@@ -32,7 +35,7 @@ class Choice:
 
     @classmethod
     def of(cls, dset: Mapping[str, Any]) -> Choice:
-        """From `skip_recordings`, `n_recordings`, `shuffle_recordings_seed` and `interleave`.
+        """Read `skip_recordings`, `n_recordings`, `shuffle_recordings_seed` and `interleave`.
 
         Raises:
             UserError: a negative number of recordings.
@@ -50,18 +53,19 @@ class Choice:
         )
 
     def __call__(self, lists: Sequence[Sequence[Recording]]) -> list[Recording]:
-        """The recordings in their final order."""
-        mixed = [self._mixed(list(one)) for one in lists]
+        """Return the recordings in their final order."""
+        shuffled = [self._shuffled(list(one)) for one in lists]
         if self.interleave:
-            turns = zip_longest(*mixed)
-            found = [one for turn in turns for one in turn if one is not None]
+            turns = zip_longest(*shuffled)
+            recordings = [one for turn in turns for one in turn if one is not None]
         else:
-            found = [one for part in mixed for one in part]
+            recordings = [one for part in shuffled for one in part]
         last = None if self.count is None else self.skip + self.count
-        return found[self.skip : last]
+        return recordings[self.skip : last]
 
-    def _mixed(self, recordings: list[Recording]) -> list[Recording]:
+    def _shuffled(self, recordings: list[Recording]) -> list[Recording]:
         if self.seed is None or self.seed <= 0:
             return recordings
+        # The original shuffles with the legacy generator: the same seed gives the same order.
         order = np.random.RandomState(self.seed).permutation(len(recordings))
         return [recordings[i] for i in order.tolist()]

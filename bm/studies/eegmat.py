@@ -35,12 +35,12 @@ READING = Reading(types={"*A2-A1": "misc", "*ECG*": "ecg"}, montage="standard_10
 
 
 class ArithmeticRecording(FileRecording):
-    """One file: one state, so one event of kind `block` over the whole recording."""
+    """One EDF file, one state: one event of kind `block` over the whole recording."""
 
     person: Mapping[str, Any] = {}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Columns label (0 rest, 1 arithmetic), class, quality, subtractions, age, sex."""
+        """Return a block: label (0 rest, 1 arithmetic), class, quality, subtractions, age, sex."""
         state = int(self.id.run) - 1
         whole = raw.n_times / float(raw.info["sfreq"])
         row = {"kind": "block", "start_s": 0.0, "duration_s": whole, "label": state}
@@ -61,7 +61,7 @@ class EegMat(Study):
     subject_type = int
 
     def recordings(self) -> Sequence[ArithmeticRecording]:
-        """People in order, rest before task.
+        """Return people in order, rest before task.
 
         Raises:
             UserError: none is there.
@@ -90,7 +90,10 @@ class EegMat(Study):
 
 
 def read_people(path: Path) -> dict[str, dict[str, Any]]:
-    """Person -> age, sex, subtractions in four minutes, and quality (0 poor, 1 good counter)."""
+    """Read who took part: person -> age, sex, subtractions in four minutes, and quality.
+
+    Quality is 0 of poor and 1 of good counters, as the authors divide them.
+    """
     table = read_table(path)
     missing = [name for name in ("Subject", *COLUMNS) if name not in table]
     if missing:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Class numbers; `rest` exists only when it is asked for.
 CLASSES = ("left", "right", "both_fists", "both_feet", "rest")
-#: What T1 and T2 mean, by run (PhysioNet eegmmidb 1.0.0).
+#: What the annotations T1 and T2 mean, by run, as the page of PhysioNet eegmmidb 1.0.0 lists it.
 MEANINGS = {
     **{run: ("left", "right") for run in (3, 4, 7, 8, 11, 12)},
     **{run: ("both_fists", "both_feet") for run in (5, 6, 9, 10, 13, 14)},
@@ -39,11 +39,11 @@ class MovementRecording(FileRecording):
     rest = False
 
     def options(self) -> dict[str, Any]:
-        """Whether rest is a class."""
+        """Return whether rest is a class."""
         return {"rest": self.rest}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Columns label (number), class (word), imagined; runs 1 and 2 are one block each."""
+        """Return trials with label, class, imagined; runs 1 and 2 are one block each."""
         run = int(self.id.run)
         if run in BASELINES:
             whole = raw.n_times / float(raw.info["sfreq"])
@@ -62,6 +62,7 @@ class MovementRecording(FileRecording):
                 row = {"kind": "trial", "start_s": float(onset), "duration_s": float(duration)}
                 row |= {"label": CLASSES.index(name), "class": name, "imagined": run in IMAGINED}
                 rows.append(row)
+        # Every run of a task has both: a file without was cut or stripped of its annotations.
         if not rows:
             raise RecordingError(self.path, "no annotation T1 or T2", "fetch the file again")
         return frame(rows)
@@ -100,27 +101,27 @@ class EegMmidb(Study):
     ) -> None:
         super().__init__(**options)
         check_known("movement", movement, RUNS)
-        known = {*RUNS[movement], *(BASELINES if baselines else ())}
-        strange = sorted({int(run) for run in runs or ()} - known)
+        numbers = {*RUNS[movement], *(BASELINES if baselines else ())}
+        strange = sorted({int(run) for run in runs or ()} - numbers)
         if strange:
-            raise UserError(f"eegmmidb: run {strange[0]} is not {movement}; has {sorted(known)}")
-        self.runs = known if runs is None else {int(run) for run in runs}
+            raise UserError(f"eegmmidb: run {strange[0]} is not {movement}; has {sorted(numbers)}")
+        self.runs = numbers if runs is None else {int(run) for run in runs}
         self.rest = rest
 
     def recordings(self) -> Sequence[MovementRecording]:
-        """People, then runs, in order of their numbers.
+        """Return people, then runs, in order of their numbers.
 
         Raises:
             UserError: none is there.
         """
         return self.present(
-            self._found,
+            self._find,
             f"no such recording in {self.folder}; fetch the EDF files from "
             "https://physionet.org/content/eegmmidb/1.0.0/ or set paths.studies (BM_DATA)",
         )
 
-    def _found(self) -> list[MovementRecording]:
-        found = []
+    def _find(self) -> list[MovementRecording]:
+        recordings = []
         for path in sorted(self.folder.glob("S*/S*R*.edf")):
             match = FILE.match(path.name)
             if match is None or int(match[2]) not in self.runs:
@@ -130,5 +131,5 @@ class EegMmidb(Study):
             identity = RecordingId(self.name, match[1], "0", match[2])
             recording = MovementRecording(identity, path, Reading(montage="standard_1005"))
             recording.rest = self.rest
-            found.append(recording)
-        return found
+            recordings.append(recording)
+        return recordings

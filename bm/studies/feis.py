@@ -40,9 +40,9 @@ PHONEMES = (
     *("s", "sh", "t", "thought", "trap", "v", "z", "zh"),
 )
 STAGES = ("articulators", "stimuli", "thinking", "speaking", "resting")
-#: Person 05 heard the voice of person 04.
+#: Person 05 heard the voice of person 04: there is no archive of their own.
 VOICE = {"05": "04"}
-#: Rate of the spoken phonemes, one second each.
+#: Rate of the spoken phonemes, which last one second each.
 AUDIO_RATE_HZ = 44100
 
 
@@ -58,7 +58,11 @@ class PhonemeRecording(FileRecording):
     sounds: Path | None = None
 
     def table(self) -> pd.DataFrame:
-        """The table in the zip: one row per sample."""
+        """Read the table in the zip: one row per sample.
+
+        Raises:
+            RecordingError: no such file, a damaged one, or a column is missing.
+        """
         if not self.path.exists():
             raise RecordingError(self.path, "no such file", "fetch it")
         try:
@@ -66,36 +70,37 @@ class PhonemeRecording(FileRecording):
                 names = [name for name in archive.namelist() if name.endswith(".csv")]
                 if len(names) != 1:
                     raise RecordingError(self.path, f"holds {len(names)} tables, not 1", FETCH)
-                found = pd.read_csv(io.BytesIO(archive.read(names[0])))
+                table = pd.read_csv(io.BytesIO(archive.read(names[0])))
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
             raise RecordingError(self.path, f"damaged: {error}", FETCH) from error
-        missing = [name for name in ("Epoch", "Label", *CHANNELS) if name not in found]
+        missing = [name for name in ("Epoch", "Label", *CHANNELS) if name not in table]
         if missing:
             raise RecordingError(self.path, f"no column {missing[0]!r}", FETCH)
-        return found
+        return table
 
     def open(self) -> mne.io.BaseRaw:
-        """The epochs as one signal in V, each annotated with its word.
+        """Join the epochs to one signal in V, each annotated with its word.
 
         Raises:
             RecordingError: an epoch with two labels or an unknown one, or of less than a second.
         """
         table = self.table()
         data = table[list(CHANNELS)].to_numpy(float).T * 1e-6
-        found = epochs_of(table, self.path)
-        starts = [epoch.start for epoch in found]
-        lengths = [epoch.samples / RATE_HZ for epoch in found]
-        for epoch in found:
+        epochs = epochs_of(table, self.path)
+        starts = [epoch.start for epoch in epochs]
+        lengths = [epoch.samples / RATE_HZ for epoch in epochs]
+        for epoch in epochs:
             part = data[:, epoch.start : epoch.start + epoch.samples]
+            # Offsets differ between epochs: the joined signal would jump at each of them.
             part -= part.mean(1, keepdims=True)
         info = mne.create_info(list(CHANNELS), RATE_HZ, "eeg")
         raw = mne.io.RawArray(data, info, verbose="error")
         onsets = np.array(starts) / RATE_HZ
-        words = mne.Annotations(onsets, lengths, [epoch.label for epoch in found])
+        words = mne.Annotations(onsets, lengths, [epoch.label for epoch in epochs])
         return raw.set_annotations(words + mne.Annotations(onsets[1:], 0.0, "EDGE boundary"))
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Columns label and phoneme (the word), epoch, audio (`NN.zip/<word>.wav`)."""
+        """Return phonemes with label and phoneme (the word), epoch, audio (`NN.zip/<word>.wav`)."""
         notes = raw.annotations
         rows: list[dict] = []
         for onset, length, word in zip(notes.onset, notes.duration, notes.description, strict=True):
@@ -108,10 +113,11 @@ class PhonemeRecording(FileRecording):
         return frame(rows)
 
     def sound_event(self, row: dict, folder: Path) -> dict:
-        """The sound of an epoch, written to a file of its own."""
+        """Write the sound of an epoch to a file of its own, once, and return its event."""
         path = folder / self.voice.stem / f"{row['phoneme']}.wav"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Several processes may write the same sound at once.
             aside = path.with_suffix(f".{os.getpid()}.tmp")
             soundfile.write(aside, self.audio(row["phoneme"]), AUDIO_RATE_HZ, format="WAV")
             os.replace(aside, path)
@@ -119,7 +125,7 @@ class PhonemeRecording(FileRecording):
         return {"kind": "sound", **times, "filepath": str(path), "offset": 0.0}
 
     def audio(self, phoneme: str) -> np.ndarray:
-        """What the person heard: (44100,) float32 in [-1, 1], 44.1 kHz.
+        """Read what the person heard: (44100,) float32 in [-1, 1], 44.1 kHz.
 
         Raises:
             RecordingError: no archive of this voice, or no such sound in it.
@@ -127,8 +133,8 @@ class PhonemeRecording(FileRecording):
         check_known("phoneme", phoneme, PHONEMES)
         try:
             with zipfile.ZipFile(self.voice) as archive:
-                found = io.BytesIO(archive.read(f"{phoneme}.wav"))
-                samples, rate = soundfile.read(found, dtype="float32")
+                content = io.BytesIO(archive.read(f"{phoneme}.wav"))
+                samples, rate = soundfile.read(content, dtype="float32")
         except (
             OSError,
             KeyError,
@@ -143,7 +149,7 @@ class PhonemeRecording(FileRecording):
 
 
 class Epoch(NamedTuple):
-    """First row and number of samples of a second of the table, and its word."""
+    """A second of the table: first row, number of samples, and its word."""
 
     start: int
     samples: int
@@ -151,10 +157,10 @@ class Epoch(NamedTuple):
 
 
 def epochs_of(table: pd.DataFrame, path: Path) -> list[Epoch]:
-    """The epochs of a table, in their order; see `PhonemeRecording.open` for errors."""
+    """Return the epochs of a table, in their order; see `PhonemeRecording.open` for errors."""
     firsts = [0, *(np.flatnonzero(np.diff(table["Epoch"].to_numpy())) + 1).tolist(), len(table)]
     labels = table["Label"].astype(str).to_numpy()
-    found = []
+    epochs = []
     for first, last in pairwise(firsts):
         words = set(labels[first:last])
         if len(words) != 1 or not words <= set(PHONEMES):
@@ -162,8 +168,8 @@ def epochs_of(table: pd.DataFrame, path: Path) -> list[Epoch]:
         if last - first < RATE_HZ:
             reason = f"truncated: epoch at row {first} has {last - first} of {RATE_HZ} samples"
             raise RecordingError(path, reason, FETCH)
-        found.append(Epoch(first, last - first, words.pop()))
-    return found
+        epochs.append(Epoch(first, last - first, words.pop()))
+    return epochs
 
 
 @STUDIES.register("feis")
@@ -199,19 +205,19 @@ class Feis(Study):
         self.stage = stage
 
     def recordings(self) -> Sequence[PhonemeRecording]:
-        """People in order; the group of a person is the voice that was heard.
+        """Return people in order; the group of a person is the voice that was heard.
 
         Raises:
             UserError: none is there.
         """
         return self.present(
-            self._found,
+            self._find,
             f"no {self.stage}.zip in {self.folder}/eeg/NN; fetch the files from "
             "https://doi.org/10.5281/zenodo.3369178 or set paths.studies (BM_DATA)",
         )
 
-    def _found(self) -> list[PhonemeRecording]:
-        found = []
+    def _find(self) -> list[PhonemeRecording]:
+        recordings = []
         for path in sorted(self.folder.glob(f"eeg/[0-9][0-9]/{self.stage}.zip")):
             person = path.parent.name
             if not self.includes(person):
@@ -222,5 +228,5 @@ class Feis(Study):
             recording = PhonemeRecording(identity, path, reading)
             recording.voice = self.folder / "wav" / f"{voice}.zip"
             recording.sounds = self.sounds
-            found.append(recording)
-        return found
+            recordings.append(recording)
+        return recordings

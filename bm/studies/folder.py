@@ -25,16 +25,19 @@ from . import STUDIES
 from .base import Study
 
 logger = logging.getLogger(__name__)
+#: Where events are read from.
 EVENTS = ("auto", "tsv", "annotations", "stim", "none")
+#: Columns that are taken for the label, the first that a table has.
 LABEL_COLUMNS = ("label", "trial_type", "value", "description")
 RENAMED = {"onset": "start_s", "duration": "duration_s"}
 IDS = ("subject", "session", "run", "group")
+#: Formats of MEG devices alone (KIT, CTF).
 MEG_ENDINGS = (".sqd", ".con", ".ds")
 
 
 @dataclass(frozen=True)
 class EventRules:
-    """How events are found: see the arguments of `Folder`."""
+    """How events are read: see the arguments of `Folder`."""
 
     events: str = "auto"
     kind: str = "trial"
@@ -51,7 +54,7 @@ class UserRecording(FileRecording):
     extra: Mapping[str, Any] = {}
 
     def open(self) -> mne.io.BaseRaw:
-        """The file with types and bad channels of its sidecars."""
+        """Open the file, with types and bad channels of its sidecars."""
         raw = super().open()
         if self.sidecars.description is not None:
             bids.apply_description(raw, self.sidecars.description)
@@ -60,45 +63,50 @@ class UserRecording(FileRecording):
         return raw
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """Positions of electrodes.tsv, which win over the file's own unless a montage is named."""
-        found = self.sidecars
-        if found.electrodes is not None and self.reading.montage == "auto":
-            bids.apply_electrodes(raw, found.electrodes, found.coordinates, self.id.kind)
+        """Place electrodes by electrodes.tsv, before the file itself, unless a montage is named."""
+        tables = self.sidecars
+        if tables.electrodes is not None and self.reading.montage == "auto":
+            bids.apply_electrodes(raw, tables.electrodes, tables.coordinates, self.id.kind)
 
     def options(self) -> dict[str, Any]:
-        """Rules of events, and what is known of the person and from the name."""
+        """Return the rules of events, and what is known of the person and from the name."""
         return {"rules": asdict(self.rules), **self.sidecars.person, **self.extra}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Events by the rules, and one of kind `block` over the whole recording.
+        """Return events by the rules, and one of kind `block` over the whole recording.
 
         Every row has the columns of participants.tsv and of the file's name.
         """
-        rules = self.rules
-        found = self._found(raw)
-        if rules.labels is not None and len(found):
-            names = {str(k): v for k, v in rules.labels.items()}
-            known = found["label"].astype(str).isin(names)
-            if not known.all():
-                others = sorted(set(found.loc[~known, "label"].astype(str)))
-                logger.info("%s: events left out: %s", self.path, ", ".join(others[:8]))
-            found = found[known].copy()
-            found["label"] = [names[str(label)] for label in found["label"]]
-        if not len(found) or not (found["kind"] == "block").any():
+        events = self._rename_labels(self._read(raw))
+        if not len(events) or not (events["kind"] == "block").any():
             whole = raw.n_times / float(raw.info["sfreq"])
             block = {"kind": "block", "start_s": 0.0, "duration_s": whole}
-            found = pd.concat([found, frame([block])], ignore_index=True)
-        person = {k: v for k, v in self.sidecars.person.items() if k not in found}
-        blocks = found["kind"] == "block"
+            events = pd.concat([events, frame([block])], ignore_index=True)
+        person = {k: v for k, v in self.sidecars.person.items() if k not in events}
+        blocks = events["kind"] == "block"
         for name, value in {**person, **self.extra}.items():
             # A label of the whole file is not the label of the trials in it.
-            if name == "label" and name in found:
-                found[name] = found[name].astype(object).where(~blocks, value)
+            if name == "label" and name in events:
+                events[name] = events[name].astype(object).where(~blocks, value)
             else:
-                found[name] = value
-        return found
+                events[name] = value
+        return events
 
-    def _found(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+    def _rename_labels(self, events: pd.DataFrame) -> pd.DataFrame:
+        """Rename labels by `labels`, and leave out (and log) events with others."""
+        if self.rules.labels is None or not len(events):
+            return events
+        names = {str(k): v for k, v in self.rules.labels.items()}
+        named = events["label"].astype(str).isin(names)
+        if not named.all():
+            others = sorted(set(events.loc[~named, "label"].astype(str)))
+            logger.info("%s: events left out: %s", self.path, ", ".join(others[:8]))
+        events = events[named].copy()
+        events["label"] = [names[str(label)] for label in events["label"]]
+        return events
+
+    def _read(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
+        """Read events from the trigger channel, a table or annotations, as `events` says."""
         source, path = self.rules.events, self.sidecars.events
         if source == "auto":
             source = "stim" if self.rules.stim else "tsv" if path is not None else "annotations"
@@ -131,7 +139,7 @@ class UserRecording(FileRecording):
         return table.assign(label=table[column]) if column is not None else table
 
     def _annotations(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """What annotations say; breaks and marked stretches (BAD, EDGE) are no events."""
+        """Return annotations as events, except breaks and marked stretches (BAD, EDGE)."""
         notes = raw.annotations
         # MNE counts from the recording's first sample or from the measurement's start.
         shift = raw.first_time if notes.orig_time is not None else 0.0
@@ -157,7 +165,7 @@ class UserRecording(FileRecording):
         return frame(rows, ("label",))
 
     def _runs_of_column(self) -> pd.DataFrame:
-        """Blocks in which a column of a table of samples stays the same."""
+        """Return blocks in which a column of a table of samples stays the same."""
         assert self.rules.label_column is not None and self.reading.rate_hz is not None
         table, column = read_table(self.path), self.rules.label_column
         if column not in table:
@@ -262,6 +270,7 @@ class Folder(Study):
         self.reading = Reading(
             dict(types or {}),
             channels,
+            # In a table of samples the column of the label is no channel.
             tuple([*exclude, *([label_column] if label_column and rate_hz else [])]),
             dict(rename or {}),
             montage,
@@ -271,7 +280,7 @@ class Folder(Study):
         )
 
     def recordings(self) -> Sequence[UserRecording]:
-        """All files in order of their names.
+        """Return all files in order of their names.
 
         Raises:
             UserError: no such folder, no recording in it, a name that `pattern` does not fit, or
@@ -282,34 +291,36 @@ class Folder(Study):
             raise UserError(f"study folder: no folder {self.folder}; set the study's `path`")
         paths = self._paths()
         if not paths:
-            wanted = ", ".join(self.files) if self.files else f"endings {', '.join(ENDINGS)}"
-            raise UserError(f"study folder: no recording in {self.folder} ({wanted})")
+            kinds = ", ".join(self.files) if self.files else f"endings {', '.join(ENDINGS)}"
+            raise UserError(f"study folder: no recording in {self.folder} ({kinds})")
         people = bids.read_participants(self.folder)
         listing = bids.Listing()
-        found = [self._recording(path, people, listing) for path in paths]
-        seen: dict[str, Path] = {}
-        for recording in found:
-            other = seen.setdefault(recording.id.name, recording.path)
+        recordings = [self._recording(path, people, listing) for path in paths]
+        first: dict[str, Path] = {}
+        for recording in recordings:
+            other = first.setdefault(recording.id.name, recording.path)
             if other != recording.path:
                 raise UserError(
                     f"study folder: {other} and {recording.path} are both {recording.id.name}; "
                     "tell them apart by `pattern`, or choose by `files`"
                 )
-        return found
+        return recordings
 
     def _paths(self) -> list[Path]:
         if self.files is not None:
             return sorted({p for glob in self.files for p in self.folder.glob(glob)})
-        found = []
+        paths = []
         for path in sorted(self.folder.rglob("*")):
+            # CTF and EGI recordings are folders: what lies in them is no recording of its own.
             inside = any(part.suffix.lower() in (".ds", ".mff") for part in path.parents)
             table = path.suffix.lower() == ".csv" and self.reading.rate_hz is None
             if inside or table or path.name.startswith("."):
                 continue
+            # Recordings of 4D/BTi have no ending: their names hold "pdf" (processed data file).
             bti = "pdf" in path.name and not path.suffix and path.is_file()
             if path.suffix.lower() in ENDINGS or bti:
-                found.append(path)
-        return found
+                paths.append(path)
+        return paths
 
     def _recording(
         self, path: Path, people: Mapping[str, Any], listing: bids.Listing
@@ -331,7 +342,7 @@ class Folder(Study):
 
     def _ids(self, path: Path) -> tuple[dict[str, str], dict[str, Any]]:
         below = path.relative_to(self.folder)
-        known = bids.entities(bids.prefix(path.stem))
+        entities = bids.entities(bids.prefix(path.stem))
         if self.pattern is not None:
             match = self.pattern.search(below.as_posix())
             if match is None:
@@ -340,9 +351,9 @@ class Folder(Study):
             ids = {"subject": below.stem, "session": "0", "run": "0", "group": ""}
             ids |= {k: v for k, v in groups.items() if k in IDS}
             return ids, {k: v for k, v in groups.items() if k not in IDS}
-        if "sub" in known:
-            rest = [f"{k}-{v}" for k, v in known.items() if k not in ("sub", "ses")]
-            ids = {"subject": known["sub"], "session": known.get("ses", "0")}
+        if "sub" in entities:
+            rest = [f"{k}-{v}" for k, v in entities.items() if k not in ("sub", "ses")]
+            ids = {"subject": entities["sub"], "session": entities.get("ses", "0")}
             return {**ids, "run": "_".join(rest) or "0", "group": ""}, {}
         parts = below.parts
         subject = parts[0] if len(parts) > 1 else path.stem
@@ -358,29 +369,29 @@ class Folder(Study):
 
 
 def montage_kinds() -> tuple[str, ...]:
-    """Kinds of channels that can be data."""
+    """Return the kinds of channels that can be data."""
     return tuple(montage.TYPES_OF)
 
 
 def compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """A regular expression with at least one named group; raises `UserError` otherwise."""
+    """Compile a regular expression with at least one named group; raise `UserError` otherwise."""
     if pattern is None:
         return None
     try:
-        found = re.compile(pattern)
+        expression = re.compile(pattern)
     except re.error as error:
         raise UserError(f"study folder: pattern {pattern!r}: {error}") from None
-    if not found.groupindex:
+    if not expression.groupindex:
         raise UserError(f"study folder: pattern {pattern!r} names no group; write (?P<subject>...)")
-    return found
+    return expression
 
 
 def other_halves(path: Path) -> tuple[Path, ...]:
-    """Files that belong to a recording of several: samples, markers, configuration."""
+    """Return files that belong to a recording of several: samples, markers, configuration."""
     ending = path.suffix.lower()
     names = {".vhdr": (".eeg", ".vmrk", ".dat"), ".set": (".fdt",)}.get(ending, ())
-    found = [path.with_suffix(name) for name in names]
+    paths = [path.with_suffix(name) for name in names]
     if "pdf" in path.name and not ending:
-        found += [path.with_name(path.name.replace("pdf", w)) for w in ("config", "hs")]
-        found += [path.with_name("config"), path.with_name("hs_file")]
-    return tuple(p for p in found if p.exists())
+        paths += [path.with_name(path.name.replace("pdf", w)) for w in ("config", "hs")]
+        paths += [path.with_name("config"), path.with_name("hs_file")]
+    return tuple(p for p in paths if p.exists())

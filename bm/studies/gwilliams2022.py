@@ -28,36 +28,37 @@ SESSIONS, TASKS = (0, 1), (0, 1, 2, 3)
 STORIES = ("lw1", "cable_spool_fort", "easy_money", "the_black_willow")
 PROJECTS = ("ag3kj", "h2tzn", "u5327")
 SITE = "https://files.osf.io/v1/resources/{}/providers/osfstorage/?zip="
+#: KIT files as published, or FIF files that somebody made of them.
 ENDINGS = (".con", ".sqd", ".fif")
-#: What an event's description may say of itself that becomes a column.
+#: Keys of an event's description that become columns.
 COLUMNS = ("word", "sequence_id", "word_index", "phoneme", "phoneme_id", "condition", "story")
 
 
 class _Numbers(ast.NodeTransformer):
-    """`nan` in a description is no literal, but a number that is missing."""
+    """Transformer of descriptions: `nan`, which is no literal, becomes None."""
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Constant(None) if node.id == "nan" else node
 
 
 def parse_description(text: str) -> dict[str, Any]:
-    """The dictionary that an event's description is, read as literals and never run.
+    """Read an event's description, a dictionary as Python prints it, as literals; nothing is run.
 
     Raises:
         ValueError: no dictionary of literals.
     """
     try:
         tree = _Numbers().visit(ast.parse(text, mode="eval"))
-        found = ast.literal_eval(tree)
+        description = ast.literal_eval(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text[:60]!r} is no dictionary ({type(error).__name__})") from None
-    if not isinstance(found, dict):
+    if not isinstance(description, dict):
         raise ValueError(f"{text[:60]!r} is no dictionary")
-    return found
+    return description
 
 
 def sound_name(name: str) -> str:
-    """File of a sound: in lower case, without the number before its ending.
+    """Return the file of a sound: in lower case, without the number before its ending.
 
     >>> sound_name("stimuli/audio/LW1_0.0.wav"), sound_name("stimuli/audio/lw1_1.wav")
     ('stimuli/audio/lw1_0.wav', 'stimuli/audio/lw1_1.wav')
@@ -67,7 +68,7 @@ def sound_name(name: str) -> str:
 
 
 def read_descriptions(path: Path, folder: Path) -> pd.DataFrame:
-    """Events of a BIDS table whose `trial_type` describes them.
+    """Read the events of a BIDS table whose `trial_type` describes them.
 
     Args:
         path: `*_events.tsv`.
@@ -83,16 +84,16 @@ def read_descriptions(path: Path, folder: Path) -> pd.DataFrame:
     rows = []
     for number, event in enumerate(table.to_dict("records")):
         try:
-            told = parse_description(str(event["trial_type"]))
+            description = parse_description(str(event["trial_type"]))
         except ValueError as error:
             raise RecordingError(path, f"event {number}: {error}", FETCH) from None
-        kind = told.get("kind")
+        kind = description.get("kind")
         if kind not in ("word", "phoneme", "sound"):
             continue  # breaks, lists of pseudo-words, questions
         row = {"kind": kind, "start_s": event["onset"], "duration_s": event["duration"]}
-        row |= {name: told[name] for name in COLUMNS if told.get(name) is not None}
+        row |= {name: v for name in COLUMNS if (v := description.get(name)) is not None}
         if kind == "sound":
-            row["filepath"] = str(folder / sound_name(str(told["sound"])))
+            row["filepath"] = str(folder / sound_name(str(description["sound"])))
         rows.append({**row, "language": "en", "modality": "audio"})
     return pd.DataFrame(rows)
 
@@ -104,7 +105,7 @@ class StoriesRecording(StoryRecording):
     folder: Path = Path()
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Words, phonemes and sounds.
+        """Return words, phonemes and sounds.
 
         Raises:
             RecordingError: see `read_descriptions`; or there is no word.
@@ -137,7 +138,7 @@ class Gwilliams2022(Study):
         self.rule = BlockRule("sentence", min_block_s)
 
     def recordings(self) -> Sequence[StoriesRecording]:
-        """People of participants.tsv, each with the sessions and stories that are there.
+        """Return people of participants.tsv, each with the sessions and stories that are there.
 
         Raises:
             UserError: none is there and none can be fetched.
@@ -148,21 +149,21 @@ class Gwilliams2022(Study):
         if "participant_id" not in table:
             path = self.folder / "participants.tsv"
             raise RecordingError(path, "no column 'participant_id'", FETCH)
-        found = []
+        recordings = []
         for subject in sorted(table["participant_id"].astype(str)):
             number = subject.removeprefix("sub-")
             if self.subjects is None or (number.isdecimal() and self.includes(number)):
                 places = [(s, t) for s in SESSIONS for t in TASKS]
-                found += [r for s, t in places if (r := self._recording(subject, s, t))]
-        if not found:
+                recordings += [r for s, t in places if (r := self._recording(subject, s, t))]
+        if not recordings:
             raise UserError(
                 f"study gwilliams2022: no sub-XX/ses-Y/meg/*_meg.con in {self.folder}; "
                 f"fetch the OSF projects {', '.join(PROJECTS)}"
             )
-        return found
+        return recordings
 
     def _recording(self, subject: str, session: int, task: int) -> StoriesRecording | None:
-        """The recording of a place, or None: some were never made."""
+        """Return the recording of a place, or None: some were never made."""
         stem = f"{subject}_ses-{session}_task-{task}"
         folder = self.folder / subject / f"ses-{session}" / "meg"
         paths = [folder / f"{stem}_meg{ending}" for ending in ENDINGS]
@@ -172,10 +173,11 @@ class Gwilliams2022(Study):
         run = f"story{task}"
         identity = RecordingId(self.name, subject, f"session{session}", run, kind="meg")
         table = folder / f"{stem}_events.tsv"
+        # A source only where it is there: that it is not is an error of `events`.
         beside = (table,) if table.is_file() else ()
-        made = StoriesRecording(identity, path, Reading(montage=None), beside)
-        made.table, made.folder, made.rule = table, self.folder, self.rule
-        return made
+        recording = StoriesRecording(identity, path, Reading(montage=None), beside)
+        recording.table, recording.folder, recording.rule = table, self.folder, self.rule
+        return recording
 
     def download(self) -> None:
         """Fetch the three projects and unpack them into one folder.

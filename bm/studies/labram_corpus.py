@@ -19,6 +19,7 @@ from .base import Study
 if TYPE_CHECKING:
     import mne
 
+#: Where files are looked for below `paths.studies`, by either ending of the format.
 PATTERNS = ("labram_h5/**/*.hdf5", "labram_h5/**/*.h5")
 
 
@@ -30,26 +31,29 @@ class H5Recording(Recording):
         self.path, self.name, self.source = path, name, (str(path),)
 
     def load_raw(self) -> mne.io.BaseRaw:
-        """Volts, read when asked for; the layout holds no positions."""
+        """Open the group in volts, samples are read when needed; the layout holds no positions."""
+        # Read on each call: an open file of every recording would exhaust the descriptors.
         group = read_group(self.path, self.name)
         if group.samples == 0:
             raise RecordingError(self.path, f"{self.name}: no sample", "skip it")
         return RawH5(group)
 
     def events(self) -> pd.DataFrame:
-        """The whole recording as one block."""
+        """Return the whole recording as one block."""
         group = read_group(self.path, self.name)
         seconds = group.samples / group.rate_hz
         return pd.DataFrame([("block", 0.0, seconds)], columns=["kind", "start_s", "duration_s"])
 
     def fingerprint(self) -> str:
-        """Which group is read."""
+        """Return which group is read."""
         return json.dumps(["labram_h5", self.name])
 
 
 @STUDIES.register("labram_h5")
 class LabramH5(Study):
-    """Recordings that were written for LaBraM (spec labram 2.2), preprocessed already.
+    """Recordings in the HDF5 layout that LaBraM is pre-trained from, preprocessed already.
+
+    See `readers.labram_h5` for the layout (Jiang et al., ICLR 2024, and their `dataset_maker`).
 
     Files lie below `<root>/labram_h5`, or where `files` says. The subject of a recording is the
     name of its group, the session the name of its file.
@@ -67,11 +71,11 @@ class LabramH5(Study):
         files: str | Sequence[str] | None = None,
     ) -> None:
         super().__init__(root, cache)
-        given = [files] if isinstance(files, str) else files
-        self.files = list(PATTERNS if given is None else given)
+        patterns = [files] if isinstance(files, str) else files
+        self.files = list(PATTERNS if patterns is None else patterns)
 
     def recordings(self) -> Sequence[H5Recording]:
-        """Files by path, groups in the order of the file.
+        """Return files by path, groups in the order of the file.
 
         Raises:
             UserError: no file.
@@ -79,11 +83,12 @@ class LabramH5(Study):
         root = self.root or Path()
         paths: dict[Path, None] = {}
         for pattern in self.files:
+            # A pattern cannot be absolute for `glob`.
             whole = Path(pattern).is_absolute()
-            found = [Path(pattern)] if whole else sorted(root.glob(pattern))
-            if not found and self.files != list(PATTERNS):
+            matches = [Path(pattern)] if whole else sorted(root.glob(pattern))
+            if not matches and self.files != list(PATTERNS):
                 raise UserError(f"study labram_h5: no file {pattern!r} below {root}; see `files`")
-            paths.update(dict.fromkeys(found))
+            paths.update(dict.fromkeys(matches))
         if not paths:
             raise UserError(
                 f"study labram_h5: no .hdf5 file below {root / self.name}; put them there, or set "
@@ -93,7 +98,7 @@ class LabramH5(Study):
 
 
 def _recordings_in(path: Path) -> list[H5Recording]:
-    """Recordings of a file; a bad file is one recording, which fails when it is loaded."""
+    """Return the recordings of a file; a bad file is one, which fails when it is loaded."""
     try:
         return [H5Recording(path, name) for name in names_of(path)]
     except RecordingError:

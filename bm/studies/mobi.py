@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 RATE_HZ = 100.0
-EYES = ("TP9", "TP10", "FT9", "FT10")
+EYES = ("TP9", "TP10", "FT9", "FT10")  # electrodes of the cap that were put at the eyes
 #: Measured by goniometers (G) and predicted by the decoder (P); hip, knee, ankle, right and left.
 JOINTS = ("GHR", "GKR", "GAR", "GHL", "GKL", "GAL", "PHR", "PKR", "PAR", "PHL", "PKL", "PAL")
-DEGREES = 90.0  # that count as 1
+DEGREES = 90.0  # that count as 1: LaBraM divides the angles by 90
 FILES = ("eeg.txt", "joints.txt", "impedances-before.txt")
 FOLDER = re.compile(r"^(SL\d+)-(T\d+)$")
-STEP_S, HISTORY_S = 0.05, 2.0
+STEP_S, HISTORY_S = 0.05, 2.0  # between windows, and their length, of LaBraM
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,29 @@ STRETCHES = {
 
 
 def read_numbers(path: Path, header: int) -> np.ndarray:
-    """(N, columns) numbers of a text file: tabs, `header` lines of text first.
+    """Read the numbers of a text file: (N, columns).
+
+    Args:
+        path: columns divided by tabs.
+        header: lines of text before the numbers.
 
     Raises:
         RecordingError: no such file, or no table of numbers.
     """
     try:
         table = pd.read_csv(path, sep="\t", header=None, skiprows=header)
-        found: np.ndarray = table.dropna(axis=1, how="all").to_numpy(float)
+        # Lines end with a tab, which makes an empty column.
+        numbers: np.ndarray = table.dropna(axis=1, how="all").to_numpy(float)
     except FileNotFoundError:
         raise RecordingError(path, "no such file", "fetch the session again") from None
     except (ValueError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise RecordingError(path, f"no table of numbers ({reason})", "fetch it again") from None
-    return found
+    return numbers
 
 
 def read_names(path: Path) -> list[str]:
-    """Names of the channels in their order, from the table of impedances.
+    """Read the names of the channels in their order, from the table of impedances.
 
     Raises:
         RecordingError: no such table.
@@ -90,7 +95,7 @@ class WalkingRecording(FileRecording):
     stretch = Stretch(0.0, 0.0)
 
     def open(self) -> mne.io.BaseRaw:
-        """The stretch in V.
+        """Read the stretch in V.
 
         Raises:
             RecordingError: names and columns that do not go together, another rate than 100 Hz,
@@ -106,7 +111,7 @@ class WalkingRecording(FileRecording):
         return mne.io.RawArray(1e-6 * rows[:, 1:].T, info, verbose="error")
 
     def _cut(self, rows: np.ndarray, path: Path) -> np.ndarray:
-        """Rows (N, 1 + columns) of the stretch; the first column is the time."""
+        """Return the rows (N, 1 + columns) of the stretch; the first column is the time."""
         step = float(np.median(np.diff(rows[:, 0]))) if len(rows) > 1 else np.nan
         if not abs(step * RATE_HZ - 1) < 0.01:
             raise RecordingError(path, f"a sample every {step:g} s, not 0.01", "fetch it again")
@@ -117,11 +122,11 @@ class WalkingRecording(FileRecording):
         return rows[first:last]
 
     def options(self) -> dict[str, Any]:
-        """Where the stretch is."""
+        """Return where the stretch is."""
         return vars(self.stretch)
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """One event of kind `trial` every 50 ms from 2 s on, with the angles there, of 90 degrees.
+        """Return a trial every 50 ms from 2 s on, with the angles there in units of 90 degrees.
 
         Columns are the joints in small letters.
         """
@@ -132,9 +137,9 @@ class WalkingRecording(FileRecording):
             raise RecordingError(path, reason, "fetch the session again")
         seconds = len(rows) / RATE_HZ
         times = np.arange(round(HISTORY_S / STEP_S), round(seconds / STEP_S)) * STEP_S
-        found = frame([{"kind": "trial", "start_s": t, "duration_s": 0.0} for t in times.tolist()])
+        trials = frame([{"kind": "trial", "start_s": t, "duration_s": 0.0} for t in times.tolist()])
         angles = rows[np.round(times * RATE_HZ).astype(int), 1:] / DEGREES
-        return found.assign(**{j.lower(): angles[:, i] for i, j in enumerate(JOINTS)})
+        return trials.assign(**{j.lower(): angles[:, i] for i, j in enumerate(JOINTS)})
 
 
 @STUDIES.register("mobi")
@@ -149,7 +154,7 @@ class MoBI(Study):
     `split.fixed={valid: {run: [walk_end]}, test: {run: [bci]}}` is the published split. Windows of
     2 s end where their angles are measured: `dset=mobi`.
 
-    Not said by the paper's file description or by LaBraM's, and taken here for granted: the times
+    Neither the paper nor LaBraM's says the following, which is assumed here: the times
     of the three parts (standing until 2 min, walking until 17 min, then the decoder until 22 min),
     the moment of a window's angles (its end), and that T7 and T8 sat at FCz and AFz.
 
@@ -169,25 +174,25 @@ class MoBI(Study):
         **options: Unpack[StudyOptions],
     ) -> None:
         super().__init__(**options)
-        given = {k: Stretch(*map(float, v)) for k, v in (stretches or {}).items()}
-        self.stretches = {**STRETCHES, **given}
+        others = {k: Stretch(*map(float, v)) for k, v in (stretches or {}).items()}
+        self.stretches = {**STRETCHES, **others}
         rename = {"T7": "FCz", "T8": "AFz"} if moved is None else dict(moved)
         self.reading = Reading(rename=rename, exclude=EYES)
 
     def recordings(self) -> Sequence[WalkingRecording]:
-        """People and sessions in order, parts in order of time.
+        """Return people and sessions in order, parts in order of time.
 
         Raises:
             UserError: none is there.
         """
         return self.present(
-            self._found,
+            self._find,
             f"no folder such as SL01-T01 in {self.folder}; fetch the sessions (He et al. 2018, "
             "figshare) and set paths.studies (BM_DATA) or the study's `path`",
         )
 
-    def _found(self) -> list[WalkingRecording]:
-        found = []
+    def _find(self) -> list[WalkingRecording]:
+        recordings = []
         for folder in sorted(self.folder.glob("SL*-T*")):
             match = FOLDER.match(folder.name)
             if match is None or not self.includes(match[1]):
@@ -197,5 +202,5 @@ class MoBI(Study):
                 identity = RecordingId(self.name, match[1], match[2], run)
                 recording = WalkingRecording(identity, path, self.reading, tuple(beside))
                 recording.stretch = stretch
-                found.append(recording)
-        return found
+                recordings.append(recording)
+        return recordings

@@ -1,4 +1,4 @@
-"""Preparing the recordings of some studies: in parallel, resumable, with a summary."""
+"""Preparation of the recordings of some studies: in parallel, resumable, with a summary."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Outcomes = list[tuple[int, Problem | None]]  # place of a recording in the studi
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to find its recordings again.
+    """What a worker needs to list the same recordings: plain values, cheap to send.
 
     Attributes:
         entries: `dset.studies`, plain.
@@ -44,13 +44,13 @@ class Job:
     choice: Choice | None = None
 
     def recordings(self) -> list[Recording]:
-        """What is prepared, in the order of the configuration."""
+        """Return what is prepared, in the order of the configuration."""
         return recordings_of(self.entries, self.paths, self.choice)[0]
 
 
 @dataclass
 class Summary:
-    """What is in the store after a preparation."""
+    """Counts of what is in the store after a preparation, and errors of what is not."""
 
     recordings: int = 0
     built: int = 0
@@ -96,7 +96,7 @@ _worker: dict[str, Any] = {}
 
 
 def _start_worker(job: Job) -> None:
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # there is a process for each core
     _worker.update(
         recordings=job.recordings(), store=Store(job.paths["cache"], job.verify), job=job
     )
@@ -166,21 +166,21 @@ def prepare(
 
 
 def export(job: Job, folder: Path) -> list[Path]:
-    """Write prepared recordings in LaBraM's HDF5 layout, see `h5_layout.write_folder`.
+    """Write prepared recordings in LaBraM's HDF5 layout, see `readers.labram_h5.write_folder`.
 
     Recordings that could not be prepared are left out.
 
     Raises:
         UserError: a recording is not in microvolts, or there is no space.
     """
-    store, found = Store(job.paths["cache"]), []
+    store, signals = Store(job.paths["cache"]), []
     for recording in job.recordings():
         try:
             signal = store.get(recording, job.recipe)
         except RecordingError:
             continue  # listed by `prepare`
-        found.append((recording.id.study, recording.id.name.replace("/", "-"), signal))
-    return write_folder(folder, found, job.recipe)
+        signals.append((recording.id.study, recording.id.name.replace("/", "-"), signal))
+    return write_folder(folder, signals, job.recipe)
 
 
 def _note(summary: Summary, error: RecordingError, strict: bool) -> None:
@@ -192,19 +192,20 @@ def _note(summary: Summary, error: RecordingError, strict: bool) -> None:
 def _results(
     job: Job, missing: Sequence[int], jobs: int, spread: Spread | None
 ) -> Iterator[tuple[int, Problem | None]]:
-    """Outcomes as they come; in this process when one is enough."""
+    """Yield outcomes as they come; in this process when one is enough."""
     if spread is not None:
         parts = range(min(jobs, len(missing)))
         shares: list[Share] = [(job, missing[part::jobs]) for part in parts]
-        for _, found in spread(prepare_share, shares):
-            if isinstance(found, Exception):
-                raise found
-            yield from found
+        for _, outcomes in spread(prepare_share, shares):
+            if isinstance(outcomes, Exception):
+                raise outcomes
+            yield from outcomes
         return
     if jobs <= 1 or len(missing) <= 1:
         _start_worker(job) if missing else None
         yield from map(_prepare_one, missing)
         return
+    # Forked workers would inherit the threads and locks of torch, HDF5 and logging.
     context = get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(missing)), context, _start_worker, (job,)) as pool:
         waiting = {pool.submit(_prepare_one, index) for index in missing}

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 RATE_HZ = 1200
-SENSORS = 273  # that are kept, after the references
-#: Values of the trigger channel.
+SENSORS = 273  # of the CTF-275 helmet that all recordings have
+#: Values of the trigger channel at a fixation cross and at a new context.
 FIXATION, CONTEXT = 20, 10
 TRIGGERS = "UPPT001"
+#: People whose recordings are bad, and numbers that nobody has: code of Defossez et al. 2023.
 BAD = (2011, 2036, 2062, 2063, 2076, 2084, 1006, 1014, 1090, 1115)
 # fmt: off
 MISSING = (
@@ -41,15 +42,16 @@ MISSING = (
     2093, 2100, 2107, 2112, 2115, 2118, 2123,
 )
 # fmt: on
-#: Name -> how people take in the stimuli, and the context that is kept (None = both).
+#: Name -> how people take in the stimuli, and the context that is used (None = both).
 SELECTIONS: dict[str, tuple[str, str | None]] = {
     "audio_mous": ("audio", None),
     "audio_mous_wl": ("audio", "word_list"),
     "visual_mous": ("visual", None),
 }
-#: Letters of a sentence by which it is found in the list of stimuli.
-FOUND_BY = 45
-#: Codes of the log that are no words -> condition.
+#: First letters of a sentence by which it is looked up in the list of stimuli.
+PREFIX = 45
+#: Codes of the log that are not words -> condition; ZINNEN and WOORDEN are Dutch for sentences
+#: and words.
 CONDITIONS = {
     "ZINNEN": "sentence",
     "WOORDEN": "word_list",
@@ -62,7 +64,7 @@ CONDITIONS = {
     "pause": "pause",
 }
 CONTEXTS = ("sentence", "word_list")
-SILENCES = ("", "<p:>")
+SILENCES = ("", "<p:>")  # in the TextGrids of the aligner MAUS
 START_FILE = re.compile(r"Start File\s+(\d+)\.wav", re.IGNORECASE)
 ONSET = "audio onset"
 RECIPE = (
@@ -98,13 +100,13 @@ def with_conditions(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def people(modality: str) -> list[str]:
-    """Names of the people whose recordings are used: A2002..., V1001..."""
+    """Return the names of the people whose recordings are used: A2002..., V1001..."""
     letter, numbers = ("A", range(2002, 2126)) if modality == "audio" else ("V", range(1001, 1118))
     return [f"{letter}{n}" for n in numbers if n not in BAD and n not in MISSING]
 
 
 def read_stimuli(path: Path) -> dict[str, int]:
-    """First letters of each sentence, in lower case -> its number.
+    """Read the list of stimuli: first letters of each sentence, in lower case -> its number.
 
     Raises:
         RecordingError: no such list.
@@ -115,13 +117,13 @@ def read_stimuli(path: Path) -> dict[str, int]:
         raise RecordingError(path, (error.strerror or str(error)).lower(), RECIPE) from None
     pairs = [line.strip().split(maxsplit=1) for line in lines]
     return {
-        text.lower()[:FOUND_BY]: int(number)
+        text.lower()[:PREFIX]: int(number)
         for number, text in (pair for pair in pairs if len(pair) == 2 and pair[0].isdigit())
     }
 
 
 def heard_rows(log: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """The log with each played file as a sound, and its words and phonemes from the TextGrid.
+    """Return the log with each played file as a sound, its words and phonemes from the TextGrid.
 
     Raises:
         RecordingError: a file without its TextGrid, or a TextGrid without words.
@@ -151,27 +153,27 @@ def _played(row: dict[str, Any], stem: str, folder: Path) -> list[dict[str, Any]
     shared = {"context": row["context"], "block": row["block"], "modality": "audio"}
     file = folder / "stimuli" / "audio_files" / f"{stem}.wav"
     length = max(part.stop_s for tier in tiers.values() for part in tier)
-    found = [{**shared, "kind": "sound", "time": onset, "duration": length, "filepath": str(file)}]
+    rows = [{**shared, "kind": "sound", "time": onset, "duration": length, "filepath": str(file)}]
     words = [part for part in tiers["ORT-MAU"] if part.name not in SILENCES]
     if not words:
         raise RecordingError(path, "no word", RECIPE)
     for word in words:
-        own = {"kind": "word", "time": onset + word.start_s, "word": word.name}
-        found.append({**shared, **own, "duration": word.stop_s - word.start_s})
+        row = {"kind": "word", "time": onset + word.start_s, "word": word.name}
+        rows.append({**shared, **row, "duration": word.stop_s - word.start_s})
     for part in tiers["MAU"]:
         if part.name in SILENCES:
             continue
         if part.name not in SAMPA:
             raise RecordingError(path, f"phoneme {part.name!r} is not known", RECIPE)
         # A phoneme begins after its word, also where both are rounded.
-        own = {"kind": "phoneme", "time": onset + part.start_s + 1e-6, "phoneme": part.name}
-        own |= {"phoneme_id": SAMPA.index(part.name), "duration": part.stop_s - part.start_s}
-        found.append({**shared, **own})
-    return sorted(found, key=lambda one: one["time"])
+        row = {"kind": "phoneme", "time": onset + part.start_s + 1e-6, "phoneme": part.name}
+        row |= {"phoneme_id": SAMPA.index(part.name), "duration": part.stop_s - part.start_s}
+        rows.append({**shared, **row})
+    return sorted(rows, key=lambda row: row["time"])
 
 
-def seen_rows(log: pd.DataFrame) -> pd.DataFrame:
-    """The log with its words as words that are read."""
+def read_rows(log: pd.DataFrame) -> pd.DataFrame:
+    """Return the log with its pictures of words as words that are read."""
     log = log.copy()
     words = (log["condition"] == "word") & log["event_type"].eq("Picture")
     log["kind"] = words.map({True: "word", False: None})
@@ -182,10 +184,10 @@ def seen_rows(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def add_sentences(log: pd.DataFrame, stimuli: dict[str, int], path: Path) -> pd.DataFrame:
-    """Number, words and place in the list of stimuli of what lies between two fixations.
+    """Return the log with number, words and stimulus of what lies between two fixations.
 
     Raises:
-        RecordingError: a sentence after the first known one that is not in the list.
+        RecordingError: a sentence that is not in the list, after one that is.
     """
     log = log.reset_index(drop=True)
     log["sequence_id"] = (log.get("condition") == "fix").cumsum()
@@ -197,17 +199,17 @@ def add_sentences(log: pd.DataFrame, stimuli: dict[str, int], path: Path) -> pd.
         if words.empty:
             continue
         text = " ".join(words["word"])
-        found = stimuli.get(text.lower()[:FOUND_BY])
-        if found is None and uid is not None:
+        number = stimuli.get(text.lower()[:PREFIX])
+        if number is None and uid is not None:
             raise RecordingError(path, f"{text[:60]!r} is not in stimuli.txt", "check the list")
-        if found is None:
+        if number is None:
             early.append(rows.index)
-        uid = found
+        uid = number
         log.loc[words.index, "word_index"] = list(range(len(words)))
         log.loc[rows.index, "word_sequence"] = text
-        log.loc[rows.index, "sequence_uid"] = None if found is None else str(found)
+        log.loc[rows.index, "sequence_uid"] = None if number is None else str(number)
     first = log["sequence_uid"].dropna()
-    for index in early:  # the first sentences may be unknown: they take the first known number
+    for index in early:  # the first sentences may be missing: they take the first number there is
         log.loc[index, "sequence_uid"] = first.iloc[0] if len(first) else "0"
     owner = log["word_index"].where(log["kind"] == "word").ffill()
     phones = log["kind"] == "phoneme"
@@ -218,14 +220,16 @@ def add_sentences(log: pd.DataFrame, stimuli: dict[str, int], path: Path) -> pd.
 def on_meg_clock(
     log: pd.DataFrame, triggers: np.ndarray, values: np.ndarray, path: Path
 ) -> pd.DataFrame:
-    """The log with `start_s` in the time of the recording.
+    """Return the log with `start_s` in the time of the recording.
 
     Fixations and new contexts are matched with triggers; what lies between two of them is shifted
     by the difference of the first; what comes after the last is dropped.
 
     Args:
+        log: with `time` in s of its own clock, and `condition`.
         triggers: (n,) times in s.
         values: (n,) 20 or 10.
+        path: of the recording, for messages.
 
     Raises:
         RecordingError: clocks that do not agree.
@@ -238,6 +242,7 @@ def on_meg_clock(
     anchors, times = places[one], triggers[other]
     logged = log["time"].to_numpy(float)
     agreement = float(spearmanr(logged[anchors], times).statistic)
+    # The published threshold: marks that are matched wrongly agree less.
     if not agreement > 0.9999:
         raise RecordingError(path, f"log and triggers agree by {agreement:.4f} only", "skip it")
     last = np.maximum(np.searchsorted(anchors, np.arange(len(log)), "right") - 1, 0)
@@ -254,7 +259,7 @@ class MousRecording(StoryRecording):
     context: str | None = None
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """The first 273 sensors.
+        """Pick the first 273 sensors.
 
         Raises:
             RecordingError: not 1200 Hz.
@@ -265,11 +270,11 @@ class MousRecording(StoryRecording):
         raw.pick(raw.ch_names[:SENSORS], verbose="error")
 
     def options(self) -> dict[str, Any]:
-        """Which events are kept."""
+        """Return which events are used."""
         return {**super().options(), "modality": self.modality, "context": self.context}
 
     def triggers(self, raw: mne.io.BaseRaw) -> tuple[np.ndarray, np.ndarray]:
-        """Times (s) and values of fixations and contexts on the trigger channel."""
+        """Return times (s) and values of fixations and contexts on the trigger channel."""
         names = [raw.ch_names[i] for i in mne.pick_types(raw.info, meg=False, stim=True)]
         if not names:
             raise RecordingError(self.path, "no trigger channel", FETCH)
@@ -280,33 +285,33 @@ class MousRecording(StoryRecording):
         return steps / float(raw.info["sfreq"]), values[steps]
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Words, phonemes and sounds on the clock of the recording.
+        """Return words, phonemes and sounds on the clock of the recording.
 
         Raises:
             RecordingError: see `read_log`, `heard_rows`, `add_sentences`, `on_meg_clock`; or
-                nothing is left of the context asked for.
+                the context that is selected has no event.
         """
         log = with_conditions(read_log(self.log))
         audio = self.modality == "audio"
-        log = heard_rows(log, self.folder) if audio else seen_rows(log)
+        log = heard_rows(log, self.folder) if audio else read_rows(log)
         stimuli = read_stimuli(self.folder / "stimuli" / "stimuli.txt")
         log = add_sentences(log, stimuli, self.log)
         log = on_meg_clock(log, *self.triggers(raw), self.path)
-        kept = log[log["kind"].isin(("word", "phoneme", "sound"))]
+        events = log[log["kind"].isin(("word", "phoneme", "sound"))]
         if self.context is not None:
-            kept = kept[kept["context"] == self.context]
-        if kept.empty:
+            events = events[events["context"] == self.context]
+        if events.empty:
             reason = f"no word of context {self.context}" if self.context else "no word"
             raise RecordingError(self.log, reason, "skip it")
         names = ("kind", "context", "word", "filepath", "sequence_id", "word_index", "phoneme",
                  "phoneme_id", "word_sequence", "sequence_uid", "start_s")  # fmt: skip
-        kept = kept[[name for name in names if name in kept]].assign(
-            duration_s=kept["duration"].fillna(0.0),
-            condition=kept["context"],
+        events = events[[name for name in names if name in events]].assign(
+            duration_s=events["duration"].fillna(0.0),
+            condition=events["context"],
             language="nl",
             modality=self.modality,
         )
-        return kept.reset_index(drop=True)
+        return events.reset_index(drop=True)
 
 
 @STUDIES.register("schoffelen2019")
@@ -339,16 +344,16 @@ class Schoffelen2019(Study):
         self.rule = BlockRule("sentence_or_sound", min_block_s)
 
     def recordings(self) -> Sequence[MousRecording]:
-        """People in order.
+        """Return people in order.
 
         Raises:
             UserError: none is there: what to fetch.
         """
-        wanted = people(self.modality) if self.subjects is None else map(str, self.subjects)
-        found = [made for name in wanted if (made := self._recording(name))]
-        if not found:
+        names = people(self.modality) if self.subjects is None else map(str, self.subjects)
+        recordings = [r for name in names if (r := self._recording(name))]
+        if not recordings:
             self.download()
-        return found
+        return recordings
 
     def _recording(self, name: str) -> MousRecording | None:
         paths = sorted(self.folder.glob(f"sub-{name}/meg/*.ds"))
@@ -359,13 +364,13 @@ class Schoffelen2019(Study):
         log = logs[-1] if logs else self.folder / "sourcedata" / "meg_task" / f"{name}.log"
         identity = RecordingId(self.name, f"sub-{name}", "0", self.modality, kind="meg")
         beside = tuple(p for p in (log, self.folder / "stimuli" / "stimuli.txt") if p.is_file())
-        made = MousRecording(identity, paths[-1], Reading(montage=None), beside)
-        made.folder, made.log, made.rule = self.folder, log, self.rule
-        made.modality, made.context = self.modality, self.context
-        return made
+        recording = MousRecording(identity, paths[-1], Reading(montage=None), beside)
+        recording.folder, recording.log, recording.rule = self.folder, log, self.rule
+        recording.modality, recording.context = self.modality, self.context
+        return recording
 
     def download(self) -> None:
-        """Files need a registration.
+        """Refuse: the files need a registration.
 
         Raises:
             UserError: always, with what to do; no password is asked for.

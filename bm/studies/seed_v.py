@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     import mne
     import pandas as pd
 
-#: Class numbers.
+#: Class numbers, as the authors count them.
 CLASSES = ("disgust", "fear", "sad", "neutral", "happy")
-#: Session -> begins of its 15 clips in seconds of the recording, ends, and emotions.
+#: Session -> begins of its 15 clips in seconds of the recording, ends, and emotions; from the text
+#: file that is distributed with the recordings.
 TRIALS: dict[str, tuple[tuple[int, ...], ...]] = {
     "1": (
         (30, 132, 287, 555, 773, 982, 1271, 1628, 1730, 2025, 2227, 2435, 2667, 2932, 3204),
@@ -38,7 +39,7 @@ TRIALS: dict[str, tuple[tuple[int, ...], ...]] = {
         (2, 1, 3, 0, 4, 4, 0, 3, 2, 1, 3, 4, 1, 2, 0),
     ),
 }
-N_CHANNELS = 62
+N_CHANNELS = 62  # of the ESI NeuroScan cap; four more channels are at mastoids and eyes
 FILE = re.compile(r"^(\d+)_([123])_(\d{8})")
 #: Mastoids and eyes are recorded beside the 62 electrodes.
 READING = Reading(
@@ -50,7 +51,11 @@ class EmotionRecording(FileRecording):
     """A session of one person: 15 clips in one file."""
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """Refuse files without exactly the 62 electrodes."""
+        """Check the electrodes.
+
+        Raises:
+            RecordingError: not exactly 62.
+        """
         count = len(raw.ch_names)
         if count != N_CHANNELS:
             raise RecordingError(
@@ -58,7 +63,7 @@ class EmotionRecording(FileRecording):
             )
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Trials with the columns label (0 to 4), class and trial (0 to 14).
+        """Return trials with label (0 to 4), class and trial (0 to 14).
 
         Raises:
             RecordingError: the recording ends before the last clip does.
@@ -92,27 +97,27 @@ class SeedV(Study):
     subject_type = int
 
     def recordings(self) -> Sequence[EmotionRecording]:
-        """People in order of their numbers, sessions in order.
+        """Return people in order of their numbers, sessions in order.
 
         Raises:
             UserError: none is there.
         """
         return self.present(
-            self._found,
+            self._find,
             f"no file such as EEG_raw/1_1_20180804.cnt in {self.folder}; ask for it at "
             "https://bcmi.sjtu.edu.cn/home/seed/ and set paths.studies (BM_DATA) or the study's "
             "`path`",
         )
 
-    def _found(self) -> list[EmotionRecording]:
-        found = []
+    def _find(self) -> list[EmotionRecording]:
+        files = []
         for path in self.folder.rglob("*"):
             match = FILE.match(path.name)
             if match is None or path.suffix.lower() not in ENDINGS:
                 continue
             if self.includes(match[1]):
-                found.append((int(match[1]), match[2], path))
+                files.append((int(match[1]), match[2], path))
         return [
             EmotionRecording(RecordingId(self.name, f"{number:02d}", session, "0"), path, READING)
-            for number, session, path in sorted(found)
+            for number, session, path in sorted(files)  # by number: 2 before 12
         ]

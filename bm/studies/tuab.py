@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import mne
     import pandas as pd
 
-CLASSES = ("normal", "abnormal")
+CLASSES = ("normal", "abnormal")  # class numbers, and names of the folders
 TREE = "{train,eval}/{abnormal,normal}/01_tcp_ar/*.edf"
 
 
 class AbnormalRecording(TUHRecording):
-    """One file: one event of kind `block` over the whole recording."""
+    """One EDF file, which is normal or abnormal as a whole."""
 
     label = 0
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Columns label (0 normal, 1 abnormal) and class."""
+        """Return one block over the recording, with label (0 normal, 1 abnormal), class."""
         whole = raw.n_times / float(raw.info["sfreq"])
         row = {"kind": "block", "start_s": 0.0, "duration_s": whole}
         return frame([{**row, "label": self.label, "class": CLASSES[self.label]}])
@@ -43,22 +43,23 @@ class TUAB(TUHCorpus):
     name = "tuab"
 
     def recordings(self) -> Sequence[AbnormalRecording]:
-        """Train before eval, normal before abnormal, files in order of their names.
+        """Return train before eval, normal before abnormal, files in order of their names.
 
         Raises:
             UserError: none is there.
         """
-        return self.present(self._found, self.missing(TREE))
+        return self.present(self._find, self.missing(TREE))
 
-    def _found(self) -> list[AbnormalRecording]:
-        found = []
+    def _find(self) -> list[AbnormalRecording]:
+        recordings = []
         for part in PARTS:
             for label, word in enumerate(CLASSES):
                 pattern = f"{word}/01_tcp_ar/**/*.edf"
                 for subject, path in self.files_of(part, pattern):
+                    # Names are subject_session_segment: the session is not the official part.
                     run = path.stem.partition("_")[2] or "0"
                     identity = RecordingId(self.name, subject, part, run)
                     recording = AbnormalRecording(identity, path, READING)
                     recording.label = label
-                    found.append(recording)
-        return found
+                    recordings.append(recording)
+        return recordings

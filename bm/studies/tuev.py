@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-#: Class numbers; the files count from 1.
+#: Spike and slow wave, generalised and lateralised periodic discharges, eye movement, artefact,
+#: background. Class numbers; the files count from 1.
 CLASSES = ("spsw", "gped", "pled", "eyem", "artf", "bckg")
 EVENT_S = 1.0
 TOLERANCE_S = 2.5e-3  # half a sample at 200 Hz
@@ -27,22 +28,21 @@ TREE = "{train,eval}/**/*.edf with a .rec file beside each"
 
 
 class EventsRecording(TUHRecording):
-    """One EDF file and its `.rec` file: rows of channel, start, end, label."""
+    """One EDF file, and its `.rec` file with rows of channel, start, end, label."""
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Columns label (0 to 5), class and channel (number in the file), in order of time.
+        """Return trials with label (0 to 5), class and channel (number in the file), by time.
 
         Each row is an event: one labelled on several channels is there as often. Events that do
         not last a second are left out and counted in the log (they break the published pipeline).
         """
         rows = [self._row(*line) for line in read_rec(self.path.with_suffix(".rec"))]
-        kept = [row for row in rows if abs(row["duration_s"] - EVENT_S) <= TOLERANCE_S]
-        if len(kept) < len(rows):
-            logger.warning(
-                "%s: %d events do not last 1 s and are left out", self.path, len(rows) - len(kept)
-            )
-        kept.sort(key=lambda row: row["start_s"])
-        return frame(kept, ("label", "class", "channel"))
+        seconds = [row for row in rows if abs(row["duration_s"] - EVENT_S) <= TOLERANCE_S]
+        if len(seconds) < len(rows):
+            count = len(rows) - len(seconds)
+            logger.warning("%s: %d events do not last 1 s and are left out", self.path, count)
+        seconds.sort(key=lambda row: row["start_s"])
+        return frame(seconds, ("label", "class", "channel"))
 
     @staticmethod
     def _row(channel: int, start_s: float, end_s: float, label: int) -> dict:
@@ -51,7 +51,7 @@ class EventsRecording(TUHRecording):
 
 
 def read_rec(path: Path) -> list[tuple[int, float, float, int]]:
-    """Channel, start and end in seconds, and label from 1, of each row of a `.rec` file.
+    """Read channel, start and end in seconds, and label from 1, of each row of a `.rec` file.
 
     Raises:
         RecordingError: no such file, or a row that is none.
@@ -60,7 +60,7 @@ def read_rec(path: Path) -> list[tuple[int, float, float, int]]:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise RecordingError(path, "no such file", "put it beside the EDF file") from None
-    found = []
+    entries = []
     for number, row in enumerate(csv.reader(text.splitlines()), 1):
         if not row:
             continue
@@ -68,7 +68,7 @@ def read_rec(path: Path) -> list[tuple[int, float, float, int]]:
             channel, start_s, end_s, label = row
             entry = int(float(channel)), float(start_s), float(end_s), int(float(label))
         except ValueError:
-            entry = (0, 0.0, 0.0, 0)
+            entry = (0, 0.0, 0.0, 0)  # no label: refused below, with the same message
         if not 1 <= entry[3] <= len(CLASSES):
             raise RecordingError(
                 path,
@@ -76,8 +76,8 @@ def read_rec(path: Path) -> list[tuple[int, float, float, int]]:
                 f"1 to {len(CLASSES)}",
                 "fetch it again",
             )
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 @STUDIES.register("tuev")
@@ -93,20 +93,20 @@ class TUEV(TUHCorpus):
     name = "tuev"
 
     def recordings(self) -> Sequence[EventsRecording]:
-        """Train before eval, files in order of their paths.
+        """Return train before eval, files in order of their paths.
 
         Raises:
             UserError: none is there.
         """
-        return self.present(self._found, self.missing(TREE))
+        return self.present(self._find, self.missing(TREE))
 
-    def _found(self) -> list[EventsRecording]:
-        found = []
+    def _find(self) -> list[EventsRecording]:
+        recordings = []
         for part in PARTS:
             for subject, path in self.files_of(part, "**/*.edf"):
                 if part == "eval" and path.parent.name != part:
                     subject = f"eval{path.parent.name}"
                 identity = RecordingId(self.name, subject, part, path.stem)
                 beside = (path.with_suffix(".rec"),)
-                found.append(EventsRecording(identity, path, READING, beside))
-        return found
+                recordings.append(EventsRecording(identity, path, READING, beside))
+        return recordings

@@ -20,14 +20,14 @@ BEST = "best"  # folder of the best weights within an experiment
 FORMS = "use //sig/ab12cd34, //file/path or //hub/owner/name"
 
 
-def signature_of(address: Any) -> str | None:
-    """The signature that an address names, None for another kind of address or no address."""
-    found = SIGNATURE.match(address) if isinstance(address, str) else None
-    return found.group(1) if found else None
+def signature_of(address: object) -> str | None:
+    """Return the signature that an address names, None for another kind of address or none."""
+    match = SIGNATURE.match(address) if isinstance(address, str) else None
+    return match.group(1) if match else None
 
 
 def addresses(config: Mapping[str, Any]) -> Iterator[str]:
-    """All addresses of a nested configuration, under the keys that may hold one."""
+    """Yield all addresses of a nested configuration, under the keys that may hold one."""
     for key, value in config.items():
         if isinstance(value, Mapping):
             yield from addresses(value)
@@ -38,12 +38,13 @@ def addresses(config: Mapping[str, Any]) -> Iterator[str]:
             yield value
 
 
-def check_signature(value: Any) -> str:
-    """A signature given as a value of the configuration.
+def check_signature(value: object) -> str:
+    """Return a signature that is a value of the configuration, once it is known to be one.
 
     Raises:
         UserError: it was read as a number (all digits, or digits-e-digits), or is none.
     """
+    # Hydra reads 12345678 as an integer and 12e45678 as infinity: about 3 % of all signatures.
     if isinstance(value, int | float):
         raise UserError(
             f"signature {value!r} was read as a number; quote it for the shell and for Hydra: "
@@ -54,12 +55,12 @@ def check_signature(value: Any) -> str:
     return value
 
 
-def resolve(address: Any, experiments: Path) -> Path:
-    """Folder in `save_pretrained` form that an address names.
+def resolve(address: str, experiments: Path) -> Path:
+    """Return the folder in `save_pretrained` form that an address names.
 
     Args:
         address: one of the three forms; `//file/a/b` is looked for below the folder where the
-            command was given, then as `/a/b`.
+            command was typed, then as `/a/b`.
         experiments: folder of all experiments (`outputs/xps`).
 
     Raises:
@@ -88,6 +89,7 @@ def _experiment(address: str, experiments: Path) -> Path:
     folder = experiments / sig
     if not folder.exists():
         raise UserError(f"{address}: no experiment {sig} in {experiments}; run it first")
+    # Best weights are there from the first epoch on; only the marker says that they are final.
     if not marker.exists(folder):
         raise UserError(f"{address}: experiment {sig} has not finished; `dora run -f {sig}`")
     best = folder / BEST
@@ -97,10 +99,11 @@ def _experiment(address: str, experiments: Path) -> Path:
 
 
 def _hub(name: str) -> Path:
-    """Folder of a model of the hub: a copy below BM_MODELS (./models), else downloaded."""
+    """Return the folder of a hub's model: a copy below BM_MODELS (./models), else a download."""
     local = to_absolute_path(Path(os.environ.get("BM_MODELS", "models")) / name)
     if (local / "config.json").exists():
         return local
+    # Here: every command imports this module, and few addresses are on the hub.
     from huggingface_hub import snapshot_download
 
     try:

@@ -23,29 +23,31 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 T = TypeVar("T")
 
-ANSWER_S = 10.0  # a scheduler that is longer silent counts as none
+ANSWER_S = 10.0  # a scheduler that is silent for longer counts as none
 POLL_S = 1.0
 REPORT_S = 10.0  # seconds between two lines of progress while nothing ends
 LOCAL = "BM_EXECUTOR=local runs the same grid here"
 
 
 def _ask(*words: str) -> tuple[int, str]:
-    """Exit status and what a client printed; 124 when it is silent too long."""
+    """Call a client; return its exit status and what it printed, 124 when it is silent too long."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=ANSWER_S, check=False)
+        result = subprocess.run(
+            words, capture_output=True, text=True, timeout=ANSWER_S, check=False
+        )
     except subprocess.TimeoutExpired:
         return 124, f"no answer within {ANSWER_S:.0f} s"
-    return done.returncode, (done.stdout + done.stderr).strip()
+    return result.returncode, (result.stdout + result.stderr).strip()
 
 
 def missing_client() -> str | None:
-    """First of the commands of SLURM that is not installed."""
+    """Return the first of the commands of SLURM that is not installed, None when all are."""
     needed = ("sbatch", "srun", "scontrol", "sacct", "scancel", "squeue")
     return next((name for name in needed if shutil.which(name) is None), None)
 
 
 def answers() -> bool:
-    """True when the clients are installed and a controller is up."""
+    """Return whether the clients are installed and a controller is up."""
     if missing_client() is not None:
         return False
     status, text = _ask("scontrol", "ping")
@@ -63,41 +65,43 @@ def require() -> None:
     if client is not None:
         raise UserError(f"no SLURM here: `{client}` is not installed; {LOCAL}")
     status, text = _ask("scontrol", "ping")
-    if status != 0 or " UP" not in text:
-        said = text.splitlines()[0] if text else "nothing"
-        raise UserError(f"SLURM does not answer (scontrol ping: {said}); start it, or {LOCAL}")
+    if status != 0 or " UP" not in text:  # clients without a daemon are as good as none
+        answer = text.splitlines()[0] if text else "nothing"
+        raise UserError(f"SLURM does not answer (scontrol ping: {answer}); start it, or {LOCAL}")
+    # Dora asks sacct alone: with accounting_storage/none every job stays UNK for ever.
     status, text = _ask("sacct", "-X", "-n", "-o", "JobID", "-S", "now")
     if status != 0 or "storage is disabled" in text:
-        said = text.splitlines()[0] if text else f"exit status {status}"
+        answer = text.splitlines()[0] if text else f"exit status {status}"
         raise UserError(
-            f"this SLURM keeps no accounts (sacct: {said}), so that the state of a job is never "
+            f"this SLURM keeps no accounts (sacct: {answer}), so that the state of a job is never "
             f"known; ask for slurmdbd, or {LOCAL}"
         )
 
 
 def refusal(error: Exception) -> UserError:
-    """One line from sbatch's refusal of a job, with what may be asked for instead."""
+    """Return sbatch's refusal of a job in one line, with what may be asked for instead."""
     lines = [line.removeprefix("sbatch: error: ") for line in str(error).splitlines()]
-    said = "; ".join(line for line in lines if line and not line.startswith("sbatch: warning"))
+    reason = "; ".join(line for line in lines if line and not line.startswith("sbatch: warning"))
     where = "change it under slurm: in the site file (docs/grids.md) or launcher.slurm_(...)"
-    if "partition" in said.lower():
-        _, known = _ask("sinfo", "-h", "-o", "%R")
-        where += f"; partitions here: {', '.join(known.split())}"
-    elif "memory" in said.lower() or "node configuration" in said or "--mem" in said:
-        _, known = _ask("sinfo", "-h", "-o", "%R: %m MB, %c cores, %G")
-        where += f"; mem_per_gpu is whole GB, nodes have {'; '.join(known.splitlines())}"
-    return UserError(f"SLURM refused the job: {said or error}; {where}")
+    if "partition" in reason.lower():
+        _, partitions = _ask("sinfo", "-h", "-o", "%R")
+        where += f"; partitions here: {', '.join(partitions.split())}"
+    elif "memory" in reason.lower() or "node configuration" in reason or "--mem" in reason:
+        _, nodes = _ask("sinfo", "-h", "-o", "%R: %m MB, %c cores, %G")
+        where += f"; mem_per_gpu is whole GB, nodes have {'; '.join(nodes.splitlines())}"
+    return UserError(f"SLURM refused the job: {reason or error}; {where}")
 
 
 def executor_for(folder: Path, name: str, slurm: SlurmConfig, gpus: int) -> SlurmExecutor:
-    """Executor of submitit with the resources of a configuration, one task per element."""
+    """Return submitit's executor with the resources of a configuration, one task per element."""
     import submitit
 
     folder.mkdir(parents=True, exist_ok=True)
     executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=slurm.max_num_timeout)
     share = max(1, gpus)
-    given = {
+    parameters = {
         "time": slurm.time,
+        # sbatch refuses a fraction ("Invalid --mem specification"): mem_per_gpu is whole GB.
         "mem": f"{slurm.mem_per_gpu * share}GB" if slurm.mem_per_gpu else None,
         "cpus_per_task": slurm.cpus_per_task or slurm.cpus_per_gpu * share,
         "gres": f"gpu:{gpus}" if gpus else None,
@@ -111,7 +115,9 @@ def executor_for(folder: Path, name: str, slurm: SlurmConfig, gpus: int) -> Slur
         "array_parallelism": slurm.array_parallelism,
     }
     executor.update_parameters(
-        job_name=name, stderr_to_stdout=True, **{k: v for k, v in given.items() if v is not None}
+        job_name=name,
+        stderr_to_stdout=True,
+        **{k: v for k, v in parameters.items() if v is not None},
     )
     return executor
 
@@ -159,15 +165,15 @@ def map_array(
 
 
 def _collect(waiting: dict[int, Job[T]], name: str) -> Iterator[tuple[int, T | Exception]]:
-    """Results as they come; takes what ended out of `waiting`."""
-    total, said = len(waiting), time.monotonic()
+    """Yield results as they come; take what ended out of `waiting`."""
+    total, reported = len(waiting), time.monotonic()
     while waiting:
         for index in [i for i, job in waiting.items() if job.done()]:
             job = waiting.pop(index)
             problem = job.exception()
             yield index, problem if problem is not None else job.result()
-        if waiting and time.monotonic() - said > REPORT_S:
-            said = time.monotonic()
+        if waiting and time.monotonic() - reported > REPORT_S:
+            reported = time.monotonic()
             states = [job.state for job in waiting.values()]
             running = sum(state == "RUNNING" for state in states)
             print(

@@ -43,7 +43,7 @@ NAMES = ("slurm", "local")
 
 @functools.lru_cache(maxsize=1)
 def choose() -> str:
-    """`slurm` or `local`: BM_EXECUTOR, else what answers. Asked once per process."""
+    """Return `slurm` or `local`: BM_EXECUTOR, else what answers; decided once per process."""
     name = os.environ.get("BM_EXECUTOR")
     if name is not None and name not in NAMES:
         raise UserError(f"unknown executor BM_EXECUTOR={name!r}{nearest(name, NAMES)}")
@@ -51,7 +51,7 @@ def choose() -> str:
 
 
 def is_local() -> bool:
-    """True when the local queue runs the jobs; a wrong BM_EXECUTOR ends a command with 2."""
+    """Return whether the local queue runs the jobs; a wrong BM_EXECUTOR ends a command with 2."""
     try:
         return choose() == "local"
     except UserError as error:
@@ -60,7 +60,7 @@ def is_local() -> bool:
 
 
 def queue_of(shepherd: PatchedShepherd) -> Queue:
-    """The queue below the output folder of a project."""
+    """Return the queue below the output folder of a project."""
     return Queue(Path(shepherd.main.dora.dir) / queue.FOLDER)
 
 
@@ -78,7 +78,7 @@ def install() -> None:
             if is_local():
                 return local(self, *args)
             if self.main.dora.git_save is None:  # neither the configuration nor a flag says
-                self.main.dora.git_save = True
+                self.main.dora.git_save = True  # a job may start days after the tree has changed
             if name == "_submit":
                 return _submit_to_slurm(original[name], self, args[0])
             return original[name](self, *args)
@@ -86,20 +86,24 @@ def install() -> None:
         return method
 
     def submitit_executor(self: PatchedShepherd, *args: Any) -> SlurmExecutor:
-        """Dora's executor, with the jobs that must end well before this one starts."""
-        made = original["_get_submitit_executor"](self, *args)
+        """Return Dora's executor with the jobs that must end well before this one starts."""
+        executor = original["_get_submitit_executor"](self, *args)
         waits = getattr(self, "_bm_waits", [])
         if waits:
-            own = {"dependency": "afterok:" + ":".join(waits), "kill-on-invalid-dep": "yes"}
-            known = made.parameters.get("additional_parameters") or {}
-            made.update_parameters(additional_parameters={**known, **own})
-        return made
+            # A job whose upstream failed would else stay pending, and the grid monitored, for ever.
+            dependency = {"dependency": "afterok:" + ":".join(waits), "kill-on-invalid-dep": "yes"}
+            others = executor.parameters.get("additional_parameters") or {}
+            executor.update_parameters(additional_parameters={**others, **dependency})
+        return executor
 
     def check_orphans(self: PatchedShepherd) -> None:
-        """Ask for a scheduler only when something is there to clean up."""
+        """Look for a scheduler only when something is there to clean up."""
+        # Dora calls squeue here, which a machine without SLURM lacks.
         if any(self._orphans.iterdir()) and not is_local():
             original["_check_orphans"](self)
 
+    # Dora builds submitit.SlurmExecutor by name and calls scancel and squeue itself: it has no
+    # place where another executor could be plugged in.
     Shepherd._submit = dispatch("_submit", submit)  # type: ignore[method-assign]
     Shepherd._cancel = dispatch("_cancel", cancel)  # type: ignore[method-assign]
     Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
@@ -112,7 +116,7 @@ def _submit_to_slurm(
     shepherd: PatchedShepherd,
     job_array: _JobArray,
 ) -> None:
-    """Dora's submission, where it can be followed; a refusal of the scheduler is one line."""
+    """Submit as Dora does, where jobs can be followed; a refusal of the scheduler is one line."""
     from submitit.core.utils import FailedJobError
 
     try:
@@ -141,7 +145,7 @@ def submit(shepherd: PatchedShepherd, job_array: _JobArray) -> None:
 
 
 def waits_for(shepherd: PatchedShepherd, job_array: _JobArray) -> list[str]:
-    """Job numbers of the unfinished experiments that those of an array name, each once.
+    """Return the job numbers of the unfinished experiments that those of an array name, each once.
 
     Single elements of an upstream array are named; a finished experiment needs no job, however
     it was run.
@@ -149,7 +153,7 @@ def waits_for(shepherd: PatchedShepherd, job_array: _JobArray) -> list[str]:
     Raises:
         UserError: an experiment is named that has neither finished nor a job.
     """
-    found: dict[str, None] = {}
+    numbers: dict[str, None] = {}
     for sheep in job_array.sheeps:
         for sig in stage.upstream(list(sheep.xp.argv)):
             folder = Path(shepherd.main.dora.dir) / shepherd.main.dora.xps / sig
@@ -161,11 +165,12 @@ def waits_for(shepherd: PatchedShepherd, job_array: _JobArray) -> list[str]:
                     f"{sheep.xp.sig} starts from {sig}, which has neither finished nor a job; "
                     "schedule it in the grid with stage(...) or run it first"
                 )
-            found[str(above.job.job_id)] = None
-    return list(found)
+            numbers[str(above.job.job_id)] = None
+    return list(numbers)
 
 
 def _queue_one(shepherd: PatchedShepherd, jobs: Queue, sheep: Sheep, slurm: SlurmConfig) -> None:
+    """Add one experiment to the queue, with the files and links that Dora makes for a SLURM job."""
     xp, main = sheep.xp, shepherd.main
     main.init_xp(xp)
     folder = xp.folder.resolve()
@@ -186,7 +191,9 @@ def _queue_one(shepherd: PatchedShepherd, jobs: Queue, sheep: Sheep, slurm: Slur
     # Dora asks a job for its id, state and watcher only, which ours has too.
     sheep.job, sheep._other_jobs = job, [job]  # type: ignore[assignment,list-item]
     sheep._dependent_jobs = []
+    # Another terminal may read the job file at any moment, so it is replaced, never rewritten.
     temporary = sheep._job_file.with_suffix(".tmp")
+    # The form that Dora reads back: the job, all of its array, those that depend on it.
     temporary.write_bytes(pickle.dumps((job, [job], [])))
     os.replace(temporary, sheep._job_file)
     sheep._json_job_file.write_text(json.dumps({"job_id": job_id, "executor": "local"}))
@@ -206,10 +213,10 @@ def _keep_code(folder: Path) -> None:
     root = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
         )
-        return done.stdout if done.returncode == 0 else ""
+        return result.stdout if result.returncode == 0 else ""
 
     commit, difference = git("rev-parse", "HEAD"), git("diff", "HEAD")
     (folder / "commit.txt").write_text(commit or "no git checkout\n")
@@ -227,5 +234,5 @@ def cancel(shepherd: PatchedShepherd, job_list: list[Any]) -> None:
 
 
 def update(shepherd: PatchedShepherd) -> None:
-    """States are read from files; what waits must have a runner."""
+    """See to a runner for what waits; states are read from files."""
     queue_of(shepherd).ensure_runner()

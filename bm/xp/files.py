@@ -12,11 +12,12 @@ from typing import Any
 def write_text(path: Path, text: str) -> None:
     """Replace a file by `text`; after a crash either the old or the new content is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # With the number of the process: two writers of one file never share it.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(file.fileno())  # else a power cut may leave the new name with no content
     os.replace(temporary, path)
 
 
@@ -26,7 +27,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Content of a JSON file, None when it is absent."""
+    """Return the content of a JSON file, None when it is absent."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:

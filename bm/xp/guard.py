@@ -1,7 +1,7 @@
-"""The guard: an experiment is never continued with another configuration or other data in silence.
+"""Guard: an experiment is never continued with another configuration or other data in silence.
 
 A signature holds what differs from the base; editing a default keeps it, so an old checkpoint would
-be continued with new settings. The whole configuration is kept at the first run and compared.
+be continued with new settings. The whole configuration is stored at the first run and compared.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from .resolve import flatten, to_plain
 
 logger = logging.getLogger(__name__)
 NAME = "guard.json"
+#: Packages whose versions move bits: arithmetic, filters, readers, networks.
 PACKAGES = ("torch", "numpy", "scipy", "mne", "h5py", "diffusers", "transformers", "dora-search")
 ABSENT = "(absent)"
 
 
 def significant(config: DictConfig, exclude: list[str]) -> dict[str, Any]:
-    """Dotted key -> value of everything that can change a result.
+    """Return dotted key -> value of everything that can change a result.
 
     Args:
         config: resolved configuration.
@@ -40,13 +41,13 @@ def significant(config: DictConfig, exclude: list[str]) -> dict[str, Any]:
 
 
 def commit(folder: Path) -> dict[str, str]:
-    """Commit of the checkout that holds `folder`, and a hash of what is not committed."""
+    """Return the commit of the checkout of `folder`, and a hash of what is not committed."""
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
         )
-        return done.stdout if done.returncode == 0 else ""
+        return result.stdout if result.returncode == 0 else ""
 
     difference = git("diff", "HEAD")
     return {
@@ -56,18 +57,18 @@ def commit(folder: Path) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the packages that can change bits."""
-    found = {}
+    """Return the installed versions of the packages that can change bits."""
+    numbers = {}
     for name in PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            numbers[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
-def same(before: Any, now: Any) -> bool:
-    """Equality after a trip through JSON: tuples are lists, a NaN equals a NaN."""
+def same(before: object, now: object) -> bool:
+    """Return whether values are equal after a trip through JSON: tuples are lists, a NaN a NaN."""
     if isinstance(before, float) and isinstance(now, float):
         return before == now or (math.isnan(before) and math.isnan(now))
     if isinstance(before, list | tuple) and isinstance(now, list | tuple):
@@ -76,7 +77,7 @@ def same(before: Any, now: Any) -> bool:
 
 
 def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Lines of a readable diff of keys that have another value or are gone; added keys are fine."""
+    """Return a readable diff of keys that have another value or are gone; added keys are fine."""
     lines = []
     for key, value in before.items():
         current = now.get(key, ABSENT)
@@ -121,10 +122,12 @@ def check(
             f"{folder.name} was started as another experiment: {'; '.join(lines)}. Restore these "
             "values, start afresh with --clear, or continue anyway with allow_change=true"
         )
-    for name, known in (*before["versions"].items(), ("commit", before["commit"])):
+    # Other versions may change bits but not what the experiment is: a warning, no refusal.
+    for name, earlier in (*before["versions"].items(), ("commit", before["commit"])):
         current = now["commit"] if name == "commit" else now["versions"].get(name, ABSENT)
-        if current != known:
-            logger.warning("this experiment was started with %s %s, now %s", name, known, current)
+        if current != earlier:
+            logger.warning("this experiment was started with %s %s, now %s", name, earlier, current)
+    # Keys that are new with a default of their own are recorded, so that a later change is seen.
     if before["config"].keys() != now["config"].keys() or before["data_hash"] is None:
         merged = {**now["config"], **before["config"]}
         write_json(path, {**before, "config": merged, "data_hash": data_hash})

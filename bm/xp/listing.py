@@ -1,4 +1,4 @@
-"""The experiments that a grid file names, without a scheduler and without running anything."""
+"""Experiments that a grid file names, without a scheduler and without running anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """One experiment of a grid: its signature, arguments, short name and folder."""
+    """Experiment of a grid: its signature, arguments, short name and folder."""
 
     sig: str
     argv: tuple[str, ...]
@@ -27,12 +27,12 @@ class Listed:
 
 
 class _Recorder:
-    """Stands in for Dora's launcher while a grid function runs: it only remembers arguments."""
+    """Stand-in for Dora's launcher while a grid function runs: it only remembers arguments."""
 
     def __init__(
-        self, main: DecoratedMain, found: list[list[str]], argv: Sequence[str] = ()
+        self, main: DecoratedMain, arguments: list[list[str]], argv: Sequence[str] = ()
     ) -> None:
-        self._main, self._found, self._argv = main, found, list(argv)
+        self._main, self._arguments, self._argv = main, arguments, list(argv)
 
     def bind_(self, *args: Any, **kwargs: Any) -> _Recorder:
         for argument in (*args, kwargs):
@@ -40,7 +40,7 @@ class _Recorder:
         return self
 
     def bind(self, *args: Any, **kwargs: Any) -> _Recorder:
-        return _Recorder(self._main, self._found, self._argv).bind_(*args, **kwargs)
+        return _Recorder(self._main, self._arguments, self._argv).bind_(*args, **kwargs)
 
     def slurm_(self, **kwargs: Any) -> _Recorder:
         return self
@@ -53,11 +53,11 @@ class _Recorder:
         yield
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
-        self._found.append(self.bind(*args, **kwargs)._argv)
+        self._arguments.append(self.bind(*args, **kwargs)._argv)
 
 
 def grid_names(package: str = "grids") -> list[str]:
-    """Dotted names of all grid files; files that begin with an underscore are no grids."""
+    """Return the dotted names of all grid files; those that begin with an underscore are none."""
     root = Path(importlib.import_module(package).__path__[0])
     files = (path.relative_to(root).with_suffix("") for path in root.rglob("*.py"))
     return sorted(
@@ -66,10 +66,10 @@ def grid_names(package: str = "grids") -> list[str]:
 
 
 def explorer_of(grid: str, package: str = "grids") -> Explorer:
-    """The explorer of a grid; raises `UserError` with the nearest name when there is none."""
-    known = grid_names(package)
-    if grid not in known:
-        raise UserError(f"unknown grid {grid!r}{nearest(grid, known)}")
+    """Return the explorer of a grid; raise `UserError` with the nearest name when there is none."""
+    names = grid_names(package)
+    if grid not in names:
+        raise UserError(f"unknown grid {grid!r}{nearest(grid, names)}")
     module = importlib.import_module(f"{package}.{grid}")
     if not hasattr(module, "explorer"):
         raise UserError(f"{module.__file__}: a grid file must define `explorer`")
@@ -86,11 +86,14 @@ def experiments(grid: str, main: DecoratedMain) -> list[Listed]:
     Raises:
         UserError: unknown grid, or a mistake in the arguments of an experiment.
     """
-    found: list[list[str]] = []
-    explorer_of(grid, main.dora.grid_package or "grids")(cast("Launcher", _Recorder(main, found)))
+    # Dora's own launcher needs a shepherd, which makes folders and reads the state of every job.
+    arguments: list[list[str]] = []
+    explorer_of(grid, main.dora.grid_package or "grids")(
+        cast("Launcher", _Recorder(main, arguments))
+    )
     listed: dict[str, Listed] = {}
-    for argv in found:
+    for argv in arguments:
         xp = main.get_xp(argv)
-        if xp.sig not in listed:
+        if xp.sig not in listed:  # as Dora: an experiment that a grid names twice is one
             listed[xp.sig] = Listed(xp.sig, tuple(argv), main.get_name(xp), xp.folder)
     return list(listed.values())

@@ -1,4 +1,4 @@
-"""The decorated main: Dora's, with fast resolution and mistakes of the user in one line."""
+"""Decorated main: Dora's, with fast resolution and mistakes of the user in one line."""
 
 from __future__ import annotations
 
@@ -38,15 +38,17 @@ def fail(error: UserError) -> NoReturn:
 
 
 def called_from_shell() -> bool:
-    """True under `dora ...` and `python -m bm.train`: mistakes end the process there."""
+    """Return whether `dora ...` or `python -m bm.train` runs: mistakes end the process there."""
     module = sys.modules.get("__main__")
     name = getattr(getattr(module, "__spec__", None), "name", "") or ""
     return name.startswith("dora") or name == "bm.train" or Path(sys.argv[0]).name == "dora"
 
 
 class Experiment(XP):
-    """Dora's experiment whose configuration is made when somebody reads it: a grid needs the
-    signatures of a thousand experiments and the configuration of few."""
+    """Dora's experiment whose configuration is composed when it is read.
+
+    A grid needs the signatures of a thousand experiments and the configuration of few.
+    """
 
     def __init__(self, dora: DoraConfig, argv: list[str], resolution: Resolution) -> None:
         self._resolution = resolution
@@ -55,7 +57,7 @@ class Experiment(XP):
 
     @property
     def cfg(self) -> DictConfig:
-        """The resolved configuration."""
+        """Return the resolved configuration."""
         if self._config is None:
             self._config = self._resolution.config()
         return self._config
@@ -80,9 +82,12 @@ class Main(HydraMain):
         self.shell = called_from_shell()
 
     def _get_config_groups(self) -> list[str]:
-        """Groups with their parents: Hydra lists only folders that hold files themselves, so that
-        `solver=eegdiff/raw` would not count as the choice of a group. A group that begins with an
-        underscore (`dset/_targets`) is chosen by recipes alone."""
+        """Return the groups with their parents.
+
+        Hydra lists only folders that hold files themselves, so that `solver=eegdiff/raw` would not
+        count as the choice of a group. Folders that begin with an underscore (`dset/_features`)
+        hold parts, which nobody chooses.
+        """
         groups = set(super()._get_config_groups())
         for group in list(groups):
             parts = group.split("/")
@@ -98,22 +103,25 @@ class Main(HydraMain):
             return self._get_config_noinit(overrides)
 
     def get_slurm_config(self) -> SlurmConfig:
-        """Default resources, then those of the site; an unknown key is the user's mistake."""
+        """Return the default resources with those of the site; an unknown key is a mistake."""
         try:
-            found = super().get_slurm_config()
-        except AttributeError as error:
+            slurm = super().get_slurm_config()
+        except AttributeError as error:  # what Dora raises for a key that it does not know
             self.refuse(UserError(f"conf/config.yaml, slurm: {error}"))
         try:
             for key, value in site.read().get("slurm", {}).items():
-                check_known(f"key of slurm: in {site.path()}", str(key), vars(found))
-                setattr(found, key, value)
+                check_known(f"key of slurm: in {site.path()}", str(key), vars(slurm))
+                setattr(slurm, key, value)
         except UserError as error:
             self.refuse(error)
-        return found
+        return slurm
 
     def value_to_argv(self, arg: Any) -> list[str]:
-        """Arguments of a value given to a launcher; raises `UserError` for what has no text form
-        (a numpy number, a path, a key with a colon)."""
+        """Return the arguments of a value that a grid hands to its launcher.
+
+        Raises:
+            UserError: it has no text form (a numpy number, a path, a key with a colon).
+        """
         try:
             return super().value_to_argv(arg)
         except (TypeError, ValueError, AssertionError) as error:
@@ -121,30 +129,30 @@ class Main(HydraMain):
             raise UserError(f"{arg!r}: {reason}; give plain numbers, text, lists") from None
 
     def refuse(self, error: UserError) -> NoReturn:
-        """One line and exit code 2 on a command line, an exception for callers in Python."""
+        """Leave with one line and exit code 2 on a command line; raise for callers in Python."""
         if self.shell:
             fail(error)
         raise error
 
     def resolve(self, argv: Sequence[str]) -> XP:
-        """The experiment of a list of arguments; raises `UserError` on a mistake."""
+        """Return the experiment of a list of arguments; raise `UserError` on a mistake."""
         simple = simplify(argv)
         return Experiment(self.dora, simple, self.resolver.resolve(simple))
 
     def get_xp(self, argv: Sequence[str]) -> XP:
-        """As `resolve`; on a command line a mistake is one line and exit code 2."""
+        """Return the same as `resolve`; on a command line a mistake is one line and exit code 2."""
         try:
             return self.resolve(argv)
         except UserError as error:
             self.refuse(error)
 
     def known_signatures(self) -> list[str]:
-        """Signatures of all experiments in the output folder."""
+        """Return the signatures of all experiments in the output folder."""
         folder = Path(self.dora.dir) / self.dora.xps
         return sorted(p.parent.name for p in folder.glob("*/.argv.json"))
 
     def argv_of(self, sig: str) -> Sequence[str]:
-        """Arguments of a stored experiment; raises `UnknownSignatureError`."""
+        """Return the arguments of a stored experiment; raise `UnknownSignatureError`."""
         try:
             return super().get_argv_from_sig(sig)
         except RuntimeError:
@@ -153,19 +161,19 @@ class Main(HydraMain):
             raise UnknownSignatureError(f"no experiment {sig!r} in {folder}{hint}") from None
 
     def get_argv_from_sig(self, sig: str) -> Sequence[str]:
-        """As `argv_of`; on a command line a mistake is one line and exit code 2."""
+        """Return the same as `argv_of`; on a command line a mistake is one line and exit code 2."""
         try:
             return self.argv_of(sig)
         except UserError as error:
             self.refuse(error)
 
     def get_xp_from_sig(self, sig: str) -> XP:
-        """The stored experiment; raises `UnknownSignatureError` and never ends the process."""
+        """Return a stored experiment; raise `UnknownSignatureError`, never end the process."""
         return self.resolve(self.argv_of(sig))
 
 
 def _guarded(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    """Main whose user errors are one line and exit code 2, under Hydra too."""
+    """Wrap main so that user errors are one line and exit code 2, under Hydra too."""
 
     def guarded(cfg: DictConfig) -> None:
         try:
@@ -173,6 +181,7 @@ def _guarded(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]
         except UserError as error:
             fail(error)
 
+    # Dora finds the configuration folder beside the module of main.
     guarded.__module__, guarded.__name__ = main.__module__, main.__name__
     guarded.__qualname__, guarded.__doc__ = main.__qualname__, main.__doc__
     return guarded
@@ -181,7 +190,7 @@ def _guarded(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]
 def bm_main(
     config_name: str, config_path: str, version_base: str = "1.3"
 ) -> Callable[[Callable[[DictConfig], None]], Main]:
-    """Decorator of `main(cfg)`; `config_path` is relative to the file that defines it."""
+    """Return the decorator of `main(cfg)`; `config_path` is relative to the file of `main`."""
 
     def decorate(main: Callable[[DictConfig], None]) -> Main:
         mend_dora()
@@ -198,6 +207,7 @@ def bm_main(
 
 def mend_dora() -> None:
     """Mend the defects of Dora 0.1.13 that its users meet; a second call does nothing."""
+    # Every decorated main calls this.
     if getattr(dora_grid, "_mended_by_bm", False):
         return
     dora_grid._mended_by_bm = True  # type: ignore[attr-defined]
@@ -207,7 +217,7 @@ def mend_dora() -> None:
     start = dora_run.start_ddp_workers
 
     def start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> None:
-        """One worker on a machine without a GPU, where Dora gives up."""
+        """Start one worker on a machine without a GPU, where Dora gives up."""
         import torch
 
         if not num_workers and not torch.cuda.is_available():
@@ -220,9 +230,10 @@ def mend_dora() -> None:
 
 
 def _mend_grid() -> None:
-    """A mistake in a grid file (a launcher's argument, an address) is one line, exit code 2.
+    """End the command with one line when a grid file has a mistake (an argument, an address).
 
-    Only the call of the command line is wrapped: `run_grid` of a script raises."""
+    Only the call of the command line is wrapped: `run_grid` of a script raises.
+    """
     run_grid = dora_grid.run_grid
 
     @functools.wraps(run_grid)
@@ -245,7 +256,10 @@ def _mend_grid() -> None:
 
 
 def _mend_login() -> None:
-    """`os.getlogin` fails without a login terminal (container, cron); a user's name does not."""
+    """Let `os.getlogin` work without a login terminal (container, cron).
+
+    Dora calls it when a killed submission left a file in outputs/orphans, in every command.
+    """
     try:
         os.getlogin()
     except OSError:
@@ -253,7 +267,7 @@ def _mend_login() -> None:
 
 
 def _mend_git_save() -> None:
-    """The folder of an experiment that never ran must exist before the link to its clone."""
+    """Make the folder of an experiment that never ran before the link to its clone."""
     from dora import git_save
 
     assign = git_save.assign_clone
@@ -266,8 +280,9 @@ def _mend_git_save() -> None:
 
 
 def _explorer_or_fail(args: Namespace, main: Main) -> Explorer:
-    """Explorer of the named grid; a wrong name is one line and exit code 2, not 0."""
+    """Return the explorer of the named grid; a wrong name is one line and exit code 2, not 0."""
     package = main.dora.grid_package or f"{main.package}.grids"
+    # Dora lists every .py file below grids/, helpers too, and exits with 0 for a wrong name.
     if args.grid is None:
         print("grids: " + ", ".join(listing.grid_names(package)))
         sys.exit(0)

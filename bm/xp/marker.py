@@ -1,4 +1,4 @@
-"""The marker of a finished experiment: what downstream experiments and tables wait for."""
+"""Marker of a finished experiment: what downstream experiments and tables wait for."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def write(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """What was written at the end, None when the experiment has not finished."""
+    """Return what was written at the end, None when the experiment has not finished."""
     return read_json(folder / NAME)
 
 
 def exists(folder: Path) -> bool:
-    """True when the experiment in `folder` has finished."""
+    """Return whether the experiment in `folder` has finished."""
     return (folder / NAME).exists()

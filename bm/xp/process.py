@@ -13,30 +13,31 @@ from pathlib import Path
 
 
 def start_time(pid: int) -> str | None:
-    """When the process started, as text to compare; None when there is no such process."""
+    """Return when the process started, as text to compare; None when there is no such process."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
+            # After the name in brackets, which may hold spaces; field 22 of stat is the start.
             fields = stat.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return None
         return None if fields[0] == "Z" else fields[19]  # a zombie has ended
-    found = subprocess.run(
+    result = subprocess.run(  # macOS has no /proc
         ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return found.stdout.strip() or None
+    return result.stdout.strip() or None
 
 
 def cores() -> int:
-    """Processor cores that this process may use: its share of a SLURM node, else its affinity."""
+    """Return the processor cores that this process may use: its SLURM share, else its affinity."""
     here = getattr(os, "sched_getaffinity", None)
-    found = len(here(0)) if here is not None else os.cpu_count() or 1
+    count = len(here(0)) if here is not None else os.cpu_count() or 1
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return min(found, int(granted)) if granted.isdecimal() and int(granted) else found
+    return min(count, int(granted)) if granted.isdecimal() and int(granted) else count
 
 
 def alive(pid: int | None, started: str | None) -> bool:
-    """True when process `pid` runs and started at `started`."""
+    """Return whether process `pid` runs and started at `started`."""
     return pid is not None and started is not None and start_time(pid) == started
 
 

@@ -1,4 +1,4 @@
-"""The local queue: one JSON file per job, a handle that Dora understands, and its runner's life.
+"""Local queue: one JSON file per job, a handle that Dora understands, and its runner's life.
 
 Every change of a job file is made under one lock and by renaming, so that terminals, runners and
 jobs may die at any moment. The runner decides to leave under the same lock that a submission
@@ -27,7 +27,7 @@ RUNNER = "runner.json"
 
 
 class Queue:
-    """The jobs below one output folder.
+    """Jobs below one output folder.
 
     Args:
         folder: `outputs/local`; made when missing.
@@ -39,18 +39,19 @@ class Queue:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Only one process at a time changes jobs or decides about the runner."""
+        """Hold the lock: one process at a time changes jobs or decides about the runner."""
         from filelock import FileLock
 
+        # Of the system, so that it is free when its holder dies.
         with FileLock(self.folder / "queue.lock"):
             yield
 
     def path(self, job_id: str) -> Path:
-        """File of a job."""
+        """Return the file of a job."""
         return self.folder / f"{job_id}.json"
 
     def read(self, job_id: str) -> dict[str, Any] | None:
-        """Record of a job, None when it is gone."""
+        """Return the record of a job, None when it is gone."""
         return read_json(self.path(job_id))
 
     def change(self, job_id: str, **values: Any) -> None:
@@ -60,16 +61,17 @@ class Queue:
             write_json(self.path(job_id), {**record, **values})
 
     def records(self) -> list[dict[str, Any]]:
-        """All jobs in the order of submission."""
-        found = (read_json(path) for path in sorted(self.folder.glob("L*.json")))
-        return [record for record in found if record is not None]
+        """Return all jobs in the order of submission."""
+        records = (read_json(path) for path in sorted(self.folder.glob("L*.json")))
+        return [record for record in records if record is not None]
 
     def next_id(self) -> str:
-        """A number that no job had, also when old files were removed; take the lock first."""
+        """Return a number that no job had, even after old files are gone; take the lock first."""
+        # Dora links outputs/by_id/NUMBER and fails when the link is there.
         counter = self.folder / "counter.json"
         last = int((read_json(counter) or {"last": 0})["last"])
-        known = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
-        number = max([last, *known]) + 1
+        numbers = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
+        number = max([last, *numbers]) + 1
         write_json(counter, {"last": number})
         return f"L{number:06d}"
 
@@ -82,9 +84,9 @@ class Queue:
         return job_id
 
     def runner_alive(self) -> bool:
-        """True when a runner serves this queue."""
-        known = read_json(self.folder / RUNNER)
-        return known is not None and process.alive(known["pid"], known["started"])
+        """Return whether a runner serves this queue."""
+        entry = read_json(self.folder / RUNNER)
+        return entry is not None and process.alive(entry["pid"], entry["started"])
 
     def ensure_runner(self) -> None:
         """Start a runner when there is work and none; it outlives this terminal."""
@@ -100,7 +102,7 @@ class Queue:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,
+                    start_new_session=True,  # it survives the terminal
                     env={**os.environ, "PYTHONPATH": _search_path()},
                 )
             # Its own file comes later: until then this entry keeps a second one away.
@@ -120,7 +122,7 @@ class Queue:
             self.change(record["job_id"], state=state, reason="its runner died", ended=time.time())
 
     def state(self, job_id: str) -> str:
-        """State of a job; a running one whose process and runner are both gone is lost."""
+        """Return the state of a job; one whose process and runner are both gone is lost."""
         record = self.read(job_id)
         if record is None:
             return NODE_FAIL
@@ -142,12 +144,13 @@ class Queue:
                 self.change(
                     job_id, state=CANCELLED, reason="cancelled by the user", ended=time.time()
                 )
+        # Without the lock: a job may take 20 s to save, and the runner needs it to go on.
         for pid, started in running:
             process.end(pid, started)
 
 
 def upstream_state(record: dict[str, Any], records: Sequence[dict[str, Any]], xps: Path) -> str:
-    """`ready`, `wait`, or why the job can never start.
+    """Return `ready`, `wait`, or why the job can never start.
 
     Args:
         record: a pending job with `upstream` signatures.
@@ -157,17 +160,20 @@ def upstream_state(record: dict[str, Any], records: Sequence[dict[str, Any]], xp
     for sig in record["upstream"]:
         if marker.exists(xps / sig):
             continue
-        own = [other["state"] for other in records if other["sig"] == sig]
-        if any(state in (PENDING, RUNNING) for state in own):
+        states = [other["state"] for other in records if other["sig"] == sig]
+        if any(state in (PENDING, RUNNING) for state in states):
             return "wait"
-        if own:
-            return f"its upstream {sig} ended as {own[-1]}; retry both with -r"
+        if states:
+            return f"its upstream {sig} ended as {states[-1]}; retry both with -r"
         return f"its upstream {sig} has not finished and is not queued; run it first"
     return "ready"
 
 
 class LocalJob:
-    """Handle of a job as Dora stores and asks it: id, state, and a watcher that is itself."""
+    """Handle of a job as Dora stores and questions it: id, state, and a watcher that is itself.
+
+    Dora pickles it into the experiment's folder, so it holds nothing but two texts.
+    """
 
     def __init__(self, folder: Path, job_id: str) -> None:
         self.folder = str(folder)
@@ -179,24 +185,24 @@ class LocalJob:
 
     @property
     def watcher(self) -> LocalJob:
-        """The object that Dora asks for states."""
+        """Return the object that Dora asks for states."""
         return self
 
     @property
     def state(self) -> str:
-        """State now."""
+        """Return the state now."""
         return self._queue.state(self.job_id)
 
     def get_state(self, job_id: str, mode: str = "standard") -> str:
-        """State of a job of the same queue."""
+        """Return the state of a job of the same queue."""
         return self._queue.state(job_id)
 
     def is_done(self, job_id: str, mode: str = "standard") -> bool:
-        """True when a job has ended, however."""
+        """Return whether a job has ended, however."""
         return self.get_state(job_id) in ENDED
 
     def update(self) -> None:
-        """States are read from files at each question."""
+        """Do nothing: states are read from files at each question."""
 
     def cancel(self) -> None:
         """Take the job out of the queue, or end it."""
@@ -204,7 +210,7 @@ class LocalJob:
 
 
 def _search_path() -> str:
-    """Where this package was imported from must be found by the runner too."""
+    """Return PYTHONPATH with the folder of this package, which the runner must find too."""
     root = str(Path(__file__).resolve().parents[2])
-    known = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
-    return os.pathsep.join(dict.fromkeys([root, *known]))
+    paths = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    return os.pathsep.join(dict.fromkeys([root, *paths]))

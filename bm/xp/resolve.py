@@ -1,7 +1,7 @@
 """Configuration of an experiment from its arguments, fast: base composed once, overrides on a copy.
 
 Hydra's own path composes every file again for every experiment, and twice with a group choice
-(70-155 ms). Here the base of each choice of groups is composed once by Hydra and kept; the other
+(70-155 ms). Here the base of each choice of groups is composed once by Hydra and reused; the other
 arguments are parsed by Hydra's parser and applied by Hydra's function to a copy. A test holds the
 result equal to Hydra's.
 """
@@ -47,7 +47,7 @@ def _parser() -> OverridesParser:
 
 @functools.lru_cache(maxsize=65536)
 def parse(argument: str) -> Override:
-    """One argument through Hydra's own parser; raises `UserError` when it cannot be read."""
+    """Parse one argument as Hydra does; raise `UserError` when it cannot be read."""
     try:
         return _parser().parse_overrides([argument])[0]
     except HydraException as error:
@@ -56,7 +56,7 @@ def parse(argument: str) -> Override:
 
 
 def simplify(argv: Iterable[str]) -> list[str]:
-    """The last of arguments with the same key wins, in the order of the last ones."""
+    """Return the arguments without those whose key comes again: the last one wins."""
     last: dict[str, str] = {}
     for argument in argv:
         key, separator, _ = argument.partition("=")
@@ -68,7 +68,7 @@ def simplify(argv: Iterable[str]) -> list[str]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted key -> value of a nested mapping; empty mappings are kept as values."""
+    """Return dotted key -> value of a nested mapping; an empty mapping is a value."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
@@ -81,7 +81,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Base:
-    """What all experiments with the same choice of groups share.
+    """Configuration that all experiments with the same choice of groups share.
 
     Attributes:
         config: composed configuration, never changed.
@@ -125,12 +125,12 @@ class Resolver:
         return sorted(n.as_posix() for n in names if not any(x.startswith("_") for x in n.parts))
 
     def split(self, argv: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Arguments that choose a group option, and the others."""
+        """Split arguments into those that choose the option of a group, and the others."""
         choices = [a for a in argv if a.partition("=")[0].strip() in self.groups]
         return choices, [a for a in argv if a not in choices]
 
     def base(self, choices: Sequence[str]) -> Base:
-        """The base of a choice of groups, composed by Hydra the first time."""
+        """Return the base of a choice of groups, composed by Hydra the first time."""
         key = tuple(choices)
         with self._lock:
             if key not in self._bases:
@@ -141,9 +141,9 @@ class Resolver:
         pairs = []
         for choice in choices:
             group, _, option = choice.partition("=")
-            known = self.options(group.strip())
-            if option not in known:
-                raise UserError(f"unknown {group} {option!r}{nearest(option, known)}")
+            options = self.options(group.strip())
+            if option not in options:
+                raise UserError(f"unknown {group} {option!r}{nearest(option, options)}")
             pairs.append((group, option))
         config = self.compose(list(choices))
         plain: Any = OmegaConf.to_container(config, resolve=False)
@@ -168,7 +168,7 @@ class Resolver:
                 )
 
     def resolve(self, argv: Sequence[str]) -> Resolution:
-        """Difference of the experiment to its base at once, its configuration when asked for.
+        """Resolve an experiment: its difference to the base now, its configuration when it is read.
 
         Raises:
             UserError: unknown key, group option or value of another type than the default.
@@ -208,18 +208,18 @@ class Resolution:
 
     @property
     def _local(self) -> bool:
-        """True when nothing outside the touched first-level keys can change or be read."""
+        """Return whether nothing outside the touched first-level keys can change or be read."""
         free = any(o.is_add() or o.is_force_add() or _refers(o.value()) for o in self.overrides)
         return self.composed is None and self.base.local and not free
 
     def config(self) -> DictConfig:
-        """The whole configuration."""
+        """Return the whole configuration."""
         if self.composed is not None:
             return self.composed
         return self._apply(copy.deepcopy(self.base.config))
 
     def delta(self) -> list[tuple[str, Any]]:
-        """Choices of groups, then dotted keys that differ from the base, sorted in each level."""
+        """Return choices of groups, then dotted keys that differ from the base, sorted by level."""
         plain = self._plain_delta()
         if plain is not None:
             return [*self.base.choices, *plain]
@@ -228,19 +228,22 @@ class Resolution:
             if self._local:
                 touched = sorted({str(o.key_or_group).split(".")[0] for o in self.overrides})
                 changed = self._apply(OmegaConf.masked_copy(base, touched))
-                found = difference(base, changed, touched)
+                changes = difference(base, changed, touched)
             else:
-                found = difference(base, self.config())
+                changes = difference(base, self.config())
         except OmegaConfBaseException as error:
             raise UserError(" ".join(str(error).split())) from None
-        return [*self.base.choices, *found]
+        return [*self.base.choices, *changes]
 
     def _plain_delta(self) -> list[tuple[str, Any]] | None:
-        """The difference without any OmegaConf object (0.1 ms instead of 7), or None when an
-        override is not simply another value, or another list, in the place of an old one."""
+        """Return the difference without any OmegaConf object (0.1 ms instead of 7).
+
+        None when an override is not simply another value, or another list, in the place of an old
+        one.
+        """
         if not self._local:
             return None
-        found = []
+        pairs = []
         for override in self.overrides:
             key, value = str(override.key_or_group), override.value()
             default: Any = self.base.plain
@@ -251,12 +254,12 @@ class Resolution:
             if isinstance(default, Mapping) or not (_is_plain(default) and _is_plain(value)):
                 return None
             if value != default:
-                found.append((key, value))
-        return sorted(found, key=lambda pair: pair[0].split("."))
+                pairs.append((key, value))
+        return sorted(pairs, key=lambda pair: pair[0].split("."))
 
     def _apply(self, config: DictConfig) -> DictConfig:
         """Apply the overrides in place by Hydra's own function."""
-        OmegaConf.set_struct(config, True)
+        OmegaConf.set_struct(config, True)  # as Hydra: only `+key` adds one
         try:
             ConfigLoaderImpl._apply_overrides_to_config(self.overrides, config)
         except HydraException as error:
@@ -265,8 +268,8 @@ class Resolution:
         return config
 
 
-def _refers(value: Any) -> bool:
-    """True when a value, or one inside it, is taken from another key."""
+def _refers(value: object) -> bool:
+    """Return whether a value, or one inside it, is taken from another key."""
     if isinstance(value, Mapping):
         return any(map(_refers, value.values()))
     if isinstance(value, list):
@@ -274,8 +277,8 @@ def _refers(value: Any) -> bool:
     return isinstance(value, str) and REFERS.search(value) is not None
 
 
-def _is_plain(value: Any) -> bool:
-    """True for what OmegaConf keeps and compares as Python does."""
+def _is_plain(value: object) -> bool:
+    """Return whether OmegaConf stores and compares a value as Python does."""
     if isinstance(value, list):
         return all(map(_is_plain, value))
     if isinstance(value, str):
@@ -283,7 +286,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or (isinstance(value, bool | int | float) and value == value)
 
 
-def _has_nan(value: Any) -> bool:
+def _has_nan(value: object) -> bool:
     if isinstance(value, list):
         return any(map(_has_nan, value))
     return isinstance(value, float) and value != value
@@ -297,6 +300,7 @@ def check(overrides: Sequence[Override], base: Base) -> None:
         first = key.split(".")[0]
         if first in UNHEARD:
             raise UserError(f"{line}: Dora ignores {first}.* here; {UNHEARD[first]}")
+        # Dora compares experiments key by key, and fails when one is gone.
         if override.is_delete():
             raise UserError(f"{line}: a key cannot be removed; set it to null")
         if override.is_sweep_override():
@@ -308,7 +312,7 @@ def check(overrides: Sequence[Override], base: Base) -> None:
 
 
 def _default(key: str, base: Base) -> Any:
-    """Default of a dotted key; raises `UserError` with the nearest name when there is none."""
+    """Return the default of a dotted key; raise `UserError` with the nearest name without one."""
     default: Any = base.plain
     for part in key.split("."):
         if isinstance(default, list) and part.isdigit() and int(part) < len(default):
@@ -320,7 +324,7 @@ def _default(key: str, base: Base) -> Any:
     return default
 
 
-def _check_value(key: str, value: Any, default: Any, base: Base) -> None:
+def _check_value(key: str, value: object, default: object, base: Base) -> None:
     """Check a value and what is inside it: keys of mappings and elements of lists."""
     _check_type(key, value, default)
     if isinstance(value, Mapping) and isinstance(default, Mapping):
@@ -332,13 +336,14 @@ def _check_value(key: str, value: Any, default: Any, base: Base) -> None:
             _check_value(inner_key, inner, default[name], base)
     elif isinstance(value, list) and isinstance(default, list):
         kinds = {type(item) for item in default}
+        # A list of mappings or of several types has no element to compare with.
         if len(kinds) == 1 and kinds <= {int, float, str, bool}:
             for index, item in enumerate(value):
                 _check_type(f"{key}.{index}", item, default[0])
 
 
 def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
-    """The likeliest sibling of a mistyped part, else the likeliest whole key."""
+    """Return the likeliest sibling of a mistyped part, else the likeliest whole key."""
     if isinstance(siblings, Mapping):
         close = difflib.get_close_matches(part, map(str, siblings), n=1, cutoff=0.5)
         if close and key.endswith(part):
@@ -347,24 +352,27 @@ def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
     return nearest(key, whole) or "; all keys are in conf/ (config.yaml, dset/, model/, solver/)"
 
 
-def _check_type(key: str, value: Any, default: Any) -> None:
-    """A value must be of the type of the default; a null default accepts anything."""
+def _check_type(key: str, value: object, default: object) -> None:
+    """Raise `UserError` for a value of another type than the default; null accepts anything."""
     if default is None or value is None or (isinstance(default, str) and "${" in default):
         return
-    if isinstance(value, str) and "${" in value:
+    if isinstance(value, str) and "${" in value:  # its type is known when it is resolved
         return
+    # A boolean is an integer for Python, and a whole number may stand for any number.
     expected: tuple[type, ...] = (type(default),)
     if isinstance(default, float) and not isinstance(value, bool):
         expected = (int, float)
     if isinstance(default, int) and isinstance(value, bool) != isinstance(default, bool):
         expected = ()
     if not isinstance(value, expected):
-        wanted, given = _kind(default), _kind(value)
+        expectation, actual = _kind(default), _kind(value)
         hint = f"; quote it: '{key}=\"{value}\"'" if isinstance(default, str) else ""
-        raise UserError(f"{key}={value}: {wanted} is expected (as {default!r}), not {given}{hint}")
+        raise UserError(
+            f"{key}={value}: {expectation} is expected (as {default!r}), not {actual}{hint}"
+        )
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     if isinstance(value, Mapping):
         return "a mapping"
@@ -374,34 +382,34 @@ def _kind(value: Any) -> str:
 def difference(
     base: DictConfig, other: DictConfig, keys: Sequence[str] | None = None
 ) -> list[tuple[str, Any]]:
-    """Dotted keys of `other` whose value differs from `base`, sorted within each level.
+    """Return dotted keys of `other` whose value differs from `base`, sorted within each level.
 
     Args:
         base, other: configurations; `other` may have more keys.
         keys: first-level keys to compare; None = all of `other`.
     """
-    found: list[tuple[str, Any]] = []
-    known = sorted(base.keys(), key=str) if keys is None else list(keys)
-    for name in [*known, *sorted(set(other.keys()) - set(base.keys()), key=str)]:
+    changes: list[tuple[str, Any]] = []
+    shared = sorted(base.keys(), key=str) if keys is None else list(keys)
+    for name in [*shared, *sorted(set(other.keys()) - set(base.keys()), key=str)]:
         if name not in base:
-            found.append((str(name), other[name]))
+            changes.append((str(name), other[name]))
             continue
         before, after = base[name], other[name]
         if isinstance(before, DictConfig):
             if not isinstance(after, DictConfig):
                 raise UserError(f"{name}={after}: a group of keys cannot become a single value")
-            found += [(f"{name}.{key}", value) for key, value in difference(before, after)]
-        elif after != before:
-            found.append((str(name), after))
-    return found
+            changes += [(f"{name}.{key}", value) for key, value in difference(before, after)]
+        elif after != before:  # as Dora: 1, 1.0 and true are equal, a NaN differs from itself
+            changes.append((str(name), after))
+    return changes
 
 
-def set_key(config: DictConfig, key: str, value: Any) -> None:
+def set_key(config: DictConfig, key: str, value: object) -> None:
     """Set one dotted key of a configuration, whether it is there or not."""
     with open_dict(config):
         OmegaConf.update(config, key, value)
 
 
 def to_plain(config: DictConfig | ListConfig) -> Any:
-    """Nested plain values with interpolations resolved."""
+    """Return nested plain values with interpolations resolved."""
     return OmegaConf.to_container(config, resolve=True)

@@ -1,4 +1,4 @@
-"""The runner of the local queue: `python -m bm.xp.runner FOLDER` takes jobs until none is left."""
+"""Runner of the local queue: `python -m bm.xp.runner FOLDER` takes jobs until none is left."""
 
 from __future__ import annotations
 
@@ -16,31 +16,29 @@ from .files import write_json
 from .queue import Queue, upstream_state
 
 POLL_S = 0.1
-LOOK_S = (
-    2.0  # without any sign, look at all jobs so often: `dora run` may have finished an upstream
-)
+LOOK_S = 2.0  # without any sign, look at all jobs: `dora run` may have finished an upstream
 REQUEUE_EXIT = 85  # the job saved its state and wants to be started again
 
 
 def count_gpus() -> int:
-    """GPUs of this machine, without importing torch."""
+    """Return the number of GPUs of this machine, without importing torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([part for part in visible.split(",") if part.strip() not in ("", "-1")])
     if shutil.which("nvidia-smi") is None:
         return 0
-    done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return done.stdout.count("GPU ") if done.returncode == 0 else 0
+    result = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return result.stdout.count("GPU ") if result.returncode == 0 else 0
 
 
 def count_slots(gpus: int) -> int:
-    """How many experiments run at once: BM_SLOTS, else one per GPU, else one."""
+    """Return how many experiments run at once: BM_SLOTS, else one per GPU, else one."""
     return max(1, int(os.environ.get("BM_SLOTS") or gpus or 1))
 
 
 @dataclass
 class Started:
-    """A job that this runner started or found running, and the slots it holds."""
+    """Job that this runner started or took over, with the slots it holds."""
 
     job_id: str
     pid: int
@@ -50,7 +48,7 @@ class Started:
 
 
 def over(item: Started) -> bool:
-    """Whether a job's process has ended."""
+    """Return whether a job's process has ended."""
     if item.child is not None:
         return item.child.poll() is not None
     return not process.alive(item.pid, item.started)
@@ -68,13 +66,13 @@ class Runner:
     def __init__(self, jobs: Queue, slots: int, gpus: int) -> None:
         self.jobs, self.slots, self.gpus = jobs, slots, gpus
         self.active: list[Started] = []
-        self.seen = -1
+        self.last_stamp = -1
 
     def serve(self) -> None:
         """Work until nothing is queued or running."""
         with self.jobs.lock():
-            own = {"pid": os.getpid(), "started": process.start_time(os.getpid())}
-            write_json(self.jobs.folder / queue.RUNNER, own)
+            entry = {"pid": os.getpid(), "started": process.start_time(os.getpid())}
+            write_json(self.jobs.folder / queue.RUNNER, entry)
             self.adopt()
         while self.turn():
             self.rest()
@@ -87,16 +85,16 @@ class Runner:
         until = time.monotonic() + LOOK_S
         while time.monotonic() < until:
             time.sleep(POLL_S)
-            if self.stamp() != self.seen or any(over(item) for item in self.active):
+            if self.stamp() != self.last_stamp or any(over(item) for item in self.active):
                 return
 
     def stamp(self) -> int:
-        """Moves whenever a file of the queue is written."""
+        """Return a number that changes whenever a file of the queue is written."""
         return self.jobs.folder.stat().st_mtime_ns
 
     def turn(self) -> bool:
-        """Reap and start; false when there is nothing left, the runner's entry removed."""
-        self.seen = self.stamp()  # before reading: what changes meanwhile is seen next time
+        """Reap and start; return false when nothing is left and the runner's entry is removed."""
+        self.last_stamp = self.stamp()  # before reading: what changes meanwhile is seen next time
         self.reap()
         with self.jobs.lock():
             records = self.jobs.records()
@@ -129,14 +127,15 @@ class Runner:
                 self.judge(item, code)
 
     def judge(self, item: Started, code: int | None) -> None:
-        """State of an ended job; None as code: it was not our child, the marker decides."""
+        """Write the state of an ended job; without a code (not our child) the marker decides."""
         record = self.jobs.read(item.job_id)
         if record is None or record["state"] == queue.CANCELLED:
             return
+        # The exit status of a process that another runner started is nowhere to be read.
         if code is None:
             finished = marker.exists(Path(record["folder"]))
             state = queue.COMPLETED if finished else queue.NODE_FAIL
-        elif code == REQUEUE_EXIT:
+        elif code == REQUEUE_EXIT:  # SIGTERM or a preemption: it goes on from its checkpoint
             self.jobs.change(item.job_id, state=queue.PENDING, pid=None, started=None)
             return
         else:
@@ -144,7 +143,7 @@ class Runner:
         self.jobs.change(item.job_id, state=state, exit_code=code, ended=time.time())
 
     def free(self) -> list[int]:
-        """Slots that nobody holds."""
+        """Return the slots that nobody holds."""
         held = {slot for item in self.active for slot in item.slots}
         return [slot for slot in range(self.slots) if slot not in held]
 
@@ -154,38 +153,40 @@ class Runner:
         answer = upstream_state(record, records, xps)
         if answer not in ("ready", "wait"):
             self.jobs.change(record["job_id"], state=queue.CANCELLED, reason=answer)
-            record["state"] = queue.CANCELLED
+            record["state"] = queue.CANCELLED  # for the next in this turn, which may wait for it
             Path(record["log"]).parent.mkdir(parents=True, exist_ok=True)
             Path(record["log"]).write_text(f"not started: {answer}\n")
             return
+        # More GPUs than there are would wait for ever: such a job gets all of them.
         need = min(max(1, record["gpus"]), self.slots) if self.gpus else 1
         free = self.free()
         if answer == "ready" and len(free) >= need:
             self.start(record, tuple(free[:need]))
 
     def environment(self, slots: tuple[int, ...]) -> dict[str, str]:
-        """Environment of a job: its share of threads, its GPUs, alone unless it has several.
+        """Return the environment of a job: its share of threads, its GPUs, its rank.
 
         `BM_THREADS` of the user wins: on a machine that others use too, threads that wait for each
         other make a step ten and more times slower.
         """
         share = max(1, process.cores() // self.slots)
         threads = os.environ.get("BM_THREADS") or str(share)
-        found = {**os.environ, "BM_THREADS": threads}
+        variables = {**os.environ, "BM_THREADS": threads}
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-            found[name] = threads
+            variables[name] = threads
         if self.gpus:
-            found["CUDA_VISIBLE_DEVICES"] = ",".join(str(slot % self.gpus) for slot in slots)
+            variables["CUDA_VISIBLE_DEVICES"] = ",".join(str(slot % self.gpus) for slot in slots)
         if len(slots) == 1:
-            found |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
-        return found
+            # Dora then skips its check whether the job already runs: it is this one.
+            variables |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+        return variables
 
     def command(self, record: dict[str, Any], workers: int) -> list[str]:
-        """Command line of a job: `dora run`, with several processes when it holds several slots."""
-        found = [sys.executable, "-u", "-m", "dora", "-P", record["package"], "run"]
+        """Return the command line of a job: `dora run`, on several slots with as many processes."""
+        words = [sys.executable, "-u", "-m", "dora", "-P", record["package"], "run"]
         if workers > 1:
-            found += ["-d", "--ddp_workers", str(workers)]
-        return [*found, "--", *record["argv"]]
+            words += ["-d", "--ddp_workers", str(workers)]
+        return [*words, "--", *record["argv"]]
 
     def start(self, record: dict[str, Any], slots: tuple[int, ...]) -> None:
         """Start a job in a session of its own."""
@@ -199,7 +200,7 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True,  # a group of its own, which `cancel` can end as a whole
             )
         started = process.start_time(child.pid) or ""
         self.jobs.change(

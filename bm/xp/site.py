@@ -19,11 +19,12 @@ from ..errors import UserError
 from ..registry import check_known
 
 SECTIONS = ("environment", "slurm")
+#: A file that may set PATH or LD_PRELOAD would decide which code runs.
 PREFIXES = ("BM_", "HF_", "WANDB_", "OMP_", "MNE_")
 
 
 def path() -> Path:
-    """The file of this place, whether it exists or not."""
+    """Return the file of this place, whether it exists or not."""
     named = os.environ.get("BM_SITE")
     if named:
         return Path(named).expanduser()
@@ -32,7 +33,7 @@ def path() -> Path:
 
 
 def read() -> dict[str, dict[str, Any]]:
-    """Sections of the file; empty without a file.
+    """Return the sections of the file; none without a file.
 
     Raises:
         UserError: BM_SITE names no file, the file is no YAML mapping, or it has an unknown section.
@@ -47,22 +48,22 @@ def read() -> dict[str, dict[str, Any]]:
             raise UserError(f"BM_SITE={file}: no such file")
         return {}
     try:
-        found = yaml.safe_load(file.read_text()) or {}
+        content = yaml.safe_load(file.read_text()) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise UserError(f"{file}: sections {' and '.join(SECTIONS)} are expected")
-    for name, section in found.items():
+    for name, section in content.items():
         check_known(f"section of {file}", str(name), SECTIONS)
         if section is not None and not isinstance(section, dict):
             raise UserError(f"{file}: {name}: `key: value` lines are expected, not {section!r}")
-    return {name: section or {} for name, section in found.items()}
+    return {name: section or {} for name, section in content.items()}
 
 
-def set_environment(found: dict[str, dict[str, Any]]) -> None:
-    """Set the variables of the file that the process lacks; raises `UserError` on a foreign one."""
-    for name, value in found.get("environment", {}).items():
+def set_environment(sections: dict[str, dict[str, Any]]) -> None:
+    """Set the variables of the file that the process lacks; raise `UserError` on a foreign one."""
+    for name, value in sections.get("environment", {}).items():
         if not str(name).startswith(PREFIXES):
-            known = ", ".join(f"{prefix}..." for prefix in PREFIXES)
-            raise UserError(f"{path()}: environment: {name}: only {known} belong here")
+            prefixes = ", ".join(f"{prefix}..." for prefix in PREFIXES)
+            raise UserError(f"{path()}: environment: {name}: only {prefixes} belong here")
         os.environ.setdefault(str(name), str(value))

@@ -9,7 +9,7 @@ from ._explorer import ClipExplorer
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """Contrastive, shuffled signals, noise, untrained, regression."""
+    """Schedule contrastive, shuffled signals, noise, untrained, regression."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     bound = launcher.bind({"solver": "clip/debug"})
     for seed in (0, 1):

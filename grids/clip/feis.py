@@ -9,7 +9,7 @@ from ._explorer import ClipExplorer
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """Expect chance: the second after hearing, fourteen electrodes."""
+    """Schedule sounds and shuffled signals of fourteen electrodes, three seeds. Expect chance."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     bound = launcher.bind({"solver": "clip/feis"})
     for seed in (0, 1, 2):

@@ -1,4 +1,4 @@
-"""The demonstration: a small network against baselines on simulated recordings, three seeds."""
+"""Demonstration: a small network against baselines on simulated recordings, three seeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEEDS = (0, 1, 2)
 
 @SupervisedExplorer
 def explorer(launcher: Launcher) -> None:
-    """Motor imagery: a band-power network, EEGNet, LDA, chance; background: LDA."""
+    """Schedule motor imagery: a band-power network, EEGNet, LDA, chance; background: LDA."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=60)
     network = launcher.bind({"solver": "supervised/motor"})
     for seed in SEEDS:

@@ -11,7 +11,7 @@ from .._explorers import SupervisedExplorer
 
 @SupervisedExplorer
 def explorer(launcher: Launcher) -> None:
-    """A network trained on one subject's trials, then two runs that start from it."""
+    """Schedule a network trained on one subject's trials, then two runs that start from it."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=10)
     network = launcher.bind({"solver": "supervised/debug"})
     up = stage(network, {"seed": 7})

@@ -1,4 +1,4 @@
-"""The smallest grid: a network of two seeds and chance on a few simulated trials, one minute."""
+"""Smallest grid: a network of two seeds and chance on a few simulated trials, one minute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .._explorers import SupervisedExplorer
 
 @SupervisedExplorer
 def explorer(launcher: Launcher) -> None:
-    """Enough to see a grid run, not enough to learn."""
+    """Schedule enough to see a grid run, not enough to learn."""
     network = launcher.bind({"solver": "supervised/debug"})
     for seed in (0, 1):
         network(seed=seed)

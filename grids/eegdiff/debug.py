@@ -9,7 +9,7 @@ from ._explorer import DiffusionExplorer
 
 @DiffusionExplorer
 def explorer(launcher: Launcher) -> None:
-    """Waves with and without class, and STFT maps."""
+    """Schedule waves with and without class, and STFT maps."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     bound = launcher.bind({"solver": "eegdiff/debug"})
     bound()

@@ -12,7 +12,7 @@ SEEDS = (0, 1)
 
 @DiffusionExplorer
 def explorer(launcher: Launcher) -> None:
-    """Each representation with two seeds, and as it is before training."""
+    """Schedule each representation with two seeds, and as it is before training."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     bound = launcher.bind({"solver": "eegdiff/eegmmidb"})
     for model in MODELS:

@@ -7,14 +7,14 @@ from dora import Launcher
 from ._explorer import DiffusionExplorer
 
 RECIPES = ("eegdiff/bciiv_mel", "eegdiff/bciiv_stft", "eegdiff/raw")
-DATASETS = (None, "eegmmidb_windows")  # None: the recipe's own, BCI Competition IV 2a
+DATASETS = (None, "eegmmidb_windows")  # None: that of the recipe, BCI Competition IV 2a
 CONDITIONS: tuple[list[str], ...] = ([], ["class"], ["class", "subject"])
 SEEDS = (0, 1, 2)
 
 
 @DiffusionExplorer
 def explorer(launcher: Launcher) -> None:
-    """54 experiments less those whose data have no classes; one GPU each."""
+    """Schedule 54 experiments less those whose data have no classes; one GPU each."""
     launcher.slurm_(gpus=1, mem_per_gpu=32, cpus_per_gpu=8, time=2880)
     for recipe in RECIPES:
         for dataset in DATASETS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-#: Fine-tuning of a size -> what differs from LaBraM-Base (labram.md 4.3).
+#: Fine-tuning of a size -> what differs from LaBraM-Base (Jiang et al. 2024, appendix).
 SIZES: dict[str, dict[str, Any]] = {
     "base": {},
     "large": {

@@ -24,7 +24,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @LabramExplorer
 def explorer(launcher: Launcher) -> None:
-    """Each variant fine-tuned on both tasks, and fine-tuning without spatial embedding."""
+    """Schedule each variant fine-tuned on both tasks, and fine-tuning without spatial embedding."""
     launcher.slurm_(gpus=8, mem_per_gpu=40, cpus_per_gpu=8, time=4320)
     tokenizer = stage(launcher, {"solver": "labram/tokenizer"})
     masked = launcher.bind({"solver": "labram/pretrain"})

@@ -1,4 +1,4 @@
-"""The three stages of LaBraM on simulated caps, two minutes on two cores: does everything run?"""
+"""Three stages of LaBraM on simulated caps, two minutes on two cores: does everything run?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._explorer import LabramExplorer
 
 @LabramExplorer
 def explorer(launcher: Launcher) -> None:
-    """Tokenizer, masked model, then fine-tuned, head alone, and from scratch."""
+    """Schedule tokenizer, masked model, then fine-tuned, head alone, and from scratch."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=20)
     tokenizer = stage(launcher, {"solver": "labram/debug_tokenizer"})
     masked = stage(launcher, {"solver": "labram/debug_pretrain", "tokenizer": tokenizer})

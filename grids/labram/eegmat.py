@@ -18,7 +18,7 @@ SEEDS = (0, 1, 2)
 
 @LabramExplorer
 def explorer(launcher: Launcher) -> None:
-    """Fine-tuned, head alone, from scratch; three networks, LDA and chance."""
+    """Schedule fine-tuned, head alone, from scratch; three networks, LDA and chance."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
     tokenizer = stage(launcher, {"solver": "labram/eegmat_tokenizer"})
     masked = stage(launcher, {"solver": "labram/eegmat_pretrain", "tokenizer": tokenizer})

@@ -17,7 +17,7 @@ OTHERS = ("labram/seed_v", "labram/mobi")  # of the paper's appendix
 
 @LabramExplorer
 def explorer(launcher: Launcher) -> None:
-    """All four with five seeds; of the first two also 8 blocks, 4 blocks and the linear probe."""
+    """Schedule all four with five seeds; of the first two also 8 blocks, 4 blocks, the head."""
     launcher.slurm_(gpus=1, mem_per_gpu=40, cpus_per_gpu=8, time=1440)
     for task in TASKS:
         bound = launcher.bind({"solver": task, "init_from": WEIGHTS})

@@ -14,7 +14,7 @@ TASKS = ("labram/tuab", "labram/tuev")
 
 @LabramExplorer
 def explorer(launcher: Launcher) -> None:
-    """One tokenizer, a masked model of each size, each fine-tuned on both tasks."""
+    """Schedule one tokenizer, a masked model of each size, each fine-tuned on both tasks."""
     launcher.slurm_(gpus=8, mem_per_gpu=40, cpus_per_gpu=8, time=10080)
     tokenizer = stage(launcher, {"solver": "labram/tokenizer"})
     masked = launcher.bind({"solver": "labram/pretrain", "tokenizer": tokenizer})

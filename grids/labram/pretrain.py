@@ -11,7 +11,7 @@ from ._explorer import LabramExplorer
 
 @LabramExplorer
 def explorer(launcher: Launcher) -> None:
-    """Base, large and huge."""
+    """Schedule base, large and huge."""
     launcher.slurm_(gpus=8, mem_per_gpu=40, cpus_per_gpu=8, time=10080)
     tokenizer = stage(launcher, {"solver": "labram/tokenizer"})
     bound = launcher.bind({"solver": "labram/pretrain", "tokenizer": tokenizer})

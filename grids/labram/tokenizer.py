@@ -9,7 +9,7 @@ from ._explorer import LabramExplorer
 
 @LabramExplorer
 def explorer(launcher: Launcher) -> None:
-    """The published one, the deeper encoder, other codebooks, and the paper's learning rate."""
+    """Schedule the published one, the deeper encoder, other codebooks, the paper's rate."""
     launcher.slurm_(gpus=8, mem_per_gpu=32, cpus_per_gpu=8, time=4320)
     bound = launcher.bind({"solver": "labram/tokenizer"})
     bound()

@@ -1,1 +1,1 @@
-"""Speech decoding from MEG and EEG at published scale (Défossez et al. 2023; spec clip 6)."""
+"""Speech decoding from MEG and EEG at published scale (Défossez et al. 2023)."""

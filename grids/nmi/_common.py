@@ -1,4 +1,4 @@
-"""What the grids of the publication share."""
+"""Rows, data sets and seeds that the grids of the publication share."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ TARGETS: dict[str, dict[str, Any]] = {
 
 
 def published(launcher: Launcher) -> Launcher:
-    """The recipe on two GPUs, as published; gives a launcher for further overrides."""
+    """Return a launcher of the recipe on two GPUs, as published."""
     launcher.slurm_(gpus=2, mem_per_gpu=200, cpus_per_gpu=10, time=4320)
     return launcher.bind({"solver": "clip/main"})
 
 
 def with_mels(n_mels: int) -> dict[str, Any]:
-    """Mel spectrograms of so many filters."""
+    """Return the override to mel spectrograms of so many filters."""
     return {"dset.features": [{"name": "MelSpectrum", "n_mels": n_mels}]}
 
 
 def each(launcher: Launcher) -> Iterator[Launcher]:
-    """A launcher for every seed and data set."""
+    """Yield a launcher for every seed and data set."""
     for seed in SEEDS:
         for dataset in DATASETS:
             yield launcher.bind({"dset": dataset}, seed=seed)
 
 
 def more_people(launcher: Launcher, dataset: str, people: Sequence[int], tested: int) -> None:
-    """More and more people train; the same few are tested."""
+    """Schedule experiments in which more and more people train; the same few are tested."""
     bound = published(launcher).bind({"dset": dataset, "dset.n_subjects_test": tested})
     with launcher.job_array():
         for seed in SEEDS:

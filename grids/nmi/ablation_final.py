@@ -28,7 +28,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """Batches of 256, the recipe's own."""
+    """Schedule every ablation in batches of 256, the recipe's own."""
     bound = published(launcher)
     with launcher.job_array():
         for sub in each(bound):

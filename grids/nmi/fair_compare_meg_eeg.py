@@ -18,7 +18,7 @@ SENSORS = 128
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """The five rows of the main table, each with 128 sensors."""
+    """Schedule the five rows of the main table, each with 128 sensors."""
     bound = published(launcher).bind({"model.sensors.kept": SENSORS})
     with launcher.job_array():
         for seed in SEEDS:

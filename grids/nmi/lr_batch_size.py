@@ -19,7 +19,7 @@ DELAYS_MS = (0.0, 50.0, 100.0, 150.0, 200.0, 250.0, 300.0)
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """Sixteen pairs, seven delays, and sixteen recordings with and without bad sensors repaired."""
+    """Schedule 16 pairs, 7 delays, and 16 recordings with and without bad sensors repaired."""
     bound = published(launcher).bind({"dset": "gwilliams2022"})
     with launcher.job_array():
         for seed in SEEDS:

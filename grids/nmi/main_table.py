@@ -10,7 +10,7 @@ from ._common import TARGETS, each, published
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """wav2vec 2.0, noise, mel spectrograms, learned from them, and their regression."""
+    """Schedule wav2vec 2.0, noise, mel spectrograms, learned from them, and their regression."""
     bound = published(launcher)
     with launcher.job_array():
         for sub in each(bound):

@@ -19,7 +19,7 @@ WAYS: tuple[dict[str, Any], ...] = (
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """Contrastive, learned, regression."""
+    """Schedule contrastive, learned and regression for every number of filters."""
     bound = published(launcher)
     with launcher.job_array():
         for sub in each(bound):

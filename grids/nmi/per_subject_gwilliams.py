@@ -13,5 +13,5 @@ TESTED = 3
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """More and more people."""
+    """Schedule more and more people."""
     more_people(launcher, "gwilliams2022", PEOPLE, TESTED)

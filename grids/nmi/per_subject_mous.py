@@ -13,5 +13,5 @@ TESTED = 10
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """More and more people."""
+    """Schedule more and more people."""
     more_people(launcher, "schoffelen2019", PEOPLE, TESTED)

@@ -10,7 +10,7 @@ from ._common import SEEDS, published
 
 @ClipExplorer
 def explorer(launcher: Launcher) -> None:
-    """From 0.3 s before a word to 0.5 s after its start."""
+    """Schedule windows from 0.3 s before a word to 0.5 s after its start."""
     bound = published(launcher).bind({"dset": "audio_mous_wl"})
     bound.bind_({"optim.batch_size": 128})
     with launcher.job_array():

@@ -14,7 +14,7 @@ import pandas as pd
 from ...data.window_rule import WindowRule
 from ...solvers.speech.candidates import CandidateSet, candidate_sets
 from ...studies import build_study
-from ...studies.simulated.listening_observer import Heard, Speech
+from ...studies.simulated.listening.retrieval import Heard, Speech
 from ...xp.files import write_text
 from ...xp.resolve import to_plain
 

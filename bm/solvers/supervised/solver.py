@@ -16,7 +16,6 @@ from ...engine.show import draw_history
 from ...facts import DataFacts
 from ...metrics.evaluation import Evaluation
 from ...models.contract import LabelPenalised
-from ...registry import check_known
 from ...xp.resolve import to_plain
 from .. import SOLVERS
 from ..model_inputs import inputs_of
@@ -37,10 +36,9 @@ class SupervisedSolver(WindowSolver):
 
     def build_data(self) -> Dataset:
         """Build windows with what the task predicts."""
-        check_known("solver.task", self.cfg.solver.task, TASKS)
+        build_task = TASKS.get(self.cfg.solver.task)  # a wrong name is told before data are read
         dataset = super().build_data()
-        options = to_plain(self.cfg.solver)
-        self.task: Task = TASKS[self.cfg.solver.task](dataset, options)
+        self.task: Task = build_task(dataset, to_plain(self.cfg.solver))
         self.main_metric = self.task.main_metric
         self.task.check(self.best_metric)
         return dataset

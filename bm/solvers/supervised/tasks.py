@@ -31,7 +31,7 @@ from ...metrics.classification import (
 )
 from ...metrics.evaluation import Evaluation
 from ...metrics.values import value_metrics
-from ...registry import check_known
+from ...registry import Registry, check_known
 
 #: Columns of the segment table that items keep.
 WHERE = ("recording", "study", "subject", "session", "run", "start_s")
@@ -78,6 +78,11 @@ class Task(Protocol):
     def draw(self, folder: Path, evaluation: Evaluation) -> None:
         """Draw the figures of an evaluation."""
         ...
+
+
+#: name -> module that registers it, besides those of this file: class or function that builds a
+#: `Task` of a data set and the `solver` section.
+TASKS: Registry[Any] = Registry("solver.task", {})
 
 
 def items_of(dataset: Dataset, rows: np.ndarray, *columns: str) -> pd.DataFrame:
@@ -224,6 +229,7 @@ class SigmoidClasses(Classes):
 CLS_LOSSES = {"cross_entropy": Classes, "sigmoid_ce": SigmoidClasses}
 
 
+@TASKS.register("classes")
 def classes_of(dataset: Dataset, options: Mapping[str, Any]) -> Classes:
     """Build the task `classes` with the loss that the solver's options name."""
     name = options.get("cls_loss", "cross_entropy")
@@ -231,6 +237,7 @@ def classes_of(dataset: Dataset, options: Mapping[str, Any]) -> Classes:
     return CLS_LOSSES[name](dataset, options)
 
 
+@TASKS.register("values")
 class Values:
     """Mean squared error of one or several values of a window (`segment.values`), as they are.
 
@@ -307,6 +314,3 @@ class Values:
             folder / "values.svg",
             evaluation.simulated,
         )
-
-
-TASKS: dict[str, Any] = {"classes": classes_of, "values": Values}

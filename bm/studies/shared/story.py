@@ -19,7 +19,7 @@ from ...registry import check_known
 if TYPE_CHECKING:
     import mne
 
-#: Columns that an event of a kind must have (clip spec 2.2).
+#: Columns that an event of a kind must have, as in the event table of Defossez et al. 2023.
 REQUIRED: dict[str, tuple[str, ...]] = {
     "word": ("word", "word_index", "word_sequence", "modality", "language"),
     "phoneme": ("phoneme_id", "language"),
@@ -55,11 +55,11 @@ class StoryRecording(FileRecording):
     rule = BlockRule()
 
     def options(self) -> dict[str, Any]:
-        """How blocks are made."""
+        """Return how blocks are made."""
         return {"blocks": vars(self.rule)}
 
     def events(self) -> pd.DataFrame:
-        """Checked events with their blocks, in order; blocks come before what they hold.
+        """Return checked events with their blocks, in order; blocks come before what they hold.
 
         Raises:
             RecordingError: see `event_table.check_events`, `complete_sounds` and `check_story`.
@@ -75,7 +75,11 @@ class StoryRecording(FileRecording):
 
 
 def with_story_blocks(events: pd.DataFrame, rule: BlockRule, path: str | Path) -> pd.DataFrame:
-    """Numbered words, and blocks made by a rule (clip spec 2.2, 2.3)."""
+    """Return events with numbered words and phonemes, and blocks made by a rule.
+
+    Raises:
+        RecordingError: see `check_story`, `data.blocks.create_blocks`.
+    """
     try:
         events = number_phonemes(add_sequence_info(events))
         check_story(events, path)
@@ -83,6 +87,7 @@ def with_story_blocks(events: pd.DataFrame, rule: BlockRule, path: str | Path) -
     except UserError as error:
         if isinstance(error, RecordingError):
             raise
+        # A table that no blocks can be made of is a bad recording, not a mistake of the user's.
         raise RecordingError(path, str(error), "skip it") from None
     if rule.minimum_s is not None:
         blocks = merge_blocks(blocks, rule.minimum_s)
@@ -90,7 +95,7 @@ def with_story_blocks(events: pd.DataFrame, rule: BlockRule, path: str | Path) -
 
 
 def complete_sounds(events: pd.DataFrame, path: str | Path) -> pd.DataFrame:
-    """Sounds with an absolute path, an offset (0 when missing) and a duration within their file.
+    """Give sounds an absolute path, an offset (0 when missing) and a duration within their file.
 
     A sound that began before the recording is cut at its first sample.
 
@@ -101,6 +106,7 @@ def complete_sounds(events: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     if not sounds.any():
         return events
     events = events.copy()
+    # Studies say where a sound begins in its file only if that is not its begin.
     if "offset" not in events:
         events["offset"] = np.nan
     events["duration_s"] = pd.to_numeric(events["duration_s"], errors="coerce").astype(float)
@@ -108,8 +114,9 @@ def complete_sounds(events: pd.DataFrame, path: str | Path) -> pd.DataFrame:
         file = Path(str(events.at[row, "filepath"])).absolute()
         offset = float(events.at[row, "offset"])
         offset = 0.0 if np.isnan(offset) else offset
-        given, available = float(events.at[row, "duration_s"]), sound_length(file, path) - offset
-        duration = available if np.isnan(given) or given == 0 else min(given, available)
+        duration, available = float(events.at[row, "duration_s"]), sound_length(file, path) - offset
+        unsaid = np.isnan(duration) or duration == 0
+        duration = available if unsaid else min(duration, available)
         late = max(0.0, -float(events.at[row, "start_s"]))
         if duration - late <= 0:
             raise RecordingError(path, f"{file} ends before the recording begins", "skip it")
@@ -120,21 +127,20 @@ def complete_sounds(events: pd.DataFrame, path: str | Path) -> pd.DataFrame:
 
 
 def sound_length(file: Path, path: str | Path) -> float:
-    """Seconds of a sound file; raises `RecordingError` of the recording at `path`."""
+    """Return the seconds of a sound file; raise `RecordingError` of the recording at `path`."""
     if not file.is_file():
         raise RecordingError(path, f"its sound {file} is not there", "fetch the study's audio")
     try:
-        found = soundfile.info(str(file))
+        info = soundfile.info(str(file))
     except soundfile.SoundFileError as error:
         raise RecordingError(path, f"its sound {file} is damaged ({error})", "fetch it") from None
-    return float(found.frames / found.samplerate)
+    return float(info.frames / info.samplerate)
 
 
 def number_phonemes(events: pd.DataFrame) -> pd.DataFrame:
-    """Phonemes with the sequence and word they are in, and a `phoneme_id`, where missing.
+    """Give phonemes the sequence and word they are in, and a `phoneme_id`, where missing.
 
-    A phoneme is of the last word that begins before it; a missing id is its rank in the word
-    (clip spec 2.2).
+    A phoneme is of the last word that begins before it; a missing id is its rank in the word.
     """
     rows = events["kind"] == "phoneme"
     if not rows.any():
@@ -147,33 +153,33 @@ def number_phonemes(events: pd.DataFrame) -> pd.DataFrame:
     owner = words.index[np.maximum(owner, 0)]
     for name in ("sequence_id", "word_index"):
         if name in events:
-            own = pd.Series(events.loc[owner, name].to_numpy(), index=events.index[rows])
+            of_word = pd.Series(events.loc[owner, name].to_numpy(), index=events.index[rows])
             events.loc[rows, name] = events.loc[rows, name].where(
-                events.loc[rows, name].notna(), own
+                events.loc[rows, name].notna(), of_word
             )
     if "phoneme_id" not in events:
         events["phoneme_id"] = np.nan
     ranks = pd.Series(owner, index=events.index[rows])
     ranks = ranks.groupby(ranks, sort=False).cumcount().astype(float)
-    given = pd.to_numeric(events.loc[rows, "phoneme_id"])
-    events.loc[rows, "phoneme_id"] = given.where(given.notna(), ranks)
+    ids = pd.to_numeric(events.loc[rows, "phoneme_id"])
+    events.loc[rows, "phoneme_id"] = ids.where(ids.notna(), ranks)
     return events
 
 
 def check_story(events: pd.DataFrame, path: str | Path) -> None:
-    """Every event has what its kind needs (clip spec 2.2).
+    """Check that every event has what its kind needs.
 
     Raises:
-        RecordingError: the first that has not, with its row.
+        RecordingError: the first one without, with its row.
     """
     for kind, names in REQUIRED.items():
         rows = events[events["kind"] == kind]
         for name in names if len(rows) else ():
-            given = rows[name].notna() if name in rows else pd.Series(False, index=rows.index)
-            if not given.all():
-                row = given.index[~given.to_numpy()][0]
+            filled = rows[name].notna() if name in rows else pd.Series(False, index=rows.index)
+            if not filled.all():
+                row = filled.index[~filled.to_numpy()][0]
                 raise RecordingError(path, f"event {row} ({kind}) has no {name}", "repair it")
     words = events[events["kind"] == "word"]
     if len(words) and not words["modality"].isin(MODALITIES).all():
-        found = words["modality"][~words["modality"].isin(MODALITIES)].iloc[0]
-        raise RecordingError(path, f"a word has the modality {found!r}", "use audio or visual")
+        other = words["modality"][~words["modality"].isin(MODALITIES)].iloc[0]
+        raise RecordingError(path, f"a word has the modality {other!r}", "use audio or visual")

@@ -1,4 +1,4 @@
-"""What the corpora of Temple University Hospital share: channels, parts, and their recordings."""
+"""What the corpora of Temple University Hospital share: channels, parts, and recordings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..base import Study
 if TYPE_CHECKING:
     import mne
 
-#: The 23 electrodes of the published pipelines, in their order (labram spec 2.4).
+#: The 23 electrodes of LaBraM's pipelines for TUAB and TUEV, in order (Jiang et al., ICLR 2024).
 ELECTRODES = (
     *("FP1", "FP2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8"),
     *("T3", "T4", "T5", "T6", "A1", "A2", "FZ", "CZ", "PZ", "T1", "T2"),
 )
-#: Channels that the published pipelines drop where they are (labram spec 2.6).
+#: Channels that these pipelines drop where they are, before they count the others.
 DROPPED = (
     *("PHOTIC-REF", "IBI", "BURSTS", "SUPPR", "EEG ROC-REF", "EEG LOC-REF", "EEG EKG1-REF"),
     *("EMG-REF", "EEG C3P-REF", "EEG C4P-REF", "EEG SP1-REF", "EEG SP2-REF", "EEG LUC-REF"),
@@ -26,7 +26,7 @@ DROPPED = (
     *("ECG EKG-REF", "PULSE RATE", "EEG PG2-REF", "EEG PG1-REF"),
     *(f"EEG {n}-REF" for n in range(20, 129)),
 )
-#: Old names stay (T3, not T7): LaBraM knows the two as different electrodes.
+#: Old names stay (T3, not T7): LaBraM has learned a vector for each of the two.
 READING = Reading(exclude=DROPPED, rename={f"EEG {name}-REF": name for name in ELECTRODES})
 PARTS = ("train", "eval")
 
@@ -35,26 +35,30 @@ class TUHRecording(FileRecording):
     """One EDF file, exactly the 23 electrodes against the common reference."""
 
     def open(self) -> mne.io.BaseRaw:
-        """The electrodes in the published order; files with others are refused, as published."""
+        """Open the file with its electrodes in the published order.
+
+        Raises:
+            RecordingError: a missing or a further channel; such files are skipped, as published.
+        """
         raw = super().open()
-        wanted = [f"EEG {name}-REF" for name in ELECTRODES]
-        missing = [name for name in wanted if name not in raw.ch_names]
-        more = [name for name in raw.ch_names if name not in wanted]
+        names = [f"EEG {name}-REF" for name in ELECTRODES]
+        missing = [name for name in names if name not in raw.ch_names]
+        more = [name for name in raw.ch_names if name not in names]
         if missing or more:
             what = f"no channel {missing[0]}" if missing else f"also a channel {more[0]}"
             raise RecordingError(
                 self.path,
-                f"{what}: not the {len(wanted)} electrodes of the published pipeline",
+                f"{what}: not the {len(names)} electrodes of the published pipeline",
                 "it is left out there too",
             )
-        return raw.pick(wanted, verbose="error")
+        return raw.pick(names, verbose="error")
 
 
 class TUHCorpus(Study):
     """A corpus in the parts `train` and `eval`."""
 
     def files_of(self, part: str, pattern: str) -> list[tuple[str, Path]]:
-        """Subject and EDF file below one part, sorted.
+        """Return subject and EDF file of the recordings below one part, sorted.
 
         The subject is the file's name up to the first underscore.
 
@@ -63,8 +67,8 @@ class TUHCorpus(Study):
             pattern: of the files below it.
         """
         paths = sorted((self.folder / part).glob(pattern))
-        found = [(path.stem.split("_")[0], path) for path in paths]
-        return [pair for pair in found if self.includes(pair[0])]
+        pairs = [(path.stem.split("_")[0], path) for path in paths]
+        return [pair for pair in pairs if self.includes(pair[0])]
 
     def missing(self, tree: str) -> str:
         """Return what to say of a corpus without recordings; `tree` says where they lie in it."""

@@ -1,8 +1,13 @@
-"""Study `simulated`: recordings with known truth, made from equations; no file, no network."""
+"""Study `simulated`: recordings with known truth, made from equations; no file, no network.
+
+Five modes serve the families: motor imagery, resting background, listening to speech, reading, and
+speaking with depth electrodes. A recording is the sum of a 1/f background, rhythms, nuisance, and a
+response that carries the label. `snr` multiplies the power of the response alone, so that every
+model must be at chance at 0. A folder a mode has its recording and its observer.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,69 +18,27 @@ from ...data.recording import Kind, RecordingId
 from ...errors import UserError, nearest
 from .. import STUDIES
 from ..base import Study
-from . import background, listening, motor, observers, reading, seeg, vocabulary
-from .listening_observer import Heard, rank_shares
+from . import observers
+from .background.caps import CAPS
+from .background.recording import pair_cap, pair_label
+from .listening.recording import ListeningRecording
+from .listening.retrieval import Heard, rank_shares
+from .modes import MODES
 from .nuisance import Nuisance
 from .options import check_channels, check_names, check_values
 from .presets import preset as preset_defaults
-from .simulation import SimulatedRecording
-from .streams import Place
+from .random_streams import Place
+from .reading import vocabulary
+from .recording import SimulatedRecording
+from .seeg.recording import FREE, FREE_SESSION
 
-#: Options of a mode beside those of all modes.
-OWN: dict[str, dict[str, Any]] = {
-    "motor": {"n_trials": None, "channels": list(motor.CHANNELS)},
-    "background": {"duration_s": None, "severity": 1.0},
-    "listening": {
-        "n_sentences": None,
-        "n_words": None,
-        "rate_hz": None,
-        "channels": list(listening.CHANNELS),
-        "kind": "eeg",
-        "clip": "story",
-    },
-    "reading": {"n_sentences": None, "layout": None, "timing": "natural"},
-    "seeg": {
-        "n_words": None,
-        "n_trials": None,
-        "n_free": None,
-        "free_s": None,
-        "shafts": [3, 5],
-        "contacts": [6, 9],
-        "bipolar": False,
-        "part": "all",
-    },
-}
-#: Events that the observer of a mode decodes; its accuracy says nothing about other windows.
-OBSERVED = {
-    "motor": "trial",
-    "background": "block",
-    "listening": "word",
-    "reading": "sentence",
-    "seeg": "trial",
-}
-RECORDINGS: dict[str, type[SimulatedRecording]] = {
-    "motor": motor.MotorRecording,
-    "background": background.BackgroundRecording,
-    "listening": listening.ListeningRecording,
-    "reading": reading.ReadingRecording,
-    "seeg": seeg.SeegRecording,
-}
-#: Nuisance that differs from the default of the other modes.
-NUISANCE: dict[str, dict[str, Any]] = {
-    "reading": {"blinks_per_min": 4.0},
-    "seeg": {
-        "line_uv": 4.0,
-        "drift_uv": 20.0,
-        "harmonics": (1.0, 0.3, 0.2),
-        "white_uv": seeg.WHITE_UV,
-        "artefacts": False,  # of the scalp: no eye, no muscle reaches the depth
-    },
-}
+#: Options of a mode that say which recordings there are, nothing of a single one.
+OF_STUDY = ("kind", "n_free", "part")
 
 
 @STUDIES.register("simulated")
 class Simulated(Study):
-    """Simulated recordings (simulated.md). Every event row and every table says so.
+    """Simulated recordings. Every event row and every table says so.
 
     Args:
         mode: motor, background, listening, reading or seeg.
@@ -85,7 +48,7 @@ class Simulated(Study):
         n_subjects, n_sessions, n_runs: counts; None = the preset's.
         artefacts, line_hz, line_uv, drift_uv, flat_channels, noisy_channels: nuisance; None = the
             mode's own (2 and 8 uV; seeg 4 and 20 uV, no artefacts).
-        own: options of the mode: n_trials, channels; duration_s, severity; n_sentences, n_words,
+        mode_options: n_trials, channels; duration_s, severity; n_sentences, n_words,
             rate_hz, channels, kind (eeg, meg), clip (story, sentence: what a `sound` event spans);
             n_sentences, layout (cap32, hydrocel105), timing (natural, fixed); n_words, n_trials (of
             each word in a run), n_free, free_s, shafts, contacts (two bounds each), bipolar, part
@@ -113,88 +76,81 @@ class Simulated(Study):
         drift_uv: float | None = None,
         flat_channels: int = 0,
         noisy_channels: int = 0,
-        **own: Any,
+        **mode_options: Any,
     ) -> None:
         super().__init__(root, cache)
         sizes = preset_defaults(mode, preset)
-        check_names(mode, own, OWN[mode], type(self).__init__)
-        given = {"n_subjects": n_subjects, "n_sessions": n_sessions, "n_runs": n_runs, **own}
-        options = {**OWN[mode], **sizes, **{k: v for k, v in given.items() if v is not None}}
-        nuisance: dict[str, Any] = {"line_hz": line_hz, "line_uv": line_uv, "drift_uv": drift_uv}
-        nuisance = {k: v for k, v in nuisance.items() if v is not None}
-        bads: dict[str, Any] = {"flat_channels": flat_channels, "noisy_channels": noisy_channels}
-        check_values(
-            mode, {"seed": seed, "snr": snr, "artefacts": artefacts, **options, **nuisance, **bads}
+        check_names(mode, mode_options, MODES[mode].options, type(self).__init__)
+        counts = {"n_subjects": n_subjects, "n_sessions": n_sessions, "n_runs": n_runs}
+        entries = _without_none({**counts, **mode_options})
+        self.options = {**MODES[mode].options, **sizes, **entries}
+        nuisance: dict[str, Any] = _without_none(
+            {"line_hz": line_hz, "line_uv": line_uv, "drift_uv": drift_uv}
         )
-        check_channels(self._fewest_channels(mode, options), flat_channels, noisy_channels)
+        nuisance |= {"flat_channels": flat_channels, "noisy_channels": noisy_channels}
+        shared = {"seed": seed, "snr": snr, "artefacts": artefacts}
+        check_values(mode, {**shared, **self.options, **nuisance})
+        check_channels(fewest_channels(mode, self.options), flat_channels, noisy_channels)
         self.mode, self.seed, self.snr = mode, seed, snr
-        self.options = options
-        self.nuisance = Nuisance(
-            **{"artefacts": artefacts, **NUISANCE.get(mode, {}), **nuisance, **bads}
-        )
-
-    @staticmethod
-    def _fewest_channels(mode: str, options: Mapping[str, Any]) -> int:
-        if mode == "seeg":
-            return int(options["shafts"][0] * options["contacts"][0])
-        return len(options.get("channels") or background.SETS["clinical19"][1])
+        defaults: dict[str, Any] = {"artefacts": artefacts, **MODES[mode].nuisance}
+        self.nuisance = Nuisance(**{**defaults, **nuisance})
 
     @property
     def observed(self) -> str:
-        """Kind of the events that `observer` decodes."""
-        return OBSERVED[self.mode]
+        """Return the kind of the events that `observer` decodes."""
+        return MODES[self.mode].observed
 
     def recordings(self) -> Sequence[SimulatedRecording]:
-        """Subjects x sessions x runs; a larger study begins with the recordings of a smaller.
+        """Return subjects x sessions x runs; a larger study begins with those of a smaller.
 
         Mode seeg has the task-free recordings of a subject after those of the task.
         """
-        return [self._recording(*numbers) for numbers in self._places()]
-
-    def _places(self) -> list[tuple[int, int, int]]:
-        counts = [self.options[name] for name in ("n_subjects", "n_sessions", "n_runs")]
-        part, found = self.options.get("part", "all"), []
-        for subject in range(counts[0]):
-            if part != "free":
-                found += [(subject, s, r) for s in range(counts[1]) for r in range(counts[2])]
-            if part != "task":
-                free = range(self.options.get("n_free", 0))
-                found += [(subject, seeg.FREE_SESSION, run) for run in free]
-        return found
-
-    def _recording(
-        self, subject: int, session: int, run: int, snr: float | None = None
-    ) -> SimulatedRecording:
-        place = Place(self.seed, self.mode, subject, session, run)
-        group = f"pair{subject // 2:03d}" if self.mode == "background" else ""
-        kind: Kind = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
-        part = seeg.FREE if session == seeg.FREE_SESSION else str(session)
-        name = f"simulated-{self.mode}"
-        identity = RecordingId(name, f"s{subject:03d}", part, str(run), kind, group)
-        of_study = ("kind", "n_free", "part")  # nothing of a single recording
-        own = {name: self.options[name] for name in OWN[self.mode] if name not in of_study}
-        options: dict[str, Any] = {"nuisance": vars(self.nuisance), **own}
-        if self.mode == "background":
-            options["layout"] = list(background.SETS)[(subject // 2) % len(background.SETS)]
-            options["label"] = background.pair_label(self.seed, subject)
-        else:
-            options["snr"] = self.snr if snr is None else snr
-        made = RECORDINGS[self.mode](identity, place, options)
-        if isinstance(made, listening.ListeningRecording):
-            made.cache = self.cache
-        return made
+        return self.at(self.snr)
 
     def at(self, snr: float) -> Sequence[SimulatedRecording]:
-        """The recordings with the same draws at another signal-to-noise ratio."""
-        ids = [(r.place.subject, r.place.session, r.place.run) for r in self.recordings()]
-        return [self._recording(*numbers, snr) for numbers in ids]
+        """Return the recordings with the same draws at another signal-to-noise ratio."""
+        return [self._recording(place, snr) for place in self._places()]
+
+    def _places(self) -> list[Place]:
+        n_subjects, n_sessions, n_runs = (
+            range(self.options[name]) for name in ("n_subjects", "n_sessions", "n_runs")
+        )
+        part = self.options.get("part", "all")
+        sessions = [] if part == "free" else [(s, r) for s in n_sessions for r in n_runs]
+        if part != "task":
+            sessions += [(FREE_SESSION, run) for run in range(self.options.get("n_free", 0))]
+        return [Place(self.seed, self.mode, p, s, r) for p in n_subjects for s, r in sessions]
+
+    def _recording(self, place: Place, snr: float) -> SimulatedRecording:
+        # A pair has one label of each: a split by group cannot unbalance the classes.
+        group = f"pair{place.subject // 2:03d}" if self.mode == "background" else ""
+        kind: Kind = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
+        session = FREE if place.session == FREE_SESSION else str(place.session)
+        subject, run = f"s{place.subject:03d}", str(place.run)
+        identity = RecordingId(f"simulated-{self.mode}", subject, session, run, kind, group)
+        options: dict[str, Any] = {"nuisance": vars(self.nuisance)}
+        names = (name for name in MODES[self.mode].options if name not in OF_STUDY)
+        options |= {name: self.options[name] for name in names}
+        if self.mode == "background":
+            options["layout"] = pair_cap(place.subject)
+            options["label"] = pair_label(self.seed, place.subject)
+        else:
+            options["snr"] = snr  # background has its severity instead
+        recording = MODES[self.mode].recording(identity, place, options)
+        if isinstance(recording, ListeningRecording):
+            recording.cache = self.cache
+        return recording
 
     def truth(self, recording: SimulatedRecording) -> Mapping[str, Any]:
-        """What a recording was made from; never read by a solver."""
+        """Return what a recording was made from; never read by a solver."""
         return recording.truth()
 
     def embedding(self, word: str) -> np.ndarray:
-        """The known embedding of a word of mode reading: (16,) float64."""
+        """Return the known embedding of a word of mode reading: (16,) float64.
+
+        Raises:
+            UserError: the word is not in the vocabulary.
+        """
         if word not in vocabulary.INDEX:
             raise UserError(f"word {word!r} is not read{nearest(word, vocabulary.WORDS)}")
         return vocabulary.semantics(self.seed).embedding[vocabulary.INDEX[word]]
@@ -202,38 +158,36 @@ class Simulated(Study):
     def observer(
         self, snr: float | None = None, n: int = 2000
     ) -> tuple[float, tuple[float, float]]:
-        """Accuracy of the observer that knows every parameter but the label, and its 95 % interval.
+        """Return the accuracy of the observer of the mode, and its 95 % interval.
 
         Args:
             snr: at another ratio than the study's (background: another severity).
             n: Monte Carlo draws; sentences that are read (reading), trials (seeg).
         """
-        if self.mode == "background":
-            level = self.options["severity"] if snr is None else snr
-        else:
-            level = self.snr if snr is None else snr
-        accuracy, total = observers.OBSERVERS[self.mode](self, float(level), n)
-        return accuracy, interval(accuracy, total)
+        default = self.options["severity"] if self.mode == "background" else self.snr
+        level = float(default if snr is None else snr)
+        accuracy, total = observers.OBSERVERS[self.mode](self, level, n)
+        return accuracy, observers.interval(accuracy, total)
 
     def retrieve(self, heard: Heard, tops: Sequence[int], n: int = 2000) -> dict[int, float]:
-        """Top-k accuracy of the ideal observer of mode listening among a decoder's own candidates.
+        """Return the top-k accuracy of the ideal observer of mode listening, for each k of `tops`.
 
         Args:
-            heard: the windows that are ranked, and the candidates.
+            heard: the windows that are ranked, and a decoder's own candidates.
             tops: values of k.
             n: Monte Carlo draws, shared by the windows.
 
         Raises:
             UserError: another mode, whose observer ranks no segments.
         """
-        made = [r for r in self.recordings() if isinstance(r, listening.ListeningRecording)]
-        if not made:
+        recordings = [r for r in self.recordings() if isinstance(r, ListeningRecording)]
+        if not recordings:
             raise UserError(f"mode {self.mode} has no observer of retrieval; use mode=listening")
         rng = Place(self.seed, self.mode).stream("study", 9)
-        return rank_shares(made, heard, tops, n, rng)
+        return rank_shares(recordings, heard, tops, n, rng)
 
     def classify(self, recording: SimulatedRecording, windows: np.ndarray) -> np.ndarray:
-        """Log-likelihoods for windows (n, C, T) uV of a recording.
+        """Return log-likelihoods for windows (n, C, T) uV of a recording.
 
         Returns:
             motor: (n, 4), of the classes; listening: (n, K), of the recording's own word windows;
@@ -243,9 +197,12 @@ class Simulated(Study):
         return observers.log_likelihoods(recording, windows)
 
 
-def interval(share: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of n draws."""
-    z = 1.959964
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def fewest_channels(mode: str, options: Mapping[str, Any]) -> int:
+    """Return the smallest number of channels that a recording of the study can have."""
+    if mode == "seeg":
+        return int(options["shafts"][0] * options["contacts"][0])
+    return len(options.get("channels") or CAPS["clinical19"].channels)

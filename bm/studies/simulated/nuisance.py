@@ -1,4 +1,4 @@
-"""What disturbs every recording: line, drift, white noise, blinks, muscle, bad channels."""
+"""What disturbs every recording: power line, drift, white noise, blinks, muscle, bad channels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from .forward import normalise, patch
+from .lead_field import normalise, patch
 from .noise import shaped
+from .random_streams import Place
 
+# Unit vectors of the eyes, in front and slightly below, and of the muscles at the temples.
 EYES = normalise(np.array([[0.30, 0.95, -0.10], [-0.30, 0.95, -0.10]]))
 TEMPLES = np.array([[0.98, 0.10, -0.10], [-0.98, 0.10, -0.10]])
-WHITE_UV = 0.4
-NOISY_UV = 80.0
+WHITE_UV = 0.4  # sd of an amplifier's own noise
+NOISY_UV = 80.0  # sd of a noisy channel, where an EEG has 11 to 17
+Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,37 @@ class Nuisance:
     white_uv: float = WHITE_UV
 
 
+def add_nuisance(
+    place: Place, settings: Nuisance, signal: np.ndarray, electrodes: np.ndarray, rate_hz: float
+) -> tuple[list[Event], dict[str, list[int]]]:
+    """Add line, drift, white noise, artefacts and bad channels to a signal (C, T) in place.
+
+    Returns:
+        events of the artefacts, and numbers of the bad channels by what is wrong with them.
+    """
+    rng = place.stream("nuisance")
+    channels, samples = signal.shape
+    signal += line(rng, settings, channels, samples, rate_hz)
+    signal += drift(rng, settings.drift_uv, channels, samples, rate_hz)
+    signal += np.float32(settings.white_uv) * rng.standard_normal(signal.shape, dtype=np.float32)
+    # Artefacts are drawn whether they are used or not: switching them off moves nothing else.
+    target = signal if settings.artefacts else np.zeros_like(signal)
+    rng_artefacts = place.stream("artefacts")
+    events = add_artefacts(rng_artefacts, target, settings, electrodes, rate_hz)
+    bads = spoil_channels(rng_artefacts, signal, settings)
+    return (events if settings.artefacts else []), bads
+
+
 def line(
     rng: Generator, settings: Nuisance, channels: int, samples: int, rate_hz: float
 ) -> np.ndarray:
-    """Power line with its harmonics: (C, T) uV."""
+    """Draw the power line with its harmonics: (C, T) float32 uV."""
     gain = settings.line_uv * np.exp(0.4 * rng.standard_normal(channels))
     phase = rng.uniform(0, 2 * np.pi) + 0.3 * rng.standard_normal(channels)
     turn = 2 * np.pi * settings.line_hz * np.arange(samples) / rate_hz
     orders = np.arange(1, len(settings.harmonics) + 1)
+    # Sine and cosine of each order are made once and mixed by channel: a matrix product instead of
+    # C x T sines.
     waves = np.concatenate([np.sin(np.outer(orders, turn)), np.cos(np.outer(orders, turn))])
     weights = gain[:, None] * np.array(settings.harmonics)
     angles = np.outer(phase, orders)
@@ -61,21 +87,24 @@ def line(
 def drift(
     rng: Generator, size_uv: float, channels: int, samples: int, rate_hz: float
 ) -> np.ndarray:
-    """Slow random walk between knots, raised-cosine interpolation: (C, T) uV."""
+    """Draw a slow random walk between knots 10 s apart: (C, T) float32 uV.
+
+    Between two knots it follows half a cosine, so that it has no corner.
+    """
     knots = max(4, int(samples / (10 * rate_hz)) + 3)
     walk = np.cumsum(rng.standard_normal((channels, knots)), 1)
-    walk = (walk - walk.mean(1, keepdims=True)) * size_uv / np.sqrt(knots)
+    walk = ((walk - walk.mean(1, keepdims=True)) * size_uv / np.sqrt(knots)).astype(np.float32)
     place = np.linspace(0, knots - 1, samples)
     left = np.minimum(place.astype(int), knots - 2)
     share = (0.5 * (1 - np.cos(np.pi * (place - left)))).astype(np.float32)
     edges = np.searchsorted(left, np.arange(knots))
-    walk, found = walk.astype(np.float32), np.empty((channels, samples), np.float32)
+    curve = np.empty((channels, samples), np.float32)
     for knot in range(knots - 1):
         part = slice(edges[knot], edges[knot + 1])
         step = (walk[:, knot + 1] - walk[:, knot])[:, None]
-        np.multiply(step, share[part], out=found[:, part])
-        found[:, part] += walk[:, knot, None]
-    return found
+        np.multiply(step, share[part], out=curve[:, part])
+        curve[:, part] += walk[:, knot, None]
+    return curve
 
 
 def add_artefacts(
@@ -84,12 +113,8 @@ def add_artefacts(
     settings: Nuisance,
     electrodes: np.ndarray,
     rate_hz: float,
-) -> list[dict[str, Any]]:
-    """Add blinks and muscle to `signal` (C, T) in place; returns their events.
-
-    The draws are made whether artefacts are wanted or not, so that switching them off moves
-    nothing else.
-    """
+) -> list[Event]:
+    """Add blinks and muscle to a signal (C, T) in place, and return their events in order."""
     duration_s = signal.shape[1] / rate_hz
     eyes = patch(electrodes, EYES[0], 0.45) + patch(electrodes, EYES[1], 0.45)
     events = []
@@ -108,6 +133,7 @@ def add_artefacts(
 
 
 def _muscle_spectrum(f: np.ndarray) -> np.ndarray:
+    """Return the spectrum of muscle: rising from 18 to 30 Hz, falling above 60 Hz."""
     return np.clip((f - 18) / 12, 0, 1) / (1 + (f / 60) ** 2)
 
 
@@ -118,7 +144,8 @@ def _add(
     topography: np.ndarray,
     shape: np.ndarray,
     name: str,
-) -> dict[str, Any]:
+) -> Event:
+    """Add one artefact to a signal in place; return its event, empty when it begins too late."""
     start = round(start_s * rate_hz)
     shape = shape[: signal.shape[1] - start]
     if not len(shape):
@@ -133,7 +160,7 @@ def _add(
 
 
 def spoil_channels(rng: Generator, signal: np.ndarray, settings: Nuisance) -> dict[str, list[int]]:
-    """Make channels flat or noisy in place; returns which."""
+    """Make channels of a signal flat or noisy in place, and return which."""
     order = rng.permutation(len(signal)).tolist()
     flat = order[: settings.flat_channels]
     noisy = order[settings.flat_channels : settings.flat_channels + settings.noisy_channels]

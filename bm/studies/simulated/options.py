@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard
 
 from ...errors import UserError, nearest
+from ...registry import argument_names
+from .. import PLACES
 
 #: Smallest value of options that count things.
 LEAST = {
@@ -32,9 +33,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "part": ("all", "task", "free"),
 }
 SWITCHES = ("artefacts", "bipolar")
-#: Options that are two bounds of a whole number, and what they may be.
+#: Options that are two bounds of a whole number, and what they may be; shafts have 18 letters.
 BOUNDS = {"shafts": (1, 18), "contacts": (2, 40)}
-MOST_WORDS = {"seeg": 400}  # any two differ in two places of four: the room is finite
+MOST_WORDS = {"seeg": 400}  # any two differ in two of four gestures, of which there are ten
 #: Options that are measures, and whether zero is allowed.
 MEASURES = {
     "snr": True,
@@ -49,15 +50,20 @@ MEASURES = {
 
 
 def check_names(
-    mode: str, given: Iterable[str], own: Iterable[str], init: Callable[..., None]
+    mode: str, options: Iterable[str], of_mode: Iterable[str], init: Callable[..., None]
 ) -> None:
-    """Raise `UserError` on an option that neither the mode nor the study has."""
-    shared = [
-        p for p in inspect.signature(init).parameters if p not in ("self", "root", "cache", "own")
-    ]
-    for name in given:
-        if name not in own:
-            hint = nearest(name, [*own, *shared])
+    """Raise `UserError` on an option that neither the mode nor the study has.
+
+    Args:
+        mode: name of the mode, for the message.
+        options: names that the entry gives and the study does not have.
+        of_mode: names of the mode's options.
+        init: constructor of the study, whose arguments are named as near misses.
+    """
+    shared = [name for name in argument_names(init) if name not in ("self", *PLACES)]
+    for name in options:
+        if name not in of_mode:
+            hint = nearest(name, [*of_mode, *shared])
             raise UserError(f"unknown option {name!r} of mode {mode}{hint}")
 
 

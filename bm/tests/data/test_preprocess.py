@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from bm.data import chunks
-from bm.data.preprocess import apply_steps, cut_name, neighbours, shift_of, standard_name
+from bm.data.preprocess import (
+    WINDOW_STEPS,
+    apply_steps,
+    cut_name,
+    kind_of,
+    neighbours,
+    shift_of,
+    standard_name,
+)
 from bm.errors import UserError
 
 RATE, SECONDS = 250.0, 20
@@ -155,6 +163,26 @@ def test_in_groups_of_channels_the_result_is_the_same(upto, monkeypatch) -> None
     found, info = chunks.apply_in_chunks(raw_of(data, names), steps)
     assert info["ch_names"] == short.ch_names and info["sfreq"] == short.info["sfreq"]
     np.testing.assert_allclose(found.T * 1e5, short.get_data() * 1e5, atol=2e-6)
+
+
+def test_a_long_recording_goes_through_the_window_step_that_is_named(monkeypatch) -> None:
+    """Symptom: every step over windows was taken for autoreject when a recording was long."""
+
+    def mute(samples: np.ndarray, info: mne.Info, channel: str) -> None:
+        samples[:, info["ch_names"].index(channel)] = 0.0
+
+    monkeypatch.setitem(WINDOW_STEPS._items, "mute", mute)
+    monkeypatch.setattr(chunks, "GROUP", 8 * len(T) * 2)
+    steps = [{"step": "unit", "factor": 2.0}, {"step": "mute", "channel": "E1"}]
+    short = apply_steps(raw_of(tone(10)), steps)
+    data, _ = chunks.apply_in_chunks(raw_of(tone(10)), steps)
+    assert not short.get_data()[1].any() and short.get_data()[0].any()
+    np.testing.assert_allclose(data.T * 1e5, short.get_data() * 1e5, atol=2e-6)
+    with pytest.raises(UserError, match="preprocessing step mute: unknown option 'info'"):
+        apply_steps(raw_of(tone(10)), [{"step": "mute", "info": 1}])
+    assert kind_of("mute") == "window" and kind_of("pick") == "channel"
+    with pytest.raises(UserError, match="did you mean 'notch'"):
+        kind_of("nothc")
 
 
 WRITE = """

@@ -96,7 +96,7 @@ def test_only_what_has_to_be_computed_is_spread(tmp_path: Path, capsys) -> None:
     members = [finished(tmp_path, f"aaaaaaa{i}") for i in range(4)]
     evaluate_one(members[0], tmp_path / "eval", main)
     members[2].state = "unfinished"
-    sent: list = []
+    sent: list[str] = []
 
     def spread(
         function: Callable[[Experiment], Outcome], items: Sequence[Experiment]

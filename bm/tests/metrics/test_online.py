@@ -75,3 +75,9 @@ def test_a_constant_side_correlates_with_nothing() -> None:
     correlation = OnlineCorrelation()
     correlation.update(x, np.full_like(x, 7.0), np.ones_like(x))
     assert correlation.result().item() == pytest.approx(0.0, abs=1e-3)
+
+
+def test_one_item_correlates_with_nothing() -> None:
+    correlation = OnlineCorrelation()
+    correlation.update(np.full((1, 1, 1), 2.0), np.full((1, 1, 1), 3.0), np.ones((1, 1, 1)))
+    assert correlation.result().item() == 0.0

@@ -10,12 +10,12 @@ from scipy.linalg import eigh
 from scipy.signal import welch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from bm.studies.simulated import positions
-from bm.studies.simulated.background import SETS
+from bm.studies.simulated import electrode_positions as positions
+from bm.studies.simulated.background.caps import CAPS
 
 MOTOR_BANDS = ((8.0, 13.0), (14.0, 30.0))
 BACKGROUND_BANDS = ((1, 4), (4, 8), (8, 10), (10, 13), (13, 20), (20, 30), (30, 45))
-SITES = SETS["clinical19"][1]  # what all caps of mode background have
+SITES = CAPS["clinical19"].channels  # what all caps of mode background have
 
 
 def discriminant() -> LinearDiscriminantAnalysis:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
-from bm.studies.simulated.response import band_envelopes
+from bm.studies.simulated.listening.response import band_envelopes
 
 RATE_HZ = 25  # of signal and envelopes
 LAGS = range(11)  # 0 to 400 ms after the sound

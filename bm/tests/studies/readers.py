@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from bm.studies.simulated.reading import BANDS_HZ, RATE_HZ
-from bm.studies.simulated.reading_observer import candidates, spans_of
-from bm.studies.simulated.vocabulary import semantics
+from bm.studies.simulated.reading.observer import candidates, spans_of
+from bm.studies.simulated.reading.recording import BANDS_HZ, RATE_HZ
+from bm.studies.simulated.reading.vocabulary import semantics
 
 
 @dataclass

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from bm.studies.simulated.seeg import GAMMA_HZ, GO_S, RATE_HZ
-from bm.studies.simulated.seeg_observer import SLOW_HZ
+from bm.studies.simulated.seeg.observer import SLOW_HZ
+from bm.studies.simulated.seeg.recording import GAMMA_HZ, GO_S, RATE_HZ
 
 from .decoders import discriminant
 

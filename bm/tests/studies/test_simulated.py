@@ -9,9 +9,10 @@ from scipy.signal import welch
 from bm.errors import UserError
 from bm.readers.montage import standard_montage
 from bm.studies import STUDIES, build_study
-from bm.studies.simulated import positions
-from bm.studies.simulated.background import observe, pair_label
-from bm.studies.simulated.motor import CLASSES
+from bm.studies.simulated import electrode_positions as positions
+from bm.studies.simulated.background.observer import observe
+from bm.studies.simulated.background.recording import pair_label
+from bm.studies.simulated.motor.recording import CLASSES
 
 from . import repeatable
 

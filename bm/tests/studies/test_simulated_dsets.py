@@ -10,7 +10,7 @@ import pytest
 from bm.data.dataset import Dataset, build_dataset
 from bm.data.store import Store
 from bm.studies import recordings_of
-from bm.studies.simulated.vocabulary import WORDS
+from bm.studies.simulated.reading.vocabulary import WORDS
 
 from ..shipped import section
 

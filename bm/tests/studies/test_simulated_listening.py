@@ -12,8 +12,9 @@ import pytest
 
 from bm.errors import UserError
 from bm.studies import STUDIES
-from bm.studies.simulated.response import band_envelopes, recognise
-from bm.studies.simulated.speech import PHONEMES, vocabulary
+from bm.studies.simulated.listening.audio_observer import recognise
+from bm.studies.simulated.listening.response import band_envelopes
+from bm.studies.simulated.listening.words import PHONEMES, vocabulary
 
 from . import listeners, repeatable
 

@@ -11,10 +11,10 @@ from scipy.signal import welch
 
 from bm.errors import UserError
 from bm.studies import STUDIES
-from bm.studies.simulated import reading_observer
-from bm.studies.simulated.gaze import Fixation, windows_of
-from bm.studies.simulated.reading import BANDS_HZ, BETA
-from bm.studies.simulated.vocabulary import CLASSES, WORDS, semantics
+from bm.studies.simulated.reading import observer as reading_observer
+from bm.studies.simulated.reading.gaze import Fixation, windows_of
+from bm.studies.simulated.reading.recording import BANDS_HZ, BETA
+from bm.studies.simulated.reading.vocabulary import CLASSES, WORDS, semantics
 
 from . import readers, repeatable
 
@@ -154,7 +154,7 @@ def test_signal_statistics() -> None:
 
 
 @functools.lru_cache(maxsize=8)
-def observed(snr: float, seeds: int, n_sentences: int) -> reading_observer.Found:
+def observed(snr: float, seeds: int, n_sentences: int) -> reading_observer.ReadingAccuracy:
     """Known filters, mean over seeds of preset debug."""
     found = []
     for seed in range(seeds):
@@ -162,7 +162,7 @@ def observed(snr: float, seeds: int, n_sentences: int) -> reading_observer.Found
         rng = np.random.default_rng(seed)
         found.append(reading_observer.observe(made, 2 * n_sentences, rng))
     word, sentence = (np.mean([getattr(f, n) for f in found]) for n in ("word", "sentence"))
-    return reading_observer.Found(word, sentence, found[0].n_words, found[0].n_sentences)
+    return reading_observer.ReadingAccuracy(word, sentence, found[0].n_words, found[0].n_sentences)
 
 
 def test_observer_rises_with_snr_and_is_chance_at_none() -> None:

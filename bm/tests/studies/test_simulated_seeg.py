@@ -10,11 +10,11 @@ from scipy.signal import welch
 
 from bm.errors import UserError
 from bm.studies import STUDIES
-from bm.studies.simulated import seeg_observer
-from bm.studies.simulated.gestures import WORD_S, gesture_courses, lexicon
 from bm.studies.simulated.observers import log_likelihoods
-from bm.studies.simulated.seeg import draw_speaker
-from bm.studies.simulated.streams import Place
+from bm.studies.simulated.random_streams import Place
+from bm.studies.simulated.seeg import observer as seeg_observer
+from bm.studies.simulated.seeg.gestures import WORD_S, gesture_courses, lexicon
+from bm.studies.simulated.seeg.recording import draw_speaker
 
 from . import repeatable, speakers
 
@@ -165,14 +165,14 @@ def test_observer_rises_with_snr_and_is_chance_at_none() -> None:
 
 
 @functools.lru_cache(maxsize=8)
-def heard(snr: float, seeds: int, subjects: int) -> seeg_observer.Heard:
+def heard(snr: float, seeds: int, subjects: int) -> seeg_observer.WordAccuracy:
     """Known filters, mean over seeds of preset debug."""
     found = []
     for seed in range(seeds):
         made = study("debug", seed=seed, n_subjects=subjects, n_runs=1, part="task").at(snr)
         found.append(seeg_observer.observe([[recording] for recording in made], 120 * subjects))
     means = {n: np.mean([getattr(f, n) for f in found]) for n in ("gamma", "slow", "both")}
-    return seeg_observer.Heard(**means, n=sum(f.n for f in found))
+    return seeg_observer.WordAccuracy(**means, n=sum(f.n for f in found))
 
 
 @pytest.mark.endurance

@@ -1,4 +1,4 @@
-"""The signature rule gives the signatures that brainmagick published (clip spec 4.4 and 7)."""
+"""The signature rule gives the signatures that brainmagick published."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from bm.xp.main import Main
 
-#: The base configuration: every key of the table of clip spec 4.4 that these examples may change,
+#: The base configuration: every key of the published table that these examples may change,
 #: beside some that they leave alone.
 BASE = """
 defaults:
@@ -22,7 +22,7 @@ optim:
   lr: 3.0e-4
   beta2: 0.999
   epochs: 40
-  batch_size: 128   # of the stored experiments (clip spec 9.22)
+  batch_size: 128   # of the stored experiments (its code now has 256)
   loss: l1
   max_batches: null
 clip: {linear: null, twin: true, pool: false, center: false}

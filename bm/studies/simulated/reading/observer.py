@@ -1,20 +1,31 @@
-"""Known spatial filters of mode `reading`: attainable, not a bound (simulated.md section 8)."""
+"""Observer of mode `reading`: known spatial filters read words and sentences.
+
+It knows where the sources are and what each word does to their power, and looks at one source at a
+time. That can be attained by a decoder, and is no bound of what another could do.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
 from scipy import fft
 
-from .noise import gaussian, integral, unit_variance
-from .nuisance import WHITE_UV
-from .reading import BANDS_HZ, BETA, PER_BAND, RATE_HZ, ReadingRecording
-from .simulation import alpha_patterns
+from ..head import ALPHA_BAND_HZ, alpha_patterns
+from ..noise import gaussian, integral, unit_variance
+from ..nuisance import WHITE_UV
+from ..random_streams import Place
+from ..tie_credit import tie_credit
+from .gaze import Fixation
+from .recording import BANDS_HZ, BETA, PER_BAND, RATE_HZ, ReadingRecording
 from .vocabulary import draw_sentence, semantics
+
+if TYPE_CHECKING:
+    from .. import Simulated
 
 CANDIDATES = 10  # of a sentence, all of its word count: length tells nothing
 PAD_HZ = 0.25  # finest bin of the spectrum of a short window
@@ -22,10 +33,10 @@ PAD_HZ = 0.25  # finest bin of the spectrum of a short window
 
 @dataclass(frozen=True)
 class Filters:
-    """What is known of a subject at an snr.
+    """Filters of a subject at an snr, and what is expected behind them.
 
     Attributes:
-        weights: (16, C), unit gain for the own source.
+        weights: (16, C), of unit gain for the source they are made for.
         variance: (words, 16) expected power behind the filter while a word is read.
         width_hz: (16,) of the bands.
     """
@@ -36,17 +47,20 @@ class Filters:
 
 
 def filters_of(recording: ReadingRecording) -> Filters:
-    """w = S^-1 a / (a' S^-1 a), S without the source at the centre of its band."""
+    """Return the filters w = S^-1 a / (a' S^-1 a) of a recording's sources.
+
+    a is the pattern of a source, S the spectral matrix without it, at the centre of its band.
+    """
     reader, snr = recording.reader, recording.options["snr"]
     head, count = reader.head, len(reader.electrodes)
-    base = snr * reader.variances
+    rest = snr * reader.variances
     alpha = alpha_patterns(reader.electrodes)
-    tuned = unit_variance(gaussian(head.alpha_hz, 0.8), RATE_HZ)
+    tuned = unit_variance(gaussian(head.alpha_hz, ALPHA_BAND_HZ), RATE_HZ)
     white = 2 * WHITE_UV**2 / RATE_HZ * np.eye(count)
     weights, noises, widths = [], [], []
     for number, (low, high) in enumerate(BANDS_HZ.values()):
         width, middle = high - low, np.array([(low + high) / 2])
-        own = range(PER_BAND * number, PER_BAND * (number + 1))
+        in_band = range(PER_BAND * number, PER_BAND * (number + 1))
 
         def density(power: float, rhythm: float, share: float) -> np.ndarray:
             rhythmic = head.alpha_uv**2 * rhythm * (alpha.T @ alpha)
@@ -54,19 +68,22 @@ def filters_of(recording: ReadingRecording) -> Filters:
 
         centre = density(head.spectrum()(middle)[0], tuned(middle)[0], 1.0)
         whole = density(integral(head.spectrum(), low, high), integral(tuned, low, high), width)
-        for k in own:
-            others = sum(base[j] * np.outer(reader.patterns[j], reader.patterns[j])
-                         for j in own if j != k)  # fmt: skip
+        for k in in_band:
+            others = sum(
+                rest[j] * np.outer(reader.patterns[j], reader.patterns[j])
+                for j in in_band
+                if j != k
+            )
             solved = np.linalg.solve(centre + others / width, reader.patterns[k])
             weights.append(solved / (reader.patterns[k] @ solved))
             noises.append(weights[-1] @ (whole + others) @ weights[-1])
             widths.append(width)
     modulation = np.exp(BETA * semantics(recording.place.seed).modulation)
-    return Filters(np.array(weights), base * modulation + np.array(noises), np.array(widths))
+    return Filters(np.array(weights), rest * modulation + np.array(noises), np.array(widths))
 
 
 def band_pass(sources: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Every source (16, T) in its own band."""
+    """Return every source (16, T) in its own band."""
     samples = sources.shape[1]
     length = fft.next_fast_len(samples, real=True)
     bins = fft.rfft(sources, length, axis=1)
@@ -78,7 +95,10 @@ def band_pass(sources: np.ndarray, rate_hz: float) -> np.ndarray:
 
 
 def word_log_likelihoods(filters: Filters, energy: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """-nu/2 sum_k [ln v + E/v], nu = max(1, 2 B T).
+    """Return -nu/2 sum_k [ln v + E/v] of every word, nu = max(1, 2 B T).
+
+    The energy E of a Gaussian source of variance v in a band B over a time T is chi-squared with
+    nu degrees of freedom.
 
     Args:
         energy: (n, 16) mean power behind the filters.
@@ -95,7 +115,16 @@ def word_log_likelihoods(filters: Filters, energy: np.ndarray, seconds: np.ndarr
 def read_words(
     filters: Filters, wave: np.ndarray, spans: Sequence[Sequence[tuple[int, int]]]
 ) -> np.ndarray:
-    """Log-likelihoods of the words behind spans of samples of a wave (C, T) uV: (n, words)."""
+    """Return log-likelihoods of the words behind spans of a wave.
+
+    Args:
+        filters: of the subject.
+        wave: (C, T) uV.
+        spans: samples from and to of the fixations on each of n words.
+
+    Returns:
+        (n, words).
+    """
     power = np.square(band_pass(filters.weights @ wave, RATE_HZ))
     total = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1)], 1)
     energy, seconds = [], []
@@ -106,10 +135,11 @@ def read_words(
     return word_log_likelihoods(filters, np.array(energy), np.array(seconds))
 
 
-def window_scores(recording: ReadingRecording, windows: np.ndarray) -> np.ndarray:
-    """Log-likelihoods of the words for windows (n, C, T) uV of one word each: (n, words)."""
+def log_likelihoods(recording: ReadingRecording, windows: np.ndarray) -> np.ndarray:
+    """Return those of the words, for windows (n, C, T) uV of one word each: (n, words)."""
     filters = filters_of(recording)
     samples = windows.shape[-1]
+    # A window of one word holds nothing but its fixation: its edges would leak into all bands.
     taper = np.hanning(samples)
     taper /= np.sqrt(np.square(taper).mean())
     sources = np.einsum("kc,nct->nkt", filters.weights, windows)
@@ -126,25 +156,26 @@ def window_scores(recording: ReadingRecording, windows: np.ndarray) -> np.ndarra
 
 @functools.lru_cache(maxsize=4)
 def _pool(seed: int) -> dict[int, tuple[tuple[int, ...], ...]]:
-    """Sentences of the grammar by their word count."""
+    """Draw sentences of the grammar, by their word count."""
     rng = np.random.default_rng([seed, 4])
-    found: dict[int, set[tuple[int, ...]]] = {}
+    groups: dict[int, set[tuple[int, ...]]] = {}
+    # Enough for nine others of every word count: 191 sentences of 11 words, 1178 of 6.
     for words in (draw_sentence(rng) for _ in range(4000)):
-        found.setdefault(len(words), set()).add(words)
-    return {count: tuple(sorted(group)) for count, group in found.items()}
+        groups.setdefault(len(words), set()).add(words)
+    return {count: tuple(sorted(group)) for count, group in groups.items()}
 
 
 def candidates(words: tuple[int, ...], rng: Generator) -> list[tuple[int, ...]]:
-    """The sentence and nine others of its word count; the sentence is the first."""
+    """Return the sentence and nine others of its word count; the sentence is the first."""
     pool = [other for other in _pool(0)[len(words)] if other != words]
-    chosen = rng.choice(len(pool), CANDIDATES - 1, replace=False)
-    return [words, *(pool[k] for k in chosen)]
+    places = rng.choice(len(pool), CANDIDATES - 1, replace=False)
+    return [words, *(pool[k] for k in places)]
 
 
 def sentence_scores(
     scores: np.ndarray, indices: Sequence[int], texts: Sequence[tuple[int, ...]]
 ) -> np.ndarray:
-    """Sum over fixated positions of the log-likelihood of each text's word there: (K,).
+    """Return the sum over fixated positions of the log-likelihood of each text's word there: (K,).
 
     Args:
         scores: (n, words) of the fixated positions.
@@ -156,8 +187,8 @@ def sentence_scores(
 
 
 @dataclass
-class Found:
-    """Shares of words and sentences found, and of how many."""
+class ReadingAccuracy:
+    """Shares of words and sentences that are right, and their numbers."""
 
     word: float
     sentence: float
@@ -165,7 +196,7 @@ class Found:
     n_sentences: int
 
 
-def observe(recordings: Sequence[ReadingRecording], limit: int, rng: Generator) -> Found:
+def observe(recordings: Sequence[ReadingRecording], limit: int, rng: Generator) -> ReadingAccuracy:
     """Read real recordings: words among 96, sentences among ten; ties share the credit."""
     words, texts, n_words, n_texts = 0.0, 0.0, 0, 0
     each = max(1, -(-limit // len(recordings)))
@@ -174,24 +205,26 @@ def observe(recordings: Sequence[ReadingRecording], limit: int, rng: Generator) 
         sentences = recording.sentences[:each]
         spans = [spans_of(sentence.fixations) for sentence in sentences]
         scores = read_words(filters, wave, [parts for s in spans for parts in s.values()])
-        for sentence, own in zip(sentences, spans, strict=True):
-            part, scores = scores[: len(own)], scores[len(own) :]
-            true = np.array(sentence.words)[list(own)]
-            words += sum(credit(row, w) for row, w in zip(part, true, strict=True))
-            texts += credit(sentence_scores(part, list(own), candidates(sentence.words, rng)), 0)
-            n_words, n_texts = n_words + len(own), n_texts + 1
-    return Found(words / n_words, texts / n_texts, n_words, n_texts)
+        for sentence, places in zip(sentences, map(list, spans), strict=True):
+            part, scores = scores[: len(places)], scores[len(places) :]
+            true = np.array(sentence.words)[places]
+            words += float(tie_credit(part, true).sum())
+            totals = sentence_scores(part, places, candidates(sentence.words, rng))
+            texts += float(tie_credit(totals[None], np.array([0]))[0])
+            n_words, n_texts = n_words + len(places), n_texts + 1
+    return ReadingAccuracy(words / n_words, texts / n_texts, n_words, n_texts)
 
 
-def spans_of(fixations: Sequence) -> dict[int, list[tuple[int, int]]]:
-    """Samples of all fixations on each fixated word, by its place in the sentence."""
-    found: dict[int, list[tuple[int, int]]] = {}
+def spans_of(fixations: Sequence[Fixation]) -> dict[int, list[tuple[int, int]]]:
+    """Return samples of all fixations on each fixated word, by its place in the sentence."""
+    spans: dict[int, list[tuple[int, int]]] = {}
     for fixation in fixations:
-        found.setdefault(fixation.word, []).append((fixation.start, fixation.stop))
-    return dict(sorted(found.items()))
+        spans.setdefault(fixation.word, []).append((fixation.start, fixation.stop))
+    return dict(sorted(spans.items()))
 
 
-def credit(scores: np.ndarray, true: int) -> float:
-    """One when the true candidate is best; a tie among m shares the credit 1/m."""
-    best = np.isclose(scores, scores.max(), rtol=1e-12, atol=1e-9)
-    return float(best[true] / best.sum())
+def observe_study(study: Simulated, snr: float, draws: int) -> tuple[float, int]:
+    """Return the share of sentences right among ten of their word count, and their number."""
+    recordings = [r for r in study.at(snr) if isinstance(r, ReadingRecording)]
+    accuracy = observe(recordings, draws, Place(study.seed, study.mode).stream("study", 9))
+    return accuracy.sentence, accuracy.n_sentences

@@ -1,4 +1,4 @@
-"""Stories of the listening mode: sentences of synthetic words, their audio and its WAV file."""
+"""Stories of mode `listening`: sentences of synthetic words, their audio and its WAV file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .speech import AUDIO_HZ, vocabulary
-from .streams import Place
+from ..random_streams import Place
+from .words import AUDIO_HZ, vocabulary
 
 LEAD_S = 0.5  # silence before the first sentence
 GAP_S, PAUSE_S = (0.03, 0.09), (0.5, 0.9)  # after a word, after a sentence
-AUDIO_VERSION = 1
+AUDIO_VERSION = 1  # of the synthesis: a change makes other files
 
 
 @dataclass(frozen=True)
 class Stimuli:
-    """What the audio depends on; all subjects hear the same."""
+    """Settings that the audio depends on; all subjects hear the same."""
 
     seed: int
     n_words: int
@@ -30,14 +30,21 @@ class Stimuli:
 
     @property
     def hash(self) -> str:
-        """Names the folder of the WAV files."""
+        """Return the name of the folder of the WAV files."""
         text = json.dumps([AUDIO_VERSION, self.seed, self.n_words, self.n_sentences])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A word in a story: index in the vocabulary, samples from and to, sentence, place in it."""
+    """A word in a story.
+
+    Attributes:
+        word: number in the vocabulary.
+        start, stop: samples of the audio.
+        sentence: number in the story.
+        index: place in the sentence.
+    """
 
     word: int
     start: int
@@ -48,7 +55,7 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Story:
-    """Audio (n,) float32 at 16 kHz, the words in it and the words of each sentence."""
+    """A story: audio (n,) float32 at 16 kHz, its words, and word numbers of each sentence."""
 
     audio: np.ndarray
     words: tuple[Spoken, ...]
@@ -57,29 +64,30 @@ class Story:
 
 @functools.lru_cache(maxsize=64)
 def sentences(stimuli: Stimuli, story: int) -> tuple[tuple[int, ...], ...]:
-    """Words of the sentences of a story; no sentence occurs in an earlier story."""
+    """Draw the word numbers of each sentence; none occurs in an earlier story."""
     said = {words for k in range(story) for words in sentences(stimuli, k)}
     rng = Place(stimuli.seed, "listening").stream("study", 1000 + story)
+    # Words differ in frequency, though less than those of a language (Zipf's law: exponent -1).
     weight = np.arange(1, stimuli.n_words + 1) ** -0.5
     weight /= weight.sum()
-    found: list[tuple[int, ...]] = []
-    while len(found) < stimuli.n_sentences:
+    drawn: list[tuple[int, ...]] = []
+    while len(drawn) < stimuli.n_sentences:
         count = int(rng.integers(4, 8))
         words = tuple(rng.choice(stimuli.n_words, count, replace=False, p=weight).tolist())
         if words not in said:
             said.add(words)
-            found.append(words)
-    return tuple(found)
+            drawn.append(words)
+    return tuple(drawn)
 
 
 @functools.lru_cache(maxsize=32)
 def tell(stimuli: Stimuli, number: int) -> Story:
-    """The story of a number."""
+    """Make the story of a number."""
     words = vocabulary(stimuli.seed, stimuli.n_words)
     rng = Place(stimuli.seed, "listening").stream("audio", 100_000 + number)
-    told = sentences(stimuli, number)
+    texts = sentences(stimuli, number)
     position, spoken, gains = round(LEAD_S * AUDIO_HZ), [], []
-    for s, sentence in enumerate(told):
+    for s, sentence in enumerate(texts):
         for i, w in enumerate(sentence):
             stop = position + len(words[w].wave)
             spoken.append(Spoken(w, position, stop, s, i))
@@ -89,11 +97,14 @@ def tell(stimuli: Stimuli, number: int) -> Story:
     audio = np.zeros(position, dtype=np.float32)
     for item, gain in zip(spoken, gains, strict=True):
         audio[item.start : item.stop] += np.float32(gain) * words[item.word].wave
-    return Story(np.clip(audio, -1, 1), tuple(spoken), told)
+    return Story(np.clip(audio, -1, 1), tuple(spoken), texts)
 
 
 def write_wav(stimuli: Stimuli, number: int, cache: Path) -> Path:
-    """The story as 16-bit WAV under the cache; written once, whole or absent."""
+    """Write the story as 16-bit WAV under the cache, unless it is there; return its path.
+
+    Events of kind `sound` need a file, because features of sound read one.
+    """
     folder = cache / "simulated" / stimuli.hash
     path = folder / f"story-{number}.wav"
     if path.exists():

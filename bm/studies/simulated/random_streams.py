@@ -1,4 +1,10 @@
-"""Random numbers: one generator per place and purpose (simulated.md section 1)."""
+"""Random numbers of the simulation: one generator for each place and purpose.
+
+Any process can make any recording alone and in any order, because a generator depends only on the
+seed and the keys of its recording. A draw that is added to one purpose moves no other, so the same
+seed has the same noise at two signal-to-noise ratios, and a larger study begins with the recordings
+of a smaller one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,7 @@ from dataclasses import dataclass
 
 from numpy.random import Generator, Philox, SeedSequence
 
+# The numbers are part of the keys: a new mode or purpose is added at the end.
 MODES = ("motor", "background", "listening", "reading", "seeg")
 PURPOSES = {
     "study": 0,
@@ -22,7 +29,7 @@ PURPOSES = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a draw belongs; an index that does not apply is -1."""
+    """Place of a draw in the study; an index that does not apply is -1."""
 
     seed: int
     mode: str
@@ -31,7 +38,7 @@ class Place:
     run: int = -1
 
     def stream(self, purpose: str, block: int = 0) -> Generator:
-        """The generator of one purpose: adding a draw to one moves no other."""
+        """Return the generator of one purpose; `block` numbers independent parts of it."""
         key = (
             MODES.index(self.mode) + 1,
             self.subject + 1,

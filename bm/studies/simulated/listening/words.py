@@ -1,4 +1,8 @@
-"""Synthetic words: phonemes with formants and noise, made once per vocabulary (section 5)."""
+"""Synthetic words: formant synthesis of phonemes, once for each word of a vocabulary.
+
+A voiced phoneme is harmonics of a falling pitch under three formants, a fricative or plosive is
+noise around one frequency.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from .streams import Place
+from ..random_streams import Place
 
 AUDIO_HZ = 16_000
-LEVEL = 0.1  # rms of a word
+LEVEL = 0.1  # rms of a word; full scale is 1
 HARMONICS, PITCH_HZ, PITCH_FALL = 35, 125.0, 0.25
 FORMANT_GAINS, FORMANT_WIDTHS_HZ = (1.0, 0.6, 0.3), (60.0, 90.0, 130.0)
 NOISE_GAIN, NOISE_WIDTH = 0.6, 0.3  # width in units of the logarithm of frequency
-SMOOTH_S, FADE_IN_S, FADE_OUT_S = 0.025, 0.010, 0.020
-PLOSIVES, BURST_MS = frozenset("ktpdb"), 65
+SMOOTH_S, FADE_IN_S, FADE_OUT_S = 0.025, 0.010, 0.020  # of the voice; of the ends of a word
+PLOSIVES, BURST_MS = frozenset("ktpdb"), 65  # plosives up to this length burst, then decay
 
 
 @dataclass(frozen=True)
 class Phoneme:
-    """One sound: id of the phoneme table of clip, formants Hz, amplitudes, noise Hz, length ms."""
+    """One sound of the language.
+
+    Attributes:
+        id: number in the table of phonemes that the feature `Phoneme` uses.
+        formants_hz: three resonances; none of a voiceless sound.
+        voice, noise: amplitudes of the two parts.
+        noise_hz: centre of the noise.
+        length_ms: mean length.
+    """
 
     id: int
     formants_hz: tuple[float, ...]
@@ -60,7 +72,13 @@ CONSONANTS = "".join(symbol for symbol in PHONEMES if symbol not in VOWELS)
 
 @dataclass(frozen=True)
 class Word:
-    """A word: its spelling, the first sample of each phoneme and the end, waveform (n,) float32."""
+    """A word of the vocabulary.
+
+    Attributes:
+        text: its spelling, a letter for each phoneme.
+        edges: first sample of each phoneme, and the end.
+        wave: (n,) float32 at 16 kHz.
+    """
 
     text: str
     edges: tuple[int, ...]
@@ -68,7 +86,7 @@ class Word:
 
 
 def draw_spelling(rng: Generator) -> str:
-    """One to three consonant-vowel syllables and sometimes a last consonant; 3 phonemes or more."""
+    """Draw one to three consonant-vowel syllables and at times a consonant; 3 phonemes or more."""
     while True:
         count, closed = int(rng.integers(1, 4)), rng.uniform() < 0.4
         pairs = zip(rng.integers(len(CONSONANTS), size=3), rng.integers(7, size=3), strict=True)
@@ -81,7 +99,7 @@ def draw_spelling(rng: Generator) -> str:
 
 @functools.lru_cache(maxsize=4)
 def vocabulary(seed: int, n_words: int) -> tuple[Word, ...]:
-    """The first `n_words` words of a seed, all different."""
+    """Make the first `n_words` words of a seed, all different."""
     rng = Place(seed, "listening").stream("study")
     texts: dict[str, None] = {}
     while len(texts) < n_words:
@@ -91,7 +109,7 @@ def vocabulary(seed: int, n_words: int) -> tuple[Word, ...]:
 
 
 def synthesise(text: str, rng: Generator) -> Word:
-    """The waveform of a spelling."""
+    """Make the waveform of a spelling."""
     phonemes = [PHONEMES[symbol] for symbol in text]
     stretch = np.exp(0.1 * rng.standard_normal(len(text)))
     lengths = np.array([p.length_ms for p in phonemes]) * 1e-3 * stretch
@@ -110,12 +128,13 @@ def synthesise(text: str, rng: Generator) -> Word:
 
 
 def voiced(phonemes: list[Phoneme], edges: np.ndarray) -> np.ndarray:
-    """Harmonics of a falling pitch under three moving formants: (n,)."""
+    """Make harmonics of a falling pitch under three moving formants: (n,)."""
     samples = int(edges[-1])
     pitch = PITCH_HZ * (1 - PITCH_FALL * np.arange(samples) / samples)
     phase = 2 * np.pi * np.cumsum(pitch) / AUDIO_HZ
     centres = (edges[:-1] + edges[1:]) / 2
-    sounding = [k for k, p in enumerate(phonemes) if p.formants_hz]  # the others: neighbours'
+    # Voiceless phonemes take the formants of their neighbours, so that formants glide through them.
+    sounding = [k for k, p in enumerate(phonemes) if p.formants_hz]
     table = np.array([phonemes[k].formants_hz for k in sounding])
     index = np.arange(samples)
     formants = [np.interp(index, centres[sounding], column) for column in table.T]
@@ -133,7 +152,7 @@ def voiced(phonemes: list[Phoneme], edges: np.ndarray) -> np.ndarray:
 
 
 def friction(white: np.ndarray, phoneme: Phoneme, burst: bool) -> np.ndarray:
-    """White noise shaped around the phoneme's centre and in time: (n,)."""
+    """Return white noise shaped around the phoneme's centre and in time: (n,)."""
     f = np.fft.rfftfreq(len(white), 1 / AUDIO_HZ)
     weight = np.exp(-0.5 * (np.log((f + 50) / phoneme.noise_hz) / NOISE_WIDTH) ** 2)
     noise = np.fft.irfft(np.fft.rfft(white) * weight, len(white))

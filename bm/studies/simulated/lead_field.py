@@ -1,4 +1,9 @@
-"""From sources to electrodes: patches, the background's covariance, alpha (section 2)."""
+"""From sources to electrodes: patches on the unit sphere and the covariance of the background.
+
+A head is the unit sphere; what an electrode sees of a source depends on their distance alone. That
+is less than a boundary-element model, and enough: neighbouring electrodes are correlated, sources
+have a place, and every pattern is known exactly.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +12,27 @@ import functools
 import numpy as np
 from numpy.random import Generator
 
-from .noise import Spectrum, integral
-
-POINTS, COLUMNS, LOWEST_Z = 256, 128, -0.5
-WIDTH = 0.4  # of a background dipole
-FLOOR = 0.01  # share of independent noise in the background
+# Dipoles of the background: the first 128 above z = -0.5 of 256 points spread over the sphere.
+POINTS, DIPOLES, LOWEST_Z = 256, 128, -0.5
+WIDTH = 0.4  # of the patch of a background dipole, in radii of the head
+# Share of independent noise in the background: smooth patterns alone have a covariance that is
+# nearly singular, and it is factorised.
+FLOOR = 0.01
 
 
 def patch(points: np.ndarray, centre: np.ndarray, width: float) -> np.ndarray:
-    """G(c; q, s) = exp(-|p_c - q|^2 / (2 s^2)) for points (C, 3): (C,)."""
+    """Return G(c; q, s) = exp(-|p_c - q|^2 / (2 s^2)) for points p_c (C, 3): (C,)."""
     return np.exp(-np.square(points - centre).sum(1) / (2 * width**2))
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:
-    """Vectors divided by their norms along the last axis."""
+    """Return vectors divided by their norms along the last axis."""
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 @functools.lru_cache(maxsize=4)
 def fibonacci_sphere(points: int) -> np.ndarray:
-    """Evenly spread unit vectors: (points, 3)."""
+    """Return unit vectors that are spread evenly over the sphere: (points, 3)."""
     index = np.arange(points) + 0.5
     polar = np.arccos(1 - 2 * index / points)
     azimuth = np.pi * (1 + 5**0.5) * index
@@ -36,16 +42,27 @@ def fibonacci_sphere(points: int) -> np.ndarray:
 
 
 def tangents(rng: Generator, points: np.ndarray) -> np.ndarray:
-    """A random unit tangent at each point of the sphere: (n, 3)."""
+    """Draw a unit tangent at each point of the sphere: (n, 3)."""
     draws = rng.standard_normal(points.shape)
     draws -= (draws * points).sum(1, keepdims=True) * points
     return normalise(draws)
 
 
 def background_covariance(rng: Generator, electrodes: np.ndarray) -> np.ndarray:
-    """Sigma (C, C) with mean diagonal 1: random dipoles in a smooth lead field."""
+    """Draw the covariance of the background: random dipoles in a smooth lead field.
+
+    Column k of the field is e^(.4 z) G(c; q_k, .4) [cos(phi) + sin(phi) (p_c - q_k).t_k / .4] for a
+    dipole at q_k with a uniform angle phi between the radial direction and the tangent t_k.
+
+    Args:
+        rng: draws the dipoles.
+        electrodes: (C, 3) unit vectors.
+
+    Returns:
+        (C, C) with mean diagonal 1.
+    """
     sphere = fibonacci_sphere(POINTS)
-    centres = sphere[sphere[:, 2] > LOWEST_Z][:COLUMNS]
+    centres = sphere[sphere[:, 2] > LOWEST_Z][:DIPOLES]
     directions = tangents(rng, centres)
     angles = rng.uniform(0, 2 * np.pi, len(centres))
     gains = np.exp(0.4 * rng.standard_normal(len(centres)))
@@ -58,24 +75,8 @@ def background_covariance(rng: Generator, electrodes: np.ndarray) -> np.ndarray:
     return (1 - FLOOR) * covariance * share + FLOOR * np.eye(len(electrodes))
 
 
-def background_spectrum(
-    amplitude_uv: float,
-    exponent: float,
-    corner_hz: float = 1.0,
-    high_pass_hz: float = 0.1,
-    band_hz: tuple[float, float] = (1.0, 40.0),
-) -> Spectrum:
-    """S_bg(f) = A^2 h(f) / v: aperiodic, flat below `corner_hz`, variance A^2 in `band_hz`."""
-
-    def shape(f: np.ndarray) -> np.ndarray:
-        return f**4 / (f**4 + high_pass_hz**4) / (corner_hz**exponent + f**exponent)
-
-    total = integral(shape, *band_hz)
-    return lambda f: amplitude_uv**2 * shape(f) / total
-
-
 def rotation(angles: np.ndarray) -> np.ndarray:
-    """Rotation matrix about x, y and z by three angles in radians: (3, 3)."""
+    """Return the rotation matrix about x, y and z by three angles in radians: (3, 3)."""
     (a, b, c) = angles
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])

@@ -1,0 +1,1 @@
+"""Mode `background`: normal and abnormal resting recordings of several caps."""

@@ -1,0 +1,1 @@
+"""Mode `listening`: people who listen to stories in synthetic speech."""

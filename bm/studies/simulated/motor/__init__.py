@@ -1,0 +1,1 @@
+"""Mode `motor`: four-class motor imagery."""

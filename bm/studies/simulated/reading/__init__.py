@@ -1,0 +1,1 @@
+"""Mode `reading`: people who read sentences, with their fixations."""

@@ -1,0 +1,1 @@
+"""Mode `seeg`: words spoken by people with depth electrodes."""
