@@ -100,6 +100,7 @@ class PhonemeRecording(FileRecording):
         lengths = [epoch.samples / RATE_HZ for epoch in epochs]
         for epoch in epochs:
             part = data[:, epoch.start : epoch.start + epoch.samples]
+            # Offsets differ between epochs: the joined signal would jump at each of them.
             part -= part.mean(1, keepdims=True)
         info = mne.create_info(list(CHANNELS), RATE_HZ, "eeg")
         raw = mne.io.RawArray(data, info, verbose="error")
@@ -125,6 +126,7 @@ class PhonemeRecording(FileRecording):
         path = folder / self.voice.stem / f"{row['phoneme']}.wav"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Several processes may write the same sound at once.
             aside = path.with_suffix(f".{os.getpid()}.tmp")
             soundfile.write(aside, self.audio(row["phoneme"]), AUDIO_RATE_HZ, format="WAV")
             os.replace(aside, path)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 IDS = ("subject", "session", "run", "group")
+#: Formats of MEG devices alone (KIT, CTF).
 MEG_ENDINGS = (".sqd", ".con", ".ds")
 
 
@@ -186,6 +187,7 @@ class Folder(Study):
         self.reading = Reading(
             {**trigger, **(types or {})},
             channels,
+            # In a table of samples the column of the label is no channel.
             tuple([*exclude, *([label_column] if label_column and rate_hz else [])]),
             dict(rename or {}),
             montage,
