@@ -227,46 +227,52 @@ def brainvision_line(folder: Path, rng: np.random.Generator) -> Case:
     return Case(f"BrainVision {key}={value}", "either", channels=channels)
 
 
+def tabs(*lines: str, names: str = "onset duration label") -> str:
+    """Return lines of words as a table with tabs; `_` is an empty cell."""
+    return "".join(line.replace(" ", "\t").replace("_", "") + "\n" for line in (names, *lines))
+
+
+KIND = "onset duration label kind"
 #: Table of events -> what is right (None: an error).
 EVENT_TABLES: dict[str, tuple[str, list[tuple[float, Any]] | None]] = {
-    "words": ("onset\tduration\tlabel\n1\t0\tnull\n3\t0\tNA\n5\t0\tnan\n", [(1, "null"), (3, "NA"), (5, "nan")]),
-    "quotes": ('onset\tduration\tlabel\n1\t0\t"\n3\t0\t"a\n5\t0\tb"\n', [(1, '"'), (3, '"a'), (5, 'b"')]),
-    "padded": ("onset\tduration\tlabel\n1\t0\t01\n3\t0\t02\n", [(1, "01"), (3, "02")]),
-    "codes": ("onset\tduration\tvalue\n1\t0\t1\n3\t0\t2\n5\t0\tn/a\n", [(1, 1), (3, 2), (5, None)]),
-    "unsorted": ("onset\tduration\tlabel\n5\t0\ta\n1\t0\tb\n3\t0\ta\n", [(1, "b"), (3, "a"), (5, "a")]),
-    "milliseconds": (TABLE.replace("\t1\t", "\t1000\t").replace("\n1\t", "\n1000\t").replace("\n3\t", "\n3000\t").replace("\n5\t", "\n5000\t"), None),
-    "decimal commas": ("onset\tduration\tlabel\n1,5\t0\ta\n3,5\t0\tb\n", None),
+    "words": (tabs("1 0 null", "3 0 NA", "5 0 nan"), [(1, "null"), (3, "NA"), (5, "nan")]),
+    "quotes": (tabs('1 0 "', '3 0 "a', '5 0 b"'), [(1, '"'), (3, '"a'), (5, 'b"')]),
+    "padded": (tabs("1 0 01", "3 0 02"), [(1, "01"), (3, "02")]),
+    "codes": (tabs("1 0 1", "3 0 2", "5 0 n/a"), [(1, 1), (3, 2), (5, None)]),
+    "unsorted": (tabs("5 0 a", "1 0 b", "3 0 a"), [(1, "b"), (3, "a"), (5, "a")]),
+    "milliseconds": (tabs("1000 0 a", "3000 0 b", "5000 0 a"), None),
+    "decimal commas": (tabs("1,5 0 a", "3,5 0 b"), None),
     "semicolons": ("onset;duration;label\n1,5;0;a\n3,5;0;b\n", [(1.5, "a"), (3.5, "b")]),
     "commas": ("onset,duration,label\n1.5,0,a\n3.5,0,b\n", [(1.5, "a"), (3.5, "b")]),
-    "no onset": ("onset\tduration\tlabel\nn/a\t0\ta\n3\t0\tb\n", [(3, "b")]),
-    "a word": ("onset\tduration\tlabel\nsoon\t0\ta\n3\t0\tb\n", None),
-    "nan onset": ("onset\tduration\tlabel\nnan\t0\ta\n3\t0\tb\n", None),
-    "infinite": ("onset\tduration\tlabel\ninf\t0\ta\n3\t0\tb\n", None),
-    "negative": ("onset\tduration\tlabel\n1\t-1\ta\n3\t0\tb\n", None),
-    "twice": ("onset\tduration\tlabel\n1\t0\ta\n1\t0\ta\n3\t0\tb\n", [(1, "a"), (3, "b")]),
-    "two columns": ("onset\tonset\tlabel\n1\t2\ta\n", None),
+    "no onset": (tabs("n/a 0 a", "3 0 b"), [(3, "b")]),
+    "a word": (tabs("soon 0 a", "3 0 b"), None),
+    "nan onset": (tabs("nan 0 a", "3 0 b"), None),
+    "infinite": (tabs("inf 0 a", "3 0 b"), None),
+    "negative": (tabs("1 -1 a", "3 0 b"), None),
+    "twice": (tabs("1 0 a", "1 0 a", "3 0 b"), [(1, "a"), (3, "b")]),
+    "two columns": (tabs("1 2 a", names="onset onset label"), None),
     "two clocks": ("onset\tstart_s\tlabel\n1\t2\ta\n", None),
-    "short row": ("onset\tduration\tlabel\n1\t0\ta\n3\t0\n", None),
-    "long row": ("onset\tduration\tlabel\n1\t0\ta\tb\n3\t0\tc\n", None),
+    "short row": (tabs("1 0 a", "3 0"), None),
+    "long row": (tabs("1 0 a b", "3 0 c"), None),
     "no names": ("1\t0\t5\n3\t0\t6\n", None),
     "blanks": ("onset duration label\n1 0 a\n", None),
-    "other names": ("time\tlabel\n1\ta\n", None),
+    "other names": (tabs("1 a", names="time label"), None),
     "empty": ("", None),
-    "empty label": ("onset\tduration\tlabel\tvalue\n1\t0\tn/a\t7\n3\t0\tn/a\t8\n", [(1, 7), (3, 8)]),
-    "unknown kind": ("onset\tduration\tlabel\tkind\n1\t0\ta\tnap\n", None),
-    "no kind": ("onset\tduration\tlabel\tkind\n1\t0\ta\t\n", None),
-    "carriage returns": (TABLE.replace("\n", "\r\n"), [(t, label) for t, label in EVENTS]),
-    "lone returns": (TABLE.replace("\n", "\r"), [(t, label) for t, label in EVENTS]),
-    "byte order mark": ("\ufeff" + TABLE, [(t, label) for t, label in EVENTS]),
+    "empty label": (tabs("1 n/a 7", "3 n/a 8", names="onset label value"), [(1, 7), (3, 8)]),
+    "unknown kind": (tabs("1 0 a nap", names=KIND), None),
+    "no kind": (tabs("1 0 a _", names=KIND), None),
+    "carriage returns": (TABLE.replace("\n", "\r\n"), EVENTS),
+    "lone returns": (TABLE.replace("\n", "\r"), EVENTS),
+    "byte order mark": ("\ufeff" + TABLE, EVENTS),
     "zero bytes": (TABLE + "\0" * 512, None),
-    "negative onset": ("onset\tduration\tlabel\n-1\t0\ta\n-2\t0\ta\n3\t0\tb\n", None),
-}  # fmt: skip
+    "negative onset": (tabs("-1 0 a", "-2 0 a", "3 0 b"), None),
+}
 
 
 @fault
 def event_table(folder: Path, rng: np.random.Generator) -> Case:
     """A table of events as people write it."""
-    ending, path = _file(folder, rng)
+    ending = _file(folder, rng)[0]
     name = str(rng.choice(list(EVENT_TABLES)))
     text, events = EVENT_TABLES[name]
     beside = folder / rng.choice(["x_events.tsv", "x.tsv"]) if ending != ".fif" else None
@@ -280,8 +286,11 @@ def sidecar(folder: Path, rng: np.random.Generator) -> Case:
     edf(folder / "sub-01_task-x_eeg.edf", samples())
     names = ("channels.tsv", "electrodes.tsv", "coordsystem.json", "eeg.json", "events.tsv")
     name = str(rng.choice(names))
-    texts = ("{", "[]", "name\n", "name\ttype\tstatus\nFp1\n", "\0\0", "null", "name\tx\ty\tz\nFp1\ta\tb\tc\n",
-             '{"SamplingFrequency": "fast"}', '{"SamplingFrequency": 1000}', "\x01\x02", "name\nnobody\n")  # fmt: skip
+    texts = (
+        *("{", "[]", "null", '{"SamplingFrequency": "fast"}', '{"SamplingFrequency": 1000}'),
+        *("name\n", "name\ttype\tstatus\nFp1\n", "name\tx\ty\tz\nFp1\ta\tb\tc\n"),
+        *("name\nnobody\n", "\0\0", "\x01\x02"),
+    )
     text = texts[int(rng.integers(len(texts)))]
     content = b"\xff\xfe\x00" if rng.random() < 0.1 else text.encode()
     (folder / f"sub-01_task-x_{name}").write_bytes(content)
@@ -289,8 +298,10 @@ def sidecar(folder: Path, rng: np.random.Generator) -> Case:
 
 
 #: Names that say what a channel is, and names that say nothing.
-SPOKEN = ("Marker", "Event", "class", "DIN1", "VEOG", "HEO", "GSR", "AUX 1", "BIP1", "EMG", "label",
-          "annotation", "X", "y", "pos", "Trigger", "STATUS", "TIMESTAMP", "Temp", "ECG")  # fmt: skip
+SPOKEN = (
+    *("Marker", "Event", "class", "DIN1", "VEOG", "HEO", "GSR", "AUX 1", "BIP1", "EMG", "label"),
+    *("annotation", "X", "y", "pos", "Trigger", "STATUS", "TIMESTAMP", "Temp", "ECG"),
+)
 SILENT = ("chan9", "foo", "Unit 7", "A-B", "extra")
 
 
@@ -326,7 +337,7 @@ def sample_table(folder: Path, rng: np.random.Generator) -> Case:
         "semicolons": ([line.replace(",", ";").replace(".", ",") for line in lines], "right"),
         "tabs": ([line.replace(",", "\t") for line in lines], "right"),
         "a word": ([*lines[:50], lines[50].replace(".", "x", 1), *lines[51:]], "error"),
-        "a gap": ([*lines[:50], lines[50].partition(",")[2] and "," + lines[50].partition(",")[2], *lines[51:]], "error"),
+        "a gap": ([*lines[:50], "," + lines[50].partition(",")[2], *lines[51:]], "error"),
         "short": ([*lines[:50], lines[50].rpartition(",")[0], *lines[51:]], "error"),
         "long": ([*lines[:50], lines[50] + ",1.0", *lines[51:]], "error"),
         "nan": ([*lines[:50], "nan," + lines[50].partition(",")[2], *lines[51:]], "error"),
