@@ -20,6 +20,7 @@ from ..facts import DataFacts
 from ..registry import check_known
 from . import segments, split
 from .batch import Batch
+from .duplicates import without_copies
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, uses_pinned_memory
 from .recording import Recording
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 #: Keys of `dset` that the hash leaves out: recordings and windows tell their effect, or none
 #: depends on them.
 UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
-                 "extra_test_features")  # fmt: skip
+                 "extra_test_features", "duplicates")  # fmt: skip
 #: `dset.channels` in a word -> function that gives all recordings the same channels.
 CHANNEL_RULES = {"common": select_common, "padded": select_padded}
 
@@ -284,6 +285,8 @@ def build_dataset(
     """
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
+    rule = str(dset.get("duplicates", "refuse"))
+    signals, readable = without_copies(signals, readable, rule)
     table, classes = build_table(signals, readable, dset)
     options = {k: v for k, v in dset.items() if k not in UNHASHED_KEYS}
     # Without `start_s`, which follows from `start` and the rate.
@@ -293,9 +296,9 @@ def build_dataset(
     facts = _facts(signals, readable, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
     dataset.scaler = build_scaler(dset["scale"])
-    rule = WindowRule.of(dset["segment"])
-    if rule.baseline:
-        dataset.scaler.baselines = [rule.baseline_samples(s.rate_hz) for s in signals]
+    windows = WindowRule.of(dset["segment"])
+    if windows.baseline:
+        dataset.scaler.baselines = [windows.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
     steps = tuple(map(dict, dset.get("preprocess") or ()))
     dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict(), preprocess=steps)
