@@ -47,6 +47,7 @@ class Dataset:
         table: one row per window (recording, start, length, event_row, label, ids, split).
         facts: what a model is built from.
         hash: changes whenever any window would.
+        people: who was recorded, one per recording, the same person in all studies.
         window_features: features of the same windows, see `attach_features`.
     """
 
@@ -54,6 +55,7 @@ class Dataset:
         self, signals: list[Signal], table: pd.DataFrame, facts: DataFacts, identity: str
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
+        self.people: tuple[str, ...] = ()
         self.scaler: Scaler = Scaler("none", None)
         self.window_features: WindowFeatures | None = None
         self._pool = BlockPool()
@@ -84,6 +86,21 @@ class Dataset:
     def rows(self, name: str) -> np.ndarray:
         """Return the rows of a split."""
         return np.flatnonzero((self.table["split"] == name).to_numpy())
+
+    def windows(self) -> pd.DataFrame:
+        """Return the table with what an audit compares: length_s, person, and times in the files.
+
+        `begin_s` and `end_s` count from the beginning of a recording's files, crops included.
+        """
+        places = self.table["recording"].to_numpy()
+        rates = np.array([signal.rate_hz for signal in self.signals])[places]
+        shifts = np.array([signal.shift_s for signal in self.signals])[places]
+        people = np.array(self.people or [""] * len(self.signals), dtype=object)[places]
+        lengths = self.table["length"].to_numpy() / rates
+        begins = self.table["start"].to_numpy() / rates + shifts
+        return self.table.assign(
+            length_s=lengths, person=people, begin_s=begins, end_s=begins + lengths
+        )
 
     def groups(self, rows: np.ndarray) -> np.ndarray:
         """Return a number for each row, from 0 on; rows of one number fit in one batch.
@@ -295,6 +312,7 @@ def build_dataset(
     )
     facts = _facts(signals, readable, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
+    dataset.people = tuple(recording.person for recording in readable)
     dataset.scaler = build_scaler(dset["scale"])
     windows = WindowRule.of(dset["segment"])
     if windows.baseline:

@@ -42,8 +42,8 @@ def without_copies(
     for copy in copies:
         logger.warning("left out: %s", in_words(copy, recordings))
     second = {copy.second for copy in copies}
-    pairs = [pair for i, pair in enumerate(zip(signals, recordings, strict=True)) if i not in second]
-    return [signal for signal, _ in pairs], [recording for _, recording in pairs]
+    places = [place for place in range(len(signals)) if place not in second]
+    return [signals[place] for place in places], [recordings[place] for place in places]
 
 
 def parts_aside(
@@ -53,9 +53,7 @@ def parts_aside(
     return [copy for copy in copies if not _is_part(copy, signals, recordings)]
 
 
-def _is_part(
-    copy: Copy, signals: Sequence[Signal], recordings: Sequence[Recording]
-) -> bool:
+def _is_part(copy: Copy, signals: Sequence[Signal], recordings: Sequence[Recording]) -> bool:
     one, other = recordings[copy.first], recordings[copy.second]
     first, second = signals[copy.first].content, signals[copy.second].content
     assert first is not None and second is not None

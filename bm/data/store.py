@@ -213,15 +213,17 @@ class Store:
         )
 
 
-def content_of_signal(
-    recording: Recording, signal: Signal, sources: Sequence[Source]
-) -> Content:
+def content_of_signal(recording: Recording, signal: Signal, sources: Sequence[Source]) -> Content:
     """Return what a recording is, from its preprocessed signal and the files it was read from."""
     hashes = {os.path.realpath(one.path): one.sha256 for one in sources}
     paths = {os.path.realpath(path) for path in recording.signal_files()}
     keys, times = landmarks(signal.data, signal.channels, signal.rate_hz)
     return Content(
-        files=hash_of_files([hashes[path] for path in paths if path in hashes], recording.part),
+        files=hash_of_files(
+            # Recordings made from equations are what these are.
+            [hashes[path] for path in paths if path in hashes] or [recording.fingerprint()],
+            recording.part,
+        ),
         samples=hash_of_samples(signal.data),
         path=recording.source[0] if recording.source else recording.id.name,
         shift_s=signal.shift_s,
@@ -277,9 +279,7 @@ def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
     signal = make_signal(recording, recipe)
     sources = read_sources(recording.source)
     sources += read_opened(recording.opened, recording.source)
-    text = json.dumps(
-        [FORMAT, recording.fingerprint(), [one.sha256 for one in sources], recipe]
-    )
+    text = json.dumps([FORMAT, recording.fingerprint(), [one.sha256 for one in sources], recipe])
     return replace(
         signal,
         identity=hashlib.sha256(text.encode()).hexdigest(),

@@ -227,9 +227,7 @@ class Folder(Study):
         run = "-".join(below.parts) or "folder"
         return FailedRecording(RecordingId(self.label, path.stem, "0", run), error)
 
-    def _listed(
-        self, path: Path, people: Mapping[str, Any], listing: bids.Listing
-    ) -> Recording:
+    def _listed(self, path: Path, people: Mapping[str, Any], listing: bids.Listing) -> Recording:
         try:
             with of_recording(path, self.cache):
                 return self._recording(path, people, listing)
