@@ -76,15 +76,23 @@ def segments_of(
     dropped = [] if rule.within else ["block_uid"]
     dropped += [] if STIMULUS in anchored else [STIMULUS]
     table = table.drop(columns=dropped)
+    clean = _off_stretches(table, index, length, stretches, rate_hz)
+    clean.attrs["left_out"] = left_out + len(table) - len(clean)
+    return clean
+
+
+def _off_stretches(
+    table: pd.DataFrame, index: int, length: int, stretches: Sequence[Stretch], rate_hz: float
+) -> pd.DataFrame:
+    """Return the windows of a recording that touch no stretch."""
     hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
-    if hit.any():
-        logger.warning(
-            "recording %d: %d of %d windows touch marked stretches or joins and are left out "
-            "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
-        )  # fmt: skip
-        table = table[~hit].reset_index(drop=True)
-    table.attrs["left_out"] = left_out + int(hit.sum())
-    return table
+    if not hit.any():
+        return table
+    logger.warning(
+        "recording %d: %d of %d windows touch marked stretches or joins and are left out "
+        "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
+    )  # fmt: skip
+    return table[~hit].reset_index(drop=True)
 
 
 def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: str | None) -> tuple:
