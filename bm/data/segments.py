@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import UserError
 from .recording import Recording, RecordingId
+from .stretches import Stretch, touched
 from .window_rule import WindowRule
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def segments_of(
     samples: int,
     rate_hz: float,
     segment: Mapping[str, Any],
+    stretches: Sequence[Stretch] = (),
 ) -> pd.DataFrame:
     """Return the windows of one recording, one row each.
 
@@ -38,6 +40,7 @@ def segments_of(
         samples: its length.
         rate_hz: its rate after preprocessing.
         segment: plain `dset.segment`, see `WindowRule`.
+        stretches: which no window may touch.
 
     Returns:
         columns recording, start, length (samples), event_row, label (raw value or None), with
@@ -73,8 +76,23 @@ def segments_of(
     dropped = [] if rule.within else ["block_uid"]
     dropped += [] if STIMULUS in anchored else [STIMULUS]
     table = table.drop(columns=dropped)
-    table.attrs["left_out"] = left_out
-    return table
+    clean = _off_stretches(table, index, length, stretches, rate_hz)
+    clean.attrs["left_out"] = left_out + len(table) - len(clean)
+    return clean
+
+
+def _off_stretches(
+    table: pd.DataFrame, index: int, length: int, stretches: Sequence[Stretch], rate_hz: float
+) -> pd.DataFrame:
+    """Return the windows of a recording that touch no stretch."""
+    hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
+    if not hit.any():
+        return table
+    logger.warning(
+        "recording %d: %d of %d windows touch marked stretches or joins and are left out "
+        "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
+    )  # fmt: skip
+    return table[~hit].reset_index(drop=True)
 
 
 def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: str | None) -> tuple:

@@ -30,21 +30,35 @@ from .. import __version__
 from ..errors import RecordingError, UserError
 from ..registry import check_known
 from .content import Content, hash_of_files, hash_of_samples, landmarks
+from .faults import of_recording
+from .preprocess import check_positive, check_steps
 from .recording import Recording
-from .signal import Signal, make_signal
+from .signal import Signal, make_signal, name_of
 from .sources import Source, read_opened, read_sources, same_content, untouched
+from .stretches import Stretch
 
 logger = logging.getLogger(__name__)
-#: Raised when files of an older layout cannot be read any more.
-FORMAT = 1
+#: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches.
+FORMAT = 2
+#: Part of the identity of a signal: raised when the same recording and recipe give other numbers.
+NUMBERS = 1
 PAGE = 4096  # bytes
 #: `dset.positions`: places on the head in metres, or in the flat sensor layout.
 POSITIONS = ("head", "layout")
+#: `dset.bads`: what is done with channels that are marked bad.
+BADS = ("keep", "drop", "interpolate")
 
 
 def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of `dset` that decides how a recording is stored."""
-    recipe = {"preprocess": dset.get("preprocess") or [], "rate_hz": dset.get("rate_hz")}
+    steps, rate_hz = list(dset.get("preprocess") or []), dset.get("rate_hz")
+    check_known("dset.bads", dset.get("bads", "keep"), BADS)
+    if dset.get("bads") == "interpolate":  # before the other steps, which may mix channels
+        steps = [{"step": "interpolate"}, *steps]
+    check_steps(steps)
+    if rate_hz is not None:
+        check_positive("dset.rate_hz", rate_hz)
+    recipe = {"preprocess": steps, "rate_hz": rate_hz}
     positions = dset.get("positions", "head")
     check_known("dset.positions", positions, POSITIONS)
     return recipe if positions == "head" else {**recipe, "positions": positions}
@@ -65,6 +79,10 @@ def events_to_json(events: pd.DataFrame) -> str:
     return json.dumps({name: events[name].tolist() for name in events})
 
 
+class CacheError(UserError):
+    """The cache cannot be written."""
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a file of the cache, and remove what a killed process left aside.
@@ -77,7 +95,7 @@ def locked(path: Path) -> Iterator[None]:
         lock = FileLock(path.with_suffix(".lock"))
         lock.acquire()
     except OSError as error:
-        raise UserError(
+        raise CacheError(
             f"paths.cache: cannot write below {path.parent} ({error.strerror or error}); "
             "choose another folder with paths.cache=... or BM_CACHE"
         ) from None
@@ -117,11 +135,20 @@ class Store:
             UserError: the cache cannot be written.
         """
         path = self.path(recording, recipe)
-        if self.fresh(recording, path) is not None:
+        with of_recording(name_of(recording), self.folder):
+            header = self.fresh(recording, path)
+        if header is not None:
             return self._read(path)
-        with locked(path):
-            if self.fresh(recording, path) is None:  # another process may have built it meanwhile
-                self._build(recording, recipe, path)
+        try:
+            with locked(path):
+                # Another process may have built it meanwhile.
+                if self.fresh(recording, path) is None:
+                    self._build(recording, recipe, path)
+        except CacheError:
+            # In a cache that is filled and read-only only a bad recording is missing: its own
+            # fault is raised, so that it is skipped as it was when the cache was filled.
+            make_signal(recording, recipe, None)
+            raise
         return self._read(path)
 
     def fresh(self, recording: Recording, path: Path) -> dict[str, Any] | None:
@@ -146,7 +173,8 @@ class Store:
         return False
 
     def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
-        sources = read_sources(recording.source)
+        with of_recording(name_of(recording), path.parent):
+            sources = read_sources(recording.source)
         signal = make_signal(recording, recipe, path.parent)
         # A download may still be running: what was hashed may not be what was read.
         if not untouched(sources, recording.source):
@@ -171,6 +199,8 @@ class Store:
             "rate_hz": signal.rate_hz,
             "unit": signal.unit,
             "samples": signal.samples,
+            "bads": signal.bads,
+            "stretches": [[s.start_s, s.stop_s, s.text] for s in signal.stretches],
         }
         aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
         try:
@@ -198,7 +228,7 @@ class Store:
             content = _read_content(file, header)
         # Content, not paths: the same recording elsewhere is the same signal.
         hashes = [one["sha256"] for one in [*header["sources"], *header.get("opened", ())]]
-        text = json.dumps([FORMAT, header["fingerprint"], hashes, header["recipe"]])
+        text = json.dumps([NUMBERS, header["fingerprint"], hashes, header["recipe"]])
         return Signal(
             data=map_floats(path, offset, shape),
             channels=tuple(header["channels"]),
@@ -207,6 +237,8 @@ class Store:
             rate_hz=header["rate_hz"],
             unit=header["unit"],
             events=events,
+            bads=tuple(header["bads"]),
+            stretches=tuple(Stretch(*one) for one in header["stretches"]),
             identity=hashlib.sha256(text.encode()).hexdigest(),
             shift_s=content.shift_s,
             content=content,
@@ -279,7 +311,7 @@ def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
     signal = make_signal(recording, recipe)
     sources = read_sources(recording.source)
     sources += read_opened(recording.opened, recording.source)
-    text = json.dumps([FORMAT, recording.fingerprint(), [one.sha256 for one in sources], recipe])
+    text = json.dumps([NUMBERS, recording.fingerprint(), [one.sha256 for one in sources], recipe])
     return replace(
         signal,
         identity=hashlib.sha256(text.encode()).hexdigest(),

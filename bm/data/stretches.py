@@ -97,6 +97,16 @@ def touched(
     return hit
 
 
+def notes_of(stretches: Sequence[Stretch]) -> mne.Annotations:
+    """Return stretches as annotations of an array, joins as MNE's filters know them."""
+    import mne
+
+    starts = [one.start_s for one in stretches]
+    lengths = [one.stop_s - one.start_s for one in stretches]
+    texts = [EDGE if is_join(one.text) else one.text for one in stretches]
+    return mne.Annotations(starts, lengths, texts)
+
+
 def mark_joins(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     """Annotate every join as MNE's filters know it, so that they stop there."""
     rate, notes = float(raw.info["sfreq"]), raw.annotations

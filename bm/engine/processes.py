@@ -7,12 +7,13 @@ exactly one big batch however the items are spread, and a family may call any pa
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+T = TypeVar("T")
 #: values per summed block of gradients (25 MiB of float32, the block size of torch's own DDP).
 BLOCK = 25 * 2**20 // 4
 
@@ -71,11 +72,11 @@ def any_of(flag: bool, device: torch.device) -> bool:
     return not smallest(int(not flag), device) if world() > 1 else flag
 
 
-def same_objects(value: Any) -> list[Any]:
+def same_objects(value: T) -> list[T]:
     """Return the value of every process, by rank."""
     if world() == 1:
         return [value]
-    values: list[Any] = [None] * world()
+    values = [value] * world()
     dist.all_gather_object(values, value)
     return values
 

@@ -34,7 +34,7 @@ from .preemption import PreemptedError, Preemption
 from .schedule import Schedule, decay_schedule
 from .show import show, write_evaluation
 from .solver import Solver
-from .state import PerProcess, RandomState, isolated, seed_all, seed_ranks
+from .state import PerProcess, RandomState, Stateful, isolated, seed_all, seed_ranks
 
 SPLITS = ("train", "valid", "test")
 EVALUATION_SEED = {"train": 1, "valid": 2, "test": 3}
@@ -231,7 +231,7 @@ class Run:
 
     def _register(self) -> None:
         solver = self.solver
-        parts = {
+        parts: dict[str, Stateful] = {
             "progress": self.progress, "model": solver.model, "optimizer": self.optimizer,
             "precision": solver.precision, "averages": PerProcess(self.averages["train"]),
             "best": self.best, "random": PerProcess(RandomState()),

@@ -97,7 +97,9 @@ class EventRules:
             raise RecordingError(path, reason, f"change `labels`{hint}")
         if present:
             count, shown = int((~named).sum()), ", ".join(present[:8])
-            logger.info("%s: %d events left out that `labels` does not name: %s", path, count, shown)
+            logger.info(
+                "%s: %d events left out that `labels` does not name: %s", path, count, shown
+            )
         return events[named].assign(label=[names[text] for text in texts[named]])
 
     def _of_table(self, path: Path) -> pd.DataFrame:
@@ -178,7 +180,7 @@ class EventRules:
         types = raw.get_channel_types()
         names = [n for n, t in zip(raw.ch_names, types, strict=True) if t == "stim"]
         if not names:
-            raise RecordingError(path, "events=stim: it has no trigger channel", "name it by `stim`")
+            raise RecordingError(path, "events=stim: no trigger channel", "name it by `stim`")
         # Of several, the one that sums up the others (Neuromag).
         return next((name for name in ("STI101", "STI 014", "STI014") if name in names), names[0])
 

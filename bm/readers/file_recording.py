@@ -12,6 +12,7 @@ from ..data.recording import Recording, RecordingId
 from ..data.sources import stat_of
 from . import montage
 from .event_table import check_events
+from .inputs import leave_out, suspects
 from .opened import opened_files
 from .plausibility import mark, preflight
 from .raw import UNITS, Reading, open_raw
@@ -80,8 +81,10 @@ class FileRecording(Recording):
             # and is scaled while it is read.
             factor = UNITS[self.reading.unit]
             raw.load_data(verbose="error").apply_function(lambda x: x * factor, picks="all")
-        mark(raw, preflight(raw, self.path, kind), self.path, self.reading.bad_channels)
-        return raw
+        names = suspects(raw, self.reading, list(montage.standard_places()))
+        findings = preflight(raw, self.path, kind, names)
+        mark(raw, findings, self.path, self.reading.bad_channels)
+        return leave_out(raw, findings.labels, self.path, kind)
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
         """Change what only a study knows, between naming and placing; the default does nothing."""
@@ -107,7 +110,7 @@ class FileRecording(Recording):
 
     def fingerprint(self) -> str:
         """Return who it is and how the files are read; their content is the store's concern."""
-        return json.dumps([vars(self.id), vars(self.reading), self.options()], default=list)
+        return json.dumps([vars(self.id), self.reading.plain(), self.options()], default=list)
 
 
 def files_of(path: Path) -> tuple[str, ...]:

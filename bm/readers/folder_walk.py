@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import RecordingError
 from .fif_parts import first_parts
-from .raw import ENDINGS
+from .raw import ENDINGS, FOREIGN
 
 logger = logging.getLogger(__name__)
 #: Endings of recordings that are folders (CTF, EGI).
@@ -35,6 +35,7 @@ class Walk:
             name in full are searched also where they are hidden or set aside.
         paths: of recordings, in order of their names.
         errors: what cannot be read: folders, devices, names, later parts without the first.
+        foreign: recordings of formats that are not read.
     """
 
     root: Path
@@ -42,6 +43,7 @@ class Walk:
     patterns: Sequence[str] | None = None
     paths: list[Path] = field(default_factory=list)
     errors: list[RecordingError] = field(default_factory=list)
+    foreign: list[Path] = field(default_factory=list)
 
     def search(self) -> Walk:
         """Search the folder and all below it; links are followed, each target once."""
@@ -55,6 +57,12 @@ class Walk:
                 self._follow(path, parents)
         self.paths, problems = first_parts(sorted(self.paths))
         self.errors += problems
+        if self.foreign:
+            shown = ", ".join(sorted({path.suffix for path in self.foreign}))
+            logger.warning(
+                "%s: %d recordings of formats that are not read: %s (as %s)",
+                *(self.root, len(self.foreign), shown, self.foreign[0]),
+            )
         return self
 
     def _enter(self, folder: Path, parents: tuple[Path, ...]) -> None:
@@ -105,6 +113,8 @@ class Walk:
 
     def _take(self, path: Path) -> None:
         """Add a recording; what cannot be opened, whatever is in it, goes to the errors."""
+        if path.suffix.lower() in FOREIGN:
+            self.foreign.append(path)
         if self.patterns is not None:
             is_candidate = is_selected(path, self.root, self.patterns)
         else:
@@ -157,7 +167,9 @@ def is_recording(path: Path) -> bool:
     # Recordings of 4D/BTi have no ending: their names hold "pdf" (processed data file).
     bti = "pdf" in path.name and not path.suffix
     double = path.name.lower().endswith(".fif.gz")
-    return path.suffix.lower() in ENDINGS or double or bti
+    # `.data` is the ending of much else.
+    nicolet = path.suffix.lower() == ".data" and path.with_suffix(".head").exists()
+    return path.suffix.lower() in ENDINGS or double or bti or nicolet
 
 
 def problem_of(path: Path) -> RecordingError | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 _local = threading.local()
 _hook: list[bool] = []
-#: What an interpreter and its packages open of their own: modules, electrodes, time zones.
+#: What an interpreter and its packages open: modules, tables of electrodes, time zones.
 OWN = tuple(
     os.path.realpath(folder) + os.sep
     for folder in {sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]), "/usr", "/etc",

@@ -14,6 +14,7 @@ import pandas as pd
 from ..errors import RecordingError
 from . import edf
 from .event_table import MISSING, UNNAMED, read_layout, to_column
+from .plausibility import REGULAR, counts
 
 logger = logging.getLogger(__name__)
 #: Names of columns that count or time the samples.
@@ -26,8 +27,6 @@ CLOCKS = re.compile(
 PEOPLE = {"subject", "participant", "participant_id", "subject_id", "age", "sex", "gender"}
 #: A table shorter than this is a list of something else.
 SHORTEST_S = 1.0
-#: Share of steps that are the same, not zero: a clock or a counter.
-REGULAR = 0.9
 
 
 def read_samples(path: Path) -> pd.DataFrame:
@@ -66,9 +65,7 @@ def label_column(path: Path, name: str) -> list:
     return to_column([cells[place] for _, cells in layout.rows()], layout.separator)
 
 
-def open_table(
-    path: Path, exclude: Sequence[str], rate_hz: float, factor: float
-) -> mne.io.BaseRaw:
+def open_table(path: Path, exclude: Sequence[str], rate_hz: float, factor: float) -> mne.io.BaseRaw:
     """Return a table of samples as a recording of EEG channels.
 
     Columns that count or time the samples are no channels, which the log says.
@@ -112,12 +109,3 @@ def is_clock(name: str, values: np.ndarray) -> bool:
     if CLOCKS.fullmatch(name.strip()) and (np.nan_to_num(steps) >= 0).mean() >= REGULAR:
         return True
     return counts(values)
-
-
-def counts(values: np.ndarray) -> bool:
-    """Return whether values go up by equal steps nearly everywhere, as those of a counter."""
-    steps = np.diff(values)
-    if not np.isfinite(steps).all():
-        return False
-    middle = float(np.median(steps))
-    return middle != 0 and float(np.isclose(steps, middle, rtol=1e-3).mean()) >= REGULAR

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 IDS = ("subject", "session", "run", "group")
+#: Formats of MEG devices alone (KIT, CTF).
 MEG_ENDINGS = (".sqd", ".con", ".ds")
 
 
@@ -92,10 +93,12 @@ class UserRecording(FileRecording):
 class Folder(Study):
     r"""Your own recordings: a folder, searched with everything below it.
 
-    The shortest entry is `{study: folder, path: /data/mine}`. Every file that MNE reads (EDF, BDF,
-    GDF, BrainVision, EEGLAB, FIF, KIT, CTF, 4D/BTi, CNT, EGI, Nicolet, Persyst) is a recording,
-    and so is a table of samples (`.csv`) when `rate_hz` and `unit` are given. A bad file is named
-    and skipped; `strict: true` of the dataset stops at it.
+    The shortest entry is `{study: folder, path: /data/mine}`. A recording is every file of EDF,
+    BDF, GDF, BrainVision (`.vhdr`, `.ahdr`), EEGLAB (`.set`), FIF (also `.fif.gz`), KIT (`.sqd`,
+    `.con`), CTF (`.ds`), 4D/BTi, Neuroscan or ANT (`.cnt`), Curry (`.cdt`), EGI (`.mff`), Nicolet
+    (`.data` with `.head`), Persyst (`.lay`), NEDF and eXimia (`.nxe`), and a table of samples
+    (`.csv`) when `rate_hz` and `unit` are given; MNE says which package a format needs. A bad file
+    is named and skipped; `strict: true` of the dataset stops at it.
 
     **Who.** In a BIDS folder the name says it (`sub-01_ses-2_task-rest_run-1_eeg.edf`). Elsewhere
     the first folder below `path` is the subject (a file directly in `path` is a subject of its
@@ -137,7 +140,7 @@ class Folder(Study):
         labels: label in the file -> label.
         stim: trigger channel, never an input: each new code but zero is an event.
         stim_rule: changes, or rising: codes below the one before are no events, and counted.
-        types, channels, exclude, rename, montage, rate_hz, bad_channels: see `Reading`.
+        types, channels, exclude, rename, montage, rate_hz, bad_channels, old_names: see `Reading`.
         unit: V, mV, uV or nV (T, pT, fT) of the numbers, when the file is wrong about it.
     """
 
@@ -167,6 +170,7 @@ class Folder(Study):
         unit: str | None = None,
         rate_hz: float | None = None,
         bad_channels: str = "mark",
+        old_names: str = "keep",
     ) -> None:
         super().__init__(root, cache, path=(root or Path()) / Path(path).expanduser())
         check_known("events", events, SOURCES)
@@ -183,12 +187,14 @@ class Folder(Study):
         self.reading = Reading(
             {**trigger, **(types or {})},
             channels,
+            # In a table of samples the column of the label is no channel.
             tuple([*exclude, *([label_column] if label_column and rate_hz else [])]),
             dict(rename or {}),
             montage,
             unit,
             rate_hz,
             bad_channels,
+            old_names,
         )
 
     def recordings(self) -> Sequence[Recording]:

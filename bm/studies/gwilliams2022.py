@@ -174,6 +174,7 @@ class Gwilliams2022(Study):
         run = f"story{task}"
         identity = RecordingId(self.name, subject, f"session{session}", run, kind="meg")
         table = folder / f"{stem}_events.tsv"
+        # A source only where it is there: that it is not is an error of `events`.
         beside = (table,) if table.is_file() else ()
         recording = StoriesRecording(identity, path, Reading(montage=None), beside)
         recording.table, recording.folder, recording.rule = table, self.folder, self.rule

@@ -37,6 +37,7 @@ class H5Recording(Recording):
 
     def load_raw(self) -> mne.io.BaseRaw:
         """Open the group in volts, samples are read when needed; the layout holds no positions."""
+        # Read on each call: an open file of every recording would exhaust the descriptors.
         group = read_group(self.path, self.name)
         if group.samples == 0:
             raise RecordingError(self.path, f"{self.name}: no sample", "skip it")

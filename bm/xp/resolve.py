@@ -268,7 +268,7 @@ class Resolution:
         return config
 
 
-def _refers(value: Any) -> bool:
+def _refers(value: object) -> bool:
     """Return whether a value, or one inside it, is taken from another key."""
     if isinstance(value, Mapping):
         return any(map(_refers, value.values()))
@@ -277,7 +277,7 @@ def _refers(value: Any) -> bool:
     return isinstance(value, str) and REFERS.search(value) is not None
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     """Return whether OmegaConf stores and compares a value as Python does."""
     if isinstance(value, list):
         return all(map(_is_plain, value))
@@ -286,7 +286,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or (isinstance(value, bool | int | float) and value == value)
 
 
-def _has_nan(value: Any) -> bool:
+def _has_nan(value: object) -> bool:
     if isinstance(value, list):
         return any(map(_has_nan, value))
     return isinstance(value, float) and value != value
@@ -324,7 +324,7 @@ def _default(key: str, base: Base) -> Any:
     return default
 
 
-def _check_value(key: str, value: Any, default: Any, base: Base) -> None:
+def _check_value(key: str, value: object, default: object, base: Base) -> None:
     """Check a value and what is inside it: keys of mappings and elements of lists."""
     _check_type(key, value, default)
     if isinstance(value, Mapping) and isinstance(default, Mapping):
@@ -352,7 +352,7 @@ def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
     return nearest(key, whole) or "; all keys are in conf/ (config.yaml, dset/, model/, solver/)"
 
 
-def _check_type(key: str, value: Any, default: Any) -> None:
+def _check_type(key: str, value: object, default: object) -> None:
     """Raise `UserError` for a value of another type than the default; null accepts anything."""
     if default is None or value is None or (isinstance(default, str) and "${" in default):
         return
@@ -372,7 +372,7 @@ def _check_type(key: str, value: Any, default: Any) -> None:
         )
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     if isinstance(value, Mapping):
         return "a mapping"
@@ -404,7 +404,7 @@ def difference(
     return changes
 
 
-def set_key(config: DictConfig, key: str, value: Any) -> None:
+def set_key(config: DictConfig, key: str, value: object) -> None:
     """Set one dotted key of a configuration, whether it is there or not."""
     with open_dict(config):
         OmegaConf.update(config, key, value)
