@@ -98,7 +98,7 @@ def hash_of_samples(data: Tensor) -> str:
     """Return the SHA-256 of (T, C) float32 samples and their number of channels."""
     digest = hashlib.sha256(str(data.shape[1]).encode())
     for part in data.split(1 << 16):
-        digest.update(np.ascontiguousarray(part.numpy(), "<f4"))
+        digest.update(np.ascontiguousarray(part.numpy(), "<f4").tobytes())
     return digest.hexdigest()
 
 
@@ -159,11 +159,11 @@ def _keys_of(x: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
 
 def shifted_pairs(contents: Sequence[Content]) -> Iterator[tuple[int, int, float]]:
     """Yield pairs of places that share landmarks, and how much later the second begins (s)."""
-    owners = np.concatenate([np.full(len(c.keys), i) for i, c in enumerate(contents)] or [[]])
+    owners = np.repeat(np.arange(len(contents)), [len(c.keys) for c in contents])
     keys = np.concatenate([c.keys for c in contents] or [_no_keys()])
     times = np.concatenate([c.times_s for c in contents] or [_no_times()]).astype(float)
     order = np.argsort(keys, kind="stable")
-    keys, owners, times = keys[order], owners[order].astype(int), times[order]
+    keys, owners, times = keys[order], owners[order], times[order]
     candidates: dict[tuple[int, int], list[float]] = {}
     edges = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1], [True]]))
     several = np.flatnonzero(np.diff(edges) > 1)
