@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import getpass
+import json
 import os
 import sys
 from argparse import Namespace
@@ -24,6 +26,8 @@ from omegaconf import DictConfig
 from ..errors import UserError, nearest
 from ..registry import check_known
 from . import listing, site
+from .files import write_text
+from .identity import canonical, lasting
 from .resolve import Resolution, Resolver, simplify
 
 
@@ -53,7 +57,8 @@ class Experiment(XP):
     def __init__(self, dora: DoraConfig, argv: list[str], resolution: Resolution) -> None:
         self._resolution = resolution
         self._config: DictConfig | None = None
-        super().__init__(dora=dora, cfg=None, argv=argv, delta=resolution.delta())
+        delta = canonical(resolution.delta(), resolution.base.plain)
+        super().__init__(dora=dora, cfg=None, argv=argv, delta=delta)
 
     @property
     def cfg(self) -> DictConfig:
@@ -146,6 +151,22 @@ class Main(HydraMain):
         except UserError as error:
             self.refuse(error)
 
+    def init_xp(self, xp: XP) -> XP:
+        """Make the folder of an experiment and store the arguments that belong to it.
+
+        Keys outside the signature are for one run and are not stored.
+        """
+        argv = lasting(xp.argv, self.dora)
+        if xp.dora.shared is not None:
+            stored = copy.copy(xp)
+            stored.argv = argv
+            super().init_xp(stored)
+        text = json.dumps(argv)
+        # every process of a distributed run comes here: what is there already is not written again
+        if not xp._argv_cache.exists() or xp._argv_cache.read_text() != text:
+            write_text(xp._argv_cache, text)
+        return xp
+
     def known_signatures(self) -> list[str]:
         """Return the signatures of all experiments in the output folder."""
         folder = Path(self.dora.dir) / self.dora.xps
@@ -154,7 +175,8 @@ class Main(HydraMain):
     def argv_of(self, sig: str) -> Sequence[str]:
         """Return the arguments of a stored experiment; raise `UnknownSignatureError`."""
         try:
-            return super().get_argv_from_sig(sig)
+            # experiments of earlier versions hold `show=true` and the like
+            return lasting(super().get_argv_from_sig(sig), self.dora)
         except RuntimeError:
             folder = Path(self.dora.dir) / self.dora.xps
             hint = nearest(sig, self.known_signatures())

@@ -36,7 +36,6 @@ NASTY = [
     ["optim.clip_norm=null"],
     ["optim.clip_norm=1"],
     ["optim.clip_norm=1.0"],
-    ["optim.lr=1"],
     ["optim.weight_decay=0"],
     ["optim.weight_decay=-0.0"],
     ["dummy=nan"],
