@@ -77,7 +77,8 @@ def read_descriptions(path: Path, folder: Path) -> pd.DataFrame:
     Raises:
         RecordingError: no such table, or a description that is none.
     """
-    table = read_table(path)
+    # Written by pandas, which quotes descriptions that hold a quotation mark.
+    table = read_table(path, quoted=True)
     missing = [name for name in ("onset", "duration", "trial_type") if name not in table]
     if missing:
         raise RecordingError(path, f"no column {missing[0]!r}", FETCH)
