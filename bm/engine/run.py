@@ -29,7 +29,7 @@ from .logger import Logger
 from .optim import build_average, peak_rate, set_rates
 from .origin import check_origin
 from .perf import Perf
-from .precision import Precision
+from .precision import Precision, check_precision
 from .preemption import PreemptedError, Preemption
 from .schedule import Schedule, decay_schedule
 from .show import show, write_evaluation
@@ -129,8 +129,13 @@ class Run:
     def prepare(self) -> bool:
         """Build everything and restore the checkpoint; false when there is nothing to train."""
         solver = self.solver
+        warning = None
+        if not (self.cfg["show"] or self.cfg["download_only"]):
+            warning = check_precision(self.cfg["precision"], solver.device)
         processes.start(solver.device)
         self.open_log(active=True)
+        if warning:
+            solver.log.line("warning: %s", warning)
         # before the data: threads change bits, and the checkpoint says how many there were
         checkpoint = self.checkpoints.load()
         self._set_threads(checkpoint)
