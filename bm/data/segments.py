@@ -76,38 +76,24 @@ def segments_of(
     dropped = [] if rule.within else ["block_uid"]
     dropped += [] if STIMULUS in anchored else [STIMULUS]
     table = table.drop(columns=dropped)
-<<<<<<< HEAD
-    clean = _off_stretches(table, index, length, stretches, rate_hz)
-=======
     clean = _off_stretches(table, stretches, rate_hz)
->>>>>>> h-read
     clean.attrs["left_out"] = left_out + len(table) - len(clean)
     return clean
 
 
 def _off_stretches(
-<<<<<<< HEAD
-    table: pd.DataFrame, index: int, length: int, stretches: Sequence[Stretch], rate_hz: float
-) -> pd.DataFrame:
-    """Return the windows of a recording that touch no stretch."""
-=======
     table: pd.DataFrame, stretches: Sequence[Stretch], rate_hz: float
 ) -> pd.DataFrame:
     """Return the windows of one recording that touch no marked stretch and no join."""
     if table.empty or not stretches:
         return table
     length = int(table["length"].iloc[0])
->>>>>>> h-read
     hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
     if not hit.any():
         return table
     logger.warning(
         "recording %d: %d of %d windows touch marked stretches or joins and are left out "
-<<<<<<< HEAD
-        "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
-=======
         "(dset.keep_bad=true keeps them)", table["recording"].iloc[0], hit.sum(), len(table),
->>>>>>> h-read
     )  # fmt: skip
     return table[~hit].reset_index(drop=True)
 
