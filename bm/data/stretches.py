@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 #: Annotations of stretches that are not to be used, as MNE and BIDS write them; `badge` is none.
-BAD = re.compile(r"bad($|[ _-])", re.IGNORECASE)
+BAD = re.compile(r"bad($|[ _/-])", re.IGNORECASE)
 #: Annotations of joins: of MNE (`EDGE boundary`), EEGLAB (`boundary`, or the number -99) and
 #: BrainVision (`New Segment`). Their duration is that of what was cut out, which is not there.
 JOIN = re.compile(
-    r"(edge([ _]boundary)?|(bad[ _])?boundary|new segment/?.*|-99(\.0)?)\s*$", re.IGNORECASE
+    # BrainVision's markers have a kind and a text: `New Segment/`, `EDGE boundary/`.
+    r"(edge([ _]boundary)?|(bad[ _])?boundary|new segment|-99(\.0)?)\s*(/.*)?$",
+    re.IGNORECASE,
 )
 #: What MNE's filters stop at.
 EDGE = "EDGE boundary"

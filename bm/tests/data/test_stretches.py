@@ -52,7 +52,8 @@ def recording(folder: Path, raw: mne.io.BaseRaw, **options):
     ("text", "mark", "join"),
     [("BAD_artifact", True, False), ("bad", True, False), ("EDGE boundary", True, True),
      ("boundary", True, True), ("BAD boundary", True, True), ("New Segment/", True, True),
-     ("-99", True, True), ("badge", False, False), ("boundary condition", False, False),
+     ("-99", True, True), ("EDGE boundary/", True, True), ("Comment/bad", False, False),
+     ("badge", False, False), ("boundary condition", False, False),
      ("edges", False, False), ("Stimulus/S  1", False, False)],
 )  # fmt: skip
 def test_annotations_of_quality_are_told_from_events(text: str, mark: bool, join: bool) -> None:
