@@ -284,6 +284,8 @@ def build_dataset(
     """
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
+    events = [signal.events for signal in signals]
+    dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset)
     options = {k: v for k, v in dset.items() if k not in UNHASHED_KEYS}
     # Without `start_s`, which follows from `start` and the rate.
