@@ -117,7 +117,7 @@ def read_checkpoint(
         raise UserError(f"path={path}: holds a {type(content).__name__}, not a checkpoint")
     order = keys if weights is None else (weights, *keys)
     key = next((k for k in order if isinstance(content.get(k), Mapping)), "")
-    state = content[key] if key else content
+    state: Mapping[str, Any] = content[key] if key else content  # type: ignore[assignment]
     # A best state may hold its network under a key of its own.
     while not any(isinstance(value, Tensor) for value in state.values()):
         inner = next((k for k in keys if isinstance(state.get(k), Mapping)), None)

@@ -70,7 +70,8 @@ class ArrayFile(ABC):
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.parts = path, (path,)
+        self.path = path
+        self.parts: tuple[Path, ...] = (path,)
         self.words: dict[str, Any] = {}
         if not path.is_file() or path.stat().st_size == 0:
             raise RecordingError(path, "missing or empty", FETCH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -55,7 +56,16 @@ class TrialRecording(FileRecording):
         return raw.set_annotations(mne.Annotations(edges, 0.0, TRIAL_EDGE))
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """Refuse values that are no numbers, by trial and channel."""
+        """Refuse values that are no numbers, by trial and channel; name shifted copies."""
+        first = raw.get_data(stop=self.trials.n_samples)
+        for k, (one, other) in enumerate(pairwise(first)):
+            lag = shift_between(one, other)
+            if lag:
+                logger.warning(
+                    "%s: channel %s is channel %s shifted by %d samples: was one channel cut into "
+                    "several? name it in `exclude`",
+                    *(self.path, raw.ch_names[k + 1], raw.ch_names[k], lag),
+                )
         bad = np.argwhere(~np.isfinite(raw.get_data()))
         if len(bad):
             channel, sample = bad[0]
@@ -368,6 +378,21 @@ class Arrays(Study):
                 if types & names:
                     return cast(Kind, kind)
         return "eeg"
+
+
+def shift_between(one: np.ndarray, other: np.ndarray) -> int:
+    """Return by how many samples a channel (T,) is exactly another one, 0 when it is not.
+
+    An array that was reshaped with a wrong step looks so: real channels never agree to the bit.
+    """
+    if np.ptp(one) == 0:
+        return 0
+    for first, second, sign in ((one, other, 1), (other, one, -1)):
+        # Half of the samples must agree, so that a few equal ones are not taken for a copy.
+        for lag in np.flatnonzero(first[: len(first) // 2] == second[0]).tolist():
+            if lag and np.array_equal(first[lag:], second[: len(second) - lag]):
+                return int(sign * lag)
+    return 0
 
 
 def check_axes(axes: Sequence[str] | None) -> None:

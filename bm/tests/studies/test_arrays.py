@@ -322,10 +322,22 @@ def test_npy_of_several_people_and_of_splits(tmp_path: Path) -> None:
     assert all(len(recording.source) == 4 for recording in recordings)
 
 
+def test_one_channel_cut_into_several_is_named(tmp_path: Path, caplog) -> None:
+    y = np.arange(N) % 2
+    series = 20 * np.random.default_rng(0).standard_normal((N, T + 12))
+    x = np.stack([series[:, 6 * k : 6 * k + T] for k in range(C)], axis=1)
+    np.savez(tmp_path / "a.npz", X=x, y=y)
+    build(tmp_path / "a.npz", **FACTS)
+    assert "channel 2 is channel 1 shifted by 6 samples" in caplog.text
+    caplog.clear()
+    build(tmp_path / "a.npz", exclude=["2", "3"], **FACTS)
+    assert "shifted" not in caplog.text
+
+
 @needs("trials")
 @pytest.mark.parametrize(
     ("name", "counts", "samples"),
-    [("scp1", (268, 293), 224), ("hand_movement", (160, 74), 100)],
+    [("scp1", (268, 293), 56), ("hand_movement", (160, 74), 25)],
 )
 def test_real_sets_have_their_published_split(name: str, counts, samples: int) -> None:
     config = dset(name)
