@@ -18,6 +18,7 @@ from ..facts import DataFacts
 from ..registry import check_known
 from . import segments, split
 from .batch import Batch
+from .duplicates import without_copies
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, uses_pinned_memory
 from .recording import Recording
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 #: Keys of `dset` that the hash leaves out: recordings and windows tell their effect, or none
 #: depends on them.
 UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
-                 "extra_test_features")  # fmt: skip
+                 "extra_test_features", "duplicates")  # fmt: skip
 #: Keys that came later: the hash leaves them out where they change nothing.
 LATER_KEYS = {"bads": "keep", "keep_bad": False}
 #: `dset.channels` in a word -> function that gives all recordings the same channels.
@@ -47,6 +48,7 @@ class Dataset:
         table: one row per window (recording, start, length, event_row, label, ids, split).
         facts: what a model is built from.
         hash: changes whenever any window would.
+        people: who was recorded, one per recording, the same person in all studies.
         window_features: features of the same windows, see `attach_features`.
     """
 
@@ -54,6 +56,7 @@ class Dataset:
         self, signals: list[Signal], table: pd.DataFrame, facts: DataFacts, identity: str
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
+        self.people: tuple[str, ...] = ()
         self.scaler: Scaler = Scaler("none", None)
         self.window_features: WindowFeatures | None = None
         self._pool = BlockPool()
@@ -84,6 +87,21 @@ class Dataset:
     def rows(self, name: str) -> np.ndarray:
         """Return the rows of a split."""
         return np.flatnonzero((self.table["split"] == name).to_numpy())
+
+    def windows(self) -> pd.DataFrame:
+        """Return the table with what an audit compares: length_s, person, and times in the files.
+
+        `begin_s` and `end_s` count from the beginning of a recording's files, crops included.
+        """
+        places = self.table["recording"].to_numpy()
+        rates = np.array([signal.rate_hz for signal in self.signals])[places]
+        shifts = np.array([signal.shift_s for signal in self.signals])[places]
+        people = np.array(self.people or [""] * len(self.signals), dtype=object)[places]
+        lengths = self.table["length"].to_numpy() / rates
+        begins = self.table["start"].to_numpy() / rates + shifts
+        return self.table.assign(
+            length_s=lengths, person=people, begin_s=begins, end_s=begins + lengths
+        )
 
     def groups(self, rows: np.ndarray) -> np.ndarray:
         """Return a number for each row, from 0 on; rows of one number fit in one batch.
@@ -292,6 +310,8 @@ def build_dataset(
     """
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
+    rule = str(dset.get("duplicates", "refuse"))
+    signals, readable = without_copies(signals, readable, rule)
     table, classes = build_table(signals, readable, dset)
     later = [k for k, v in LATER_KEYS.items() if dset.get(k, v) == v]
     options = {k: v for k, v in dset.items() if k not in (*UNHASHED_KEYS, *later)}
@@ -301,10 +321,11 @@ def build_dataset(
     )
     facts = _facts(signals, readable, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
+    dataset.people = tuple(recording.person for recording in readable)
     dataset.scaler = build_scaler(dset["scale"])
-    rule = WindowRule.of(dset["segment"])
-    if rule.baseline:
-        dataset.scaler.baselines = [rule.baseline_samples(s.rate_hz) for s in signals]
+    windows = WindowRule.of(dset["segment"])
+    if windows.baseline:
+        dataset.scaler.baselines = [windows.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
     steps = tuple(map(dict, dset.get("preprocess") or ()))
     dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict(), preprocess=steps)

@@ -9,13 +9,16 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hydra
+from dora import get_xp, is_xp
 from dora import grid as dora_grid
 from dora import run as dora_run
 from dora.conf import DoraConfig, SlurmConfig
+from dora.distrib import get_distrib_spec
 from dora.explore import Explorer, Launcher
 from dora.hydra import HydraMain
 from dora.shep import Sheep
@@ -28,6 +31,7 @@ from ..registry import check_known
 from . import listing, site
 from .files import write_text
 from .identity import canonical, lasting
+from .quoting import quote, quote_place, value_text
 from .resolve import Resolution, Resolver, simplify
 
 
@@ -128,10 +132,15 @@ class Main(HydraMain):
             UserError: it has no text form (a numpy number, a path, a key with a colon).
         """
         try:
-            return super().value_to_argv(arg)
-        except (TypeError, ValueError, AssertionError) as error:
-            reason = error if str(error) else "a key may not hold ':'"
-            raise UserError(f"{arg!r}: {reason}; give plain numbers, text, lists") from None
+            if not isinstance(arg, Mapping):
+                return super().value_to_argv(arg)
+            # the option of a group is a name, everything else a value
+            return [
+                f"{key}={value if key in self._config_groups else value_text(value)}"
+                for key, value in arg.items()
+            ]
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{arg!r}: {error}; give plain numbers, text, lists") from None
 
     def refuse(self, error: UserError) -> NoReturn:
         """Leave with one line and exit code 2 on a command line; raise for callers in Python."""
@@ -141,7 +150,7 @@ class Main(HydraMain):
 
     def resolve(self, argv: Sequence[str]) -> XP:
         """Return the experiment of a list of arguments; raise `UserError` on a mistake."""
-        simple = simplify(argv)
+        simple = simplify(map(quote_place, argv))
         return Experiment(self.dora, simple, self.resolver.resolve(simple))
 
     def get_xp(self, argv: Sequence[str]) -> XP:
@@ -150,6 +159,22 @@ class Main(HydraMain):
             return self.resolve(argv)
         except UserError as error:
             self.refuse(error)
+
+    def _main(self) -> Any:
+        """Call Hydra with the folder of the experiment, and paths of the user, as it reads them."""
+        words = sys.argv
+        sys.argv = [words[0], *map(quote_place, words[1:])]
+        if is_xp():
+            # not Dora's own: it appends the folder without quotes
+            sys.argv.append(f"hydra.run.dir={quote(str(get_xp().folder))}")
+            if get_distrib_spec().rank > 0:
+                sys.argv.append("hydra.output_subdir=null")
+        try:
+            return hydra.main(
+                config_name=self.config_name, config_path=self.config_path, **self.hydra_kwargs
+            )(self.main)()
+        finally:
+            sys.argv = words
 
     def init_xp(self, xp: XP) -> XP:
         """Make the folder of an experiment and store the arguments that belong to it.
