@@ -60,15 +60,19 @@ def type_of(name: str, kind: str) -> str | None:
     return None
 
 
-def suspects(raw: mne.io.BaseRaw, reading: Reading, electrodes: Sequence[str]) -> list[str]:
+def suspects(
+    raw: mne.io.BaseRaw, reading: Reading, electrodes: Sequence[str], kind: str
+) -> list[str]:
     """Return channels that are no known electrode, have no place, and were not asked for.
 
     Args:
         raw: named and placed.
         reading: of the study; channels that it lists or types are trusted.
         electrodes: names in capitals that are known.
+        kind: eeg, meg, seeg or ecog.
     """
-    if reading.channels is not None:
+    # Formats of MEG know the type of every sensor.
+    if reading.channels is not None or kind == "meg":
         return []
     names = {*electrodes, *OLD_NAMES}
     return [

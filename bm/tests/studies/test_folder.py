@@ -192,7 +192,8 @@ def test_two_formats_a_table_and_participants_make_a_dataset(tmp_path: Path) -> 
     root = tmp_path / "lab"
     (root / "anna").mkdir(parents=True)
     (root / "ben").mkdir()
-    shutil.copy(RUN4, root / "anna" / "day1.edf")
+    # Not run 4, which the EEGLAB files hold too.
+    shutil.copy(RUN4.with_name("S001R01.edf"), root / "anna" / "day1.edf")
     (root / "anna" / "day1.tsv").write_text(
         "onset\tduration\tlabel\tweight\n1\t2\tgo\t3\n5\t2\tstop\t4\n9\t2\tgo\t5\n"
     )
