@@ -27,6 +27,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
+def number() -> int:
+    """Return the number of this process, also before it has joined the others."""
+    from dora import distrib
+
+    return int(distrib.get_distrib_spec().rank)
+
+
 def start(device: torch.device) -> None:
     """Join the other processes of this experiment, if there are any."""
     from dora import distrib

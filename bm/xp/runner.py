@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import marker, process, queue
+from . import holder, marker, process, queue
 from .files import write_json
 from .queue import Queue, upstream_state
 
@@ -157,11 +157,25 @@ class Runner:
             Path(record["log"]).parent.mkdir(parents=True, exist_ok=True)
             Path(record["log"]).write_text(f"not started: {answer}\n")
             return
+        if answer == "ready" and self.is_busy(record, records):
+            return
         # More GPUs than there are would wait for ever: such a job gets all of them.
         need = min(max(1, record["gpus"]), self.slots) if self.gpus else 1
         free = self.free()
         if answer == "ready" and len(free) >= need:
             self.start(record, tuple(free[:need]))
+
+    def is_busy(self, record: dict[str, Any], records: list[dict[str, Any]]) -> bool:
+        """Return whether the experiment of a pending job is trained already, here: it waits.
+
+        By another job, or by a process that somebody started in a terminal.
+        """
+        others = (item for item in records if item["sig"] == record["sig"])
+        if any(item["state"] == queue.RUNNING for item in others):
+            return True
+        values = holder.other(Path(record["folder"]))
+        # of another host nobody can say whether it still runs: the job itself ends with a line
+        return values is not None and holder.is_here(values)
 
     def environment(self, slots: tuple[int, ...]) -> dict[str, str]:
         """Return the environment of a job: its share of threads, its GPUs, its rank.
@@ -211,6 +225,7 @@ class Runner:
             slots=list(slots),
             began=time.time(),
         )
+        record["state"] = queue.RUNNING  # for the next in this turn, which may be the same one
         self.active.append(Started(record["job_id"], child.pid, started, slots, child))
 
 
