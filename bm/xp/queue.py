@@ -23,6 +23,7 @@ PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED
 CANCELLED, NODE_FAIL = "CANCELLED", "NODE_FAIL"
 ACTIVE = (PENDING, RUNNING)
 ENDED = (COMPLETED, FAILED, CANCELLED, NODE_FAIL)
+REQUEUE_EXIT = 85  # a job saved its state and wants to be started again
 FOLDER = "local"  # below the output folder
 RUNNER = "runner.json"
 COUNTER = "counter.json"
@@ -132,6 +133,8 @@ class Queue:
         for record in self.records():
             if record["state"] != RUNNING or process.alive(record["pid"], record["started"]):
                 continue
+            if record["pid"] is not None:
+                process.end_rest(record["pid"])
             state = COMPLETED if marker.exists(Path(record["folder"])) else NODE_FAIL
             self.change(record["job_id"], state=state, reason="its runner died", ended=time.time())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,8 @@ from .queue import Queue, upstream_state
 
 POLL_S = 0.1
 LOOK_S = 2.0  # without any sign, look at all jobs: `dora run` may have finished an upstream
-REQUEUE_EXIT = 85  # the job saved its state and wants to be started again
+#: The job saved its state, or was asked to leave before it had one: it is started again.
+REQUEUED = (queue.REQUEUE_EXIT, -signal.SIGTERM)
 
 
 def count_gpus() -> int:
@@ -123,6 +125,8 @@ class Runner:
                 continue
             code = item.child.poll() if item.child is not None else None
             self.active.remove(item)
+            # workers that it left would train on in the folder of the next start
+            process.end_rest(item.pid)
             with self.jobs.lock():
                 self.judge(item, code)
 
@@ -135,7 +139,7 @@ class Runner:
         if code is None:
             finished = marker.exists(Path(record["folder"]))
             state = queue.COMPLETED if finished else queue.NODE_FAIL
-        elif code == REQUEUE_EXIT:  # SIGTERM or a preemption: it goes on from its checkpoint
+        elif code in REQUEUED:  # SIGTERM or a preemption: it goes on from its checkpoint
             self.jobs.change(item.job_id, state=queue.PENDING, pid=None, started=None)
             return
         else:
