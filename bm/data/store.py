@@ -251,7 +251,11 @@ def content_of_signal(recording: Recording, signal: Signal, sources: Sequence[So
     paths = {os.path.realpath(path) for path in recording.signal_files()}
     keys, times = landmarks(signal.data, signal.channels, signal.rate_hz)
     return Content(
-        files=hash_of_files([hashes[path] for path in paths if path in hashes], recording.part),
+        files=hash_of_files(
+            # Recordings made from equations are what these are.
+            [hashes[path] for path in paths if path in hashes] or [recording.fingerprint()],
+            recording.part,
+        ),
         samples=hash_of_samples(signal.data),
         path=recording.source[0] if recording.source else recording.id.name,
         shift_s=signal.shift_s,

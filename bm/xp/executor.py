@@ -21,7 +21,7 @@ from dora import grid as dora_grid
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
-from . import cluster, marker, queue, runner, stage
+from . import cluster, marker, queue, ranges, runner, stage
 from .queue import LocalJob, Queue
 
 if TYPE_CHECKING:
@@ -130,6 +130,21 @@ def _mend_cancel() -> None:
     dora_grid.run_grid = run  # type: ignore[assignment]
 
 
+def check_machine(sheeps: Sequence[Sheep]) -> None:
+    """Raise `UserError` when the local queue could only start an experiment to see it fail."""
+    gpus = runner.count_gpus()
+    for sheep in sheeps:
+        # not its configuration, which takes milliseconds for each of a thousand experiments
+        base = getattr(getattr(sheep.xp, "_resolution", None), "base", None)
+        arguments = dict(word.split("=", 1) for word in sheep.xp.argv if "=" in word)
+        values = {**(base.plain if base else {}), **arguments}
+        device, precision = str(values.get("device")), str(values.get("precision"))
+        try:
+            ranges.check_machine(device, precision, gpus)
+        except UserError as error:
+            raise UserError(f"{' '.join(sheep.xp.argv)}: {error}") from None
+
+
 def _submit_to_slurm(
     original: Callable[[PatchedShepherd, _JobArray], None],
     shepherd: PatchedShepherd,
@@ -156,7 +171,12 @@ def _submit_to_slurm(
 
 
 def commit(shepherd: PatchedShepherd) -> None:
-    """Cancel and queue what a command has collected, all of it under one lock."""
+    """Cancel and queue what a command has collected, all of it under one lock.
+
+    All experiments are looked at before the first is submitted.
+    """
+    if shepherd._to_submit:
+        check_machine([sheep for array in shepherd._to_submit for sheep in array.sheeps])
     if shepherd._to_cancel:
         cancel(shepherd, shepherd._to_cancel)
         shepherd._to_cancel = []
