@@ -36,7 +36,7 @@ def segments_of(
     """Return the windows of one recording, one row each.
 
     Args:
-        index: number of the recording.
+        index: its number.
         events: its event table.
         samples: its length.
         rate_hz: its rate after preprocessing.
@@ -69,9 +69,8 @@ def segments_of(
                 left_out += 1
                 continue
             uid = blocks["uid"].iloc[block] if rule.within else None
-            start = rule.start(anchor, rate_hz)
             others = (uid, event.get(STIMULUS), event.get(PUBLISHED))
-            rows.append((index, start, length, number, label, *others))
+            rows.append((index, rule.start(anchor, rate_hz), length, number, label, *others))
     if left_out:
         logger.warning(
             "recording %d: %d windows reach outside it%s and are left out",

@@ -185,7 +185,7 @@ def load(folder: Path, trust_target: bool = False, **changes: Any) -> nn.Module:
     kind = find_saved_class(Path(folder) / CONFIG, config, trust_target)
     # weights are read after the changes, strictly: a change that moves a shape is an error
     module: nn.Module = kind(**{**config["arguments"], **changes})
-    module.bm_arguments = config
+    module.bm_arguments = config  # type: ignore[assignment]
     load_weights(module, folder)
     return module
 
