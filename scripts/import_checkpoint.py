@@ -19,9 +19,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bm.errors import UserError
 from bm.registry import check_known
@@ -40,52 +39,40 @@ FAMILIES = {
 SHOWN = 40  # names of a kind that are printed
 
 
-@dataclass(frozen=True)
-class Request:
-    """Arguments of the script; a size of 0 is not set."""
-
-    family: str | None = None
-    path: str | None = None
-    to: str | None = None
-    partial: bool = False
-    n_heads: int = 0
-    model: str | None = None
-    changes: Sequence[str] = ()
-    weights: str | None = None
-    n_channels: int = 0
-    n_outputs: int = 0
-    n_subjects: int = 0
-    n_times: int = 0
-    rate_hz: float = 0.0
-
-    def sizes(self) -> dict[str, float | None]:
-        """Return what data would tell a model, None where it is not set."""
-        names = ("n_channels", "n_outputs", "n_subjects", "n_times", "rate_hz")
-        return {name: getattr(self, name) or None for name in names}
-
-
-def command(request: Request) -> int:
+def command(
+    family: str | None = None,
+    path: str | None = None,
+    to: str | None = None,
+    partial: bool = False,
+    n_heads: int = 0,
+    model: str | None = None,
+    changes: Sequence[str] = (),
+    weights: str | None = None,
+    n_channels: int = 0,
+    n_outputs: int = 0,
+    n_subjects: int = 0,
+    n_times: int = 0,
+    rate_hz: float = 0.0,
+) -> int:
     """Import one file."""
     from bm.models import save
 
-    if request.family is None or request.path is None:
+    if family is None or path is None:
         raise UserError("which file? use: family=labram path=labram-base.pth")
-    family, partial = request.family, request.partial
     check_known("family", family, FAMILIES)
-    source = Path(request.path).expanduser()
+    source = Path(path).expanduser()
     # By name: the networks of one family are enough to import its file.
     importer = importlib.import_module(FAMILIES[family])
     if family == "labram":
-        imported = importer.import_published(
-            source, partial, request.n_heads or None, request.weights
-        )
+        imported = importer.import_published(source, partial, n_heads or None, weights)
         facts = importer.published_facts(imported.module)
     else:
-        section = section_of(family, request.model, request.changes)
-        imported, facts = importer.import_published(
-            source, section, request.sizes(), partial, request.weights
-        )
-    folder = Path(request.to) if request.to else _folder(family, source)
+        numbers = {"n_channels": n_channels, "n_outputs": n_outputs, "n_subjects": n_subjects,
+                   "n_times": n_times, "rate_hz": rate_hz}  # fmt: skip
+        sizes = {name: value or None for name, value in numbers.items()}
+        section = section_of(family, model, changes)
+        imported, facts = importer.import_published(source, section, sizes, partial, weights)
+    folder = Path(to) if to else _folder(family, source)
     _show(source, imported)
     folder.parent.mkdir(parents=True, exist_ok=True)
     save(imported.module, folder, facts)
@@ -130,10 +117,5 @@ def _folder(family: str, source: Path) -> Path:
     return Path(os.environ.get("BM_MODELS", "models")) / family / source.stem
 
 
-def import_checkpoint(**values: Any) -> int:
-    """Run `command` with the fields of `Request` as keyword arguments."""
-    return command(Request(**values))
-
-
 if __name__ == "__main__":
-    sys.exit(main_of(import_checkpoint, record=Request))
+    sys.exit(main_of(command))

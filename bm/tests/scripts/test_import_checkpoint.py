@@ -17,16 +17,11 @@ from bm.models.labram.importing import import_published
 from bm.models.labram.tokenizer import VQNSP
 from bm.tests.models.labram import ARGUMENTS, write
 from bm.tests.reference.labram_names import EXTRAS, published_name
-from scripts.import_checkpoint import import_checkpoint, main_of
+from scripts.import_checkpoint import command, main_of
 
 from ..shipped import section
 
 FACTS = DataFacts(("FZ", "CZ"), 200.0, 400, classes=("a", "b"))
-
-
-def run_words(*words: str) -> int:
-    """Run the script as its command line does."""
-    return main_of(import_checkpoint, words, record=Request)
 
 
 def original(name: str, **changes):
@@ -44,7 +39,7 @@ def test_the_masked_model(tmp_path, capsys) -> None:
     model, state = original("masked_base", extras=True, class_row="electrode", n_codes=32)
     state["logit_scale"] = torch.tensor(2.6)  # in the published file, unknown to its code
     path = write(tmp_path / "labram-base.pth", state)
-    code = import_checkpoint(family="labram", path=str(path), to=str(tmp_path / "out"))
+    code = command("labram", str(path), str(tmp_path / "out"))
     shown = capsys.readouterr().out
     assert code == 0 and "labram_masked" in shown
     assert "6 arguments (not used)" in shown and "epoch: 49" in shown
@@ -122,7 +117,7 @@ def test_other_files_are_named(tmp_path, content, message) -> None:
 
 
 def test_absent_and_damaged_files_are_named(tmp_path, capsys) -> None:
-    assert run_words("family=labram", f"path={tmp_path}/none.pth") == 2
+    assert main_of(command, ["family=labram", f"path={tmp_path}/none.pth"]) == 2
     assert "no such file" in capsys.readouterr().err
     _, state = original("base")
     whole = write(tmp_path / "a.pth", state).read_bytes()
@@ -130,7 +125,7 @@ def test_absent_and_damaged_files_are_named(tmp_path, capsys) -> None:
         (tmp_path / "b.pth").write_bytes(content)
         with pytest.raises(UserError, match=r"b\.pth: not"):
             read_checkpoint(tmp_path / "b.pth")
-    assert run_words("family=labran", "path=a.pth") == 2
+    assert main_of(command, ["family=labran", "path=a.pth"]) == 2
     assert "did you mean 'labram'" in capsys.readouterr().err
 
 

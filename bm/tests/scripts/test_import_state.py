@@ -17,7 +17,7 @@ from bm.models import build_model, init_weights, load
 from bm.models.clip.published import to_published
 from bm.models.foreign import read_checkpoint
 from bm.tests.shared_data import GOLDEN, needs_golden
-from scripts.import_checkpoint import Request, import_checkpoint, main_of
+from scripts.import_checkpoint import command, main_of
 
 from ..shipped import section
 
@@ -61,7 +61,7 @@ def test_clip_state_dicts_give_the_same_outputs(form: str, tmp_path: Path, capsy
     model, state = encoder()
     path = tmp_path / "a.th"
     torch.save(WRAPPED[form](state), path)
-    assert import_checkpoint(**CLIP, path=str(path), to=str(tmp_path / "out")) == 0
+    assert command(**CLIP, path=str(path), to=str(tmp_path / "out")) == 0
     shown = capsys.readouterr().out
     assert f"{len(state)} matched" in shown and "0 missing" in shown and "0 unexpected" in shown
     torch.testing.assert_close(outputs(load(tmp_path / "out")), outputs(model), rtol=0, atol=0)
@@ -74,7 +74,7 @@ def test_safetensors_and_half_precision_are_named(tmp_path: Path, capsys) -> Non
     path = tmp_path / "a.safetensors"
     half = {n: t.half() if t.is_floating_point() else t for n, t in state.items()}
     save_file({n: t.contiguous() for n, t in half.items()}, path)
-    assert import_checkpoint(**CLIP, path=str(path), to=str(tmp_path / "out")) == 0
+    assert command(**CLIP, path=str(path), to=str(tmp_path / "out")) == 0
     count = sum(t.is_floating_point() for t in state.values())
     assert f"{count} tensors are float16 in the file and stored as float32" in (
         capsys.readouterr().out
@@ -108,7 +108,7 @@ def test_tensors_that_are_not_finite_are_refused(value: float, tmp_path: Path, c
     state[name].view(-1)[3] = value
     torch.save({"model": state}, tmp_path / "a.th")
     words = ["family=clip", "model=clip/small", f"path={tmp_path}/a.th", f"to={tmp_path}/out"]
-    assert main_of(import_checkpoint, words, record=Request) == 2
+    assert main_of(command, words) == 2
     message = capsys.readouterr().err
     assert f"1 of {len(state)} tensors hold NaN or inf, first {name}" in message
     assert not (tmp_path / "out").exists()
@@ -119,13 +119,12 @@ def test_what_does_not_fit_is_named(tmp_path: Path, capsys) -> None:
     del state["merger.heads"]
     torch.save(state, tmp_path / "a.th")
     with pytest.raises(UserError, match=r"1 missing \(merger.heads\).*another model="):
-        import_checkpoint(**CLIP, path=str(tmp_path / "a.th"), to=str(tmp_path / "out"))
+        command(**CLIP, path=str(tmp_path / "a.th"), to=str(tmp_path / "out"))
     with pytest.raises(UserError, match="give model=clip/"):
-        import_checkpoint(family="clip", path=str(tmp_path / "a.th"))
+        command("clip", str(tmp_path / "a.th"))
     with pytest.raises(UserError, match="no tensor shows n_times and rate_hz"):
-        import_checkpoint(family="eegdiff", path=str(tmp_path / "a.th"), model="eegdiff/small_mel")
-    where = {"path": str(tmp_path / "a.th"), "to": str(tmp_path / "out")}
-    assert import_checkpoint(**CLIP, **where, partial=True) == 0
+        command("eegdiff", str(tmp_path / "a.th"), model="eegdiff/small_mel")
+    assert command(**CLIP, path=str(tmp_path / "a.th"), to=str(tmp_path / "out"), partial=True) == 0
     assert "1 missing: merger.heads" in capsys.readouterr().out
 
 
@@ -133,7 +132,7 @@ def test_rows_of_people_go_to_nobody_else(tmp_path: Path) -> None:
     """Names of people are not in the file: three others of ours must not take their rows."""
     model, state = encoder()
     torch.save(state, tmp_path / "a.th")
-    import_checkpoint(**CLIP, path=str(tmp_path / "a.th"), to=str(tmp_path / "out"))
+    command(**CLIP, path=str(tmp_path / "a.th"), to=str(tmp_path / "out"))
     with pytest.raises(UserError, match="nothing was learned of 3 subjects"):
         init_weights(model, tmp_path / "out", subjects=SUBJECTS)
 
@@ -150,8 +149,7 @@ def test_the_denoiser_of_maps(tmp_path: Path) -> None:
                  for n, t in state.items()}  # fmt: skip
     torch.save({"model": state}, tmp_path / "unet.bin")
     where = {"path": str(tmp_path / "unet.bin"), "to": str(tmp_path / "out")}
-    sizes = {"n_times": 250, "rate_hz": 250.0}
-    import_checkpoint(family="eegdiff", model="eegdiff/small_stft", **sizes, **where)
+    command("eegdiff", model="eegdiff/small_stft", n_times=250, rate_hz=250.0, **where)
     again = load(tmp_path / "out").state_dict()
     assert all(torch.equal(tensor, again[name]) for name, tensor in network.items())
     # Statistics of the representation are not in such a file: those of the data stay.
@@ -171,8 +169,8 @@ def test_the_original_weights_of_a_golden_case(case: str, tmp_path: Path) -> Non
     config = json.loads((folder / "case.json").read_text())
     changes = ["model.hidden=16", "model.merger.dimension=32", "model.merger.channels=10",
                "model.initial.channels=10"]  # fmt: skip
-    where = {"path": str(folder / "weights.safetensors"), "to": str(tmp_path / "out")}
-    import_checkpoint(family="clip", **where, model="clip/clip_conv", changes=changes)
+    command("clip", str(folder / "weights.safetensors"), str(tmp_path / "out"),
+            model="clip/clip_conv", changes=changes)  # fmt: skip
     model, io = load(tmp_path / "out"), load_file(folder / "io.safetensors")
     with torch.no_grad():
         result = model.eval()(io["input_meg"], io["subject_index"].long(), io["positions"])
