@@ -23,8 +23,14 @@ class RecordingError(UserError):
     """Recording that cannot be used: `path`, `reason`, and `remedy` (what to do about it)."""
 
     def __init__(self, path: str | Path, reason: str, remedy: str) -> None:
-        super().__init__(f"{path}: {reason}; {remedy}")
-        self.path, self.reason, self.remedy = str(path), reason, remedy
+        self.path, self.reason, self.remedy = printable(path), printable(reason), remedy
+        super().__init__(f"{self.path}: {self.reason}; {self.remedy}")
+
+
+def printable(text: str | Path) -> str:
+    """Return a text in one line that any terminal and file takes, bytes of odd names as `\\xe9`."""
+    whole = " ".join(str(text).split("\n"))
+    return whole.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

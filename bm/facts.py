@@ -45,18 +45,18 @@ class DataFacts:
 
     @property
     def n_channels(self) -> int:
-        """C."""
+        """Number of channels, C."""
         return len(self.channels)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DataFacts:
-        """Inverse of `to_dict`, also after a trip through JSON (lists become tuples again)."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        fixed: dict[str, Any] = {k: v for k, v in values.items() if k in known}
+        """Build from what `to_dict` returned, also after JSON: lists become tuples again."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        fixed: dict[str, Any] = {k: v for k, v in values.items() if k in names}
         for name in ("channels", "kinds", "subjects", "classes", "values", "vocabulary"):
             fixed[name] = tuple(fixed.get(name, ()))
         if fixed.get("preprocess") is not None:

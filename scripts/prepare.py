@@ -32,7 +32,7 @@ def command(
     overrides: Sequence[str] = (),
 ) -> int:
     """Prepare, print a summary; exit code 1 when a recording was skipped."""
-    from bm.data.dataset import report_skipped
+    from bm.data.skipped import report_skipped
     from bm.data.store import recipe_of
     from bm.solvers.build_data import absolute_paths
     from bm.studies import STUDIES
@@ -58,7 +58,7 @@ def command(
     spread = on_slurm("prepare", gpus=0) if slurm else None
     summary = prepare(job, jobs, strict=strict or bool(dset["strict"]), spread=spread)
     # Beside the cache, as a training lists them too.
-    report_skipped(summary.bad, Path(paths["cache"]) / "signals")
+    report_skipped(summary.bad, Path(paths["cache"]) / "signals", summary.readable)
     print(summary)
     if h5 is not None:
         for path in export(job, Path(h5)):

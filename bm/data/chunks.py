@@ -17,6 +17,7 @@ import mne
 import numpy as np
 
 from .preprocess import apply_step, apply_window_step, check_steps, kind_of
+from .stretches import Stretch, notes_of, stretches_of
 
 #: Bytes of float64 above which a recording is treated in groups of channels, and bytes of a group:
 #: 512 MiB are 64 channels of 17 minutes at 1 kHz.
@@ -52,26 +53,26 @@ def apply_in_chunks(
     """
     check_steps(steps)
     data: np.ndarray | None = None
-    info = raw.info
+    info, stretches = raw.info, stretches_of(raw)
     for kind, group in runs_of(steps):
         if kind == "time":
             read = raw_reader(raw) if data is None else array_reader(data, info)
-            data, info = _along_time(read, info, group, folder)
-        elif kind == "window":
-            if data is None:
-                data, info = _along_time(raw_reader(raw), info, [], folder)
-            for step in group:
-                apply_window_step(data, info, step)
-        elif data is None and all(s["step"] in ("pick", "drop", "rename") for s in group):
+            data, info, stretches = _along_time(read, info, group, folder, stretches)
+            continue
+        if data is None and all(s["step"] in ("pick", "drop", "rename") for s in group):
             for step in group:  # nothing is read by these
                 raw = apply_step(raw, step)
             info = raw.info
+            continue
+        if data is None:
+            data, info, _ = _along_time(raw_reader(raw), info, [], folder, stretches)
+        if kind == "window":
+            for step in group:
+                apply_window_step(data, info, step)
         else:
-            if data is None:
-                data, info = _along_time(raw_reader(raw), info, [], folder)
             data, info = _across_channels(data, info, group, folder)
     if data is None:
-        data, info = _along_time(raw_reader(raw), info, [], folder)
+        data, info, _ = _along_time(raw_reader(raw), info, [], folder, stretches)
     return data, info
 
 
@@ -107,17 +108,24 @@ def array_reader(data: np.ndarray, info: mne.Info) -> ChannelReader:
 
 
 def _along_time(
-    read: ChannelReader, info: mne.Info, steps: Sequence[Mapping[str, Any]], folder: Path | None
-) -> tuple[np.ndarray, mne.Info]:
-    """Apply time steps to groups of channels."""
+    read: ChannelReader,
+    info: mne.Info,
+    steps: Sequence[Mapping[str, Any]],
+    folder: Path | None,
+    stretches: Sequence[Stretch],
+) -> tuple[np.ndarray, mne.Info, tuple[Stretch, ...]]:
+    """Apply time steps to groups of channels; return data, info and stretches after them."""
     count = len(info["ch_names"])
     data: np.ndarray | None = None
-    rate, size, first = info["sfreq"], 1, 0
+    rate, size, first, after = info["sfreq"], 1, 0, tuple(stretches)
     while first < count:
         channels = list(range(first, min(count, first + size)))
         part = read(channels)
+        # Filters stop at joins; the array of a part has lost its annotations.
+        part.set_annotations(notes_of(stretches))
         for step in steps:
             part = apply_step(part, step)
+        after = stretches_of(part)
         block = part.get_data()
         rate = part.info["sfreq"]
         if data is None:
@@ -131,7 +139,7 @@ def _along_time(
     with changed._unlock():
         changed["sfreq"] = rate
         changed["lowpass"] = min(changed["lowpass"] or rate / 2, rate / 2)
-    return data, changed
+    return data, changed, after
 
 
 def _across_channels(

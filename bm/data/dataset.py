@@ -6,9 +6,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,13 @@ from ..registry import check_known
 from . import segments, split
 from .augment import Augmentation, build_augmentation
 from .batch import Batch
+from .duplicates import without_copies
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, uses_pinned_memory
 from .recording import Recording
 from .scale import Scaler, build_scaler
-from .signal import Signal, select_common, select_named, select_padded
+from .signal import Signal, name_of, select_common, select_named, select_padded
+from .skipped import report_skipped
 from .store import Store, in_memory, recipe_of
 from .window_features import WindowFeatures
 from .window_rule import WindowRule
@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 #: Keys of `dset` that the hash leaves out: recordings and windows tell their effect, or none
 #: depends on them.
 UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
-                 "extra_test_features", "augment")  # fmt: skip
+                 "extra_test_features", "augment", "duplicates")  # fmt: skip
+#: Keys that came later: the hash leaves them out where they change nothing.
+LATER_KEYS = {"bads": "keep", "keep_bad": False}
 #: `dset.channels` in a word -> function that gives all recordings the same channels.
 CHANNEL_RULES = {"common": select_common, "padded": select_padded}
 
@@ -47,6 +49,7 @@ class Dataset:
         table: one row per window (recording, start, length, event_row, label, ids, split).
         facts: what a model is built from.
         hash: changes whenever any window would.
+        people: who was recorded, one per recording, the same person in all studies.
         window_features: features of the same windows, see `attach_features`.
         augmentation: of training windows; None = none.
     """
@@ -55,6 +58,7 @@ class Dataset:
         self, signals: list[Signal], table: pd.DataFrame, facts: DataFacts, identity: str
     ) -> None:
         self.signals, self.table, self.facts, self.hash = signals, table, facts, identity
+        self.people: tuple[str, ...] = ()
         self.scaler: Scaler = Scaler("none", None)
         self.window_features: WindowFeatures | None = None
         self.augmentation: Augmentation | None = None
@@ -92,6 +96,21 @@ class Dataset:
     def rows(self, name: str) -> np.ndarray:
         """Return the rows of a split."""
         return np.flatnonzero((self.table["split"] == name).to_numpy())
+
+    def windows(self) -> pd.DataFrame:
+        """Return the table with what an audit compares: length_s, person, and times in the files.
+
+        `begin_s` and `end_s` count from the beginning of a recording's files, crops included.
+        """
+        places = self.table["recording"].to_numpy()
+        rates = np.array([signal.rate_hz for signal in self.signals])[places]
+        shifts = np.array([signal.shift_s for signal in self.signals])[places]
+        people = np.array(self.people or [""] * len(self.signals), dtype=object)[places]
+        lengths = self.table["length"].to_numpy() / rates
+        begins = self.table["start"].to_numpy() / rates + shifts
+        return self.table.assign(
+            length_s=lengths, person=people, begin_s=begins, end_s=begins + lengths
+        )
 
     def groups(self, rows: np.ndarray) -> np.ndarray:
         """Return a number for each row, from 0 on; rows of one number fit in one batch.
@@ -184,6 +203,7 @@ def read_all(
     for recording in recordings:
         try:
             signal = store.get(recording, recipe) if store else in_memory(recording, recipe)
+            signal = obey_bads(signal, recording, dset.get("bads", "keep"))
             if channels is not None and rule is None:
                 signal = select_named(signal, channels, recording.id.name)
             signals.append(signal)
@@ -192,28 +212,29 @@ def read_all(
             if dset.get("strict"):
                 raise
             errors.append(error)
-    report_skipped(errors, store.folder if store else None)
+    report_skipped(errors, store.folder if store else None, map(name_of, readable))
     if not signals:
         reason = errors[0] if errors else "the studies are empty"
         raise UserError(f"no recording could be read: {reason}")
     return CHANNEL_RULES[rule](signals) if rule else signals, readable
 
 
-def report_skipped(errors: Sequence[RecordingError], folder: Path | None) -> None:
-    """Write every skipped recording to the log, and to `skipped.tsv` beside the store."""
-    for error in errors:
-        logger.warning("skipped %s", error)
-    if folder is None or not errors:
-        return
-    path = folder.parent / "skipped.tsv"
-    # Other runs share the file: their lines stay, a recording has one line.
-    former = path.read_text().splitlines()[1:] if path.exists() else []
-    lines = {line.split("\t")[0]: line for line in former}
-    lines |= {e.path: "\t".join((e.path, e.reason, e.remedy)) for e in errors}
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text("\n".join(["path\treason\twhat to do", *lines.values()]) + "\n")
-    os.replace(aside, path)
-    logger.warning("%d recordings were skipped; see %s", len(errors), path)
+def obey_bads(signal: Signal, recording: Recording, action: str) -> Signal:
+    """Return a recording without its bad channels with `drop`, else as it is; the log names them.
+
+    Raises:
+        RecordingError: all are bad.
+    """
+    if not signal.bads:
+        return signal
+    names, word = ", ".join(signal.bads), "left out" if action == "drop" else "kept"
+    logger.info("%s: bad channels %s (dset.bads=%s): %s", recording.id.name, word, action, names)
+    if action != "drop":
+        return signal
+    try:
+        return signal.without_bads()
+    except ValueError as error:
+        raise RecordingError(name_of(recording), str(error), "leave it out") from None
 
 
 def vocabulary_of(signals: Sequence[Signal]) -> tuple[str, ...]:
@@ -231,7 +252,12 @@ def cut_windows(
     rule = WindowRule.of(segment)
     parts = [
         segments.segments_of(
-            i, s.events, s.samples, s.rate_hz, rule.for_channels(segment, len(s.channels))
+            i,
+            s.events,
+            s.samples,
+            s.rate_hz,
+            rule.for_channels(segment, len(s.channels)),
+            () if dset.get("keep_bad") else s.stretches,
         )
         for i, s in enumerate(signals)
     ]
@@ -304,10 +330,13 @@ def build_dataset(
     augmentation = build_augmentation(dset.get("augment"))
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
+    rule = str(dset.get("duplicates", "refuse"))
+    signals, readable = without_copies(signals, readable, rule)
     events = [signal.events for signal in signals]
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset)
-    options = {k: v for k, v in dset.items() if k not in UNHASHED_KEYS}
+    later = [k for k, v in LATER_KEYS.items() if dset.get(k, v) == v]
+    options = {k: v for k, v in dset.items() if k not in (*UNHASHED_KEYS, *later)}
     # Without `start_s`, which follows from `start` and the rate.
     text = json.dumps(
         [[s.identity for s in signals], options, table.drop(columns="start_s").to_csv()]
@@ -315,10 +344,11 @@ def build_dataset(
     facts = _facts(signals, readable, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
     dataset.augmentation = augmentation
+    dataset.people = tuple(recording.person for recording in readable)
     dataset.scaler = build_scaler(dset["scale"])
-    rule = WindowRule.of(dset["segment"])
-    if rule.baseline:
-        dataset.scaler.baselines = [rule.baseline_samples(s.rate_hz) for s in signals]
+    windows = WindowRule.of(dset["segment"])
+    if windows.baseline:
+        dataset.scaler.baselines = [windows.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
     steps = tuple(map(dict, dset.get("preprocess") or ()))
     dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict(), preprocess=steps)

@@ -9,12 +9,16 @@ its own is registered by one line below.
 
 from __future__ import annotations
 
+import functools
+import logging
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mne
 import numpy as np
+import pandas as pd
 import torch
 from scipy.signal import filtfilt, iirnotch
 
@@ -22,7 +26,9 @@ from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
 from ..registry import Registry, check_arguments, check_known
 from .repair import repair
+from .stretches import joins_of, stretches_of
 
+logger = logging.getLogger(__name__)
 Step = Callable[..., "mne.io.BaseRaw"]
 #: name -> module that registers it, besides those of this file: (loaded raw, options) -> raw.
 TIME_STEPS: Registry[Step] = Registry("preprocessing step", {})
@@ -42,10 +48,37 @@ def standard_name(name: str) -> str:
     return OLD_NAMES.get(upper, upper)
 
 
-def cut_name(name: str) -> str:
-    """Return what is between the last blank and the first hyphen: `EEG Fp1-REF` is `Fp1`."""
+#: What follows the hyphen of a channel against a common reference.
+REFERENCES = ("REF", "LE", "AR", "AVG", "AVE", "CAR", "COMMON", "GND")
+#: Ears and mastoids: references where every channel is measured against them.
+EARS = ("A1", "A2", "M1", "M2", "A1A2", "A12", "M1M2", "A1+A2", "M1+M2", "TP9", "TP10")
+
+
+def cut_name(name: str, ears: bool = False) -> str:
+    """Return a channel's name without its type before and its common reference behind.
+
+    A difference of two electrodes keeps its name.
+
+    Args:
+        name: as the file writes it.
+        ears: an ear or mastoid behind the hyphen is the common reference.
+
+    >>> cut_name("EEG Fp1-REF"), cut_name("Fc5."), cut_name("EEG FP1-F7"), cut_name("C4-A1", True)
+    ('Fp1', 'Fc5', 'FP1-F7', 'C4')
+    """
     last = name.strip(" .").split(" ")[-1]
-    return last.split("-")[0] or name
+    site, hyphen, behind = last.rpartition("-")
+    common = behind.upper() in REFERENCES or (ears and behind.upper() in EARS)
+    return (site if hyphen and site and common else last) or name
+
+
+def against_ears(names: Sequence[str]) -> bool:
+    """Return whether every channel with a hyphen is measured against an ear or mastoid."""
+    pairs = [name.strip(" .").rpartition("-") for name in names]
+    behind = [pair[2].upper() for pair in pairs if pair[0]]
+    before = [pair[0].split(" ")[-1].upper() for pair in pairs if pair[0]]
+    ears = all(name in EARS or name in REFERENCES for name in behind)
+    return bool(behind) and ears and not any(name in EARS for name in before)
 
 
 # each channel by itself -----------------------------------------------------------------------
@@ -57,18 +90,56 @@ def crop(raw: mne.io.BaseRaw, start_s: float = 0.0, stop_s: float | None = None)
 
     `shift_of` tells by how much the events have to follow.
     """
-    end = raw.n_times / raw.info["sfreq"]
+    rate = float(raw.info["sfreq"])
+    end = raw.n_times / rate
     stop = end if stop_s is None else stop_s if stop_s > 0 else end + stop_s
     if not 0 <= start_s < stop <= end:
         raise UserError(f"crop: {start_s:g} to {stop:g} s does not fit a recording of {end:.1f} s")
+    first, last = round(start_s * rate), round(stop * rate) - 1
+    if last <= first:
+        raise UserError(f"crop: {start_s:g} to {stop:g} s holds fewer than two samples")
     # MNE's crop includes its end.
-    last = (round(stop * raw.info["sfreq"]) - 1) / raw.info["sfreq"]
-    return raw.crop(start_s, last, verbose="error")
+    return raw.crop(first / rate, last / rate, verbose="error")
 
 
-def shift_of(steps: Sequence[Mapping[str, Any]]) -> float:
-    """Return the seconds that the crops of some steps take off the front of a recording."""
-    return sum(float(s.get("start_s", 0.0)) for s in steps if s.get("step") == "crop")
+def is_cropped(steps: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether some of the steps cut a recording."""
+    return any(step.get("step") == "crop" for step in steps)
+
+
+def shift_of(steps: Sequence[Mapping[str, Any]], rate_hz: float) -> float:
+    """Return the seconds that the crops of some steps take off the front of a recording.
+
+    Whole samples are cut, so this is a multiple of the sampling interval at the time.
+    """
+    shift = 0.0
+    for step in steps:
+        if step.get("step") == "crop":
+            shift += round(float(step.get("start_s") or 0.0) * rate_hz) / rate_hz
+        elif step.get("step") == "resample":
+            rate_hz = float(step["rate_hz"])
+    return shift
+
+
+def cropped(events: pd.DataFrame, shift_s: float, end_s: float) -> pd.DataFrame:
+    """Return the events after `shift_s` seconds were cut off the front, within what is left.
+
+    Blocks and other stretches are cut with the recording; events that lie outside are left out.
+
+    Args:
+        events: of the whole recording.
+        shift_s: see `shift_of`.
+        end_s: length of what is left.
+    """
+    # A difference of seconds is rounded: 7.02 - 1.01 must not be just above 6.01.
+    starts = (events["start_s"].astype(float) - shift_s).round(9)
+    stops = (starts + events["duration_s"].astype(float)).round(9)
+    blocks = events["kind"] == "block"
+    begins = starts.where(~blocks, starts.clip(lower=0.0))
+    lengths = (stops.clip(upper=end_s) - begins).round(9)
+    lengths = events["duration_s"].astype(float).where(~blocks, lengths)
+    inside = (begins >= 0) & (begins < end_s) & (~blocks | (lengths > 0))
+    return events.assign(start_s=begins, duration_s=lengths)[inside].reset_index(drop=True)
 
 
 @TIME_STEPS.register("bandpass")
@@ -93,10 +164,14 @@ def bandpass(
     """
     check_known("bandpass method", method, ("fir", "butterworth", "sinc"))
     nyquist = raw.info["sfreq"] / 2
-    if high_hz is not None and high_hz >= nyquist:
-        raise UserError(f"bandpass: high_hz={high_hz} is not below half the rate, {nyquist:g} Hz")
+    for name, edge in (("low_hz", low_hz), ("high_hz", high_hz)):
+        if edge is not None and edge >= nyquist:
+            raise UserError(f"bandpass: {name}={edge} is not below half the rate, {nyquist:g} Hz")
     if method == "sinc":
-        return _per_channel(raw, lambda x: _bandpass_sinc(x, low_hz, high_hz, 2 * nyquist, zeros))
+        part = functools.partial(
+            _bandpass_sinc, low_hz=low_hz, high_hz=high_hz, rate=2 * nyquist, zeros=zeros
+        )
+        return _per_channel(raw, _between_joins(raw, part))
     if method == "butterworth":
         design = {"order": order, "ftype": "butter", "output": "sos"}
         return raw.filter(low_hz, high_hz, method="iir", iir_params=design, verbose="error")
@@ -129,10 +204,12 @@ def notch(
     # Forward and backward: the phase stays, and the notch is twice as deep.
     def filtered(x: np.ndarray) -> np.ndarray:
         for freq in below:
-            x = filtfilt(*iirnotch(freq, quality, rate), x, axis=-1)
+            # SciPy pads by 9 samples, of which a piece between joins may have fewer.
+            pad = min(9, x.shape[-1] - 1)
+            x = filtfilt(*iirnotch(freq, quality, rate), x, axis=-1, padlen=pad)
         return x
 
-    return _per_channel(raw, filtered)
+    return _per_channel(raw, _between_joins(raw, filtered))
 
 
 @TIME_STEPS.register("resample")
@@ -203,6 +280,20 @@ def _per_channel(
     return raw.apply_function(function, picks="all", channel_wise=False, verbose="error")
 
 
+def _between_joins(
+    raw: mne.io.BaseRaw, function: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that treats what lies between two joins by itself."""
+    joins = [round(t * raw.info["sfreq"]) for t in joins_of(stretches_of(raw))]
+    if not joins:
+        return function
+
+    def apply(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([function(part) for part in np.split(x, joins, axis=-1)], axis=-1)
+
+    return apply
+
+
 def _bandpass_sinc(
     x: np.ndarray, low_hz: float | None, high_hz: float | None, rate: float, zeros: float
 ) -> np.ndarray:
@@ -237,7 +328,8 @@ def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> 
     """Rename channels by a mapping, or to today's 10-20 names (`EEG Fp1-REF` -> `FP1`)."""
     if isinstance(names, str):
         check_known("rename", names, ("standard",))
-        mapping = {n: standard_name(cut_name(n)) for n in raw.ch_names}
+        ears = against_ears(raw.ch_names)
+        mapping = {n: standard_name(cut_name(n, ears)) for n in raw.ch_names}
     else:
         mapping = dict(zip(_names_in(raw, list(names), "rename"), names.values(), strict=True))
     taken: dict[str, str] = {}
@@ -261,14 +353,52 @@ def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") ->
     """
     if channels == "bipolar":
         return _bipolar(raw)
-    kinds = list(dict.fromkeys(raw.get_channel_types()))  # MNE types one kind at a time
     if channels == "average":
-        names: str | list[str] = "average"
+        names = [name for name in raw.ch_names if name not in raw.info["bads"]]
     else:
         names = [channels] if isinstance(channels, str) else list(channels)
         names = _names_in(raw, names, "reference")
-    referenced, _ = mne.set_eeg_reference(raw, names, ch_type=kinds, copy=False, verbose="error")
-    return referenced
+    if not names:
+        raise UserError("reference: average: every channel is marked bad")
+    bad = [name for name in names if name in raw.info["bads"]]
+    if bad:
+        logger.warning("reference: %s is marked bad", ", ".join(bad))
+    kinds, rows = np.array(raw.get_channel_types()), {n: i for i, n in enumerate(raw.ch_names)}
+
+    # MNE leaves channels that are marked bad as they are: they would keep the old reference.
+    def referenced(x: np.ndarray) -> np.ndarray:
+        x = x.copy()
+        for kind in dict.fromkeys(kinds):
+            members = [rows[name] for name in names if kinds[rows[name]] == kind]
+            if members:
+                x[kinds == kind] -= x[members].mean(0, keepdims=True)
+        return x
+
+    return _per_channel(raw, referenced)
+
+
+@CHANNEL_STEPS.register("interpolate")
+def interpolate(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
+    """Replace channels that are marked bad by what their neighbours measure (spherical splines).
+
+    Raises:
+        UserError: a channel without a place, or too few good ones.
+    """
+    bads = list(raw.info["bads"])
+    if not bads:
+        return raw
+    places = np.array([channel["loc"][:3] for channel in raw.info["chs"]], float)
+    for name, place in zip(raw.ch_names, places, strict=True):
+        if not np.isfinite(place).all() or not place.any():
+            raise UserError(f"interpolate: channel {name!r} has no place; use dset.bads=drop")
+    if len(bads) + 4 > len(places):
+        raise UserError(f"interpolate: {len(bads)} of {len(places)} channels are bad")
+    # The sphere that fits the electrodes: |p|^2 = 2 p.c + (r^2 - |c|^2).
+    design = np.column_stack([2 * places, np.ones(len(places))])
+    origin = np.linalg.lstsq(design, (places**2).sum(1), rcond=None)[0][:3]
+    raw.interpolate_bads(reset_bads=True, origin=origin, verbose="error")
+    logger.info("interpolated: %s", ", ".join(bads))
+    return raw
 
 
 # Contacts are numbered along a shaft, so consecutive numbers are neighbours in the tissue.
@@ -301,6 +431,7 @@ def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
         # A difference is measured between the two contacts, not at either.
         channel["loc"][:3] = (places[0] + places[1]) / 2
         channel["coord_frame"] = raw.info["chs"][a]["coord_frame"]
+    info["bads"] = [a for a, b in pairs if {a, b} & set(raw.info["bads"])]
     return mne.io.RawArray(data[first] - data[second], info, verbose="error")
 
 
@@ -346,13 +477,47 @@ def options_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != "step"}
 
 
+#: Options that are more than zero, by step.
+POSITIVE = {
+    "bandpass": ("low_hz", "high_hz", "order", "zeros"),
+    "notch": ("freqs_hz", "quality"),
+    "resample": ("rate_hz",),
+    "unit": ("factor",),
+    "autoreject": ("window_s", "n_windows"),
+}
+
+
 def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
-    """Raise `UserError` for an unknown step or option, before anything is read."""
+    """Raise `UserError` for an unknown step or option, or an impossible value."""
     for entry in steps:
         name = str(entry.get("step"))
         function = KINDS[kind_of(name)].get(name)
         filled = ("data", "info") if kind_of(name) == "window" else ("raw",)
         check_arguments(f"preprocessing step {name}", function, options_of(entry), filled)
+        for option in POSITIVE.get(name, ()):
+            check_positive(f"{name}: {option}", entry.get(option))
+        if name == "bandpass":
+            _check_edges(entry.get("low_hz"), entry.get("high_hz"))
+        if name == "crop" and not float(entry.get("start_s") or 0.0) >= 0:
+            raise UserError(f"crop: start_s={entry['start_s']}; use 0 or more seconds")
+
+
+def _check_edges(low: float | None, high: float | None) -> None:
+    if low is None and high is None:
+        raise UserError("bandpass: neither low_hz nor high_hz; give one of them")
+    if low is not None and high is not None and low >= high:
+        raise UserError(
+            f"bandpass: low_hz={low} is not below high_hz={high}; swap them, or leave one out for "
+            "a low- or high-pass"
+        )
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Raise `UserError` unless a value (or each of a list) is a finite number above zero."""
+    for one in value if isinstance(value, list | tuple) else [value]:
+        number = isinstance(one, int | float) and not isinstance(one, bool)
+        if one is not None and not (number and 0 < one < math.inf):
+            raise UserError(f"{name}={value}; use a number above 0")
 
 
 def apply_step(raw: mne.io.BaseRaw, entry: Mapping[str, Any]) -> mne.io.BaseRaw:

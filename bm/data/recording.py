@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..errors import RecordingError
 from ..registry import Registry
 
 if TYPE_CHECKING:
@@ -78,10 +80,27 @@ class Recording(ABC):
     Attributes:
         id: who, when and where.
         source: files that the recording is read from (empty when it is made from equations).
+        opened: size and time of change (ns) of the files that the reader opened the last time, by
+            their paths. They may be more than `source`: a header names other files.
     """
 
     id: RecordingId
     source: tuple[str, ...] = ()
+    opened: Mapping[str, tuple[int, int]] = {}
+
+    @property
+    def person(self) -> str:
+        """Who was recorded, whatever the study is called; corpora that share people say so."""
+        return f"{self.id.study}/{self.id.subject}"
+
+    @property
+    def part(self) -> str:
+        """Which part of its files the recording is; empty = all of them."""
+        return f"{self.id.subject}/{self.id.session}/{self.id.run}"
+
+    def signal_files(self) -> tuple[str, ...]:
+        """Return the files whose content is the recording, tables beside them left out."""
+        return self.source
 
     @abstractmethod
     def load_raw(self) -> mne.io.BaseRaw:
@@ -98,3 +117,25 @@ class Recording(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a text that changes whenever the recording would be read differently."""
+
+
+class FailedRecording(Recording):
+    """A recording that was found and cannot be used: every access raises the reason.
+
+    It takes the place of one that fails while a study is listed, so that the others are used.
+    """
+
+    def __init__(self, identity: RecordingId, error: RecordingError) -> None:
+        self.id, self.error = identity, error
+
+    def load_raw(self) -> mne.io.BaseRaw:
+        """Raise the error."""
+        raise self.error
+
+    def events(self) -> pd.DataFrame:
+        """Raise the error."""
+        raise self.error
+
+    def fingerprint(self) -> str:
+        """Return the reason."""
+        return str(self.error)

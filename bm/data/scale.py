@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,13 @@ from ..registry import check_known
 from .gather import subtract_baseline
 from .signal import Signal
 
+logger = logging.getLogger(__name__)
 KINDS = ("none", "zscore", "robust", "robust_windows", "window")
 #: Training windows of a recording that robust scaling looks at: brainmagick's
 #: `n_samples_per_recording` (Défossez et al. 2023).
 ROBUST_WINDOWS = 200
+#: In place of statistics, until those of other channel sets are known.
+UNTRAINED = (np.zeros(1), np.ones(1))
 EPSILON = 1e-8  # below this scale a channel is flat, and only its centre is subtracted
 #: Samples that the quartiles of a recording are taken from: an hour at 256 Hz has 921,600.
 QUANTILE_SAMPLES = 1_000_000
@@ -45,14 +49,26 @@ def channel_statistics(
     return mean, np.sqrt(np.maximum(variance, 0.0))
 
 
-def recording_statistics(signal: Signal) -> tuple[np.ndarray, np.ndarray]:
+def recording_statistics(
+    signal: Signal, rows: pd.DataFrame | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Compute median and interquartile range per channel of one recording: (C,) each.
 
     Of a recording longer than `QUANTILE_SAMPLES` every k-th sample is used, so that no whole copy
     of it is made and sorted.
+
+    Args:
+        signal: of the recording.
+        rows: its windows; samples of those that do not train are left out where others do.
     """
     stride = -(-signal.samples // QUANTILE_SAMPLES)
-    samples = np.ascontiguousarray(signal.every(stride).numpy().T)
+    block = signal.every(stride).numpy()
+    if rows is not None and (rows["split"] == "train").any():
+        in_use = np.ones(signal.samples, bool)
+        for start, length in rows.loc[rows["split"] != "train", ["start", "length"]].to_numpy():
+            in_use[max(0, start) : start + length] = False
+        block = block[in_use[::stride]]
+    samples = np.ascontiguousarray(block.T)
     low, middle, high = np.percentile(samples, [25, 50, 75], axis=1, overwrite_input=True)
     return middle, high - low
 
@@ -85,10 +101,11 @@ class Scaler:
     """x -> clamp((x - centre) / scale) with one centre and scale per channel and recording.
 
     Args:
-        kind: none, zscore (training data of the channel set), robust (per recording, from the whole
-            of it), robust_windows (per recording, from up to 200 of its training windows after
-            baseline correction, as brainmagick does) or window (each window and channel by its own
-            mean and standard deviation, against shifts between sessions).
+        kind: none, zscore (training data of the channel set), robust (per recording, from all of
+            it but windows that do not train, where others do), robust_windows (per recording, from
+            up to 200 of its training windows after baseline correction, as brainmagick does) or
+            window (each window and channel by its own mean and standard deviation, against shifts
+            between sessions).
         clamp: largest absolute value, in units of the scale; None = none.
 
     Attributes:
@@ -116,7 +133,7 @@ class Scaler:
             if self.kind in ("none", "window"):
                 pair = np.zeros(len(signal.channels)), np.ones(len(signal.channels))
             elif self.kind == "robust":
-                pair = recording_statistics(signal)
+                pair = recording_statistics(signal, table[table["recording"] == index])
             elif self.kind == "robust_windows":
                 pair = self._window_statistics(signal, index, table)
             else:
@@ -124,13 +141,45 @@ class Scaler:
                 if group not in of_group:
                     members = [i for i, g in enumerate(groups) if g == group]
                     rows = table[table["recording"].isin(members)]
-                    if not (rows["split"] == "train").any():
-                        rows = rows.assign(split="train")  # a channel set that never trains
-                    of_group[group] = channel_statistics(signals, rows)
-                pair = of_group[group]
+                    if (rows["split"] == "train").any():
+                        of_group[group] = channel_statistics(signals, rows)
+                pair = of_group.get(group, UNTRAINED)
             centre, scale = (torch.as_tensor(v, dtype=torch.float32) for v in pair)
             self.centres.append(centre)
             self.scales.append(torch.where(scale > EPSILON, scale, torch.ones_like(scale)))
+        if self.kind == "zscore":
+            self._borrow(signals, groups, of_group)
+
+    def _borrow(
+        self,
+        signals: Sequence[Signal],
+        groups: Sequence[int],
+        of_group: Mapping[int, tuple[np.ndarray, np.ndarray]],
+    ) -> None:
+        """Scale channel sets that never train by those that do: their own windows are the test's.
+
+        A channel takes the statistics of the training channel of its name, else the mean of all.
+        """
+        strangers = [index for index, group in enumerate(groups) if group not in of_group]
+        if not strangers:
+            return
+        trained: dict[str, tuple[float, float]] = {}
+        for signal, group in zip(signals, groups, strict=True):
+            if group in of_group:
+                for name, centre, scale in zip(signal.channels, *of_group[group], strict=True):
+                    trained.setdefault(name, (float(centre), float(scale)))
+        values = np.array(list(trained.values()))
+        mean = (float(values[:, 0].mean()), float(np.sqrt(np.square(values[:, 1]).mean())))
+        for index in strangers:
+            names = signals[index].channels
+            pairs = np.array([trained.get(name, mean) for name in names], dtype=np.float32)
+            self.centres[index] = torch.from_numpy(pairs[:, 0].copy())
+            spread = torch.from_numpy(pairs[:, 1].copy())
+            self.scales[index] = torch.where(spread > EPSILON, spread, torch.ones_like(spread))
+        logger.warning(
+            "%d recordings have a channel set that never trains; they are scaled by the training "
+            "channels of the same names", len(strangers),
+        )  # fmt: skip
 
     def _window_statistics(
         self, signal: Signal, index: int, table: pd.DataFrame

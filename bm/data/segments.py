@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +12,14 @@ import pandas as pd
 
 from ..errors import UserError
 from .recording import Recording, RecordingId
+from .stretches import Stretch, touched
 from .window_rule import WindowRule
 
 logger = logging.getLogger(__name__)
 
 
+#: A whole number as text: `01` is a name.
+WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 #: Columns of events that are copied to the table when the events have them: the sentence, and the
 #: split that a data set was published with.
 STIMULUS, PUBLISHED = "sequence_uid", "published_split"
@@ -27,6 +31,7 @@ def segments_of(
     samples: int,
     rate_hz: float,
     segment: Mapping[str, Any],
+    stretches: Sequence[Stretch] = (),
 ) -> pd.DataFrame:
     """Return the windows of one recording, one row each.
 
@@ -36,6 +41,7 @@ def segments_of(
         samples: its length.
         rate_hz: its rate after preprocessing.
         segment: plain `dset.segment`, see `WindowRule`.
+        stretches: which no window may touch.
 
     Returns:
         columns recording, start, length (samples), event_row, label (raw value or None), with
@@ -77,8 +83,23 @@ def segments_of(
     dropped = [] if rule.within else ["block_uid"]
     dropped += [name for name in (STIMULUS, PUBLISHED) if name not in anchored]
     table = table.drop(columns=dropped)
-    table.attrs["left_out"] = left_out
-    return table
+    clean = _off_stretches(table, index, length, stretches, rate_hz)
+    clean.attrs["left_out"] = left_out + len(table) - len(clean)
+    return clean
+
+
+def _off_stretches(
+    table: pd.DataFrame, index: int, length: int, stretches: Sequence[Stretch], rate_hz: float
+) -> pd.DataFrame:
+    """Return the windows of a recording that touch no stretch."""
+    hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
+    if not hit.any():
+        return table
+    logger.warning(
+        "recording %d: %d of %d windows touch marked stretches or joins and are left out "
+        "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
+    )  # fmt: skip
+    return table[~hit].reset_index(drop=True)
 
 
 def whole_events(segment: Mapping[str, Any], events: Sequence[pd.DataFrame]) -> dict[str, Any]:
@@ -113,20 +134,39 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
         return ()
     if table["label"].isna().any():
         raise UserError(f"some events have no {column!r}; choose another segment.label")
-    values = sorted(set(table["label"]))
-    # A column shared with events without a label is float: 1.0 is class 1.
-    if all(isinstance(v, int | float | np.number) and float(v).is_integer() for v in values):
-        names = {int(v): str(v) for v in values}
+    table["label"] = one_spelling(table["label"].tolist())
+    values = sorted(set(table["label"]), key=lambda v: (isinstance(v, str), v))
+    if all(isinstance(value, int) for value in values):
+        names = {value: str(value) for value in values}
         for frame in events:
             if "class" in frame and column in frame:
                 rows = frame.dropna(subset=[column, "class"])
                 names.update(dict(zip(rows[column].astype(int), rows["class"], strict=True)))
         numbers = {v: i for i, v in enumerate(sorted(names))}
-        table["label"] = [numbers[int(v)] for v in table["label"]]
+        table["label"] = [numbers[v] for v in table["label"]]
         return tuple(str(names[v]) for v in sorted(names))
-    numbers = {str(v): i for i, v in enumerate(sorted(map(str, values)))}
-    table["label"] = [numbers[str(v)] for v in table["label"]]
-    return tuple(numbers)
+    texts = {str(v): i for i, v in enumerate(sorted(map(str, values)))}
+    table["label"] = [texts[str(v)] for v in table["label"]]
+    return tuple(texts)
+
+
+def one_spelling(labels: Sequence[Any]) -> list[Any]:
+    """Return labels in which whole numbers are ints, also where another file has them as text.
+
+    >>> one_spelling([1.0, 2, "1"]), one_spelling(["01", "1"])
+    ([1, 2, 1], ['01', '1'])
+    """
+    # A column shared with events without a label is float: 1.0 is class 1.
+    whole = [int(v) if is_whole(v) else v for v in labels]
+    if all(isinstance(v, str) for v in whole) or any(isinstance(v, float) for v in whole):
+        return whole
+    return [int(v) if isinstance(v, str) and WHOLE.fullmatch(v) else v for v in whole]
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a label is a whole number."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and bool(np.isfinite(value)) and float(value).is_integer()
 
 
 VALUE = "value_"  # start of the names of columns with values to predict

@@ -15,9 +15,12 @@ from torch import Tensor
 
 from ..errors import RecordingError, UserError
 from .chunks import STRETCH, apply_in_chunks, is_long
+from .content import Content
+from .faults import of_recording
 from .layout import INVALID, sensor_layout
-from .preprocess import apply_steps, shift_of, standard_name
+from .preprocess import apply_steps, cropped, is_cropped, shift_of, standard_name
 from .recording import Recording
+from .stretches import Stretch, mark_joins, moved, stretches_of
 
 #: Of each kind: name and factor from SI units to those of signals: microvolt, for MEG femtotesla.
 UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
@@ -38,8 +41,12 @@ class Signal:
         events: its event table.
         identity: changes whenever data or events would.
         columns: (C,) columns of `data` that are served; None = all, C = C'.
+        shift_s: seconds that were cut off the front.
+        content: what the recording is, whatever it is called; None = not known.
         empty: zero channels that are served after them, see `select_padded`; they count in
             `channels`, `kinds` and `positions`.
+        bads: channels of the stored data that are flat, copies, far from the unit, or marked bad.
+        stretches: marked bad, and joins; seconds from the first sample.
     """
 
     data: Tensor
@@ -52,6 +59,10 @@ class Signal:
     identity: str
     columns: Tensor | None = None
     empty: int = 0
+    bads: tuple[str, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
+    shift_s: float = 0.0
+    content: Content | None = None
 
     @property
     def samples(self) -> int:
@@ -84,7 +95,21 @@ class Signal:
             kinds=tuple(self.kinds[i] for i in index),
             positions=self.positions[list(index)],
             columns=columns,
+            bads=tuple(
+                n for i, n in zip(index, names, strict=True) if self.channels[i] in self.bads
+            ),
         )
+
+    def without_bads(self) -> Signal:
+        """Return the signal without the channels that are marked bad.
+
+        Raises:
+            ValueError: all are.
+        """
+        index = [i for i, name in enumerate(self.channels) if name not in self.bads]
+        if not index:
+            raise ValueError("every channel is marked bad")
+        return self if not self.bads else self.select(index, [self.channels[i] for i in index])
 
 
 def bare(data: Tensor, rate_hz: float = 1.0) -> Signal:
@@ -131,7 +156,19 @@ def make_signal(
         RecordingError: the file is bad, empty, or holds values that are not finite; or it has no
             sensor layout although the recipe asks for it.
     """
-    name = recording.source[0] if recording.source else recording.id.name
+    name = name_of(recording)
+    with of_recording(name, folder):
+        return _make(recording, recipe, folder, name)
+
+
+def name_of(recording: Recording) -> str:
+    """Return the file of a recording, or its name when it is made from equations."""
+    return recording.source[0] if recording.source else recording.id.name
+
+
+def _make(
+    recording: Recording, recipe: Mapping[str, Any], folder: Path | None, name: str
+) -> Signal:
     raw = recording.load_raw()
     try:
         raw = pick_kind(raw, recording.id.kind)
@@ -141,6 +178,9 @@ def make_signal(
     if recipe.get("rate_hz") is not None:
         steps.append({"step": "resample", "rate_hz": float(recipe["rate_hz"])})
     unit, factor = UNITS[recording.id.kind]
+    stretches = stretches_of(raw)
+    raw = mark_joins(raw)
+    shift = shift_of(steps, float(raw.info["sfreq"]))
     array, info = _preprocessed(raw, steps, factor, folder)
     data = torch.from_numpy(array)
     if data.numel() == 0:
@@ -152,8 +192,9 @@ def make_signal(
             name, f"channel {channel} holds NaN or inf", "drop it in dset.preprocess"
         )
     events = recording.events()
-    if shift_of(steps):  # a crop at the front moves time 0
-        events = events.assign(start_s=events["start_s"] - shift_of(steps))
+    if is_cropped(steps):
+        end = len(data) / float(info["sfreq"])
+        events, stretches = cropped(events, shift, end), moved(stretches, shift, end)
     return Signal(
         data=data,
         channels=tuple(info["ch_names"]),
@@ -163,6 +204,9 @@ def make_signal(
         unit=unit,
         events=events,
         identity=recording.fingerprint(),
+        bads=tuple(info["bads"]),
+        stretches=stretches,
+        shift_s=shift,
     )
 
 
@@ -212,7 +256,9 @@ def select_named(signal: Signal, channels: Sequence[str], name: str) -> Signal:
         raise RecordingError(name, f"no channel {missing[0]}", "change dset.channels, or skip it")
     order = [standard_name(n) for n in channels]
     if order == [standard_name(n) for n in signal.channels]:
-        return replace(signal, channels=tuple(channels))
+        same = dict(zip(signal.channels, channels, strict=True))
+        bads = tuple(same[name] for name in signal.bads)
+        return replace(signal, channels=tuple(channels), bads=bads)
     return signal.select([rows[n] for n in order], channels)
 
 
@@ -255,6 +301,7 @@ def select_padded(signals: Sequence[Signal]) -> list[Signal]:
             replace(
                 signal,
                 channels=names,
+                bads=tuple(names[signal.channels.index(name)] for name in signal.bads),
                 kinds=signal.kinds + signal.kinds[:1] * empty,
                 positions=np.concatenate([signal.positions, nowhere]),
                 empty=empty,

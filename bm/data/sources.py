@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,27 @@ def content_of(path: str) -> str:
 
 #: Of this process: (path, inode, size, mtime, ctime) -> SHA-256.
 _hashes: dict[tuple[str, int, int, int, int], str] = {}
+
+
+def read_opened(opened: Mapping[str, tuple[int, int]], paths: Sequence[str]) -> list[Source]:
+    """Return the files that were opened besides `paths`, with their hashes.
+
+    Args:
+        opened: path -> size and time of change when it was opened.
+        paths: files that are known anyway, perhaps by the name of a link.
+
+    Raises:
+        RecordingError: a file that has changed since.
+    """
+    present, sources = {os.path.realpath(path) for path in paths}, []
+    for path, status in opened.items():
+        if os.path.realpath(path) in present:
+            continue
+        present.add(os.path.realpath(path))
+        if stat_of(path) != status:
+            raise RecordingError(path, "the file changed while it was read", "run it again")
+        sources.append(Source(path, *status, content_of(path)))
+    return sources
 
 
 def read_sources(paths: Sequence[str]) -> list[Source]:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,21 +29,36 @@ from torch import Tensor
 from .. import __version__
 from ..errors import RecordingError, UserError
 from ..registry import check_known
+from .content import Content, hash_of_files, hash_of_samples, landmarks
+from .faults import of_recording
+from .preprocess import check_positive, check_steps
 from .recording import Recording
-from .signal import Signal, make_signal
-from .sources import Source, read_sources, same_content, untouched
+from .signal import Signal, make_signal, name_of
+from .sources import Source, read_opened, read_sources, same_content, untouched
+from .stretches import Stretch
 
 logger = logging.getLogger(__name__)
-#: Raised when files of an older layout cannot be read any more.
-FORMAT = 1
+#: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches.
+FORMAT = 2
+#: Part of the identity of a signal: raised when the same recording and recipe give other numbers.
+NUMBERS = 1
 PAGE = 4096  # bytes
 #: `dset.positions`: places on the head in metres, or in the flat sensor layout.
 POSITIONS = ("head", "layout")
+#: `dset.bads`: what is done with channels that are marked bad.
+BADS = ("keep", "drop", "interpolate")
 
 
 def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of `dset` that decides how a recording is stored."""
-    recipe = {"preprocess": dset.get("preprocess") or [], "rate_hz": dset.get("rate_hz")}
+    steps, rate_hz = list(dset.get("preprocess") or []), dset.get("rate_hz")
+    check_known("dset.bads", dset.get("bads", "keep"), BADS)
+    if dset.get("bads") == "interpolate":  # before the other steps, which may mix channels
+        steps = [{"step": "interpolate"}, *steps]
+    check_steps(steps)
+    if rate_hz is not None:
+        check_positive("dset.rate_hz", rate_hz)
+    recipe = {"preprocess": steps, "rate_hz": rate_hz}
     positions = dset.get("positions", "head")
     check_known("dset.positions", positions, POSITIONS)
     return recipe if positions == "head" else {**recipe, "positions": positions}
@@ -64,6 +79,10 @@ def events_to_json(events: pd.DataFrame) -> str:
     return json.dumps({name: events[name].tolist() for name in events})
 
 
+class CacheError(UserError):
+    """The cache cannot be written."""
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a file of the cache, and remove what a killed process left aside.
@@ -76,7 +95,7 @@ def locked(path: Path) -> Iterator[None]:
         lock = FileLock(path.with_suffix(".lock"))
         lock.acquire()
     except OSError as error:
-        raise UserError(
+        raise CacheError(
             f"paths.cache: cannot write below {path.parent} ({error.strerror or error}); "
             "choose another folder with paths.cache=... or BM_CACHE"
         ) from None
@@ -116,11 +135,20 @@ class Store:
             UserError: the cache cannot be written.
         """
         path = self.path(recording, recipe)
-        if self.fresh(recording, path) is not None:
+        with of_recording(name_of(recording), self.folder):
+            header = self.fresh(recording, path)
+        if header is not None:
             return self._read(path)
-        with locked(path):
-            if self.fresh(recording, path) is None:  # another process may have built it meanwhile
-                self._build(recording, recipe, path)
+        try:
+            with locked(path):
+                # Another process may have built it meanwhile.
+                if self.fresh(recording, path) is None:
+                    self._build(recording, recipe, path)
+        except CacheError:
+            # In a cache that is filled and read-only only a bad recording is missing: its own
+            # fault is raised, so that it is skipped as it was when the cache was filled.
+            make_signal(recording, recipe, None)
+            raise
         return self._read(path)
 
     def fresh(self, recording: Recording, path: Path) -> dict[str, Any] | None:
@@ -129,17 +157,31 @@ class Store:
         if header is None:
             return None
         sources = [Source(**one) for one in header["sources"]]
-        if not self.verify and untouched(sources, recording.source):
-            return header
-        return header if same_content(sources, recording.source) else None
+        opened = [Source(**one) for one in header.get("opened", ())]
+        pairs = [(sources, recording.source), (opened, [one.path for one in opened])]
+        if self.verify:
+            same = all(same_content(*pair) for pair in pairs)
+            return header if same and self._is_whole(path, header) else None
+        same = all(untouched(*pair) or same_content(*pair) for pair in pairs)
+        return header if same else None
+
+    def _is_whole(self, path: Path, header: Mapping[str, Any]) -> bool:
+        """Return whether the stored samples are those that were written."""
+        if hash_of_samples(self._read(path).data) == header.get("samples_sha256"):
+            return True
+        logger.warning("%s: its samples are not those that were written; built again", path)
+        return False
 
     def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
-        sources = read_sources(recording.source)
+        with of_recording(name_of(recording), path.parent):
+            sources = read_sources(recording.source)
         signal = make_signal(recording, recipe, path.parent)
         # A download may still be running: what was hashed may not be what was read.
         if not untouched(sources, recording.source):
             where = recording.source[0]
             raise RecordingError(where, "the file changed while it was read", "run it again")
+        opened = read_opened(recording.opened, recording.source)
+        content = content_of_signal(recording, signal, [*sources, *opened])
         header = {
             "format": FORMAT,
             "version": __version__,
@@ -147,15 +189,22 @@ class Store:
             "fingerprint": recording.fingerprint(),
             "recipe": recipe,
             "sources": [one.to_dict() for one in sources],
+            "opened": [one.to_dict() for one in opened],
+            "content": content.files,
+            "samples_sha256": content.samples,
+            "path": content.path,
+            "shift_s": content.shift_s,
             "channels": signal.channels,
             "kinds": signal.kinds,
             "rate_hz": signal.rate_hz,
             "unit": signal.unit,
             "samples": signal.samples,
+            "bads": signal.bads,
+            "stretches": [[s.start_s, s.stop_s, s.text] for s in signal.stretches],
         }
         aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
         try:
-            _write(aside, signal, json.dumps(header))
+            _write(aside, replace(signal, content=content), json.dumps(header))
             os.replace(aside, path)
         except OSError as error:
             if error.errno == errno.ENOSPC or "No space left" in str(error):
@@ -176,9 +225,10 @@ class Store:
             offset, shape = signal.id.get_offset(), signal.shape
             positions = file["positions"][()]
             events = pd.DataFrame(json.loads(file["events"][()]))
+            content = _read_content(file, header)
         # Content, not paths: the same recording elsewhere is the same signal.
-        content = [one["sha256"] for one in header["sources"]]
-        text = json.dumps([FORMAT, header["fingerprint"], content, header["recipe"]])
+        hashes = [one["sha256"] for one in [*header["sources"], *header.get("opened", ())]]
+        text = json.dumps([NUMBERS, header["fingerprint"], hashes, header["recipe"]])
         return Signal(
             data=map_floats(path, offset, shape),
             channels=tuple(header["channels"]),
@@ -187,8 +237,41 @@ class Store:
             rate_hz=header["rate_hz"],
             unit=header["unit"],
             events=events,
+            bads=tuple(header["bads"]),
+            stretches=tuple(Stretch(*one) for one in header["stretches"]),
             identity=hashlib.sha256(text.encode()).hexdigest(),
+            shift_s=content.shift_s,
+            content=content,
         )
+
+
+def content_of_signal(recording: Recording, signal: Signal, sources: Sequence[Source]) -> Content:
+    """Return what a recording is, from its preprocessed signal and the files it was read from."""
+    hashes = {os.path.realpath(one.path): one.sha256 for one in sources}
+    paths = {os.path.realpath(path) for path in recording.signal_files()}
+    keys, times = landmarks(signal.data, signal.channels, signal.rate_hz)
+    return Content(
+        files=hash_of_files(
+            # Recordings made from equations are what these are.
+            [hashes[path] for path in paths if path in hashes] or [recording.fingerprint()],
+            recording.part,
+        ),
+        samples=hash_of_samples(signal.data),
+        path=recording.source[0] if recording.source else recording.id.name,
+        shift_s=signal.shift_s,
+        keys=keys,
+        times_s=times,
+    )
+
+
+def _read_content(file: h5py.File, header: Mapping[str, Any]) -> Content:
+    """Read what a stored recording is; files of before this was stored do not say it."""
+    if "landmarks" not in file:
+        return Content("", "", header["recording"]["run"])
+    return Content(
+        header["content"], header["samples_sha256"], header["path"], header["shift_s"],
+        file["landmarks"][()], file["landmark_times"][()],
+    )  # fmt: skip
 
 
 def read_header(path: Path) -> dict[str, Any] | None:
@@ -215,6 +298,9 @@ def _write(path: Path, signal: Signal, header: str) -> None:
         file["channels"] = list(signal.channels)
         file["positions"] = signal.positions.astype(np.float32)
         file["events"] = events_to_json(signal.events)
+        if signal.content is not None:
+            file["landmarks"] = signal.content.keys
+            file["landmark_times"] = signal.content.times_s
         file["header"] = header
     with open(path, "rb") as handle:
         os.fsync(handle.fileno())
@@ -223,6 +309,11 @@ def _write(path: Path, signal: Signal, header: str) -> None:
 def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
     """Return the signal that a store would, for tests and for studies made from equations."""
     signal = make_signal(recording, recipe)
-    content = [one.sha256 for one in read_sources(recording.source)]
-    text = json.dumps([FORMAT, recording.fingerprint(), content, recipe])
-    return replace(signal, identity=hashlib.sha256(text.encode()).hexdigest())
+    sources = read_sources(recording.source)
+    sources += read_opened(recording.opened, recording.source)
+    text = json.dumps([NUMBERS, recording.fingerprint(), [one.sha256 for one in sources], recipe])
+    return replace(
+        signal,
+        identity=hashlib.sha256(text.encode()).hexdigest(),
+        content=content_of_signal(recording, signal, sources),
+    )

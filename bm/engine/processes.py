@@ -7,23 +7,48 @@ exactly one big batch however the items are spread, and a family may call any pa
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from ..errors import UserError
+
+T = TypeVar("T")
 #: values per summed block of gradients (25 MiB of float32, the block size of torch's own DDP).
 BLOCK = 25 * 2**20 // 4
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device of the `device` key; `auto` is this process's GPU when there is one."""
+    """Return the device of the `device` key; `auto` is this process's GPU when there is one.
+
+    Raises:
+        UserError: a device that torch does not know, or that this machine does not have.
+    """
     if name != "auto":
-        return torch.device(name)
+        return _existing(name)
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+
+
+def _existing(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        forms = "auto, cpu, cuda, cuda:NUMBER or mps"
+        raise UserError(f"unknown device {name!r}; use {forms}") from None
+    counts = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    count = counts.get(device.type, 0)
+    if (device.index or 0) >= count:
+        has = f"has {count} of them" if count else "has none"
+        raise UserError(f"device={name}: this machine {has}; use device=auto or device=cpu")
+    return device
 
 
 def start(device: torch.device) -> None:
@@ -71,11 +96,11 @@ def any_of(flag: bool, device: torch.device) -> bool:
     return not smallest(int(not flag), device) if world() > 1 else flag
 
 
-def same_objects(value: Any) -> list[Any]:
+def same_objects(value: T) -> list[T]:
     """Return the value of every process, by rank."""
     if world() == 1:
         return [value]
-    values: list[Any] = [None] * world()
+    values = [value] * world()
     dist.all_gather_object(values, value)
     return values
 

@@ -14,10 +14,13 @@ import torch
 from torch import nn
 
 from ..data.batch import Batch
+from ..data.seen import NAME as SEEN
+from ..errors import UserError
 from ..metrics.evaluation import Evaluation
 from ..xp import guard, marker
 from ..xp.process import cores
 from . import processes
+from .audit import NAME as AUDIT
 from .averages import Averages
 from .best import build_best
 from .checkpoint import BestFolders, Checkpoints
@@ -26,12 +29,12 @@ from .logger import Logger
 from .optim import build_average, peak_rate, set_rates
 from .origin import check_origin
 from .perf import Perf
-from .precision import Precision
+from .precision import Precision, check_precision
 from .preemption import PreemptedError, Preemption
 from .schedule import Schedule, decay_schedule
 from .show import show, write_evaluation
 from .solver import Solver
-from .state import PerProcess, RandomState, isolated, seed_all, seed_ranks
+from .state import PerProcess, RandomState, Stateful, isolated, seed_all, seed_ranks
 
 SPLITS = ("train", "valid", "test")
 EVALUATION_SEED = {"train": 1, "valid": 2, "test": 3}
@@ -93,6 +96,8 @@ class Run:
         solver, cfg = self.solver, self.cfg
         seed_all(cfg["seed"])
         solver.data = solver.build_data()
+        if training:
+            self._audit()
         # a slow or wrong model is not built where only the data are asked for
         if training and cfg["download_only"]:
             solver.log.line("data are ready")
@@ -124,8 +129,13 @@ class Run:
     def prepare(self) -> bool:
         """Build everything and restore the checkpoint; false when there is nothing to train."""
         solver = self.solver
+        warning = None
+        if not (self.cfg["show"] or self.cfg["download_only"]):
+            warning = check_precision(self.cfg["precision"], solver.device)
         processes.start(solver.device)
         self.open_log(active=True)
+        if warning:
+            solver.log.line("warning: %s", warning)
         # before the data: threads change bits, and the checkpoint says how many there were
         checkpoint = self.checkpoints.load()
         self._set_threads(checkpoint)
@@ -151,6 +161,27 @@ class Run:
         if self.cfg["compile"]:
             self._compile()
         return True
+
+    def _audit(self) -> None:
+        """Log the counts of splits and what the audit finds; refuse to train on a leak.
+
+        The result goes to `audit.json`. A run that goes on keeps what its first start found of
+        models that are gone by now.
+        """
+        cfg, log = self.cfg, self.solver.log
+        audit = self.solver.audit()
+        for line in self.solver.describe_splits():
+            log.line("%s", line)
+        first = not (self.folder / AUDIT).exists() or bool(cfg["allow_change"])
+        for line in audit.lines():
+            log.line("audit: %s", line)
+        if processes.rank() == 0 and not cfg["show"] and (first or not audit.unchecked):
+            audit.write(self.folder)
+        if audit.leaks and not (cfg["show"] or cfg["download_only"] or cfg["allow_leak"]):
+            raise UserError(
+                f"{audit.leaks[0]}; change dset.split or the upstream stage, or train all the same "
+                "with allow_leak=true, which marks the result"
+            )
 
     def _set_threads(self, checkpoint: dict[str, Any] | None) -> None:
         threads = self.cfg["threads"] or int(os.environ.get("BM_THREADS") or cores())
@@ -205,7 +236,7 @@ class Run:
 
     def _register(self) -> None:
         solver = self.solver
-        parts = {
+        parts: dict[str, Stateful] = {
             "progress": self.progress, "model": solver.model, "optimizer": self.optimizer,
             "precision": solver.precision, "averages": PerProcess(self.averages["train"]),
             "best": self.best, "random": PerProcess(RandomState()),
@@ -280,8 +311,7 @@ class Run:
             # after the last point where a signal may end this epoch: counters move once
             improved = "valid" in groups and self.best.update(groups["valid"], epoch)
             if improved and processes.rank() == 0:
-                solver.save_model(self.best_folders.aside(epoch))
-                self.best_folders.publish(epoch)
+                self._save_best(epoch)
         self.progress.epoch, self.progress.position = epoch + 1, 0
         self.averages["train"].clear()  # a checkpoint between epochs holds none
         self.link.push_metrics(groups)
@@ -291,6 +321,15 @@ class Run:
             self.save(epoch_end=True)
         self._show_examples()
         self._leave_if_asked(every=1)
+
+    def _save_best(self, epoch: int) -> None:
+        """Save the model, with the list of the recordings that it has seen."""
+        folder = self.best_folders.aside(epoch)
+        self.solver.save_model(folder)
+        seen = self.folder / SEEN
+        if seen.exists():
+            shutil.copyfile(seen, folder / SEEN)
+        self.best_folders.publish(epoch)
 
     def _show_examples(self) -> None:
         """Generate every `generate.every` epochs, with averaged weights; no generator moves."""
@@ -308,8 +347,7 @@ class Run:
         if first and self.best.epoch is None:
             epoch = max(0, self.progress.epoch - 1)
             with self.averaged_weights():
-                solver.save_model(self.best_folders.aside(epoch))
-            self.best_folders.publish(epoch)
+                self._save_best(epoch)
             self.best_folders.vouch(epoch)
         # the others read what the first has just published
         if processes.world() > 1:

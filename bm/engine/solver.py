@@ -22,6 +22,7 @@ from ..nn.roles import explicit_attention_in
 from ..xp.address import resolve
 from ..xp.resolve import to_plain
 from . import processes
+from .audit import Audit, audit_run, counts_in_words
 from .logger import Logger
 from .optim import build_optimizer
 from .perf import Perf, forward_flops
@@ -187,9 +188,17 @@ class Solver:
         counts: pd.Series = self.data.table["split"].value_counts()
         return {str(split): int(count) for split, count in counts.items()}
 
+    def describe_splits(self) -> list[str]:
+        """Return the windows of each split and class in lines."""
+        return counts_in_words(self.data)
+
     def save_splits(self) -> None:
         """Write which window is in which split beside the results."""
         write_splits(self.data.table, self.folder)
+
+    def audit(self) -> Audit:
+        """Compare the test split with what was trained on, here and in the models before."""
+        return audit_run(self.data, to_plain(self.cfg), self.folder_of)
 
     def save_model(self, folder: Path) -> None:
         """Write the present weights in `save_pretrained` form."""

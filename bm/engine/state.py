@@ -27,9 +27,9 @@ class State:
     """Named stateful objects of one run."""
 
     def __init__(self) -> None:
-        self.items: dict[str, Any] = {}
+        self.items: dict[str, Stateful] = {}
 
-    def register(self, name: str, item: Any) -> None:
+    def register(self, name: str, item: Stateful) -> None:
         """Make `item` part of every checkpoint as `name`; a name is taken once."""
         if name in self.items:
             raise ValueError(f"state {name!r} is registered twice")

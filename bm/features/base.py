@@ -72,6 +72,7 @@ class Feature(ABC):
 
     def needs(self, events: pd.DataFrame) -> list[tuple]:
         """Return what the rows depend on, as plain values; equal values share cached rows."""
+        # Only the columns that the feature reads: an unrelated one moves no key.
         names = sorted(set(events) & set(self.columns))
         return list(events[["start_s", "duration_s", *names]].itertuples(index=False, name=None))
 

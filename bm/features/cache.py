@@ -54,7 +54,7 @@ class FeatureCache:
         """
         if self.folder is None:
             return compute()
-        digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+        digest = hashlib.sha256(key.encode()).hexdigest()[:24]  # 96 bits: names do not collide
         path = self.folder / name / f"{digest}.h5"
         rows = _read(path)
         if rows is not None:
@@ -94,6 +94,7 @@ def _read(path: Path) -> Rows | None:
         with h5py.File(path, "r") as file:
             data, counts = file["rows"], tuple(file["counts"][()].tolist())
             offset, shape, kind = data.id.get_offset(), data.shape, np.dtype(data.dtype)
+            # A file that was cut off keeps its header: the rows would be read beyond its end.
             if path.stat().st_size < offset + data.nbytes:
                 return None
     except (OSError, KeyError):

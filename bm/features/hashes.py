@@ -15,11 +15,13 @@ from .words import WordFeature
 def stable_hash(text: str) -> int:
     """Return a positive 63-bit number of a text, never 0: 0 stands for nothing."""
     digest = hashlib.sha256(text.encode()).digest()
+    # int64 has a sign: 63 bits are left for the number.
     return (int.from_bytes(digest[:8], "big") >> 1) or 1
 
 
 def bare_word(word: str) -> str:
     """Return a word as it is compared: lower case, without full stops at its ends."""
+    # As published: the last word of a sentence is the word that it is elsewhere.
     return word.lower().strip(".")
 
 
@@ -43,6 +45,7 @@ class WordHash(WordFeature):
         if buckets is not None and buckets < 1:
             raise UserError(f"feature WordHash: buckets={buckets}; use 1 or more, or null")
         self.buckets, self.options = buckets, {"buckets": buckets}
+        # Class 0 is no word.
         self.cardinality = 0 if buckets is None else 1 + buckets
 
     def value(self, event: dict[str, Any]) -> int:

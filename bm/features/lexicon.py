@@ -77,6 +77,7 @@ def pipeline(feature: str, language: str, size: str, models: Path | None) -> Lan
         import spacy
     except ImportError:
         raise missing_package(feature, "spacy") from None
+    # xx is spaCy's pipeline of many languages.
     if language not in CORPORA and language != "xx":
         languages = ", ".join([*CORPORA, "xx"])
         raise UserError(
@@ -136,7 +137,7 @@ class WordEmbedding(SpacyFeature):
     """Word vector of spaCy's medium pipelines."""
 
     name = "WordEmbedding"
-    dimension = 300
+    dimension = 300  # of spaCy's medium pipelines
     normalizable = True
 
     def rows(self, events: pd.DataFrame, rate_hz: float) -> Sequence[np.ndarray]:
@@ -159,5 +160,5 @@ class WordEmbeddingSmall(WordEmbedding):
     """Word vector of spaCy's small pipelines."""
 
     name = "WordEmbeddingSmall"
-    dimension = 96
+    dimension = 96  # of spaCy's small pipelines
     size = "sm"

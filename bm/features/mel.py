@@ -61,6 +61,7 @@ class MelSpectrum(SoundFeature):
             "log_scale_eps": log_scale_eps,
             "norm_audio": norm_audio,
         }
+        # Where there is no sound, the value that silence has.
         self.default = math.log10(log_scale_eps) if use_log_scale else 0.0
 
     def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
@@ -74,6 +75,7 @@ class MelSpectrum(SoundFeature):
         spectrum = torch.stft(
             sound, n_fft, n_fft // 4, window=window, center=True, return_complex=True
         )
+        # Divided by the energy of the window before it is squared, as torchaudio's option does.
         if options["normalized"]:
             spectrum = spectrum / window.square().sum().sqrt()
         power = htk_bank(n_fft, self.dimension).T @ spectrum.abs().square()

@@ -33,6 +33,7 @@ def read_sound(path: str | Path, offset_s: float, duration_s: float) -> tuple[Te
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate = file.samplerate
+            # An offset beyond the end is an empty part, named below, and no error of the library.
             file.seek(min(round(offset_s * rate), file.frames))
             samples = file.read(round(duration_s * rate), dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
@@ -53,6 +54,7 @@ def mono(wave: Tensor, rate_hz: int, normalise: bool = True) -> Tensor:
     """
     wave = wave.mean(0)
     if normalise:
+        # The epsilon of the published code; a silence stays a silence.
         wave = (wave - wave.mean()) / (1e-8 + wave.std())
     return resample_sinc(wave, rate_hz, SOUND_HZ)
 
@@ -106,6 +108,7 @@ def parts_of(sounds: pd.DataFrame) -> list[tuple[str, float, float]]:
         path, offset = sound.get("filepath"), sound.get("offset", 0.0)
         if not isinstance(path, str) or not path:
             raise UserError("features of sound: an event of kind sound has no filepath")
+        # Tables that mix kinds of events have NaN where a column does not apply.
         offset = 0.0 if offset is None or np.isnan(offset) else float(offset)
         parts.append((path, offset, float(sound["duration_s"])))
     return parts

@@ -114,6 +114,7 @@ class BertEmbedding(TextFeature):
 
     def vectors(self, words: list[str]) -> Tensor:
         """Return vectors of words that are read as one sentence."""
+        # Tokens know their word; those that the tokenizer adds have none.
         encoded = load_tokenizer(str(self.folder))(words, is_split_into_words=True)
         states = self.states(encoded["input_ids"])
         mean = torch.stack([states[layer] for layer in self.layers]).mean(0)

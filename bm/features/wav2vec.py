@@ -26,6 +26,7 @@ MODEL, LAYERS = "facebook/wav2vec2-large-xlsr-53", (14, 15, 16, 17, 18)
 
 def normalised(wave: Tensor) -> Tensor:
     """Return a sound (n,) with mean 0 and variance 1, as the model was trained with."""
+    # With the epsilon of the feature extractor of transformers.
     return (wave - wave.mean()) / (wave.var(unbiased=False) + 1e-7).sqrt()
 
 
@@ -68,6 +69,7 @@ class Wav2VecFeature(SoundFeature):
         files = fingerprint(self.folder)
         self.options = {"model": files, "context_s": context_s, "random": random}
         self.dimension = self.width
+        # Published model: an output every 320 samples, which sees 400.
         self.hop = math.prod(self.config["conv_stride"])
         self.field = 1  # samples that one output sees
         for kernel, stride in reversed(
@@ -83,10 +85,13 @@ class Wav2VecFeature(SoundFeature):
     def represent(self, wave: Tensor, rate_hz: int) -> Tensor:
         """Represent a sound (channels, n): (F, m), 50 columns a second for the published model."""
         sound = normalised(mono(wave, rate_hz, normalise=False))
+        # A sound that is shorter than the field of one output would have none.
         sound = torch.nn.functional.pad(sound, (0, max(0, self.field - len(sound))))
         count = (len(sound) - self.field) // self.hop + 1
         if self.context_s is None or len(sound) <= self.context_s * SOUND_HZ:
             return self._embed(sound)
+        # Attention costs the square of the length: a story of minutes does not fit into memory at
+        # once. The outer quarters of a stretch are context alone.
         part = max(1, round(self.context_s / 2 * SOUND_HZ / self.hop))
         margin, columns = part // 2, []
         for first in range(0, count, part):

@@ -26,7 +26,7 @@ class WordSegment(WordFeature):
     """1 inside words."""
 
     name = "WordSegment"
-    cardinality = 2
+    cardinality = 2  # outside, inside
 
     def value(self, event: dict[str, Any]) -> float:
         """Return 1."""
@@ -38,7 +38,7 @@ class Modality(WordFeature):
     """1 for words that are heard, 2 for words that are seen."""
 
     name = "Modality"
-    cardinality = 3
+    cardinality = 3  # no word, heard, seen
     columns = ("modality",)
 
     def value(self, event: dict[str, Any]) -> float:
@@ -93,6 +93,7 @@ class WordPulse(Feature):
         length = round(self.duration_ms / 1000 * rate_hz)
         pulses = []
         for duration in events["duration_s"]:
+            # As long as the word: the last row is repeated until the event ends.
             pulse = np.zeros((max(1, round(duration * rate_hz)), 1), np.float32)
             pulse[:length] = 1
             pulses.append(pulse)

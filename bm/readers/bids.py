@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..data.recording import Kind
 from ..errors import RecordingError
 from .event_table import read_table
 from .montage import clean_name
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 SUFFIXES = ("eeg", "meg", "ieeg")
+#: Of BIDS, and of MNE, which writes `x_raw.fif` beside `x_events.tsv`.
+SUFFIX = re.compile(r"([-_](eeg|meg|ieeg|raw|t?sss))+$")
 #: `type` of channels.tsv -> type of MNE; what is not here keeps the reader's type.
 TYPES = {
     "EEG": "eeg",
@@ -59,9 +63,13 @@ def entities(stem: str) -> dict[str, str]:
 
 
 def prefix(stem: str) -> str:
-    """Return a name without its `_eeg`, `_meg` or `_ieeg`."""
-    head, _, tail = stem.rpartition("_")
-    return head if head and tail in SUFFIXES else stem
+    """Return a name without what it says of the file's kind.
+
+    >>> prefix("sub-01_task-x_eeg"), prefix("s1_raw"), prefix("s1_raw_tsss"), prefix("s1-raw")
+    ('sub-01_task-x', 's1', 's1', 's1')
+    """
+    head = SUFFIX.sub("", stem)
+    return head or stem
 
 
 class Listing:
@@ -93,10 +101,10 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
     folder = path.parent
     while True:
         names = [name for name in listing(folder) if name.endswith(ending)]
-        exact = f"{prefix(path.stem)}_{ending}"
         # The recording's whole name wins over any selection of its entities.
-        if exact in names:
-            return folder / exact
+        for stem in (path.stem, prefix(path.stem)):
+            if f"{stem}_{ending}" in names:
+                return folder / f"{stem}_{ending}"
         best: tuple[int, Path] | None = None
         for name in names:
             stem = name[: -len(ending)].rstrip("_")
@@ -146,7 +154,7 @@ def sidecars(
         coordinates=near("coordsystem.json"),
         events=near("events.tsv") or (plain if plain.name in listing(path.parent) else None),
         description=next((p for p in descriptions if p is not None), None),
-        person=people.get(subject, {}),
+        person=person_of(subject, people),
     )
 
 
@@ -158,11 +166,30 @@ def read_participants(root: Path) -> dict[str, dict[str, Any]]:
     table = read_table(path)
     if "participant_id" not in table:
         raise RecordingError(path, "no column 'participant_id'", "add it")
-    rows = table.to_dict("records")
-    return {
-        str(row.pop("participant_id")).removeprefix("sub-"): {str(k): v for k, v in row.items()}
-        for row in rows
-    }
+    people: dict[str, dict[str, Any]] = {}
+    for number, row in zip(table.index, table.to_dict("records"), strict=True):
+        name = str(row.pop("participant_id")).removeprefix("sub-")
+        if name in people:
+            raise RecordingError(path, f"row {number}: {name} a second time", "remove one")
+        people[name] = {str(k): v for k, v in row.items()}
+    return people
+
+
+def person_of(subject: str, people: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a person; 1 and 01 are the same unless both are there."""
+    if subject in people:
+        return dict(people[subject])
+    if not subject.isdecimal():
+        return {}
+    same = [name for name in people if name.isdecimal() and int(name) == int(subject)]
+    return dict(people[same[0]]) if len(same) == 1 else {}
+
+
+def intracranial_kind(channels: Path | None) -> Kind:
+    """Return what most channels of channels.tsv are, seeg or ecog; seeg without a table."""
+    types = [] if channels is None else list(read_table(channels).get("type", []))
+    counts = {kind: sum(str(t).lower() == kind for t in types) for kind in ("seeg", "ecog")}
+    return "ecog" if counts["ecog"] > counts["seeg"] else "seeg"
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ FETCH = "the file is damaged: fetch or export it again"
 MAGIC = {b"0       ": 2, b"\xffBIOSEMI": 3}
 #: Bytes of each GDF sample type (GDF 2.20, table 3).
 GDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8, 279: 3, 535: 3}
+#: Bytes before, per channel: physical and digital minimum and maximum.
+RANGES = (104, 112, 120, 128)
 #: Labels of channels that hold text or triggers, whose rate says nothing about the data.
 EXTRA = ("EDF ANNOTATIONS", "BDF ANNOTATIONS", "STATUS")
 
@@ -28,6 +31,7 @@ class Header:
         records: number of data records; -1 when the writer did not know.
         start: bytes before the first data record.
         record_bytes: bytes of a data record.
+        without_range: channels whose least and largest value are the same.
         variant: EDF+C, EDF+D (with gaps between records), BDF+C, ...; empty for others.
     """
 
@@ -38,6 +42,7 @@ class Header:
     start: int
     record_bytes: int
     variant: str = ""
+    without_range: tuple[str, ...] = ()
 
     def rates(self) -> list[tuple[str, float]]:
         """Return name and rate in Hz of every channel that is not text or trigger."""
@@ -73,15 +78,36 @@ def read_header(path: Path) -> Header:
         int(_number(path, table[begin + 8 * i : begin + 8 * (i + 1)], "samples per record"))
         for i in range(count)
     )
+    if min(samples) < 0:
+        raise RecordingError(path, f"broken header: {min(samples)} samples per record", FETCH)
+    length = _number(path, fixed[244:252], "record length")
+    if length < 0:
+        raise RecordingError(path, f"broken header: records of {length:g} s", FETCH)
     return Header(
         names,
         samples,
-        _number(path, fixed[244:252], "record length"),
+        length,
         int(_number(path, fixed[236:244], "number of records")),
         int(_number(path, fixed[184:192], "header length")),
         MAGIC[fixed[:8]] * sum(samples),
         _text(fixed[192:236]),
+        _without_range(path, table, names),
     )
+
+
+def _without_range(path: Path, table: bytes, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return channels whose least and largest value are the same, so that no number has a unit."""
+    count, found = len(names), []
+    for i, name in enumerate(names):
+        if name.upper() in EXTRA:
+            continue
+        cells = [table[field * count + 8 * i :][:8] for field in RANGES]
+        low, high, digital_low, digital_high = (
+            _number(path, cell, f"range of {name}") for cell in cells
+        )
+        if low == high or digital_low == digital_high:
+            found.append(name)
+    return tuple(found)
 
 
 def _text(data: bytes) -> str:
@@ -90,9 +116,12 @@ def _text(data: bytes) -> str:
 
 def _number(path: Path, data: bytes, what: str) -> float:
     try:
-        return float(_text(data))
+        number = float(_text(data))
     except ValueError:
-        raise RecordingError(path, f"broken header: {what} is {data!r}", FETCH) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise RecordingError(path, f"broken header: {what} is {data!r}", FETCH)
+    return number
 
 
 def _gdf(path: Path, fixed: bytes, table: bytes) -> Header:

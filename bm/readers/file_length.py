@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from .edf import FETCH
 
 #: Bytes of a sample in a BrainVision file.
 BRAINVISION_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
+
+#: Description of a channel in a BrainVision header.
+CHANNEL = re.compile(r"ch\d+", re.IGNORECASE)
+#: First bytes of formats that MNE tells apart by the ending alone.
+STARTS = {".edf": b"0       ", ".bdf": b"\xffBIOSEMI", ".gdf": b"GDF "}
 
 #: Bytes that may follow the last sample.
 PADDING = 4096
@@ -26,6 +32,11 @@ def check_length(path: Path) -> None:
     """
     if not path.exists():
         raise RecordingError(path, "no such file", "check the path")
+    try:
+        path.open("rb").close() if path.is_file() else next(path.iterdir(), None)
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror or error})"
+        raise RecordingError(path, reason, "change its permissions") from None
     if path.is_file() and path.stat().st_size == 0:
         raise RecordingError(path, "empty file", FETCH)
     check = CHECKS.get(path.suffix.lower())
@@ -35,16 +46,33 @@ def check_length(path: Path) -> None:
 
 def _check_edf(path: Path) -> None:
     header = edf.read_header(path)
-    if header.records < 0 or header.record_bytes == 0:
-        raise RecordingError(path, "the header gives no length: recording was cut off", FETCH)
+    _check_variant(path)
+    if header.record_bytes == 0 or header.records == 0:
+        raise RecordingError(path, "the header promises no sample", FETCH)
     if header.variant[3:5] == "+D":
         reason = f"{header.variant}: its records have gaps, which MNE closes without a word"
         raise RecordingError(path, reason, "export each stretch as a file of its own")
+    if header.records < 0:  # -1: the writer did not know; the file's own length says it
+        rest = path.stat().st_size - header.start
+        if rest <= 0 or rest % header.record_bytes:
+            reason = f"truncated: {rest} bytes are no whole number of {header.record_bytes}"
+            raise RecordingError(path, f"{reason}-byte records", FETCH)
+        return
     promised = header.start + header.records * header.record_bytes
     if path.suffix.lower() == ".gdf":
         _at_least(path, promised)
         promised += _gdf_events(path, promised)
     _exactly(path, promised)
+
+
+def _check_variant(path: Path) -> None:
+    """Raise when the content is of another format than the ending says: MNE goes by the ending."""
+    with path.open("rb") as file:
+        first = file.read(8)
+    ending = next((e for e, start in STARTS.items() if first.startswith(start)), None)
+    if ending is not None and ending != path.suffix.lower():
+        reason = f"holds {ending[1:].upper()}, but its name ends in {path.suffix}"
+        raise RecordingError(path, reason, f"rename it to {path.stem}{ending}")
 
 
 def _gdf_events(path: Path, start: int) -> int:
@@ -148,25 +176,40 @@ def _check_brainvision(path: Path) -> None:
     missing = [k for k in ("DataFile", "NumberOfChannels", "BinaryFormat") if k not in fields]
     if missing:
         raise RecordingError(path, f"truncated header: no {missing[0]}", FETCH)
-    data = path.with_name(fields["DataFile"].replace("$b", path.stem))
+    data = path.parent / fields["DataFile"].replace("$b", path.stem).replace("\\", "/")
     if not data.exists():
         raise RecordingError(path, f"its data file {data.name} is missing", "put it beside")
     width = BRAINVISION_BYTES.get(fields["BinaryFormat"].upper(), 2)
-    frame = width * int(fields["NumberOfChannels"])
+    channels = _whole(path, fields, "NumberOfChannels")
+    listed = len({key.lower() for key in fields if CHANNEL.fullmatch(key)})
+    if channels < 1 or (listed and listed < channels):
+        reason = f"NumberOfChannels={channels}, but {listed} channels are described"
+        raise RecordingError(path, f"broken header: {reason}", FETCH)
+    frame = width * channels
     size = data.stat().st_size
     if size == 0 or size % frame:
         raise RecordingError(
             data, f"truncated: {size} bytes are no whole number of {frame}-byte frames", FETCH
         )
-    if "DataPoints" in fields and int(fields["DataPoints"]) * frame != size:
+    if "DataPoints" in fields and _whole(path, fields, "DataPoints") * frame != size:
         raise RecordingError(data, f"{size // frame} of {fields['DataPoints']} samples", FETCH)
-    _check_markers(data, path.with_name(fields.get("MarkerFile", "")), size // frame)
+    if fields.get("MarkerFile"):
+        name = fields["MarkerFile"].replace("$b", path.stem).replace("\\", "/")
+        if not (path.parent / name).is_file():
+            reason = f"its marker file {name} is missing"
+            raise RecordingError(path, reason, "put it beside, or remove the line MarkerFile")
+        _check_markers(data, path.parent / name, size // frame)
+
+
+def _whole(path: Path, fields: dict[str, str], key: str) -> int:
+    if not fields[key].isdecimal():
+        reason = f"broken header: {key} is {fields[key]!r}"
+        raise RecordingError(path, reason, FETCH)
+    return int(fields[key])
 
 
 def _check_markers(data: Path, markers: Path, samples: int) -> None:
     """Raise when a marker lies behind the last sample: a BrainVision header gives no length."""
-    if not markers.is_file():
-        return
     for line in markers.read_text("latin-1").splitlines():
         parts = line.split(",")
         marker = line.startswith("Mk") and len(parts) > 2 and parts[2].isdigit()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.recording import Recording, RecordingId
+from ..data.sources import stat_of
 from . import montage
 from .event_table import check_events
+from .inputs import leave_out, suspects
+from .opened import opened_files
 from .plausibility import mark, preflight
 from .raw import UNITS, Reading, open_raw
 
@@ -42,7 +46,21 @@ class FileRecording(Recording):
 
     def open(self) -> mne.io.BaseRaw:
         """Open the whole file as MNE sees it."""
-        return open_raw(self.path, self.reading)
+        with opened_files() as paths:
+            raw = open_raw(self.path, self.reading)
+        # What is read later than at opening (FIF parts, samples beside a header) is named by MNE.
+        paths += [os.path.abspath(name) for name in raw.filenames if name is not None]
+        self.opened = {path: stat_of(path) for path in dict.fromkeys(paths)}
+        return raw
+
+    @property
+    def part(self) -> str:
+        """Return that the recording is all of its file."""
+        return ""
+
+    def signal_files(self) -> tuple[str, ...]:
+        """Return the file, or all in a folder that is one, and what the reader opened besides."""
+        return (*files_of(self.path), *self.opened)
 
     def load_raw(self) -> mne.io.BaseRaw:
         """Return data channels of the recording's kind in V or T: named, placed and checked.
@@ -63,8 +81,10 @@ class FileRecording(Recording):
             # and is scaled while it is read.
             factor = UNITS[self.reading.unit]
             raw.load_data(verbose="error").apply_function(lambda x: x * factor, picks="all")
-        mark(raw, preflight(raw, self.path, kind), self.path, self.reading.bad_channels)
-        return raw
+        names = suspects(raw, self.reading, list(montage.standard_places()))
+        findings = preflight(raw, self.path, kind, names)
+        mark(raw, findings, self.path, self.reading.bad_channels)
+        return leave_out(raw, findings.labels, self.path, kind)
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
         """Change what only a study knows, between naming and placing; the default does nothing."""
@@ -77,7 +97,12 @@ class FileRecording(Recording):
         """Return checked events: in order, inside the recording (others go to the log)."""
         raw = self.open()
         duration = raw.n_times / float(raw.info["sfreq"])
-        return check_events(self.read_events(raw), duration, self.path)
+        return check_events(self.read_events(raw), duration, self.path_of_events)
+
+    @property
+    def path_of_events(self) -> Path:
+        """File that the events are read from, for messages."""
+        return self.path
 
     def options(self) -> dict[str, Any]:
         """Return what else decides how the recording is read; part of the fingerprint."""
@@ -85,7 +110,7 @@ class FileRecording(Recording):
 
     def fingerprint(self) -> str:
         """Return who it is and how the files are read; their content is the store's concern."""
-        return json.dumps([vars(self.id), vars(self.reading), self.options()], default=list)
+        return json.dumps([vars(self.id), self.reading.plain(), self.options()], default=list)
 
 
 def files_of(path: Path) -> tuple[str, ...]:

@@ -11,31 +11,16 @@ from pathlib import Path
 import mne
 import numpy as np
 
-from ..data.preprocess import OLD_NAMES
+from ..data.preprocess import OLD_NAMES, REFERENCES, standard_name
 from ..errors import RecordingError
 from ..registry import check_known
+from .inputs import type_of
 from .raw import Reading, matches
 
 logger = logging.getLogger(__name__)
 STANDARD = "standard_1005"
-#: Formats without channel types call everything EEG; these names say otherwise.
-NAMED_TYPES = {
-    "*EOG*": "eog",
-    "*ECG*": "ecg",
-    "*EKG*": "ecg",
-    "*EMG*": "emg",
-    "EXG*": "misc",
-    "STI*": "stim",
-    "STATUS": "stim",
-    "TRIG*": "stim",
-    "OSAT": "misc",
-    "SPO2*": "misc",
-    "PLETH*": "misc",
-    "RESP*": "resp",
-    "PHOTIC*": "misc",
-}
 PREFIX = re.compile(r"^(EEG|SEEG|ECOG)[ _-]+(?=\S)", re.IGNORECASE)
-SUFFIX = re.compile(r"-(REF|LE|AR|AVG)$|\.+$", re.IGNORECASE)
+SUFFIX = re.compile(rf"-({'|'.join(REFERENCES)})$|\.+$", re.IGNORECASE)
 TYPES_OF = {"eeg": ("eeg",), "meg": ("mag", "grad"), "seeg": ("seeg",), "ecog": ("ecog",)}
 
 
@@ -57,15 +42,15 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
         if pattern is not None:
             revised[name] = reading.types[pattern]
         elif of_file == "eeg":
-            guess = matches(name, NAMED_TYPES)
-            revised[name] = NAMED_TYPES[guess] if guess else kind if kind != "meg" else of_file
+            guess = type_of(clean_name(name), kind)
+            revised[name] = guess or (kind if kind != "meg" else of_file)
     changed = {name: t for name, t in revised.items() if t != types[name]}
     if changed:
         raw.set_channel_types(changed, on_unit_change="ignore", verbose="error")
     guessed = [name for name in changed if matches(name, reading.types) is None]
     aside = [name for name in guessed if changed[name] not in TYPES_OF[kind]]
     if aside:
-        logger.info("not taken as %s by their names: %s", kind, ", ".join(aside))
+        logger.warning("not taken as %s by their names: %s", kind, ", ".join(aside))
 
 
 def pick_kind(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> mne.io.BaseRaw:
@@ -77,13 +62,17 @@ def pick_kind(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> m
         raise RecordingError(path, f"no {kind} channel (it has {counts})", "set the study's `kind`")
     raw = raw.pick(rows, verbose="error")
     rename(raw, reading, kind)
-    left_out = [name for name in raw.ch_names if matches(name, reading.exclude)]
+    left_out = [
+        name
+        for name in raw.ch_names
+        if matches(name, reading.exclude) or matches(standard_name(name), reading.exclude)
+    ]
     if len(left_out) == len(raw.ch_names):
         raise RecordingError(path, "`exclude` leaves no channel", "change it")
     raw.drop_channels(left_out)
     if reading.channels is not None:
-        spelling = {name.upper(): name for name in raw.ch_names}
-        names = [clean_name(name).upper() for name in reading.channels]
+        spelling = {standard_name(name): name for name in raw.ch_names}
+        names = [standard_name(clean_name(name)) for name in reading.channels]
         missing = [name for name in names if name not in spelling]
         if missing:
             raise RecordingError(path, f"no channel {missing[0]}", "change the study's `channels`")
@@ -96,6 +85,11 @@ def rename(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     cleaned = {name: clean_name(name) if kind != "meg" else name for name in raw.ch_names}
     if kind == "eeg":
         places = standard_places()
+        old = {name: new for name, new in cleaned.items() if new.upper() in OLD_NAMES}
+        if reading.old_names == "keep" and old:
+            names = ", ".join(old.values())
+            logger.info("names of the older 10-20 system stay (old_names=keep): %s", names)
+            places = {**places, **{name: name for name in OLD_NAMES}}
         cleaned = {name: places.get(new.upper(), new) for name, new in cleaned.items()}
     of_study = {
         old: reading.rename.get(old, reading.rename.get(new)) for old, new in cleaned.items()

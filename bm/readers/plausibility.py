@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,17 @@ LIMITS = {
     "ecog": (1e-7, 2e-2),
     "meg": (1e-15, 1e-9),
 }
+WORDS = {
+    "flat": "flat",
+    "doubled": "a copy of another",
+    "far": "far from the unit",
+    "stepped": "constant for many samples at a time",
+}
+#: Share of samples that differ from the one before, below which a channel holds steps. EEG that is
+#: stored with coarse steps of 1 uV still changes at nearly every second sample.
+STEPPED = 0.05
+#: Share of steps that are the same, not zero: a clock or a counter.
+REGULAR = 0.9
 UNIT = {"meg": ("T", 1e15, "fT")}
 BLOCK_S = 10.0
 #: Samples that are in memory at once: 64 channels x 60 s x 1 kHz x 8 bytes = 31 MB.
@@ -36,34 +48,52 @@ BLOCK_VALUES = 4_000_000
 
 @dataclass(frozen=True)
 class Findings:
-    """Names of channels that are constant, copies of another, or far from the unit."""
+    """Names of channels that are not as EEG or MEG is.
 
-    flat: tuple[str, ...]
-    doubled: tuple[str, ...]
-    far: tuple[str, ...]
+    Attributes:
+        flat: constant for more than half of the time.
+        doubled: copies of another.
+        far: far from the unit.
+        stepped: hold values over many samples, as labels do.
+        labels: stepped or counting channels among those that may be no electrode.
+    """
+
+    flat: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    far: tuple[str, ...] = ()
+    stepped: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
-def preflight(raw: mne.io.BaseRaw, path: str | Path, kind: str) -> Findings:
+def preflight(
+    raw: mne.io.BaseRaw, path: str | Path, kind: str, suspects: Sequence[str] = ()
+) -> Findings:
     """Check every sample once, in blocks.
 
     Args:
         raw: only its data channels, SI units.
         path: for messages.
         kind: eeg, meg, seeg or ecog.
+        suspects: channels that may be no electrode.
 
     Raises:
         RecordingError: a NaN or infinite sample; more than half of the channels flat; amplitudes
             far from the unit.
     """
-    spread, sums = _scan(raw, path)
-    names = np.array(raw.ch_names)
-    flat = spread == 0
+    scan = _scan(raw, path)
+    spread, sums, names = scan.spread, scan.sums, np.array(raw.ch_names)
+    doubtful = np.isin(names, list(suspects))
+    stepped = (scan.changes <= STEPPED) & ~scan.constant
+    labels = doubtful & (stepped | scan.counting)
+    if labels.all():
+        return Findings(labels=tuple(names))
+    flat = (spread == 0) & ~labels
     if flat.sum() * 2 > len(names):
         raise RecordingError(
             path, f"{flat.sum()} of {len(names)} channels are flat", "leave it out"
         )
     low, high = LIMITS[kind]
-    middle = float(np.median(spread[~flat]))
+    middle = float(np.median(spread[~flat & ~labels]))
     symbol, factor, shown = UNIT.get(kind, ("V", 1e6, "uV"))
     if not low <= middle <= high:
         raise RecordingError(
@@ -72,22 +102,46 @@ def preflight(raw: mne.io.BaseRaw, path: str | Path, kind: str) -> Findings:
             f"no {kind.upper()}",
             "give the study's `unit` or `types`",
         )
-    far = ~flat & ((spread < low) | (spread > high))
+    stepped &= ~flat & ~labels
+    far = ~flat & ~labels & ~stepped & ((spread < low) | (spread > high))
     first: dict[int, int] = {}
     doubled = [i for i, key in enumerate(sums) if not flat[i] and first.setdefault(key, i) != i]
-    return Findings(tuple(names[flat]), tuple(names[doubled]), tuple(names[far]))
+    return Findings(
+        flat=tuple(names[flat]),
+        doubled=tuple(names[[i for i in doubled if not labels[i]]]),
+        far=tuple(names[far]),
+        stepped=tuple(names[stepped]),
+        labels=tuple(names[labels]),
+    )
 
 
-def _scan(raw: mne.io.BaseRaw, path: str | Path) -> tuple[np.ndarray, list[int]]:
-    """Compute each channel's median standard deviation over blocks, and its checksum.
+@dataclass(frozen=True)
+class Scan:
+    """What one look at every sample tells of each channel.
 
-    The median keeps single spikes from looking like a wrong unit.
+    Attributes:
+        spread: (C,) median standard deviation over blocks; the median keeps single spikes from
+            looking like a wrong unit. Zero for constant channels.
+        sums: C checksums.
+        constant: (C,) one value only.
+        changes: (C,) share of samples that differ from the one before.
+        counting: (C,) the first block goes by equal steps.
     """
+
+    spread: np.ndarray
+    sums: list[int]
+    constant: np.ndarray
+    changes: np.ndarray
+    counting: np.ndarray
+
+
+def _scan(raw: mne.io.BaseRaw, path: str | Path) -> Scan:
     rate = float(raw.info["sfreq"])
     block = max(2, min(round(BLOCK_S * rate), BLOCK_VALUES // max(1, len(raw.ch_names))))
     # Copies are told by a checksum: comparing samples would need them all in memory.
     sums = [0] * len(raw.ch_names)
     ranges, spreads = [], []
+    changes, counting = np.zeros(len(raw.ch_names)), np.zeros(len(raw.ch_names), bool)
     for start in range(0, raw.n_times, block):
         stop = min(start + block, raw.n_times)
         data = raw.get_data(start=start, stop=stop)
@@ -103,12 +157,27 @@ def _scan(raw: mne.io.BaseRaw, path: str | Path) -> tuple[np.ndarray, list[int]]
         data = np.ascontiguousarray(data)
         sums = [zlib.crc32(row.tobytes(), before) for row, before in zip(data, sums, strict=True)]
         spreads.append(data.std(1))
+        changes += (data[:, 1:] != data[:, :-1]).sum(1)
+        if start == 0:
+            counting = np.array([counts(row) for row in data])
         ranges.append((data.min(1), data.max(1)))
     lows, highs = (np.array(values) for values in zip(*ranges, strict=True))
     spread = np.median(spreads, axis=0)
     constant = lows.min(0) == highs.max(0)
     # Flat for more than half of the time is a median of zero, and flat too.
-    return np.where(constant, 0.0, spread), sums
+    share = changes / max(1, raw.n_times - 1)
+    return Scan(np.where(constant, 0.0, spread), sums, constant, share, counting)
+
+
+def counts(values: np.ndarray) -> bool:
+    """Return whether values go by equal steps nearly everywhere, as those of a clock."""
+    steps = np.diff(values)
+    if not len(steps) or not np.isfinite(steps).all():
+        return False
+    middle = float(np.median(steps))
+    # In tesla everything is within NumPy's absolute tolerance of 1e-8.
+    same = np.isclose(steps, middle, rtol=1e-3, atol=0.0)
+    return middle != 0 and float(same.mean()) >= REGULAR
 
 
 def mark(raw: mne.io.BaseRaw, findings: Findings, path: str | Path, action: str) -> None:
@@ -117,11 +186,10 @@ def mark(raw: mne.io.BaseRaw, findings: Findings, path: str | Path, action: str)
     Raises:
         RecordingError: there are any, and `action` is `error`.
     """
-    for what in ("flat", "doubled", "far"):
+    for what, word in WORDS.items():
         names = getattr(findings, what)
         if not names:
             continue
-        word = {"flat": "flat", "doubled": "a copy of another", "far": "far from the unit"}[what]
         line = f"{len(names)} channels are {word}: {', '.join(names[:8])}"
         if action == "error":
             raise RecordingError(path, line, "name them in the study's `exclude`, or mark them")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,18 +12,26 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import mne
-import pandas as pd
 
+from ..data.preprocess import check_positive
 from ..errors import RecordingError, UserError
 from ..registry import check_known
 from . import edf
+from .event_table import read_layout
 from .file_length import check_length
+from .sample_table import open_table
 
+logger = logging.getLogger(__name__)
 #: Endings that are recordings by themselves; what lies beside them (.eeg, .vmrk, .fdt) is not.
 ENDINGS = (
     *(".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".sqd", ".con", ".cnt", ".mff", ".ds"),
-    *(".csv", ".nedf", ".lay", ".ahdr"),
+    *(".csv", ".nedf", ".lay", ".ahdr", ".cdt", ".nxe"),
 )
+#: Endings of recordings that nothing here reads; a search names them.
+FOREIGN = (".xdf", ".nwb", ".mefd", ".trc", ".e", ".poly5", ".smr", ".smrx", ".plx", ".abf")
+#: What MNE says of annotations outside of the data, and of an ending that it does not know.
+OMITTED = re.compile(r"(Omitted|Limited) \d+ annotation")
+UNKNOWN = re.compile(r"Got \S* as input|.*[Uu]nsupported file type")
 UNITS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9, "T": 1.0, "fT": 1e-15, "pT": 1e-12}
 
 
@@ -37,6 +48,7 @@ class Reading:
             half of the names are in it; None = the file's own only.
         unit: of the samples, where the file is wrong about it or says nothing; None = as it says.
         rate_hz: of a table of samples (.csv), which has no header.
+        old_names: of T3, T4, T5 and T6: modern (T7, T8, P7, P8) or keep.
         bad_channels: mark (keep flat and doubled channels, listed in `info["bads"]`) or error.
     """
 
@@ -48,8 +60,22 @@ class Reading:
     unit: str | None = None
     rate_hz: float | None = None
     bad_channels: str = "mark"
+    old_names: str = "modern"
+
+    def plain(self) -> dict[str, object]:
+        """Return the fields, without those that came later and say nothing new."""
+        fields = dict(vars(self))
+        if self.old_names == "modern":
+            del fields["old_names"]
+        return fields
 
     def __post_init__(self) -> None:
+        known = mne.io.get_channel_type_constants()
+        for pattern, kind in self.types.items():
+            check_known(f"types: type of {pattern}", str(kind), known)
+        if self.rate_hz is not None:
+            check_positive("rate_hz", self.rate_hz)
+        check_known("old_names", self.old_names, ("modern", "keep"))
         if self.unit is not None:
             check_known("unit", self.unit, UNITS)
         check_known("bad_channels", self.bad_channels, ("mark", "error"))
@@ -69,23 +95,45 @@ def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
     """
     check_length(path)
     if path.suffix.lower() == ".csv":
-        return _read_table(path, reading)
+        if reading.rate_hz is None or reading.unit is None:
+            raise UserError(
+                f"{path}: a table of samples says neither rate nor unit; give the study's "
+                "`rate_hz` and `unit`"
+            )
+        names = [name for name in read_layout(path).names if matches(name, reading.exclude)]
+        return open_table(path, names, reading.rate_hz, UNITS[reading.unit])
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
         _check_rates(path, reading)
     try:
-        with warnings.catch_warnings():
-            # What MNE warns of here (montages, filter settings, annotations) is checked by us.
+        with warnings.catch_warnings(record=True) as caught:
+            # What MNE warns of here (montages, filter settings) is checked by us.
             warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", message=OMITTED.pattern)
             raw = _open(path, reading)
     except (MemoryError, KeyboardInterrupt, UserError):
         raise
     except Exception as error:
         # MNE's readers raise anything from IndexError to UnicodeDecodeError on a damaged file.
-        text = " ".join(str(error).split())[:200]
-        reason = f"cannot be read ({type(error).__name__}: {text})"
-        raise RecordingError(path, reason, "fetch or export it again") from error
+        raise _refusal(path, error) from error
+    for warning in caught:
+        if OMITTED.match(str(warning.message)):
+            logger.warning("%s: %s", path, " ".join(str(warning.message).split()))
     _check_samples(path, raw)
     return raw
+
+
+def _refusal(path: Path, error: Exception) -> RecordingError:
+    """Return why MNE cannot read a file, with the remedy that fits."""
+    text = " ".join(str(error).split())[:200]
+    reason = f"cannot be read ({type(error).__name__}: {text})"
+    if isinstance(error, ImportError) or "is required" in text:
+        return RecordingError(path, reason, "install that package")
+    if isinstance(error, PermissionError):
+        return RecordingError(path, reason, "change its permissions")
+    if UNKNOWN.match(text):
+        reason = f"files with the ending {path.suffix or '(none)'} are not read"
+        return RecordingError(path, reason, "convert it to FIF, EDF or BrainVision")
+    return RecordingError(path, reason, "fetch or export it again")
 
 
 def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
@@ -99,6 +147,9 @@ def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
         return reader(path, exclude=left_out, **quiet)
     if "pdf" in path.name and not path.suffix:
         return _open_bti(path)
+    if path.suffix.lower() == ".data":
+        raw = mne.io.read_raw_nicolet(path, ch_type="eeg", **quiet)
+        return raw.drop_channels([n for n in raw.ch_names if matches(n, reading.exclude)])
     raw = mne.io.read_raw(path, **quiet)
     left_out = [name for name in raw.ch_names if matches(name, reading.exclude)]
     return raw.drop_channels(left_out) if left_out else raw
@@ -117,7 +168,12 @@ def _open_bti(path: Path) -> mne.io.BaseRaw:
 
 def _check_rates(path: Path, reading: Reading) -> None:
     """Raise unless channels have one rate: MNE resamples all to the highest without a word."""
-    rates = edf.read_header(path).rates()
+    header = edf.read_header(path)
+    empty = [name for name in header.without_range if not matches(name, reading.exclude)]
+    if empty:
+        reason = f"its least and largest value are the same in {', '.join(empty[:5])}"
+        raise RecordingError(path, reason, "name them in the study's `exclude`")
+    rates = header.rates()
     rates = [(name, rate) for name, rate in rates if not matches(name, reading.exclude)]
     values = [rate for _, rate in rates]
     if len(set(values)) > 1:
@@ -132,36 +188,14 @@ def _check_rates(path: Path, reading: Reading) -> None:
 
 def _check_samples(path: Path, raw: mne.io.BaseRaw) -> None:
     """Raise unless there are samples, and a `.fdt` file beside `.set` is as long as promised."""
+    rate = float(raw.info["sfreq"])
+    if not 0 < rate < math.inf:
+        raise RecordingError(path, f"a sampling rate of {rate:g} Hz", edf.FETCH)
     if raw.n_times < 2:
         raise RecordingError(path, f"{raw.n_times} samples", "leave it out")
-    if path.suffix.lower() == ".set":
+    for data in (Path(name) for name in raw.filenames if name is not None):
         # EEGLAB keeps samples beside the header, as float32; MNE reads what is there.
-        data = path.with_suffix(".fdt")
         promised = 4 * raw.n_times * len(raw.ch_names)
-        named = [Path(name) for name in raw.filenames if name is not None]
-        if data in named and data.stat().st_size != promised:
+        if data.suffix.lower() == ".fdt" and data.stat().st_size != promised:
             size = data.stat().st_size
             raise RecordingError(data, f"{size} of {promised} promised bytes", edf.FETCH)
-
-
-def _read_table(path: Path, reading: Reading) -> mne.io.BaseRaw:
-    """Read samples as rows and channels as columns, with names in the first line."""
-    if reading.rate_hz is None or reading.unit is None:
-        raise UserError(f"{path}: a table of samples says neither rate nor unit; give the study's "
-                        "`rate_hz` and `unit`")  # fmt: skip
-    try:
-        table = pd.read_csv(path)
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        text = " ".join(str(error).split())
-        raise RecordingError(path, f"no table ({text})", edf.FETCH) from error
-    names = [name for name in table if not matches(str(name), reading.exclude)]
-    words = [str(name) for name in names if not pd.api.types.is_numeric_dtype(table[name])]
-    if words or not names:
-        raise RecordingError(
-            path,
-            f"column {words[0]!r} is not numeric" if words else "no column left",
-            "name what is no channel in the study's `exclude`",
-        )
-    info = mne.create_info([str(name) for name in names], reading.rate_hz, "eeg")
-    data = table[names].to_numpy(float).T * UNITS[reading.unit]
-    return mne.io.RawArray(data, info, verbose="error")

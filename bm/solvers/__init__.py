@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Registry
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from ..engine.solver import Solver
 
 #: name -> module that registers it.
 SOLVERS: Registry[Any] = Registry(
@@ -20,6 +25,6 @@ SOLVERS: Registry[Any] = Registry(
 )
 
 
-def build(cfg: Any) -> Any:
+def build(cfg: DictConfig) -> Solver:
     """Build the solver named `cfg.solver.name`; raises `UserError` with the nearest name."""
     return SOLVERS.get(cfg.solver.name)(cfg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from dora import to_absolute_path
@@ -21,10 +21,16 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def absolute_paths(paths: Mapping[str, str]) -> dict[str, Path]:
-    """Resolve `paths` against the folder of the command, also in a clone of the commit."""
+def absolute_paths(paths: Mapping[str, Any]) -> dict[str, Any]:
+    """Resolve `paths` against the folder of the command, also in a clone of the commit.
+
+    `moved` is a list of pairs of folders, which stay as they are written.
+    """
     # under git_save a job runs in a clone: relative paths are of the folder of the command
-    return {str(name): Path(to_absolute_path(Path(value))) for name, value in paths.items()}
+    return {
+        str(name): Path(to_absolute_path(Path(value))) if isinstance(value, str) else value
+        for name, value in paths.items()
+    }
 
 
 def windows_of(cfg: DictConfig) -> Dataset:

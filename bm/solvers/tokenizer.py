@@ -15,6 +15,8 @@ from ..engine import processes
 from ..engine.show import draw_history
 from ..engine.state import isolated
 from ..facts import DataFacts
+from ..figures.codebook import draw_code_use
+from ..figures.reconstruction import draw_reconstructions
 from ..metrics.codebook import codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..metrics.reconstruction import correlation
@@ -158,8 +160,6 @@ class TokenizerSolver(WindowSolver):
         """Draw reconstructions of evenly spaced windows of the valid split."""
         if not self.cfg.log.figures:
             return
-        from ..figures.reconstruction import draw_reconstructions
-
         split = "valid" if len(self.data.rows("valid")) else "train"
         batch = self._some(split, max(1, self.cfg.generate.n))[0]
         name = f"reconstruction_{self.progress.epoch:04d}.svg"
@@ -174,8 +174,6 @@ class TokenizerSolver(WindowSolver):
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:
         """Draw learning curves, the use of each code, and maps of the correlation by electrode."""
-        from ..figures.codebook import draw_code_use
-
         draw_history(self, folder)
         self._draw_electrodes(folder / "electrodes.svg")
         if evaluation is not None and math.fsum(evaluation.extra["codes"]) > 0:

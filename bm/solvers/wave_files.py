@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from .. import __version__
 from ..engine.solver import Solver
 from ..figures.generation import draw_generation
 from ..models.eegdiff.epochs import Generated, epochs_of
-from ..models.eegdiff.facts import WaveFacts
+from ..models.eegdiff.facts import FactsRecord, WaveFacts
 
 FIF, HDF5 = "generated-epo.fif", "generated.h5"
 SPLIT_SIZE = "2GB"  # what the format allows in one file
@@ -30,7 +31,10 @@ class WaveFiles:
 
 
 def write_waves(
-    folder: Path, generated: Generated, facts: Any, signature: str | None = None
+    folder: Path,
+    generated: Generated,
+    facts: FactsRecord | WaveFacts | Mapping[str, Any],
+    signature: str | None = None,
 ) -> WaveFiles:
     """Write generated waves as FIF epochs and as HDF5; each file is whole, or the old one stays.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UserError
 from ..registry import Registry, check_arguments
 from .choice import Choice
 
@@ -39,7 +40,7 @@ STUDIES: Registry[Any] = Registry(
 )
 
 
-def build_study(entry: Mapping[str, Any], paths: Mapping[str, str | Path]) -> Study:
+def build_study(entry: Mapping[str, Any], paths: Mapping[str, Any]) -> Study:
     """Build the study of one entry of `dset.studies`.
 
     Args:
@@ -53,12 +54,29 @@ def build_study(entry: Mapping[str, Any], paths: Mapping[str, str | Path]) -> St
     kind: type[Study] = STUDIES.get(entry["study"])
     if not kind.checks_options:
         check_arguments(f"study {entry['study']}", kind, options, excluded=PLACES)
+    if isinstance(options.get("path"), str):
+        options["path"] = _place(options["path"], paths.get("moved") or ())
     return kind(root=Path(paths["studies"]), cache=Path(paths["cache"]), **options)
+
+
+def _place(path: str, moves: Sequence[Mapping[str, str]]) -> str:
+    """Return where a folder lies now, by `paths.moved`.
+
+    The path of the configuration stays, and with it the signature: data that are moved to another
+    disk are no other experiment.
+    """
+    for move in moves:
+        if set(move) != {"from", "to"}:
+            raise UserError(f"paths.moved: {dict(move)}: {{from: /old, to: /new}} is expected")
+        old = PurePath(move["from"])
+        if PurePath(path).is_relative_to(old):
+            return str(PurePath(move["to"]) / PurePath(path).relative_to(old))
+    return path
 
 
 def recordings_of(
     entries: Iterable[Mapping[str, Any]],
-    paths: Mapping[str, str | Path],
+    paths: Mapping[str, Any],
     choice: Choice | None = None,
 ) -> tuple[list[Recording], bool]:
     """Return recordings of several studies in order, and whether any study is simulated.

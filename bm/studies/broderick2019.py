@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 RATE_HZ = 128
-RUNS = 20
+RUNS = 20  # of the story, about three minutes each
 ARCHIVE = "doi_10.5061_dryad.070jc__v3.zip"
 SITE = "https://datadryad.org/api/v2/datasets/doi%3A10.5061%2Fdryad.070jc/download"
 RECORD = "https://doi.org/10.5061/dryad.070jc"
 TOKENISERS = ("spacy", "punctuation")
 MIN_MATCHES = 450  # words of a run that its text must have, in the code of Defossez et al. 2023
+# The rule of the tokeniser `punctuation`, quotation marks included in the sentence they end.
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’]*\s+")
 #: Electrodes of MNE's montage biosemi128, in the order of the files.
 CHANNELS = tuple(f"{letter}{n}" for letter in "ABCD" for n in range(1, 33))
@@ -109,6 +110,7 @@ def story_events(
     Raises:
         RecordingError: fewer matches than `min_matches`.
     """
+    # Aligner and text differ in single words: edit distance finds which belong together.
     heard, read = match(
         [word["word"].lower() for word in aligned], [token.word.lower() for token in tokens]
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.recording import RecordingId
+from ..data.recording import FailedRecording, Recording, RecordingId
 from ..errors import RecordingError
 from ..readers.event_table import frame, read_table
 from ..readers.file_recording import FileRecording
@@ -37,14 +37,14 @@ READING = Reading(types={"*A2-A1": "misc", "*ECG*": "ecg"}, montage="standard_10
 class ArithmeticRecording(FileRecording):
     """One EDF file, one state: one event of kind `block` over the whole recording."""
 
-    person: Mapping[str, Any] = {}
+    columns: Mapping[str, Any] = {}
 
     def read_events(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
         """Return a block: label (0 rest, 1 arithmetic), class, quality, subtractions, age, sex."""
         state = int(self.id.run) - 1
         whole = raw.n_times / float(raw.info["sfreq"])
         row = {"kind": "block", "start_s": 0.0, "duration_s": whole, "label": state}
-        return frame([{**row, "class": CLASSES[state], **self.person}])
+        return frame([{**row, "class": CLASSES[state], **self.columns}])
 
 
 @STUDIES.register("eegmat")
@@ -60,12 +60,12 @@ class EegMat(Study):
     name = "eegmat"
     subject_type = int
 
-    def recordings(self) -> Sequence[ArithmeticRecording]:
+    def recordings(self) -> Sequence[Recording]:
         """Return people in order, rest before task.
 
         Raises:
             UserError: none is there.
-            RecordingError: no `subject-info.csv`, or a person is not in it.
+            RecordingError: no `subject-info.csv`.
         """
         paths = self.present(
             self._paths,
@@ -73,19 +73,20 @@ class EegMat(Study):
             "https://physionet.org/content/eegmat/1.0.0/ or set paths.studies (BM_DATA)",
         )
         people = read_people(self.folder / INFO)
-        return [self._recording(path, people) for path in paths]
+        return [self._listed(path, people) for path in paths]
 
     def _paths(self) -> list[Path]:
         paths = [p for p in sorted(self.folder.glob("Subject*.edf")) if FILE.match(p.name)]
         return [path for path in paths if self.includes(path.name[7:9])]
 
-    def _recording(self, path: Path, people: Mapping[str, Any]) -> ArithmeticRecording:
+    def _listed(self, path: Path, people: Mapping[str, Any]) -> Recording:
         subject, number = path.stem.split("_")
-        if subject not in people:
-            raise RecordingError(path.parent / INFO, f"no line for {subject}", "add it")
         identity = RecordingId(self.name, subject, "0", number)
+        if subject not in people:
+            reason = f"{subject} has no line in {INFO}"
+            return FailedRecording(identity, RecordingError(path, reason, "add it"))
         recording = ArithmeticRecording(identity, path, READING, (path.parent / INFO,))
-        recording.person = people[subject]
+        recording.columns = people[subject]
         return recording
 
 

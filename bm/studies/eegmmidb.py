@@ -62,6 +62,7 @@ class MovementRecording(FileRecording):
                 row = {"kind": "trial", "start_s": float(onset), "duration_s": float(duration)}
                 row |= {"label": CLASSES.index(name), "class": name, "imagined": run in IMAGINED}
                 rows.append(row)
+        # Every run of a task has both: a file without was cut or stripped of its annotations.
         if not rows:
             raise RecordingError(self.path, "no annotation T1 or T2", "fetch the file again")
         return frame(rows)

@@ -70,13 +70,22 @@ class PhonemeRecording(FileRecording):
                 names = [name for name in archive.namelist() if name.endswith(".csv")]
                 if len(names) != 1:
                     raise RecordingError(self.path, f"holds {len(names)} tables, not 1", FETCH)
-                table = pd.read_csv(io.BytesIO(archive.read(names[0])))
+                # An empty label is missing; `null` and `nan` would be words.
+                table = pd.read_csv(
+                    io.BytesIO(archive.read(names[0])), keep_default_na=False, na_values=[""]
+                )
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
             raise RecordingError(self.path, f"damaged: {error}", FETCH) from error
         missing = [name for name in ("Epoch", "Label", *CHANNELS) if name not in table]
         if missing:
             raise RecordingError(self.path, f"no column {missing[0]!r}", FETCH)
-        return table
+        numbers = table[["Epoch", *CHANNELS]].apply(pd.to_numeric, errors="coerce")
+        lost = ~np.isfinite(numbers.to_numpy(float)).all(1) | table["Label"].isna().to_numpy()
+        if lost.any():
+            # The line of names is row 1.
+            reason = f"row {int(lost.argmax()) + 2} has no label, a word or a gap ({lost.sum()} so)"
+            raise RecordingError(self.path, reason, FETCH)
+        return table.assign(**{name: numbers[name] for name in numbers})
 
     def open(self) -> mne.io.BaseRaw:
         """Join the epochs to one signal in V, each annotated with its word.
@@ -91,6 +100,7 @@ class PhonemeRecording(FileRecording):
         lengths = [epoch.samples / RATE_HZ for epoch in epochs]
         for epoch in epochs:
             part = data[:, epoch.start : epoch.start + epoch.samples]
+            # Offsets differ between epochs: the joined signal would jump at each of them.
             part -= part.mean(1, keepdims=True)
         info = mne.create_info(list(CHANNELS), RATE_HZ, "eeg")
         raw = mne.io.RawArray(data, info, verbose="error")
@@ -116,6 +126,7 @@ class PhonemeRecording(FileRecording):
         path = folder / self.voice.stem / f"{row['phoneme']}.wav"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Several processes may write the same sound at once.
             aside = path.with_suffix(f".{os.getpid()}.tmp")
             soundfile.write(aside, self.audio(row["phoneme"]), AUDIO_RATE_HZ, format="WAV")
             os.replace(aside, path)

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import mne
-import numpy as np
 import pandas as pd
 
-from ..data.recording import EVENT_KINDS, Kind, RecordingId
+from ..data.faults import of_recording
+from ..data.recording import EVENT_KINDS, FailedRecording, Kind, Recording, RecordingId
 from ..errors import RecordingError, UserError
 from ..readers import bids, montage
-from ..readers.event_table import frame, read_table
+from ..readers.event_rules import SOURCES, STIM_RULES, EventRules
+from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
+from ..readers.folder_walk import Walk
 from ..readers.raw import ENDINGS, Reading
 from ..registry import check_known
 from . import STUDIES
 from .base import Study
 
+if TYPE_CHECKING:
+    import mne
+
 logger = logging.getLogger(__name__)
-#: Where events are read from.
-EVENTS = ("auto", "tsv", "annotations", "stim", "none")
-#: Columns that are taken for the label, the first that a table has.
-LABEL_COLUMNS = ("label", "trial_type", "value", "description")
-RENAMED = {"onset": "start_s", "duration": "duration_s"}
 IDS = ("subject", "session", "run", "group")
+#: Formats of MEG devices alone (KIT, CTF).
 MEG_ENDINGS = (".sqd", ".con", ".ds")
-
-
-@dataclass(frozen=True)
-class EventRules:
-    """How events are read: see the arguments of `Folder`."""
-
-    events: str = "auto"
-    kind: str = "trial"
-    label_column: str | None = None
-    labels: Mapping[str, Any] | None = None
-    stim: str | None = None
 
 
 class UserRecording(FileRecording):
@@ -67,6 +56,12 @@ class UserRecording(FileRecording):
         if tables.electrodes is not None and self.reading.montage == "auto":
             bids.apply_electrodes(raw, tables.electrodes, tables.coordinates, self.id.kind)
 
+    @property
+    def path_of_events(self) -> Path:
+        """The table of the events, where they are read from one."""
+        table = self.sidecars.events if self.rules.events in ("auto", "tsv") else None
+        return self.path if table is None or self.rules.stim else table
+
     def options(self) -> dict[str, Any]:
         """Return the rules of events, and what is known of the person and from the name."""
         return {"rules": asdict(self.rules), **self.sidecars.person, **self.extra}
@@ -76,7 +71,9 @@ class UserRecording(FileRecording):
 
         Every row has the columns of participants.tsv and of the file's name.
         """
-        events = self._rename_labels(self._read(raw))
+        rules, table = self.rules, self.sidecars.events
+        events = rules.read(raw, self.path, table, self.reading.rate_hz)
+        events = rules.rename_labels(events, self.path)
         if not len(events) or not (events["kind"] == "block").any():
             whole = raw.n_times / float(raw.info["sfreq"])
             block = {"kind": "block", "start_s": 0.0, "duration_s": whole}
@@ -91,102 +88,17 @@ class UserRecording(FileRecording):
                 events[name] = value
         return events
 
-    def _rename_labels(self, events: pd.DataFrame) -> pd.DataFrame:
-        """Rename labels by `labels`, and leave out (and log) events with others."""
-        if self.rules.labels is None or not len(events):
-            return events
-        names = {str(k): v for k, v in self.rules.labels.items()}
-        named = events["label"].astype(str).isin(names)
-        if not named.all():
-            others = sorted(set(events.loc[~named, "label"].astype(str)))
-            logger.info("%s: events left out: %s", self.path, ", ".join(others[:8]))
-        events = events[named].copy()
-        events["label"] = [names[str(label)] for label in events["label"]]
-        return events
-
-    def _read(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Read events from the trigger channel, a table or annotations, as `events` says."""
-        source, path = self.rules.events, self.sidecars.events
-        if source == "auto":
-            source = "stim" if self.rules.stim else "tsv" if path is not None else "annotations"
-            if self.path.suffix.lower() == ".csv" and self.rules.label_column:
-                return self._runs_of_column()
-        if source == "tsv":
-            if path is None:
-                raise RecordingError(self.path, "no events.tsv beside it", "add one, or set events")
-            return self._table(path)
-        if source == "stim":
-            return self._stim(raw)
-        return self._annotations(raw) if source == "annotations" else frame([], ("label",))
-
-    def _table(self, path: Path) -> pd.DataFrame:
-        table = read_table(path).rename(columns=RENAMED)
-        missing = [name for name in ("start_s",) if name not in table]
-        if missing:
-            raise RecordingError(path, "no column 'onset' (or 'start_s')", "add it, in seconds")
-        if "duration_s" not in table:
-            table["duration_s"] = 0.0
-        if "kind" not in table:
-            table["kind"] = self.rules.kind
-        strange = sorted(set(table["kind"].astype(str)) - set(EVENT_KINDS.names()))
-        if strange:
-            check_known(f"event kind in {path.name}", strange[0], EVENT_KINDS.names())
-        column = self.rules.label_column
-        column = column or next((name for name in LABEL_COLUMNS if name in table), None)
-        if column is not None and column not in table:
-            raise RecordingError(path, f"no column {column!r}", "change `label_column`")
-        return table.assign(label=table[column]) if column is not None else table
-
-    def _annotations(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        """Return annotations as events, except breaks and marked stretches (BAD, EDGE)."""
-        notes = raw.annotations
-        # MNE counts from the recording's first sample or from the measurement's start.
-        shift = raw.first_time if notes.orig_time is not None else 0.0
-        rows = []
-        for onset, length, text in zip(notes.onset, notes.duration, notes.description, strict=True):
-            if str(text).upper().startswith(("BAD", "EDGE")):
-                continue
-            row = {"kind": self.rules.kind, "start_s": float(onset) - shift}
-            rows.append({**row, "duration_s": float(length), "label": str(text)})
-        return frame(rows, ("label",))
-
-    def _stim(self, raw: mne.io.BaseRaw) -> pd.DataFrame:
-        name = self.rules.stim
-        if name is not None and name not in raw.ch_names:
-            raise RecordingError(self.path, f"no channel {name}", "change `stim`")
-        marks = mne.find_events(raw, name, shortest_event=1, initial_event=True, verbose="error")
-        rate = float(raw.info["sfreq"])
-        rows = [
-            {"kind": self.rules.kind, "start_s": (sample - raw.first_samp) / rate}
-            | {"duration_s": 0.0, "label": int(code)}
-            for sample, _, code in marks
-        ]
-        return frame(rows, ("label",))
-
-    def _runs_of_column(self) -> pd.DataFrame:
-        """Return blocks in which a column of a table of samples stays the same."""
-        assert self.rules.label_column is not None and self.reading.rate_hz is not None
-        table, column = read_table(self.path), self.rules.label_column
-        if column not in table:
-            raise RecordingError(self.path, f"no column {column!r}", "change `label_column`")
-        values = table[column].to_numpy()
-        edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
-        rows = []
-        for first, last in pairwise(edges):
-            row = {"kind": "block", "start_s": first / self.reading.rate_hz}
-            row |= {"duration_s": (last - first) / self.reading.rate_hz}
-            rows.append({**row, "label": values[first].item()})
-        return frame(rows)
-
 
 @STUDIES.register("folder")
 class Folder(Study):
     r"""Your own recordings: a folder, searched with everything below it.
 
-    The shortest entry is `{study: folder, path: /data/mine}`. Every file that MNE reads (EDF, BDF,
-    GDF, BrainVision, EEGLAB, FIF, KIT, CTF, 4D/BTi, CNT, EGI, Nicolet, Persyst) is a recording,
-    and so is a table of samples (`.csv`) when `rate_hz` and `unit` are given. A bad file is named
-    and skipped; `strict: true` of the dataset stops at it.
+    The shortest entry is `{study: folder, path: /data/mine}`. A recording is every file of EDF,
+    BDF, GDF, BrainVision (`.vhdr`, `.ahdr`), EEGLAB (`.set`), FIF (also `.fif.gz`), KIT (`.sqd`,
+    `.con`), CTF (`.ds`), 4D/BTi, Neuroscan or ANT (`.cnt`), Curry (`.cdt`), EGI (`.mff`), Nicolet
+    (`.data` with `.head`), Persyst (`.lay`), NEDF and eXimia (`.nxe`), and a table of samples
+    (`.csv`) when `rate_hz` and `unit` are given; MNE says which package a format needs. A bad file
+    is named and skipped; `strict: true` of the dataset stops at it.
 
     **Who.** In a BIDS folder the name says it (`sub-01_ses-2_task-rest_run-1_eeg.edf`). Elsewhere
     the first folder below `path` is the subject (a file directly in `path` is a subject of its
@@ -226,8 +138,9 @@ class Folder(Study):
         event_kind: of events whose table does not say.
         label_column: column of the label; in a table of samples its runs are blocks.
         labels: label in the file -> label.
-        stim: trigger channel whose rising values are events.
-        types, channels, exclude, rename, montage, rate_hz, bad_channels: see `Reading`.
+        stim: trigger channel, never an input: each new code but zero is an event.
+        stim_rule: changes, or rising: codes below the one before are no events, and counted.
+        types, channels, exclude, rename, montage, rate_hz, bad_channels, old_names: see `Reading`.
         unit: V, mV, uV or nV (T, pT, fT) of the numbers, when the file is wrong about it.
     """
 
@@ -248,6 +161,7 @@ class Folder(Study):
         label_column: str | None = None,
         labels: Mapping[str, Any] | None = None,
         stim: str | None = None,
+        stim_rule: str = "changes",
         types: Mapping[str, str] | None = None,
         channels: Sequence[str] | None = None,
         exclude: Sequence[str] = (),
@@ -256,69 +170,75 @@ class Folder(Study):
         unit: str | None = None,
         rate_hz: float | None = None,
         bad_channels: str = "mark",
+        old_names: str = "keep",
     ) -> None:
         super().__init__(root, cache, path=(root or Path()) / Path(path).expanduser())
-        check_known("events", events, EVENTS)
+        check_known("events", events, SOURCES)
+        check_known("stim_rule", stim_rule, STIM_RULES)
         EVENT_KINDS.get(event_kind)
         if kind is not None:
             check_known("kind", kind, montage_kinds())
         self.label, self.files, self.kind = name or self.folder.name, files, kind
         self.group_column = group_column
         self.pattern = compiled(pattern)
-        self.rules = EventRules(events, event_kind, label_column, labels, stim)
+        self.rules = EventRules(events, event_kind, label_column, labels, stim, stim_rule)
+        # Whatever the file calls it, the channel of the triggers is no signal.
+        trigger = {} if stim is None else {glob.escape(stim): "stim"}
         self.reading = Reading(
-            dict(types or {}),
+            {**trigger, **(types or {})},
             channels,
+            # In a table of samples the column of the label is no channel.
             tuple([*exclude, *([label_column] if label_column and rate_hz else [])]),
             dict(rename or {}),
             montage,
             unit,
             rate_hz,
             bad_channels,
+            old_names,
         )
 
-    def recordings(self) -> Sequence[UserRecording]:
-        """Return all files in order of their names.
+    def recordings(self) -> Sequence[Recording]:
+        """Return all files in order of their names; those that cannot be read fail by themselves.
 
         Raises:
-            UserError: no such folder, no recording in it, a name that `pattern` does not fit, or
-                two files of one id.
+            UserError: no such folder, no recording in it, or two files of one id.
             RecordingError: a damaged participants.tsv.
         """
         if not self.folder.is_dir():
             raise UserError(f"study folder: no folder {self.folder}; set the study's `path`")
-        paths = self._paths()
-        if not paths:
+        paths, errors = self._paths()
+        if not paths and not errors:
             kinds = ", ".join(self.files) if self.files else f"endings {', '.join(ENDINGS)}"
             raise UserError(f"study folder: no recording in {self.folder} ({kinds})")
         people = bids.read_participants(self.folder)
         listing = bids.Listing()
-        recordings = [self._recording(path, people, listing) for path in paths]
+        recordings = [self._listed(path, people, listing) for path in paths]
         first: dict[str, Path] = {}
-        for recording in recordings:
-            other = first.setdefault(recording.id.name, recording.path)
-            if other != recording.path:
+        for recording, path in zip(recordings, paths, strict=True):
+            other = first.setdefault(recording.id.name, path)
+            if other != path:
                 raise UserError(
-                    f"study folder: {other} and {recording.path} are both {recording.id.name}; "
+                    f"study folder: {other} and {path} are both {recording.id.name}; "
                     "tell them apart by `pattern`, or choose by `files`"
                 )
-        return recordings
+        return [*recordings, *(self._failed(Path(error.path), error) for error in errors)]
 
-    def _paths(self) -> list[Path]:
-        if self.files is not None:
-            return sorted({p for glob in self.files for p in self.folder.glob(glob)})
-        paths = []
-        for path in sorted(self.folder.rglob("*")):
-            # CTF and EGI recordings are folders: what lies in them is no recording of its own.
-            inside = any(part.suffix.lower() in (".ds", ".mff") for part in path.parents)
-            table = path.suffix.lower() == ".csv" and self.reading.rate_hz is None
-            if inside or table or path.name.startswith("."):
-                continue
-            # Recordings of 4D/BTi have no ending: their names hold "pdf" (processed data file).
-            bti = "pdf" in path.name and not path.suffix and path.is_file()
-            if path.suffix.lower() in ENDINGS or bti:
-                paths.append(path)
-        return paths
+    def _paths(self) -> tuple[list[Path], list[RecordingError]]:
+        """Return paths of recordings, and what cannot be read."""
+        walk = Walk(self.folder, self.reading.rate_hz is not None, self.files).search()
+        return walk.paths, walk.errors
+
+    def _failed(self, path: Path, error: RecordingError) -> FailedRecording:
+        below = path.relative_to(self.folder) if path.is_relative_to(self.folder) else path
+        run = "-".join(below.parts) or "folder"
+        return FailedRecording(RecordingId(self.label, path.stem, "0", run), error)
+
+    def _listed(self, path: Path, people: Mapping[str, Any], listing: bids.Listing) -> Recording:
+        try:
+            with of_recording(path, self.cache):
+                return self._recording(path, people, listing)
+        except RecordingError as error:
+            return self._failed(path, error)
 
     def _recording(
         self, path: Path, people: Mapping[str, Any], listing: bids.Listing
@@ -331,7 +251,12 @@ class Folder(Study):
                 raise RecordingError(self.folder / "participants.tsv", reason, "add it")
             ids["group"] = str(beside.person[self.group_column])
         identity = RecordingId(
-            self.label, ids["subject"], ids["session"], ids["run"], self._kind(path), ids["group"]
+            self.label,
+            ids["subject"],
+            ids["session"],
+            ids["run"],
+            self._kind(path, beside),
+            ids["group"],
         )
         halves = other_halves(path)
         recording = UserRecording(identity, path, self.reading, (*halves, *beside.paths()))
@@ -358,9 +283,13 @@ class Folder(Study):
         run = "-".join(parts[1:]) if len(parts) > 1 else path.name
         return {"subject": subject, "session": "0", "run": run, "group": ""}, {}
 
-    def _kind(self, path: Path) -> Kind:
+    def _kind(self, path: Path, beside: bids.Sidecars) -> Kind:
         if self.kind is not None:
             return cast(Kind, self.kind)
+        if path.parent.name.lower() == "ieeg" or path.stem.endswith("_ieeg"):
+            kind = bids.intracranial_kind(beside.channels)
+            logger.info("%s: read as %s, because it is an ieeg recording", path, kind)
+            return kind
         named = path.parent.name.lower() == "meg" or path.stem.endswith("_meg")
         bti = "pdf" in path.name and not path.suffix
         return "meg" if named or bti or path.suffix.lower() in MEG_ENDINGS else "eeg"

@@ -77,7 +77,8 @@ def read_descriptions(path: Path, folder: Path) -> pd.DataFrame:
     Raises:
         RecordingError: no such table, or a description that is none.
     """
-    table = read_table(path)
+    # Written by pandas, which quotes descriptions that hold a quotation mark.
+    table = read_table(path, quoted=True)
     missing = [name for name in ("onset", "duration", "trial_type") if name not in table]
     if missing:
         raise RecordingError(path, f"no column {missing[0]!r}", FETCH)
@@ -173,6 +174,7 @@ class Gwilliams2022(Study):
         run = f"story{task}"
         identity = RecordingId(self.name, subject, f"session{session}", run, kind="meg")
         table = folder / f"{stem}_events.tsv"
+        # A source only where it is there: that it is not is an error of `events`.
         beside = (table,) if table.is_file() else ()
         recording = StoriesRecording(identity, path, Reading(montage=None), beside)
         recording.table, recording.folder, recording.rule = table, self.folder, self.rule

@@ -30,8 +30,14 @@ class H5Recording(Recording):
         self.id = RecordingId("labram_h5", name or path.stem, path.stem, "0")
         self.path, self.name, self.source = path, name, (str(path),)
 
+    @property
+    def part(self) -> str:
+        """Return the name of the group."""
+        return self.name
+
     def load_raw(self) -> mne.io.BaseRaw:
         """Open the group in volts, samples are read when needed; the layout holds no positions."""
+        # Read on each call: an open file of every recording would exhaust the descriptors.
         group = read_group(self.path, self.name)
         if group.samples == 0:
             raise RecordingError(self.path, f"{self.name}: no sample", "skip it")

@@ -110,6 +110,11 @@ class WalkingRecording(FileRecording):
         info = mne.create_info(names, RATE_HZ, kinds)
         return mne.io.RawArray(1e-6 * rows[:, 1:].T, info, verbose="error")
 
+    @property
+    def part(self) -> str:
+        """Return where the stretch is."""
+        return f"{self.stretch.start_s}-{self.stretch.stop_s}"
+
     def _cut(self, rows: np.ndarray, path: Path) -> np.ndarray:
         """Return the rows (N, 1 + columns) of the stretch; the first column is the time."""
         step = float(np.median(np.diff(rows[:, 0]))) if len(rows) > 1 else np.nan

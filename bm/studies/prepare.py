@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ..data.recording import Recording
+from ..data.signal import name_of
 from ..data.store import Store, read_header
 from ..errors import RecordingError, UserError
 from ..readers.labram_h5 import write_folder
@@ -59,13 +60,15 @@ class Summary:
     channels: set[int] = field(default_factory=set)
     rates: set[float] = field(default_factory=set)
     bad: list[RecordingError] = field(default_factory=list)
+    readable: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
-    def add(self, path: Path, header: dict[str, Any] | None) -> None:
+    def add(self, path: Path, header: dict[str, Any] | None, recording: Recording) -> None:
         """Count a stored recording."""
         if header is None:
             raise RuntimeError(f"{path} vanished while it was prepared")
         self.recordings += 1
+        self.readable.append(name_of(recording))
         self.hours += header["samples"] / header["rate_hz"] / 3600
         self.bytes += path.stat().st_size
         self.channels.add(len(header["channels"]))
@@ -150,14 +153,14 @@ def prepare(
             if header is None:
                 missing.append(index)
             else:
-                summary.add(path, header)
+                summary.add(path, header, recordings[index])
         except RecordingError as error:
             _note(summary, error, strict)
     for index, problem in _results(job, missing, jobs, spread):
         if problem is None:
             summary.built += 1
             path = store.path(recordings[index], job.recipe)
-            summary.add(path, read_header(path))
+            summary.add(path, read_header(path), recordings[index])
         else:
             _note(summary, RecordingError(*problem), strict)
         _report(summary, len(missing), begun, say)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import mne
     import pandas as pd
 
-CLASSES = ("normal", "abnormal")
+CLASSES = ("normal", "abnormal")  # class numbers, and names of the folders
 TREE = "{train,eval}/{abnormal,normal}/01_tcp_ar/*.edf"
 
 
@@ -56,6 +56,7 @@ class TUAB(TUHCorpus):
             for label, word in enumerate(CLASSES):
                 pattern = f"{word}/01_tcp_ar/**/*.edf"
                 for subject, path in self.files_of(part, pattern):
+                    # Names are subject_session_segment: the session is not the official part.
                     run = path.stem.partition("_")[2] or "0"
                     identity = RecordingId(self.name, subject, part, run)
                     recording = AbnormalRecording(identity, path, READING)

@@ -48,6 +48,7 @@ def has_fixtures_of_the_module(path: Path) -> bool:
     return 'scope="module"' in path.read_text()
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put stories first, and what shares a fixture of a module on one worker.
 

@@ -20,7 +20,7 @@ BEST = "best"  # folder of the best weights within an experiment
 FORMS = "use //sig/ab12cd34, //file/path or //hub/owner/name"
 
 
-def signature_of(address: Any) -> str | None:
+def signature_of(address: object) -> str | None:
     """Return the signature that an address names, None for another kind of address or none."""
     match = SIGNATURE.match(address) if isinstance(address, str) else None
     return match.group(1) if match else None
@@ -38,7 +38,7 @@ def addresses(config: Mapping[str, Any]) -> Iterator[str]:
             yield value
 
 
-def check_signature(value: Any) -> str:
+def check_signature(value: object) -> str:
     """Return a signature that is a value of the configuration, once it is known to be one.
 
     Raises:
@@ -55,7 +55,7 @@ def check_signature(value: Any) -> str:
     return value
 
 
-def resolve(address: Any, experiments: Path) -> Path:
+def resolve(address: str, experiments: Path) -> Path:
     """Return the folder in `save_pretrained` form that an address names.
 
     Args:

@@ -13,14 +13,14 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
-from . import cluster, marker, queue, runner, stage
+from . import cluster, marker, queue, ranges, runner, stage
 from .queue import LocalJob, Queue
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def install() -> None:
     """Replace the methods of Dora's Shepherd; a second call does nothing."""
     if getattr(Shepherd, "_bm_original", None) is not None:
         return
-    names = ("_submit", "_cancel", "update", "_check_orphans", "_get_submitit_executor")
+    names = ("_submit", "_cancel", "update", "_check_orphans", "_get_submitit_executor", "commit")
     original = {name: getattr(Shepherd, name) for name in names}
     Shepherd._bm_original = original  # type: ignore[attr-defined]
 
@@ -102,6 +102,13 @@ def install() -> None:
         if any(self._orphans.iterdir()) and not is_local():
             original["_check_orphans"](self)
 
+    def commit(self: PatchedShepherd) -> None:
+        """Look at all experiments before the first is submitted."""
+        if is_local() and self._to_submit:
+            check_machine([sheep for array in self._to_submit for sheep in array.sheeps])
+        original["commit"](self)
+
+    Shepherd.commit = commit  # type: ignore[method-assign,assignment]
     # Dora builds submitit.SlurmExecutor by name and calls scancel and squeue itself: it has no
     # place where another executor could be plugged in.
     Shepherd._submit = dispatch("_submit", submit)  # type: ignore[method-assign]
@@ -109,6 +116,21 @@ def install() -> None:
     Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
     Shepherd._check_orphans = check_orphans  # type: ignore[method-assign,assignment]
     setattr(Shepherd, "_get_submitit_executor", submitit_executor)  # noqa: B010 - other signature
+
+
+def check_machine(sheeps: Sequence[Sheep]) -> None:
+    """Raise `UserError` when the local queue could only start an experiment to see it fail."""
+    gpus = runner.count_gpus()
+    for sheep in sheeps:
+        # not its configuration, which takes milliseconds for each of a thousand experiments
+        base = getattr(getattr(sheep.xp, "_resolution", None), "base", None)
+        arguments = dict(word.split("=", 1) for word in sheep.xp.argv if "=" in word)
+        values = {**(base.plain if base else {}), **arguments}
+        device, precision = str(values.get("device")), str(values.get("precision"))
+        try:
+            ranges.check_machine(device, precision, gpus)
+        except UserError as error:
+            raise UserError(f"{' '.join(sheep.xp.argv)}: {error}") from None
 
 
 def _submit_to_slurm(

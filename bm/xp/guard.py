@@ -67,7 +67,7 @@ def versions() -> dict[str, str]:
     return numbers
 
 
-def same(before: Any, now: Any) -> bool:
+def same(before: object, now: object) -> bool:
     """Return whether values are equal after a trip through JSON: tuples are lists, a NaN a NaN."""
     if isinstance(before, float) and isinstance(now, float):
         return before == now or (math.isnan(before) and math.isnan(now))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import getpass
+import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hydra
+from dora import get_xp, is_xp
 from dora import grid as dora_grid
 from dora import run as dora_run
 from dora.conf import DoraConfig, SlurmConfig
+from dora.distrib import get_distrib_spec
 from dora.explore import Explorer, Launcher
 from dora.hydra import HydraMain
 from dora.shep import Sheep
@@ -24,6 +29,9 @@ from omegaconf import DictConfig
 from ..errors import UserError, nearest
 from ..registry import check_known
 from . import listing, site
+from .files import write_text
+from .identity import canonical, lasting
+from .quoting import quote, quote_place, value_text
 from .resolve import Resolution, Resolver, simplify
 
 
@@ -53,7 +61,8 @@ class Experiment(XP):
     def __init__(self, dora: DoraConfig, argv: list[str], resolution: Resolution) -> None:
         self._resolution = resolution
         self._config: DictConfig | None = None
-        super().__init__(dora=dora, cfg=None, argv=argv, delta=resolution.delta())
+        delta = canonical(resolution.delta(), resolution.base.plain)
+        super().__init__(dora=dora, cfg=None, argv=argv, delta=delta)
 
     @property
     def cfg(self) -> DictConfig:
@@ -123,10 +132,15 @@ class Main(HydraMain):
             UserError: it has no text form (a numpy number, a path, a key with a colon).
         """
         try:
-            return super().value_to_argv(arg)
-        except (TypeError, ValueError, AssertionError) as error:
-            reason = error if str(error) else "a key may not hold ':'"
-            raise UserError(f"{arg!r}: {reason}; give plain numbers, text, lists") from None
+            if not isinstance(arg, Mapping):
+                return super().value_to_argv(arg)
+            # the option of a group is a name, everything else a value
+            return [
+                f"{key}={value if key in self._config_groups else value_text(value)}"
+                for key, value in arg.items()
+            ]
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{arg!r}: {error}; give plain numbers, text, lists") from None
 
     def refuse(self, error: UserError) -> NoReturn:
         """Leave with one line and exit code 2 on a command line; raise for callers in Python."""
@@ -136,7 +150,7 @@ class Main(HydraMain):
 
     def resolve(self, argv: Sequence[str]) -> XP:
         """Return the experiment of a list of arguments; raise `UserError` on a mistake."""
-        simple = simplify(argv)
+        simple = simplify(map(quote_place, argv))
         return Experiment(self.dora, simple, self.resolver.resolve(simple))
 
     def get_xp(self, argv: Sequence[str]) -> XP:
@@ -146,6 +160,38 @@ class Main(HydraMain):
         except UserError as error:
             self.refuse(error)
 
+    def _main(self) -> Any:
+        """Call Hydra with the folder of the experiment, and paths of the user, as it reads them."""
+        words = sys.argv
+        sys.argv = [words[0], *map(quote_place, words[1:])]
+        if is_xp():
+            # not Dora's own: it appends the folder without quotes
+            sys.argv.append(f"hydra.run.dir={quote(str(get_xp().folder))}")
+            if get_distrib_spec().rank > 0:
+                sys.argv.append("hydra.output_subdir=null")
+        try:
+            return hydra.main(
+                config_name=self.config_name, config_path=self.config_path, **self.hydra_kwargs
+            )(self.main)()
+        finally:
+            sys.argv = words
+
+    def init_xp(self, xp: XP) -> XP:
+        """Make the folder of an experiment and store the arguments that belong to it.
+
+        Keys outside the signature are for one run and are not stored.
+        """
+        argv = lasting(xp.argv, self.dora)
+        if xp.dora.shared is not None:
+            stored = copy.copy(xp)
+            stored.argv = argv
+            super().init_xp(stored)
+        text = json.dumps(argv)
+        # every process of a distributed run comes here: what is there already is not written again
+        if not xp._argv_cache.exists() or xp._argv_cache.read_text() != text:
+            write_text(xp._argv_cache, text)
+        return xp
+
     def known_signatures(self) -> list[str]:
         """Return the signatures of all experiments in the output folder."""
         folder = Path(self.dora.dir) / self.dora.xps
@@ -154,7 +200,8 @@ class Main(HydraMain):
     def argv_of(self, sig: str) -> Sequence[str]:
         """Return the arguments of a stored experiment; raise `UnknownSignatureError`."""
         try:
-            return super().get_argv_from_sig(sig)
+            # experiments of earlier versions hold `show=true` and the like
+            return lasting(super().get_argv_from_sig(sig), self.dora)
         except RuntimeError:
             folder = Path(self.dora.dir) / self.dora.xps
             hint = nearest(sig, self.known_signatures())

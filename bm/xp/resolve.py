@@ -26,6 +26,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
+from . import ranges
 
 #: Keys that Dora reads from the base configuration alone; on a command line they do nothing.
 UNHEARD = {
@@ -148,6 +149,7 @@ class Resolver:
         config = self.compose(list(choices))
         plain: Any = OmegaConf.to_container(config, resolve=False)
         self._check_data_set(choices, plain)
+        _check_recipe(choices, plain)
         local = not any(_refers(v) or _has_nan(v) for v in flatten(plain).values())
         return Base(config, plain, tuple(pairs), local)
 
@@ -186,7 +188,9 @@ class Resolver:
 
     def _compose_whole(self, argv: list[str]) -> DictConfig:
         try:
-            return self.compose(argv)
+            config = self.compose(argv)
+            ranges.check_config(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+            return config
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             # Hydra raises ValueError for a group option that reads as a number.
             raise UserError(" ".join(str(error).split())[:300]) from None
@@ -268,7 +272,16 @@ class Resolution:
         return config
 
 
-def _refers(value: Any) -> bool:
+def _check_recipe(choices: Sequence[str], plain: Mapping[str, Any]) -> None:
+    """Raise `UserError` when a file of the configuration holds a value outside its range."""
+    try:
+        ranges.check_config(plain)
+    except UserError as error:
+        where = " ".join(choices) or "conf/config.yaml"
+        raise UserError(f"{where}: {error}") from None
+
+
+def _refers(value: object) -> bool:
     """Return whether a value, or one inside it, is taken from another key."""
     if isinstance(value, Mapping):
         return any(map(_refers, value.values()))
@@ -277,7 +290,7 @@ def _refers(value: Any) -> bool:
     return isinstance(value, str) and REFERS.search(value) is not None
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     """Return whether OmegaConf stores and compares a value as Python does."""
     if isinstance(value, list):
         return all(map(_is_plain, value))
@@ -286,7 +299,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or (isinstance(value, bool | int | float) and value == value)
 
 
-def _has_nan(value: Any) -> bool:
+def _has_nan(value: object) -> bool:
     if isinstance(value, list):
         return any(map(_has_nan, value))
     return isinstance(value, float) and value != value
@@ -295,6 +308,8 @@ def _has_nan(value: Any) -> bool:
 def check(overrides: Sequence[Override], base: Base) -> None:
     """Raise `UserError` for an unknown key, an unheard one, or a value of another type."""
     added: list[str] = []
+    solver = str((base.plain.get("solver") or {}).get("name"))
+    whole = {key: base.plain.get(key) for key in ("precision", "device")}
     for override in overrides:
         key, line = str(override.key_or_group), override.input_line
         first = key.split(".")[0]
@@ -307,8 +322,14 @@ def check(overrides: Sequence[Override], base: Base) -> None:
             raise UserError(f"{line}: a sweep is written as a grid; see grids/")
         if override.is_add() or override.is_force_add():
             added.append(key)
+            ranges.check_config({key: override.value()})
         elif not any(f"{key}.".startswith(f"{name}.") for name in added):
-            _check_value(key, override.value(), _default(key, base), base)
+            default = _default(key, base)
+            _check_value(key, override.value(), default, base)
+            ranges.check_reader(key, override.value(), default, solver)
+            if key in whole:
+                whole[key] = override.value()
+    ranges.check_together(whole)
 
 
 def _default(key: str, base: Base) -> Any:
@@ -324,7 +345,7 @@ def _default(key: str, base: Base) -> Any:
     return default
 
 
-def _check_value(key: str, value: Any, default: Any, base: Base) -> None:
+def _check_value(key: str, value: object, default: object, base: Base) -> None:
     """Check a value and what is inside it: keys of mappings and elements of lists."""
     _check_type(key, value, default)
     if isinstance(value, Mapping) and isinstance(default, Mapping):
@@ -340,6 +361,8 @@ def _check_value(key: str, value: Any, default: Any, base: Base) -> None:
         if len(kinds) == 1 and kinds <= {int, float, str, bool}:
             for index, item in enumerate(value):
                 _check_type(f"{key}.{index}", item, default[0])
+    if not isinstance(value, Mapping):
+        ranges.check_value(key, value)
 
 
 def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
@@ -352,7 +375,7 @@ def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
     return nearest(key, whole) or "; all keys are in conf/ (config.yaml, dset/, model/, solver/)"
 
 
-def _check_type(key: str, value: Any, default: Any) -> None:
+def _check_type(key: str, value: object, default: object) -> None:
     """Raise `UserError` for a value of another type than the default; null accepts anything."""
     if default is None or value is None or (isinstance(default, str) and "${" in default):
         return
@@ -372,7 +395,7 @@ def _check_type(key: str, value: Any, default: Any) -> None:
         )
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     if isinstance(value, Mapping):
         return "a mapping"
@@ -404,7 +427,7 @@ def difference(
     return changes
 
 
-def set_key(config: DictConfig, key: str, value: Any) -> None:
+def set_key(config: DictConfig, key: str, value: object) -> None:
     """Set one dotted key of a configuration, whether it is there or not."""
     with open_dict(config):
         OmegaConf.update(config, key, value)

@@ -55,6 +55,8 @@ class DuinVQVAE(Loadable, Tokenizer):
         decoder_depth: blocks behind the codebook.
         head: `RegressionOptions`.
         reconstruction_scale, quantiser_scale: weights of the two losses.
+        readout_gain: g of the first weights, of standard deviation g / sqrt(inputs), of the linear
+            layers behind the codebook; None = 0.02, as published.
 
     Example:
         >>> small = {"blocks": {"depth": 1}}
@@ -74,6 +76,7 @@ class DuinVQVAE(Loadable, Tokenizer):
         head: Mapping[str, Any] | None = None,
         reconstruction_scale: float = 1.0,
         quantiser_scale: float = 1.0,
+        readout_gain: float | None = None,
     ) -> None:
         super().__init__()
         options = BackboneOptions.of(backbone)
@@ -86,6 +89,8 @@ class DuinVQVAE(Loadable, Tokenizer):
         self.n_codes = self.quantiser.n_codes
         self.scales = {"reconstruction": reconstruction_scale, "quantiser": quantiser_scale}
         self._build_head(size, options, section_of(RegressionOptions, head, "head"))
+        if readout_gain is not None:
+            self._start_readout(readout_gain)
 
     def _build_head(self, size: Size, o: BackboneOptions, head: RegressionOptions) -> None:
         """Add the way from tokens back to channels, per subject at its end or as a whole."""
@@ -110,6 +115,20 @@ class DuinVQVAE(Loadable, Tokenizer):
                 )
         except ValueError as error:
             raise UserError(f"model.head: {error}") from None
+
+    @torch.no_grad()
+    def _start_readout(self, gain: float) -> None:
+        """Draw first weights behind the codebook that pass an error of order 1 back to it.
+
+        With the published 0.02 three times in a row hardly any of it arrives, so the commitment
+        loss alone moves the vectors at first, to one code: measured on ten simulated contacts
+        (beta 0.1, 40 steps), a perplexity of 1.1 where a gain of 1 has 15.5.
+        """
+        heads = [m for m in self.modules() if isinstance(m, RegressionHead)]
+        for layer in (self.codes.from_code, *(head.output for head in heads)):
+            layer.weight.normal_(0, gain * layer.in_features**-0.5)
+        if hasattr(self, "readout"):
+            self.readout.weight.normal_(0, gain * self.readout.inner**-0.5)
 
     @property
     def quantiser(self) -> Quantiser:  # type: ignore[override]  # a second name would save it twice

@@ -18,6 +18,7 @@ from ...registry import argument_names, check_arguments, check_known
 from .. import MODELS
 from ..contract import Described, Loadable
 from .conditioning import Condition, Conditioning
+from .unet1d import UNet1d
 
 #: name -> where it is built, and the widths when none are given; diffusers is slow to import.
 NETWORKS = {
@@ -33,8 +34,6 @@ TEXT_TOKENS, TEXT_WIDTH = 56, 768  # BERT states of a sentence, as published
 
 def wave_denoiser(shape: tuple[int, ...], vector: bool, options: Mapping[str, Any]) -> nn.Module:
     """Build a `UNet1d` for waves of `shape` (C, T)."""
-    from .unet1d import UNet1d
-
     check_arguments("model.network", UNet1d, options, ("channels",))
     return UNet1d(shape[0], **options)
 

@@ -14,7 +14,7 @@ from ...data.dataset import Dataset
 from ...features.hashes import bare_word, stable_hash
 
 
-def present(value: Any) -> bool:
+def present(value: object) -> bool:
     """Return whether an event really has a value there."""
     return value is not None and value == value
 

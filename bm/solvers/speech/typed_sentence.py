@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from ...errors import UserError, nearest
+from ...features.builder import FeatureBuilder
 from ...features.sentence import sentence_features, zero_features
 from ...nn.sinc import lowpass_sinc
 from .feature_scaling import join_features
-from .solver import LOWPASS_ZEROS
+from .solver import LOWPASS_ZEROS, ContrastiveSolver
 
 
 @torch.no_grad()
 def sentence_response(
-    solver: Any, text: str, subject: str | None = None, language: str = "en"
+    solver: ContrastiveSolver, text: str, subject: str | None = None, language: str = "en"
 ) -> Tensor:
     """Predict the signal of a typed sentence less that of silence: (C, T), in scaled units.
 
@@ -37,23 +36,24 @@ def sentence_response(
     people = list(solver.data.facts.subjects)
     if subject is not None and subject not in people:
         raise UserError(f"unknown subject {subject!r}{nearest(subject, people)}")
-    sentence = sentence_features(
-        list(solver.data.window_features.features.values()), text, solver.rate_hz, language
-    )
+    builder = solver.data.window_features
+    assert isinstance(builder, FeatureBuilder)
+    features = list(builder.features.values())
+    sentence = sentence_features(features, text, solver.rate_hz, language)
     both = [{name: values[None] for name, values in part.items()}
             for part in (sentence, zero_features(sentence))]  # fmt: skip
     length = next(iter(sentence.values())).shape[-1]
     heard = torch.cat([join_features(part, length) for part in both]).to(solver.device)
-    features = solver.model.scaling(heard)
+    values = solver.model.scaling(heard)
     if solver.options["lowpass_hz"] and solver.options["lowpass_target_test"]:
         cutoff = solver.options["lowpass_hz"] / solver.rate_hz
-        features = lowpass_sinc(features, cutoff, LOWPASS_ZEROS)
+        values = lowpass_sinc(values, cutoff, LOWPASS_ZEROS)
     solver.model.eval()
     names = people if subject is None else [subject]
-    return torch.stack([_of_one(solver, people.index(name), features) for name in names]).mean(0)
+    return torch.stack([_of_one(solver, people.index(name), values) for name in names]).mean(0)
 
 
-def _of_one(solver: Any, number: int, features: Tensor) -> Tensor:
+def _of_one(solver: ContrastiveSolver, number: int, features: Tensor) -> Tensor:
     """Return the (C, T) difference of one person, with the sensors of their first window."""
     table = solver.data.table
     names = table["study"] + "/" + table["subject"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from torch import Tensor
 from ...data.batch import Batch
 from ..build_data import batches_of_commonest
 from ..electrode_maps import draw_electrode_maps
+
+if TYPE_CHECKING:
+    from .solver import SupervisedSolver
 
 N_FORWARD = 2048  # windows that go through the network again, each with one electrode silent
 
@@ -42,7 +45,7 @@ def occlusion(
 
 
 @torch.no_grad()
-def draw_occlusion(solver: Any, split: str, path: Path) -> None:
+def draw_occlusion(solver: SupervisedSolver, split: str, path: Path) -> None:
     """Draw what a decoder loses electrode by electrode, for the commonest channels of a split.
 
     The mean over windows, and the mean in units of its standard error: within two of them a loss is

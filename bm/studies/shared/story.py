@@ -87,6 +87,7 @@ def with_story_blocks(events: pd.DataFrame, rule: BlockRule, path: str | Path) -
     except UserError as error:
         if isinstance(error, RecordingError):
             raise
+        # A table that no blocks can be made of is a bad recording, not a mistake of the user's.
         raise RecordingError(path, str(error), "skip it") from None
     if rule.minimum_s is not None:
         blocks = merge_blocks(blocks, rule.minimum_s)
@@ -105,6 +106,7 @@ def complete_sounds(events: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     if not sounds.any():
         return events
     events = events.copy()
+    # Studies say where a sound begins in its file only if that is not its begin.
     if "offset" not in events:
         events["offset"] = np.nan
     events["duration_s"] = pd.to_numeric(events["duration_s"], errors="coerce").astype(float)

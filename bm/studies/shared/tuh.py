@@ -34,6 +34,11 @@ PARTS = ("train", "eval")
 class TUHRecording(FileRecording):
     """One EDF file, exactly the 23 electrodes against the common reference."""
 
+    @property
+    def person(self) -> str:
+        """Return the person's id, which is the same in all corpora of the hospital."""
+        return f"tuh/{self.id.subject}"
+
     def open(self) -> mne.io.BaseRaw:
         """Open the file with its electrodes in the published order.
 

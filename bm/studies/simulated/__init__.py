@@ -122,6 +122,7 @@ class Simulated(Study):
         return [Place(self.seed, self.mode, p, s, r) for p in n_subjects for s, r in sessions]
 
     def _recording(self, place: Place, snr: float) -> SimulatedRecording:
+        # A pair has one label of each: a split by group cannot unbalance the classes.
         group = f"pair{place.subject // 2:03d}" if self.mode == "background" else ""
         kind: Kind = "seeg" if self.mode == "seeg" else self.options.get("kind", "eeg")
         session = FREE if place.session == FREE_SESSION else str(place.session)
@@ -134,7 +135,7 @@ class Simulated(Study):
             options["layout"] = pair_cap(place.subject)
             options["label"] = pair_label(self.seed, place.subject)
         else:
-            options["snr"] = snr
+            options["snr"] = snr  # background has its severity instead
         recording = MODES[self.mode].recording(identity, place, options)
         if isinstance(recording, ListeningRecording):
             recording.cache = self.cache

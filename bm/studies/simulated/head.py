@@ -55,6 +55,7 @@ def draw_head(
     """
     rng = place.stream("subject")
     covariance = background_covariance(rng, electrodes)
+    # Four draws whatever is used of them, so that modes differ in their settings alone.
     draws = rng.standard_normal(4)
     return Head(
         covariance=covariance,

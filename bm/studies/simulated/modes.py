@@ -40,6 +40,7 @@ MODES = {
         "trial",
         {"n_trials": None, "channels": list(motor_recording.CHANNELS)},
     ),
+    # No choice of channels: a pair of subjects has the cap that is its turn.
     "background": Mode(BackgroundRecording, "block", {"duration_s": None, "severity": 1.0}),
     "listening": Mode(
         ListeningRecording,
@@ -67,6 +68,7 @@ MODES = {
             "n_trials": None,
             "n_free": None,
             "free_s": None,
+            # Bounds of the number of shafts, and of contacts on each, of a subject.
             "shafts": [3, 5],
             "contacts": [6, 9],
             "bipolar": False,

@@ -46,6 +46,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "listening": {
         "tiny": _stories(2, 3, 3, 12, 250.0),
+        # Half of the other rates: enough for a response below 15 Hz, and half of the time.
         "debug": _stories(2, 10, 8, 40, 125.0),
         "demo": _stories(4, 12, 10, 60, 250.0),
         "full": _stories(20, 30, 10, 200, 250.0),
@@ -60,6 +61,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "tiny": _words(2, 1, 4, 6, 1, 20.0),
         "debug": _words(2, 3, 12, 10, 2, 120.0),
         "demo": _words(4, 4, 12, 10, 2, 300.0),
+        # For benches alone: some 12 minutes of making and 48 GB (extrapolated).
         "full": {
             **_words(12, 5, 61, 10, 6, 600.0),
             "shafts": [7, 12],

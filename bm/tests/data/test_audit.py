@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bm.data.audit import audit_table, audit_upstream
+from bm.data.audit import audit_table
 from bm.train import main
 from scripts import audit
 
@@ -56,12 +56,6 @@ def test_seconds_of_one_file_are_compared_and_not_its_name() -> None:
     assert audit_table(table((0, 1.0, "train"), (1, 1.0, "test")), events) == []
     found = audit_table(table((0, 6.0, "train"), (1, 1.0, "test")), events)
     assert [(f.what, f.where) for f in found] == [("audio", "a.wav")]
-
-
-def test_upstream_training_on_the_downstream_test_is_found_at_any_rate() -> None:
-    up = table((0, 1.0, "train"), (1, 1.0, "train"), (2, 1.0, "valid"))
-    down = table((0, 2.0, "test"), (1, 3.0, "test"), (2, 1.0, "test"), (1, 1.0, "train"))
-    assert [f.where for f in audit_upstream(down, up.assign(start=0))] == ["s/0/0/0"]
 
 
 def run(*words: str) -> int:

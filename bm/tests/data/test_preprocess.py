@@ -69,7 +69,7 @@ def test_resampling_keeps_what_fits_and_folds_nothing(method: str) -> None:
 def test_crop_shifts_the_clock() -> None:
     steps = [{"step": "crop", "start_s": 2.0, "stop_s": -3.0}]
     raw = apply_steps(raw_of(tone(10)), steps)
-    assert raw.n_times == RATE * (SECONDS - 5) and shift_of(steps) == 2.0
+    assert raw.n_times == RATE * (SECONDS - 5) and shift_of(steps, RATE) == 2.0
     np.testing.assert_array_equal(raw.get_data()[0], tone(10)[0, 500:-750])
     whole = apply_steps(raw_of(tone(10)), [{"step": "crop"}])
     assert whole.n_times == len(T)

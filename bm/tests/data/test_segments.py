@@ -276,7 +276,8 @@ def test_zscore_uses_training_windows_only() -> None:
 def test_robust_scaling_is_per_recording() -> None:
     signals = [torch.randn(500, 2), 100 * torch.randn(500, 2) + 7]
     scaler = scale.Scaler("robust", None)
-    scaler.fit([bare(s) for s in signals], pd.DataFrame(), [0, 0])
+    table = pd.DataFrame(columns=["recording", "start", "length", "split"])
+    scaler.fit([bare(s) for s in signals], table, [0, 0])
     block = scaler.apply(torch.stack(signals), torch.tensor([0, 1]))
     spread = torch.quantile(block, 0.75, dim=1) - torch.quantile(block, 0.25, dim=1)
     assert spread == pytest.approx(torch.ones(2, 2), abs=0.01)

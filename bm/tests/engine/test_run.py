@@ -230,7 +230,7 @@ def test_each_process_draws_its_own_and_resumes_it(tmp_path):
 
 
 class Evaluated(toy.Toy):
-    """Notes what every validation draws first; the step that counts FLOP is none."""
+    """Notes what every validation draws first, and before them the step that counts FLOP."""
 
     begun = False
 
@@ -249,8 +249,8 @@ def test_evaluations_draw_by_experiment_and_epoch(tmp_path):
     def draws_of(name, *options):
         draws: list[float] = []
         toy.run(tmp_path / name, *options, kind=Evaluated, draws=draws)
-        assert len(draws) == 4
-        return draws
+        assert len(draws) == 1 + 4
+        return draws[1:]
 
     first, other = draws_of("first"), draws_of("other", "seed=1")
     assert len({*first, *other}) == 8  # each epoch of each experiment has draws of its own

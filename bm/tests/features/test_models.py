@@ -117,8 +117,8 @@ def test_wav2vec_is_cached_by_model_and_layers(folder: Path, tmp_path, monkeypat
     from bm.features.wav2vec import Wav2VecTransformer
 
     events, seen = sound_events(tmp_path, 0.6, 16000), []
-    original = Wav2VecTransformer._seen
-    monkeypatch.setattr(Wav2VecTransformer, "_seen", lambda *a: seen.append(1) or original(*a))
+    original = Wav2VecTransformer._embed
+    monkeypatch.setattr(Wav2VecTransformer, "_embed", lambda *a: seen.append(1) or original(*a))
     entry = {"name": "Wav2VecTransformer", "model": "wav2vec"}
     for layers in ([1], [1], [2]):
         feature = build_feature({**entry, "layers": layers}, folder)

@@ -182,7 +182,7 @@ def test_only_the_last_blocks_or_the_head_move(chain, blocks, monkeypatch) -> No
 
 
 @pytest.mark.endurance
-def test_killed_and_continued_is_the_same(chain, tmp_path) -> None:
+def test_killed_and_continued_is_the_same(chain, tmp_path, monkeypatch) -> None:
     """Fault 1: after a resume the original always continues at epoch 1."""
     argv = ("solver=labram/debug_tokenizer", "optim.epochs=2", "checkpoint.every_steps=2",
             "log.figures=false")  # fmt: skip
@@ -201,7 +201,7 @@ def test_killed_and_continued_is_the_same(chain, tmp_path) -> None:
                         os.kill(os.getpid(), signal.SIGKILL)
                     return step(batch, stage)
 
-                solver.step = deadly
+                monkeypatch.setattr(solver, "step", deadly)
                 Run(solver).train()
 
         _, status = os.waitpid(forked(die), 0)

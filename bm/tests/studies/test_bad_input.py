@@ -253,7 +253,8 @@ def test_channels_of_different_rates_are_named(folder: Path) -> None:
     ("place", "text", "said"),
     [
         (184, b"abcdefgh", "header length is b'abcdefgh'"),
-        (236, b"-1      ", "no length"),
+        (236, b"nan     ", "number of records is"),
+        (236, b"0       ", "promises no sample"),
         (236, b"9999    ", "truncated: .* of .* promised bytes"),
         (236, b"10      ", "where the header promises"),
         (192, b"EDF+D", "records have gaps"),
@@ -267,6 +268,18 @@ def test_a_broken_header_is_named(place: int, text: bytes, said: str, folder: Pa
     whole[place : place + len(text)] = text
     paths[0].write_bytes(bytes(whole))
     with pytest.raises(RecordingError, match=said):
+        read(folder)
+
+
+def test_an_unknown_number_of_records_is_told_by_the_file(folder: Path) -> None:
+    paths, _ = copy("edf", folder)
+    before = read(folder).get_data()
+    whole = bytearray(paths[0].read_bytes())
+    whole[236:244] = b"-1      "
+    paths[0].write_bytes(bytes(whole))
+    assert np.array_equal(read(folder).get_data(), before)
+    paths[0].write_bytes(bytes(whole[:-100]))
+    with pytest.raises(RecordingError, match=r"truncated: .* no whole number of"):
         read(folder)
 
 
@@ -350,4 +363,6 @@ def test_tables_are_the_same_with_every_line_ending(tmp_path: Path) -> None:
         path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", ending).encode())
         tables.append(read_table(path))
     assert tables[0].equals(tables[1]) and tables[0].equals(tables[2])
-    assert list(tables[0]["onset"]) == [1, 2] and np.isnan(tables[0]["duration"][0])
+    assert list(tables[0]["onset"]) == [1, 2]
+    assert tables[0]["duration"].isna().tolist() == [True, False]
+    assert tables[0]["label"].tolist() == ["None", "b"]

@@ -51,8 +51,9 @@ def test_a_person_without_a_line_is_named(tmp_path: Path) -> None:
         recordings(tmp_path, tmp_path)
     text = (DATA / "eegmat" / "subject-info.csv").read_text()
     (folder / "subject-info.csv").write_text(text.replace("Subject04", "Subject99"))
-    with pytest.raises(RecordingError, match="no line for Subject04"):
-        recordings(tmp_path, tmp_path)
+    (failed,) = recordings(tmp_path, tmp_path)  # named, without ending the work on the others
+    with pytest.raises(RecordingError, match=r"Subject04_2\.edf: Subject04 has no line in"):
+        failed.load_raw()
     with pytest.raises(UserError, match="physionet"):
         recordings(tmp_path, tmp_path, subjects=[1])
 
@@ -64,4 +65,4 @@ def test_line_endings_of_the_table_do_not_matter(tmp_path: Path) -> None:
     text = (DATA / "eegmat" / "subject-info.csv").read_bytes().replace(b"\r\n", b"\n")
     for ending in (b"\n", b"\r\n", b"\r"):
         (folder / "subject-info.csv").write_bytes(text.replace(b"\n", ending))
-        assert recordings(tmp_path, tmp_path)[0].person["quality"] == 0
+        assert recordings(tmp_path, tmp_path)[0].columns["quality"] == 0

@@ -6,6 +6,7 @@ Symptom: `dora run solver=supervised/debug dset=eegmat` trained on simulated rec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import yaml
 from dora.hydra import HydraMain
 
 from bm.errors import UserError
+from bm.tests.xp.grid_lists import listed
 from bm.train import main
-from bm.xp.listing import experiments, grid_names
+from bm.xp.listing import grid_names
 from bm.xp.main import Main
 from bm.xp.resolve import to_plain
 
@@ -94,15 +96,19 @@ def test_data_sets_with_targets_of_their_own_keep_them(recipe: str, dset: str) -
     )
 
 
+@pytest.mark.xdist_group("grid_lists")
 def test_grids_use_the_data_sets_that_they_name() -> None:
-    names = set()
+    pairs: dict[tuple[str, ...], Sequence[str]] = {}  # one experiment of each recipe and data set
     for grid in grid_names():
-        for one in experiments(grid, main):
-            named = [word.partition("=")[2] for word in one.argv if word.startswith("dset=")]
-            if named:
-                names.add(named[0])
-                alone = data_set(f"dset={named[0]}")
-                assert main.resolve(one.argv).cfg.dset.studies == alone["studies"]
+        for one in listed(grid):
+            choice = [word for word in one.argv if word.startswith(("solver=", "dset="))]
+            pairs[tuple(sorted(choice))] = one.argv
+    names = set()
+    for choice, argv in pairs.items():
+        for word in choice:
+            if word.startswith("dset="):
+                names.add(word.removeprefix("dset="))
+                assert data_set(*argv)["studies"] == data_set(word)["studies"]
     assert {"schoffelen2019", "eegmmidb_windows", "audio_mous_wl"} <= names
 
 

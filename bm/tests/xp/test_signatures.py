@@ -9,21 +9,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bm.train import main
-from bm.xp.listing import experiments, grid_names
+import pytest
+
+from bm.tests.xp.grid_lists import listed
+from bm.xp.listing import grid_names
 
 FROZEN = Path(__file__).with_name("signatures.json")
 
 
 def current(grid: str) -> dict[str, str]:
     """Signature -> arguments of all experiments of a grid."""
-    return {found.sig: " ".join(found.argv) for found in experiments(grid, main)}
+    return {found.sig: " ".join(found.argv) for found in listed(grid)}
 
 
 def frozen() -> dict[str, dict[str, str]]:
     return json.loads(FROZEN.read_text())
 
 
+@pytest.mark.xdist_group("grid_lists")
 def test_signatures_have_not_moved() -> None:
     stored = frozen()
     assert sorted(stored) == grid_names(), "a grid is new or gone; write the list again"

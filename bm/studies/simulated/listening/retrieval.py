@@ -82,6 +82,7 @@ def _expected(
         start = round(speech.start_s * recording.rate_hz)
         length = round(heard.duration_s * recording.rate_hz)
         window = responses[speech.run][:, start : start + length]
+        # A window at the end of a story is filled up with silence.
         windows.append(np.pad(window, ((0, 0), (0, length - window.shape[1]))))
     return whitened(recording.listener(), np.stack(windows), recording.rate_hz)
 
@@ -97,6 +98,7 @@ def top_credits(scores: np.ndarray, true: np.ndarray, tops: Sequence[int]) -> di
         tops: how many of the best count.
     """
     target = scores[np.arange(len(true)), true][:, None]
+    # The tolerances of `tie_credit`.
     same = np.isclose(scores, target, rtol=1e-12, atol=1e-9)
     better = ((scores > target) & ~same).sum(1)
     return {k: np.clip((k - better) / same.sum(1), 0, 1) for k in tops}

@@ -44,6 +44,7 @@ def spectral_matrices(subject: Subject, session: Session, frequencies: np.ndarra
     patterns = alpha_patterns(session.electrodes)
     density = head.alpha_density(frequencies, RATE_HZ)
     alpha = density[:, None, None] * (patterns.T @ patterns)
+    # White noise has its variance spread over 0 to rate / 2, by one-sided density.
     white = 2 * WHITE_UV**2 / RATE_HZ * np.eye(len(session.electrodes))
     shared = background + alpha + white
     rhythm = session.rhythm(frequencies)
@@ -94,6 +95,7 @@ def observe(
     for subject, session in pairs:
         matrices = spectral_matrices(subject, session, FREQUENCIES)
         roots = np.linalg.cholesky(matrices)
+        # Balanced classes: with drawn ones the accuracy would vary more.
         labels = np.arange(each) % len(CLASSES)
         shape = (each, len(FREQUENCIES), matrices.shape[-1])
         normal = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)

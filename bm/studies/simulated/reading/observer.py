@@ -139,6 +139,7 @@ def log_likelihoods(recording: ReadingRecording, windows: np.ndarray) -> np.ndar
     """Return those of the words, for windows (n, C, T) uV of one word each: (n, words)."""
     filters = filters_of(recording)
     samples = windows.shape[-1]
+    # A window of one word holds nothing but its fixation: its edges would leak into all bands.
     taper = np.hanning(samples)
     taper /= np.sqrt(np.square(taper).mean())
     sources = np.einsum("kc,nct->nkt", filters.weights, windows)
@@ -158,6 +159,7 @@ def _pool(seed: int) -> dict[int, tuple[tuple[int, ...], ...]]:
     """Draw sentences of the grammar, by their word count."""
     rng = np.random.default_rng([seed, 4])
     groups: dict[int, set[tuple[int, ...]]] = {}
+    # Enough for nine others of every word count: 191 sentences of 11 words, 1178 of 6.
     for words in (draw_sentence(rng) for _ in range(4000)):
         groups.setdefault(len(words), set()).add(words)
     return {count: tuple(sorted(group)) for count, group in groups.items()}

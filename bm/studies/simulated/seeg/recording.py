@@ -226,6 +226,7 @@ class SeegRecording(SimulatedRecording):
         signal = np.linalg.cholesky(speaker.covariance()).astype(np.float32) @ signal
         signal += self.response()
         bads = self.add_nuisance(signal)
+        # Nuisance is at the contacts: differences lose what neighbours share of it, sums double it.
         if self.options["bipolar"]:
             signal = self.mixing().astype(np.float32) @ signal
         block = {"kind": "block", "start_s": 0.0, "duration_s": self.samples / RATE_HZ}

@@ -22,11 +22,12 @@ from bm.models.baselines.conformer import EEGConformer
 from bm.models.labram.classifier import LaBraM
 from bm.solvers.model_inputs import input_names
 from bm.solvers.supervised.solver import SupervisedSolver
-from bm.solvers.supervised.tasks import Classes, Values
+from bm.solvers.supervised.tasks import TASKS, Classes, Values
 from bm.solvers.supervised.tuning import freeze
 from bm.tests.processes import in_two_processes
 
 FACTS = DataFacts(("CZ", "PZ"), 200.0, 400, classes=("normal", "abnormal"), simulated=True)
+THREE = DataFacts(("CZ", "PZ"), 200.0, 400, classes=("u", "v", "w"), simulated=True)
 SMALL = {"width": 100, "depth": 3, "n_heads": 5, "n_filters": 4, "drop_path": 0.5}
 
 
@@ -51,6 +52,27 @@ def test_one_logit_is_two_classes() -> None:
     probs = classes().probabilities(logits.numpy())
     np.testing.assert_allclose(probs[:, 1], p, rtol=1e-6)
     np.testing.assert_allclose(probs.sum(1), 1)
+
+
+def test_sigmoids_may_be_taken_for_logits() -> None:
+    """The published loss of Du-IN, with the probabilities that its cross entropies are of."""
+    data = windows((0, 1, 2, 1), ("train", "train", "valid", "valid"), THREE)
+    options = {"label_smoothing": 0.0, "cls_loss": "sigmoid_ce"}
+    task = TASKS.get("classes")(data, options)
+    logits, labels = torch.tensor([[2.0, -1.0, 0.0], [0.0, 3.0, 1.0]]), torch.tensor([0, 1])
+    expected = nn.functional.cross_entropy(logits.sigmoid(), labels)
+    assert task.losses(logits, labels, True)["loss"] == expected
+    scores = logits.sigmoid()
+    np.testing.assert_allclose(task.probabilities(logits.numpy()), scores / scores.sum(1)[:, None])
+    torch.testing.assert_close(
+        task.scores(logits, labels), (scores / scores.sum(1)[:, None]).log()[[0, 1], labels]
+    )
+    plain = TASKS.get("classes")(data, {"label_smoothing": 0.0})
+    assert plain.losses(logits, labels, True)["loss"] == nn.functional.cross_entropy(logits, labels)
+    with pytest.raises(UserError, match="one output"):
+        task.probabilities(np.zeros((2, 1)))
+    with pytest.raises(UserError, match=r"cls_loss 'sigmoid'"):
+        TASKS.get("classes")(data, {**options, "cls_loss": "sigmoid"})
 
 
 def test_labels_are_smoothed_in_training_only() -> None:

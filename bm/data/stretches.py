@@ -1,0 +1,121 @@
+"""Stretches of a recording that no window may touch: marked bad, or joined to what lies before."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import mne
+
+logger = logging.getLogger(__name__)
+#: Annotations of stretches that are not to be used, as MNE and BIDS write them.
+BAD = re.compile(r"bad", re.IGNORECASE)
+#: Annotations of joins: of MNE (`EDGE boundary`), EEGLAB (`boundary`, or the number -99) and
+#: BrainVision (`New Segment`). Their duration is that of what was cut out, which is not there.
+JOIN = re.compile(r"(edge|bad boundary|boundary\b|new segment|-99(\.0)?$)", re.IGNORECASE)
+#: What MNE's filters stop at.
+EDGE = "EDGE boundary"
+
+
+def is_join(text: str) -> bool:
+    """Return whether an annotation marks a join of two recordings."""
+    return JOIN.match(text) is not None
+
+
+def is_mark(text: str) -> bool:
+    """Return whether an annotation marks the file or its quality, and is no event."""
+    return is_join(text) or BAD.match(text) is not None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a recording, in seconds from its first sample; a join has no length."""
+
+    start_s: float
+    stop_s: float
+    text: str
+
+
+def stretches_of(raw: mne.io.BaseRaw) -> tuple[Stretch, ...]:
+    """Return bad stretches and joins of a recording, in order of time.
+
+    A join at the first sample joins nothing.
+    """
+    notes, end = raw.annotations, raw.n_times / float(raw.info["sfreq"])
+    half, found = 0.5 / float(raw.info["sfreq"]), []
+    for onset, length, text in zip(notes.onset, notes.duration, notes.description, strict=True):
+        if not is_mark(str(text)):
+            continue
+        start = float(onset) - raw.first_time
+        long = 0.0 if is_join(str(text)) or not np.isfinite(length) else float(length)
+        if start + long < half or start >= end or (long == 0 and start <= half):
+            continue
+        found.append(Stretch(max(0.0, start), min(end, start + long), str(text)))
+    return tuple(sorted(found, key=lambda one: (one.start_s, one.stop_s)))
+
+
+def joins_of(stretches: Sequence[Stretch]) -> list[float]:
+    """Return the times of joins, in seconds, each once."""
+    return sorted({one.start_s for one in stretches if is_join(one.text)})
+
+
+def moved(stretches: Sequence[Stretch], shift_s: float, end_s: float) -> tuple[Stretch, ...]:
+    """Return stretches after `shift_s` seconds were cut off the front, within what is left."""
+    after = []
+    for one in stretches:
+        start, stop = one.start_s - shift_s, one.stop_s - shift_s
+        if stop > 0 and start < end_s:
+            after.append(Stretch(max(0.0, start), min(stop, end_s), one.text))
+    return tuple(after)
+
+
+def touched(
+    starts: np.ndarray, length: int, stretches: Sequence[Stretch], rate_hz: float
+) -> np.ndarray:
+    """Return which windows hold a sample of a bad stretch, or samples of both sides of a join.
+
+    Args:
+        starts: (n,) first samples of the windows.
+        length: samples of a window.
+        stretches: of the recording.
+        rate_hz: of its samples.
+    """
+    hit = np.zeros(len(starts), bool)
+    for one in stretches:
+        first = round(one.start_s * rate_hz)
+        if one.stop_s <= one.start_s:
+            hit |= (starts < first) & (starts + length > first)
+        else:
+            last = max(first + 1, round(one.stop_s * rate_hz))
+            hit |= (starts < last) & (starts + length > first)
+    return hit
+
+
+def notes_of(stretches: Sequence[Stretch]) -> mne.Annotations:
+    """Return stretches as annotations of an array, joins as MNE's filters know them."""
+    import mne
+
+    starts = [one.start_s for one in stretches]
+    lengths = [one.stop_s - one.start_s for one in stretches]
+    texts = [EDGE if is_join(one.text) else one.text for one in stretches]
+    return mne.Annotations(starts, lengths, texts)
+
+
+def mark_joins(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
+    """Annotate every join as MNE's filters know it, so that they stop there."""
+    rate, notes = float(raw.info["sfreq"]), raw.annotations
+    present = {
+        round((onset - raw.first_time) * rate)
+        for onset, text in zip(notes.onset, notes.description, strict=True)
+        if str(text).upper().startswith("EDGE")
+    }
+    for time in joins_of(stretches_of(raw)):
+        if round(time * rate) not in present:
+            notes.append(time + raw.first_time, 0.0, EDGE)
+    return raw

@@ -1,0 +1,214 @@
+"""Events of a recording of unknown origin: from a table, a trigger channel, or annotations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import pandas as pd
+
+from ..data.recording import EVENT_KINDS
+from ..data.stretches import is_mark
+from ..errors import RecordingError, nearest
+from .event_table import clean_events, frame, read_table
+from .sample_table import label_column
+
+logger = logging.getLogger(__name__)
+SOURCES = ("auto", "tsv", "annotations", "stim", "none")
+STIM_RULES = ("changes", "rising")
+LABEL_COLUMNS = ("label", "trial_type", "value", "description")
+RENAMED = {"onset": "start_s", "duration": "duration_s"}
+#: Volts of a trigger channel that is stored as a signal: a code of 1 is 1e-6.
+STIM_UNIT = 1e-6
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """How events are found.
+
+    Attributes:
+        events: source, one of `SOURCES`; auto = the first that is there of a trigger channel that
+            is named, a table, annotations.
+        kind: of events whose table does not say.
+        label_column: of a table; None = the first of `LABEL_COLUMNS` that has values.
+        labels: label in the file -> label; others are left out.
+        stim: trigger channel.
+        stim_rule: changes (each new code other than zero) or rising (codes above the one before).
+    """
+
+    events: str = "auto"
+    kind: str = "trial"
+    label_column: str | None = None
+    labels: Mapping[str, Any] | None = None
+    stim: str | None = None
+    stim_rule: str = "changes"
+
+    def read(
+        self, raw: mne.io.BaseRaw, path: Path, table: Path | None, rate_hz: float | None
+    ) -> pd.DataFrame:
+        """Read the events of a recording.
+
+        Args:
+            raw: of the whole file, trigger channels included.
+            path: of the recording.
+            table: of its events, where there is one.
+            rate_hz: of a recording that is a table of samples.
+
+        Returns:
+            columns kind, start_s, duration_s, label and those of the table.
+
+        Raises:
+            RecordingError: a table or channel that is missing or holds no events.
+        """
+        source = self.events
+        if source == "auto":
+            source = "stim" if self.stim else "tsv" if table is not None else "annotations"
+            if path.suffix.lower() == ".csv" and self.label_column and rate_hz is not None:
+                return self._runs_of_column(path, rate_hz)
+        if source == "tsv":
+            if table is None:
+                raise RecordingError(path, "no events.tsv beside it", "add one, or set `events`")
+            return self._of_table(table)
+        if source == "stim":
+            return self._of_channel(raw, path)
+        return self._of_notes(raw, path) if source == "annotations" else frame([], ("label",))
+
+    def rename_labels(self, events: pd.DataFrame, path: Path) -> pd.DataFrame:
+        """Rename labels by `labels`, and leave out events with others, counted in the log.
+
+        Raises:
+            RecordingError: none of the labels occurs.
+        """
+        if self.labels is None or not len(events) or "label" not in events:
+            return events
+        names = {str(k): v for k, v in self.labels.items()}
+        texts = events["label"].map(str)
+        named = texts.isin(names)
+        present = sorted(set(texts[~named]))
+        if not named.any():
+            hint = nearest(next(iter(names), ""), present)
+            reason = f"no event is labelled {', '.join(names)} (labels: {', '.join(present[:12])})"
+            raise RecordingError(path, reason, f"change `labels`{hint}")
+        if present:
+            count, shown = int((~named).sum()), ", ".join(present[:8])
+            logger.info(
+                "%s: %d events left out that `labels` does not name: %s", path, count, shown
+            )
+        return events[named].assign(label=[names[text] for text in texts[named]])
+
+    def _of_table(self, path: Path) -> pd.DataFrame:
+        table = read_table(path)
+        for old, new in RENAMED.items():
+            if old in table and new in table:
+                raise RecordingError(path, f"both {old!r} and {new!r}", "remove one of the columns")
+        table = table.rename(columns=RENAMED)
+        if "start_s" not in table:
+            raise RecordingError(path, "no column 'onset' (or 'start_s')", "add it, in seconds")
+        if "duration_s" not in table:
+            table["duration_s"] = 0.0
+        if "kind" not in table:
+            table["kind"] = self.kind
+        self._check_kinds(table, path)
+        table = clean_events(table, path)
+        columns = [name for name in LABEL_COLUMNS if name in table]
+        filled = [name for name in columns if table[name].notna().any()]
+        column = self.label_column or next(iter(filled or columns), None)
+        if column is not None and column not in table:
+            hint = nearest(column, map(str, table))
+            raise RecordingError(path, f"no column {column!r}", f"change `label_column`{hint}")
+        return table.assign(label=table[column]) if column is not None else table
+
+    def _check_kinds(self, table: pd.DataFrame, path: Path) -> None:
+        known = EVENT_KINDS.names()
+        for row, kind in table["kind"].items():
+            if kind is None:
+                raise RecordingError(path, f"row {row} has no kind", "fill the column `kind`")
+            if kind not in known:
+                hint = nearest(str(kind), known)
+                reason = f"row {row}: unknown event kind {kind!r}"
+                raise RecordingError(path, reason, f"see the kinds in docs/data.md{hint}")
+
+    def _of_notes(self, raw: mne.io.BaseRaw, path: Path) -> pd.DataFrame:
+        """Return annotations as events, except marks of the file and of its quality."""
+        notes = raw.annotations
+        rows = []
+        for onset, length, text in zip(notes.onset, notes.duration, notes.description, strict=True):
+            if is_mark(str(text)):
+                continue
+            # MNE counts from the first sample of the measurement, which a crop leaves behind.
+            row = {"kind": self.kind, "start_s": float(onset) - raw.first_time}
+            # EEGLAB leaves durations empty.
+            length = float(length) if np.isfinite(length) else 0.0
+            rows.append({**row, "duration_s": length, "label": str(text)})
+        return frame(rows, ("label",))
+
+    def _of_channel(self, raw: mne.io.BaseRaw, path: Path) -> pd.DataFrame:
+        name = self._channel_name(raw, path)
+        codes = trigger_codes(raw, name, path)
+        places = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist()]
+        rows, falling, rate = [], 0, float(raw.info["sfreq"])
+        for place in places:
+            code, before = int(codes[place]), int(codes[place - 1]) if place else 0
+            if code == 0:
+                continue
+            if code < before:
+                falling += 1
+                if self.stim_rule == "rising":
+                    continue
+            row = {"kind": self.kind, "start_s": place / rate, "duration_s": 0.0, "label": code}
+            rows.append(row)
+        if falling:
+            what = "left out by" if self.stim_rule == "rising" else "are events under"
+            logger.warning(
+                "%s: channel %s: %d codes follow a higher one without zero between; they %s "
+                "stim_rule=%s", path, name, falling, what, self.stim_rule,
+            )  # fmt: skip
+        return frame(rows, ("label",))
+
+    def _channel_name(self, raw: mne.io.BaseRaw, path: Path) -> str:
+        if self.stim is not None:
+            if self.stim not in raw.ch_names:
+                hint = nearest(self.stim, raw.ch_names)
+                raise RecordingError(path, f"no channel {self.stim}", f"change `stim`{hint}")
+            return self.stim
+        types = raw.get_channel_types()
+        names = [n for n, t in zip(raw.ch_names, types, strict=True) if t == "stim"]
+        if not names:
+            raise RecordingError(path, "events=stim: no trigger channel", "name it by `stim`")
+        # Of several, the one that sums up the others (Neuromag).
+        return next((name for name in ("STI101", "STI 014", "STI014") if name in names), names[0])
+
+    def _runs_of_column(self, path: Path, rate_hz: float) -> pd.DataFrame:
+        """Return blocks in which a column of a table of samples stays the same."""
+        assert self.label_column is not None
+        values = label_column(path, self.label_column)
+        changes = [i for i in range(1, len(values)) if values[i] != values[i - 1]]
+        rows = []
+        for first, last in pairwise([0, *changes, len(values)]):
+            row = {"kind": "block", "start_s": first / rate_hz, "label": values[first]}
+            rows.append({**row, "duration_s": (last - first) / rate_hz})
+        return frame(rows)
+
+
+def trigger_codes(raw: mne.io.BaseRaw, name: str, path: Path) -> np.ndarray:
+    """Return the codes of a trigger channel: (T,) whole numbers.
+
+    Raises:
+        RecordingError: its values are no whole numbers, neither as they are nor as microvolts.
+    """
+    values = np.abs(raw.get_data(picks=[name])[0])  # BioSemi sets the sign bit
+    for factor in (1.0, STIM_UNIT):
+        codes = np.round(values / factor)
+        # 24-bit and scaled formats round: a code of 10 may be read as 10.03 uV.
+        if np.abs(values / factor - codes).max() <= 0.1 and (codes != 0).any():
+            return codes.astype(np.int64)
+    if not np.any(values):
+        return np.zeros(len(values), np.int64)
+    reason = f"channel {name}: its values are no codes (as {values[np.nonzero(values)[0][0]]:.3g})"
+    raise RecordingError(path, reason, "name another channel by `stim`")
