@@ -46,7 +46,7 @@ def segments_of(
     Returns:
         columns recording, start, length (samples), event_row, label (raw value or None), with
         `within: block` block_uid, and sequence_uid and published_split where events have them;
-        `attrs["left_out"]` is the number of windows that reach outside the recording or its blocks.
+        `attrs["left_out"]` counts the windows that reach outside the recording or its blocks.
 
     Raises:
         UserError: a window that reaches outside a trial that was cut already (column `bounded`).
