@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dora import grid as dora_grid
+from dora import shep
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
 from . import cluster, marker, queue, ranges, runner, stage
+from .handles import read_handle
 from .queue import LocalJob, Queue
 
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ def install() -> None:
         if any(self._orphans.iterdir()) and not is_local():
             original["_check_orphans"](self)
 
+    # Pickles of other people's folders: both modules read them by this name.
+    shep.try_load = dora_grid.try_load = read_handle  # type: ignore[assignment]
     # Dora builds submitit.SlurmExecutor by name and calls scancel and squeue itself: it has no
     # place where another executor could be plugged in.
     Shepherd.commit = dispatch("commit", commit)  # type: ignore[method-assign]
