@@ -69,8 +69,8 @@ class Experiment:
 
     @property
     def marks(self) -> list[str]:
-        """What its audit says of its numbers: a leak, models not checked, stimuli heard before."""
-        return list((read_json(self.folder / AUDIT) or {}).get("marks", ()))
+        """Return what its audit says of its numbers: a leak, models not checked, stimuli heard before."""
+        return list((read_or_warn(self.folder / AUDIT) or {}).get("marks", ()))
 
     def evaluation(self, folder: Path) -> dict[str, Any] | None:
         """Return its evaluation as plain values: metrics, chance, n_items, extra.
