@@ -69,7 +69,7 @@ class Experiment:
 
     @property
     def marks(self) -> list[str]:
-        """Return what its audit says of its numbers: a leak, models not checked, stimuli heard before."""
+        """Return what its audit says: a leak, models not checked, stimuli heard before."""
         return list((read_or_warn(self.folder / AUDIT) or {}).get("marks", ()))
 
     def evaluation(self, folder: Path) -> dict[str, Any] | None:
