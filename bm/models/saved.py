@@ -196,7 +196,7 @@ def _crc_of(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         # as bytes: numpy knows no bfloat16
         content = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        crc = zlib.crc32(content, zlib.crc32(name.encode(), crc))
+        crc = zlib.crc32(content.data, zlib.crc32(name.encode(), crc))
     return f"{crc:08x}"
 
 
@@ -220,7 +220,7 @@ def load(folder: Path, trust_target: bool = False, **changes: Any) -> nn.Module:
     kind = find_saved_class(Path(folder) / CONFIG, config, trust_target)
     # weights are read after the changes, strictly: a change that moves a shape is an error
     module: nn.Module = kind(**{**config["arguments"], **changes})
-    module.bm_arguments = config
+    module.bm_arguments = config  # type: ignore[assignment]
     load_weights(module, folder)
     return module
 
