@@ -37,6 +37,8 @@ CHANNEL_STEPS: Registry[Step] = Registry("preprocessing step", {})
 WINDOW_STEPS: Registry[Callable[..., object]] = Registry("preprocessing step", {})
 #: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
+#: Annotation at the edge of two trials that are joined to one recording; filters of MNE stop there.
+TRIAL_EDGE = "EDGE trial"
 CONTACT = re.compile(r"^(?P<shaft>\D.*?'?)(?P<number>\d+)$")
 
 
@@ -224,6 +226,8 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
     old = raw.info["sfreq"]
     if float(rate_hz) == float(old):
         return raw
+    if TRIAL_EDGE in raw.annotations.description:
+        return _resample_trials(raw, float(rate_hz), method)
     if method != "sinc":
         return raw.resample(float(rate_hz), method=method, verbose="error")
     if rate_hz > old:
@@ -235,6 +239,33 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
         for key in ("chs", "bads", "dig", "dev_head_t", "kit_system_id"):  # find the sensor layout
             info[key] = raw.info[key]
     return mne.io.RawArray(data, info, verbose="error")
+
+
+def _resample_trials(raw: mne.io.BaseRaw, rate_hz: float, method: str) -> mne.io.BaseRaw:
+    """Resample each of the joined trials by itself: none rings into the next.
+
+    Raises:
+        UserError: trials of no whole number of samples at the new rate, or cropped ones.
+    """
+    count = int((raw.annotations.description == TRIAL_EDGE).sum()) + 1
+    length, old = raw.n_times // count, raw.info["sfreq"]
+    samples = length * rate_hz / old
+    if length * count != raw.n_times:
+        raise UserError("resample: a recording of trials is cropped; crop behind resampling")
+    if abs(samples - round(samples)) > 1e-6:
+        raise UserError(
+            f"resample: trials of {length} samples at {old:g} Hz have {samples:g} samples at "
+            f"{rate_hz:g} Hz; choose another rate, or cut the trials by the study's `crop`"
+        )
+    data = raw.get_data()
+    trials = (data[:, first : first + length] for first in range(0, raw.n_times, length))
+    parts = [
+        resample(mne.io.RawArray(x, raw.info, verbose="error"), rate_hz, method) for x in trials
+    ]
+    joined = np.concatenate([part.get_data() for part in parts], axis=1)
+    whole = mne.io.RawArray(joined, parts[0].info, verbose="error")
+    edges = np.arange(1, count) * round(samples) / rate_hz
+    return whole.set_annotations(mne.Annotations(edges, 0.0, TRIAL_EDGE))
 
 
 @TIME_STEPS.register("unit")

@@ -15,6 +15,7 @@ import pandas as pd
 from ..errors import UserError, nearest
 from ..registry import check_known
 from ..writing import write_text
+from .segments import PUBLISHED
 
 SPLITS = ("train", "valid", "test")
 #: Pairs that must share nothing.
@@ -79,7 +80,8 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
         table: segment table with ids.
         split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
             method: `hash` (SHA-256 of seed and key) or `published` (that of brainmagick: scores
-            of `block_score`, test before valid before train) and min_keys (see `check_counts`).
+            of `block_score`, test before valid before train), min_keys (see `check_counts`) and
+            published: false draws where a data set has a split of its own.
         remove: share of all keys that is taken from train and called `REMOVED`.
 
     Raises:
@@ -106,6 +108,8 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
         key: _draw(key, split["seed"], method, split["ratios"], remove) for key in keys.unique()
     }
     result = keys.map(drawn)
+    if split.get("published", True) and PUBLISHED in table:
+        result = _published(table[PUBLISHED], keys, result, split)
     for name, conditions in split["fixed"].items():
         fixed = pd.Series(True, index=table.index)
         for column, values in conditions.items():
@@ -151,6 +155,28 @@ def spelled(column: pd.Series, name: str, values: Sequence[Any]) -> list[str]:
             )
         names.append(same[0])
     return names
+
+
+def _published(
+    published: pd.Series, keys: pd.Series, drawn: pd.Series, split: Mapping[str, Any]
+) -> pd.Series:
+    """Return the split that a data set was published with, where windows have one.
+
+    Without published windows for validation, those of training are divided by the ratios of train
+    and valid.
+    """
+    result = published.where(published.notna(), drawn)
+    train = published == "train"
+    if (published == "valid").any():
+        return result
+    ratios = {name: float(split["ratios"].get(name, 0.0)) for name in ("train", "valid")}
+    total = sum(ratios.values())
+    if total <= 0:
+        raise UserError("dset.split.ratios: nothing for train and valid")
+    shares = {name: ratio / total for name, ratio in ratios.items()}
+    method = split.get("method", "hash")
+    parts = {key: _draw(key, split["seed"], method, shares) for key in keys[train].unique()}
+    return result.where(~train, keys.map(parts))
 
 
 def check_counts(recordings: pd.Series, keys: pd.Series, splits: pd.Series, least: int) -> None:

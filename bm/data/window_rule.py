@@ -163,6 +163,22 @@ class WindowRule:
         begin = anchor_s + self.offset_s  # in time, as published
         return begin >= 0 and begin + self.duration_s < (samples - 0.5) / rate_hz
 
+    def check_inside(self, event: Mapping[str, Any], rate_hz: float) -> None:
+        """Raise `UserError` unless the windows of an event lie inside it.
+
+        Of trials that were cut before they were stored, what follows is another trial.
+        """
+        samples, first = float(event["duration_s"]) * rate_hz, round(self.offset_s * rate_hz)
+        last = first + self.length(rate_hz)
+        if self.stride_s is not None and self.span_s is not None:
+            last = max(last, round((self.offset_s + self.span_s) * rate_hz))
+        if first < 0 or last > samples + 1e-6:
+            raise UserError(
+                f"segment: windows of {self.duration_s:g} s from {self.offset_s:g} s on reach "
+                f"outside trials of {event['duration_s']:g} s; change dset.segment.duration_s or "
+                "offset_s"
+            )
+
     def block_of(self, anchor_s: float, blocks: pd.DataFrame, rate_hz: float) -> int:
         """Return the place of the first block that holds the window, -1 when none does.
 

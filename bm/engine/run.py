@@ -17,7 +17,7 @@ from ..data.batch import Batch
 from ..data.seen import NAME as SEEN
 from ..errors import UserError
 from ..metrics.evaluation import Evaluation
-from ..xp import guard, marker
+from ..xp import guard, holder, marker
 from ..xp.files import DamagedFileError, read_history
 from ..xp.process import cores
 from . import processes
@@ -64,14 +64,20 @@ class Run:
     def train(self) -> None:
         """Train to the end, then evaluate; a finished experiment is left as it is.
 
+        One process at a time trains an experiment: see `bm.xp.holder`.
         Exits with 85 when asked to leave by a signal and 130 on Ctrl-C, both with the state saved.
         """
         if marker.exists(self.folder) and not self.cfg["show"]:
             self.open_log(active=True)
             self.solver.log.line("%s is finished; nothing to do", self.solver.xp.sig)
             return
+        # a look at the experiment writes nothing that another process could lose
+        training = processes.number() == 0 and not (self.cfg["show"] or self.cfg["download_only"])
         try:
-            with self.preemption.watching():
+            with (
+                holder.hold(self.folder) if training else nullcontext(),
+                self.preemption.watching(),
+            ):
                 if self.prepare():
                     self.fit()
         except KeyboardInterrupt:

@@ -196,7 +196,7 @@ def _crc_of(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         # as bytes: numpy knows no bfloat16
         content = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        crc = zlib.crc32(content.data, zlib.crc32(name.encode(), crc))
+        crc = zlib.crc32(content, zlib.crc32(name.encode(), crc))  # type: ignore[arg-type]
     return f"{crc:08x}"
 
 

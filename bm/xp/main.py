@@ -34,6 +34,7 @@ from .files import DamagedFileError, read_history, write_text
 from .identity import canonical, lasting
 from .quoting import quote, quote_place, value_text
 from .resolve import Resolution, Resolver, simplify
+from .workers import start_workers
 
 logger = logging.getLogger(__name__)
 
@@ -273,17 +274,6 @@ def mend_dora() -> None:
     link.Link.load = _load_history  # type: ignore[method-assign]
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
-    start = dora_run.start_ddp_workers
-
-    def start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> None:
-        """Start one worker on a machine without a GPU, where Dora gives up."""
-        import torch
-
-        if not num_workers and not torch.cuda.is_available():
-            print("no GPU here: one worker (--ddp_workers N for more)", file=sys.stderr)
-            num_workers = 1
-        start(main, argv, num_workers)
-
     dora_run.start_ddp_workers = start_workers
     _mend_git_save()
 

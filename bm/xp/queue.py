@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,12 @@ from .files import read_or_warn, write_json
 
 PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
 CANCELLED, NODE_FAIL = "CANCELLED", "NODE_FAIL"
+ACTIVE = (PENDING, RUNNING)
 ENDED = (COMPLETED, FAILED, CANCELLED, NODE_FAIL)
+REQUEUE_EXIT = 85  # a job saved its state and wants to be started again
 FOLDER = "local"  # below the output folder
 RUNNER = "runner.json"
+COUNTER = "counter.json"
 
 
 #: Without them a record is not one.
@@ -44,6 +47,7 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._last: int | None = None  # number of the last job, while the lock is held
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -52,7 +56,12 @@ class Queue:
 
         # Of the system, so that it is free when its holder dies.
         with FileLock(self.folder / "queue.lock"):
-            yield
+            self._last = None
+            try:
+                yield
+            finally:
+                if self._last is not None:
+                    write_json(self.folder / COUNTER, {"last": self._last})
 
     def path(self, job_id: str) -> Path:
         """Return the file of a job."""
@@ -74,16 +83,22 @@ class Queue:
         records = (self.read(path.stem) for path in sorted(self.folder.glob("L*.json")))
         return [record for record in records if record is not None]
 
+    def active(self, sigs: Collection[str]) -> list[str]:
+        """Return the ids of all queued and running jobs of experiments."""
+        records = (r for r in self.records() if r["sig"] in sigs and r["state"] in ACTIVE)
+        return [str(record["job_id"]) for record in records]
+
     def next_id(self) -> str:
         """Return a number that no job had, even after old files are gone; take the lock first."""
         # Dora links outputs/by_id/NUMBER and fails when the link is there.
-        counter = self.folder / "counter.json"
-        last = (read_or_warn(counter) or {}).get("last", 0)
-        last = last if isinstance(last, int) else 0
-        numbers = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
-        number = max([last, *numbers]) + 1
-        write_json(counter, {"last": number})
-        return f"L{number:06d}"
+        if self._last is None:
+            last = (read_or_warn(self.folder / COUNTER) or {}).get("last", 0)
+            last = last if isinstance(last, int) else 0
+            numbers = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
+            self._last = max([last, *numbers])
+        # Listed and written once per lock: of 128 submissions that was most of the time.
+        self._last += 1
+        return f"L{self._last:06d}"
 
     def add(self, values: dict[str, Any]) -> str:
         """Queue a job; returns its id. Take the lock first."""
@@ -104,7 +119,7 @@ class Queue:
             if self.runner_alive():
                 return
             self.settle()
-            if not any(record["state"] in (PENDING, RUNNING) for record in self.records()):
+            if not any(record["state"] in ACTIVE for record in self.records()):
                 return
             with open(self.folder / "runner.log", "a") as log:
                 child = subprocess.Popen(
@@ -128,6 +143,8 @@ class Queue:
         for record in self.records():
             if record["state"] != RUNNING or process.alive(record["pid"], record["started"]):
                 continue
+            if record["pid"] is not None:
+                process.end_rest(record["pid"])
             state = COMPLETED if marker.exists(Path(record["folder"])) else NODE_FAIL
             self.change(record["job_id"], state=state, reason="its runner died", ended=time.time())
 
@@ -171,7 +188,7 @@ def upstream_state(record: dict[str, Any], records: Sequence[dict[str, Any]], xp
         if marker.exists(xps / sig):
             continue
         states = [other["state"] for other in records if other["sig"] == sig]
-        if any(state in (PENDING, RUNNING) for state in states):
+        if any(state in ACTIVE for state in states):
             return "wait"
         if states:
             return f"its upstream {sig} ended as {states[-1]}; retry both with -r"
