@@ -69,13 +69,15 @@ class Workers:
         output: IO[str] | None = None,
     ) -> None:
         """Start the next worker; with `output`, it has no input and writes there."""
-        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        aside = output is not None
         self.children.append(
             subprocess.Popen(
                 words,
                 env=dict(environment),
                 preexec_fn=death_with(os.getpid()),
-                **(streams if output is not None else {}),
+                stdin=subprocess.DEVNULL if aside else None,
+                stdout=output,
+                stderr=subprocess.STDOUT if aside else None,
             )
         )
 
