@@ -19,8 +19,9 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bm.errors import UserError
 from bm.registry import check_known
@@ -39,39 +40,62 @@ FAMILIES = {
 SHOWN = 40  # names of a kind that are printed
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What a file under the original's names does not say; 0 = read off its tensors."""
+
+    model: str | None = None
+    changes: Sequence[str] = ()
+    weights: str | None = None
+    n_channels: int = 0
+    n_outputs: int = 0
+    n_subjects: int = 0
+    n_times: int = 0
+    rate_hz: float = 0.0
+
+    @property
+    def numbers(self) -> dict[str, int | float | None]:
+        """Sizes by name, None where they are read off the tensors."""
+        names = ("n_channels", "n_outputs", "n_subjects", "n_times", "rate_hz")
+        return {name: getattr(self, name) or None for name in names}
+
+
+@dataclass(frozen=True)
+class Arguments(Sizes):
+    """Arguments of the command line."""
+
+    family: str | None = None
+    path: str | None = None
+    to: str | None = None
+    partial: bool = False
+    n_heads: int = 0
+
+
 def command(
     family: str | None = None,
     path: str | None = None,
     to: str | None = None,
     partial: bool = False,
     n_heads: int = 0,
-    model: str | None = None,
-    changes: Sequence[str] = (),
-    weights: str | None = None,
-    n_channels: int = 0,
-    n_outputs: int = 0,
-    n_subjects: int = 0,
-    n_times: int = 0,
-    rate_hz: float = 0.0,
+    **others: Any,
 ) -> int:
-    """Import one file."""
+    """Import one file; `others` are those of `Sizes`."""
     from bm.models import save
 
     if family is None or path is None:
         raise UserError("which file? use: family=labram path=labram-base.pth")
     check_known("family", family, FAMILIES)
-    source = Path(path).expanduser()
+    source, sizes = Path(path).expanduser(), Sizes(**others)
     # By name: the networks of one family are enough to import its file.
     importer = importlib.import_module(FAMILIES[family])
     if family == "labram":
-        imported = importer.import_published(source, partial, n_heads or None, weights)
+        imported = importer.import_published(source, partial, n_heads or None, sizes.weights)
         facts = importer.published_facts(imported.module)
     else:
-        numbers = {"n_channels": n_channels, "n_outputs": n_outputs, "n_subjects": n_subjects,
-                   "n_times": n_times, "rate_hz": rate_hz}  # fmt: skip
-        sizes = {name: value or None for name, value in numbers.items()}
-        section = section_of(family, model, changes)
-        imported, facts = importer.import_published(source, section, sizes, partial, weights)
+        section = section_of(family, sizes.model, sizes.changes)
+        imported, facts = importer.import_published(
+            source, section, sizes.numbers, partial, sizes.weights
+        )
     folder = Path(to) if to else _folder(family, source)
     _show(source, imported)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -118,4 +142,4 @@ def _folder(family: str, source: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main_of(command))
+    sys.exit(main_of(command, record=Arguments))

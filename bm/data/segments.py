@@ -36,7 +36,7 @@ def segments_of(
     """Return the windows of one recording, one row each.
 
     Args:
-        index: number of the recording.
+        index: its number.
         events: its event table.
         samples: its length.
         rate_hz: its rate after preprocessing.
@@ -46,7 +46,7 @@ def segments_of(
     Returns:
         columns recording, start, length (samples), event_row, label (raw value or None), with
         `within: block` block_uid, and sequence_uid and published_split where events have them;
-        `attrs["left_out"]` is the number of windows that reach outside the recording or its blocks.
+        `attrs["left_out"]` counts the windows that reach outside the recording or its blocks.
 
     Raises:
         UserError: a window that reaches outside a trial that was cut already (column `bounded`).
@@ -69,9 +69,8 @@ def segments_of(
                 left_out += 1
                 continue
             uid = blocks["uid"].iloc[block] if rule.within else None
-            start = rule.start(anchor, rate_hz)
             others = (uid, event.get(STIMULUS), event.get(PUBLISHED))
-            rows.append((index, start, length, number, label, *others))
+            rows.append((index, rule.start(anchor, rate_hz), length, number, label, *others))
     if left_out:
         logger.warning(
             "recording %d: %d windows reach outside it%s and are left out",

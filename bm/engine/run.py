@@ -18,6 +18,7 @@ from ..data.seen import NAME as SEEN
 from ..errors import UserError
 from ..metrics.evaluation import Evaluation
 from ..xp import guard, holder, marker
+from ..xp.files import DamagedFileError, read_history
 from ..xp.process import cores
 from . import processes
 from .audit import NAME as AUDIT
@@ -254,7 +255,10 @@ class Run:
 
     def _restore(self, checkpoint: dict[str, Any] | None) -> None:
         log = self.solver.log
-        self.link.load()
+        try:
+            self.link.history = read_history(self.folder / "history.json")
+        except DamagedFileError as error:
+            log.line("warning: %s; the checkpoint holds it", error)
         history = checkpoint["history"] if checkpoint else []
         # Dora's history.json may be an epoch ahead: it is written before the checkpoint
         if len(self.link.history) != len(history):
@@ -263,6 +267,9 @@ class Run:
         if checkpoint is None:
             return
         self.solver.state.load_state_dict(checkpoint["state"])
+        if processes.rank() == 0 and self.best.epoch is not None:
+            # now, and not after the last epoch, when it would be loaded
+            self.solver.check_saved(self.best_folders.whole(self.best.epoch))
         log.line("continuing at epoch %d, batch %d", self.progress.epoch, self.progress.position)
         if processes.rank() == 0:
             self.best_folders.vouch(self.best.epoch)

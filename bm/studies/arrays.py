@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import mne
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..data.chunks import WHOLE
 from ..data.preprocess import TRIAL_EDGE
-from ..data.recording import Kind, Recording, RecordingId
+from ..data.recording import FailedRecording, Kind, Recording, RecordingId
 from ..errors import RecordingError, UserError
 from ..readers import bids
 from ..readers.array_file import ENDINGS
@@ -46,6 +46,15 @@ class TrialRecording(FileRecording):
     trials: Trials
     rows: np.ndarray
     labels: Mapping[str, Any] | None = None
+
+    @property
+    def part(self) -> str:
+        """Return which trials of the file these are."""
+        return f"{self.id.subject}/{self.id.session}/{self.id.run}"
+
+    def signal_files(self) -> tuple[str, ...]:
+        """Return all files: labels and signals may lie in one."""
+        return self.source
 
     def open(self) -> mne.io.BaseRaw:
         """Return the trials joined; an annotation marks each edge, where filters stop."""
@@ -128,25 +137,6 @@ class TrialRecording(FileRecording):
         rows = [int(row) for row in self.rows]
         return {"rows": rows, "table": table.to_csv(), "size": size, "span": span,
                 "labels": labels, "names": channels}  # fmt: skip
-
-
-class UnreadableTrials(Recording):
-    """File that says why it is not used when it is read, so that the others are."""
-
-    def __init__(self, identity: RecordingId, error: RecordingError) -> None:
-        self.id, self.error, self.source = identity, error, (error.path,)
-
-    def load_raw(self) -> NoReturn:
-        """Raise the error."""
-        raise self.error
-
-    def events(self) -> NoReturn:
-        """Raise the error."""
-        raise self.error
-
-    def fingerprint(self) -> str:
-        """Return the error in words."""
-        return str(self.error)
 
 
 @STUDIES.register("arrays")
@@ -254,12 +244,14 @@ class Arrays(Study):
         if not recordings:
             kinds = ", ".join(self.files or (*ENDINGS, *EPOCHS[:1], ".set"))
             raise UserError(f"study arrays: no file of trials in {self.folder} ({kinds})")
-        first: dict[str, str] = {}
+        first: dict[str, Path] = {}
         for recording in recordings:
-            other = first.setdefault(recording.id.name, recording.source[0])
-            if other != recording.source[0]:
+            if not isinstance(recording, TrialRecording):
+                continue
+            other = first.setdefault(recording.id.name, recording.path)
+            if other != recording.path:
                 raise UserError(
-                    f"study arrays: {other} and {recording.source[0]} are both "
+                    f"study arrays: {other} and {recording.path} are both "
                     f"{recording.id.name}; tell them apart by `pattern`, or choose by `files`"
                 )
         return recordings
@@ -292,7 +284,7 @@ class Arrays(Study):
         except RecordingError as error:
             subject, session, run = self._ids(path)
             identity = RecordingId(self.label, subject, session, run, self._kind(None))
-            return [UnreadableTrials(identity, error)]
+            return [FailedRecording(identity, error)]
         return self._recordings(path, trials)
 
     def _open(self, path: Path, members: Mapping[str, Path]) -> Trials:

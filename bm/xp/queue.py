@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import marker, process
-from .files import read_json, write_json
+from .files import read_or_warn, write_json
 
 PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
 CANCELLED, NODE_FAIL = "CANCELLED", "NODE_FAIL"
@@ -27,6 +27,14 @@ REQUEUE_EXIT = 85  # a job saved its state and wants to be started again
 FOLDER = "local"  # below the output folder
 RUNNER = "runner.json"
 COUNTER = "counter.json"
+
+
+#: Without them a record is not one.
+KEYS = {"job_id", "sig", "state", "pid", "started", "folder", "upstream"}
+
+
+def _whole(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    return record if record is not None and {*record} >= KEYS else None
 
 
 class Queue:
@@ -61,7 +69,7 @@ class Queue:
 
     def read(self, job_id: str) -> dict[str, Any] | None:
         """Return the record of a job, None when it is gone."""
-        return read_json(self.path(job_id))
+        return _whole(read_or_warn(self.path(job_id)))
 
     def change(self, job_id: str, **values: Any) -> None:
         """Change some values of a record; take the lock first."""
@@ -71,7 +79,8 @@ class Queue:
 
     def records(self) -> list[dict[str, Any]]:
         """Return all jobs in the order of submission."""
-        records = (read_json(path) for path in sorted(self.folder.glob("L*.json")))
+        # A damaged one is named in the log, and counts as gone: its experiment can be queued anew.
+        records = (self.read(path.stem) for path in sorted(self.folder.glob("L*.json")))
         return [record for record in records if record is not None]
 
     def active(self, sigs: Collection[str]) -> list[str]:
@@ -83,7 +92,8 @@ class Queue:
         """Return a number that no job had, even after old files are gone; take the lock first."""
         # Dora links outputs/by_id/NUMBER and fails when the link is there.
         if self._last is None:
-            last = int((read_json(self.folder / COUNTER) or {"last": 0})["last"])
+            last = (read_or_warn(self.folder / COUNTER) or {}).get("last", 0)
+            last = last if isinstance(last, int) else 0
             numbers = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
             self._last = max([last, *numbers])
         # Listed and written once per lock: of 128 submissions that was most of the time.
@@ -100,8 +110,8 @@ class Queue:
 
     def runner_alive(self) -> bool:
         """Return whether a runner serves this queue."""
-        entry = read_json(self.folder / RUNNER)
-        return entry is not None and process.alive(entry["pid"], entry["started"])
+        entry = read_or_warn(self.folder / RUNNER) or {}
+        return "pid" in entry and process.alive(entry["pid"], entry.get("started"))
 
     def ensure_runner(self) -> None:
         """Start a runner when there is work and none; it outlives this terminal."""

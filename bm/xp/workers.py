@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from dora.log import simple_log
 
@@ -59,7 +59,7 @@ class Workers:
 
     def __init__(self) -> None:
         self.children: list[subprocess.Popen[bytes]] = []
-        self.asked = False
+        self.signalled = False
         self.until: float | None = None
 
     def start(
@@ -69,15 +69,17 @@ class Workers:
         output: IO[str] | None = None,
     ) -> None:
         """Start the next worker; with `output`, it has no input and writes there."""
-        aside = output is not None
+        streams: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": output,
+            "stderr": subprocess.STDOUT,
+        }
         self.children.append(
             subprocess.Popen(
                 words,
                 env=dict(environment),
                 preexec_fn=death_with(os.getpid()),
-                stdin=subprocess.DEVNULL if aside else None,
-                stdout=output,
-                stderr=subprocess.STDOUT if aside else None,
+                **(streams if output is not None else {}),
             )
         )
 
@@ -92,7 +94,7 @@ class Workers:
                 signal.signal(number, handler)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        self.signalled = True
         self._within(LEAVE_S)
         for child in self.children:
             if child.poll() is None:
@@ -110,7 +112,7 @@ class Workers:
         they were interrupted, else 0.
         """
         failure = 0
-        if self.asked:  # before the last one was started
+        if self.signalled:  # before the last one was started
             self._end(signal.SIGTERM)
         while any(child.poll() is None for child in self.children):
             try:
@@ -122,7 +124,7 @@ class Workers:
         failure = failure or next(filter(None, map(self._failure, codes)), 0)
         if failure:
             return failure if failure > 0 else 1
-        if REQUEUE_EXIT in codes or (self.asked and any(codes)):
+        if REQUEUE_EXIT in codes or (self.signalled and any(codes)):
             return REQUEUE_EXIT
         return INTERRUPTED if INTERRUPTED in codes else 0
 
@@ -131,7 +133,7 @@ class Workers:
         if code is None or code in (0, REQUEUE_EXIT, INTERRUPTED):
             return 0
         # killed while it was leaving, by a signal that came before it could listen or by the limit
-        return 0 if self.asked and code < 0 else code
+        return 0 if self.signalled and code < 0 else code
 
     def _look(self) -> int:
         """Return the code of the first worker that failed, and see to it that the others end."""

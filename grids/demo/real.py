@@ -7,7 +7,7 @@ from dora import Launcher
 from .._explorers import SupervisedExplorer
 
 SETS = ("scp1", "hand_movement")
-NETWORKS = ("conformer", "eegnet", "shallow")
+NETWORKS = ("eegnet", "conformer", "shallow")
 SEEDS = (0, 1, 2)
 
 

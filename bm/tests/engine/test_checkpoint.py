@@ -31,7 +31,7 @@ def test_any_flipped_byte_of_a_checkpoint_is_noticed(tmp_path):
     for _ in range(200):
         position = draws.randrange(len(whole) - checkpoint.SEAL_BYTES)
         flip(path, position)
-        with pytest.raises(UserError, match="damaged checkpoint .*checksum does not fit"):
+        with pytest.raises(UserError, match=r"damaged checkpoint .*checksum does not fit"):
             checkpoint.read(path)
         path.write_bytes(whole)
     assert checkpoint.read(path)["state"]["epoch"] == 3
@@ -80,6 +80,7 @@ def test_a_damaged_history_comes_back_from_the_checkpoint(tmp_path, caplog, cont
     before = json.loads((folder / "history.json").read_text())
     (folder / "history.json").write_text(content)
     (folder / "finished.json").unlink()
+    caplog.set_level("INFO")
     toy.run(tmp_path)
     after = json.loads((folder / "history.json").read_text())
     assert [one["train"] for one in after] == [one["train"] for one in before]

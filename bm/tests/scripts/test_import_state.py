@@ -17,7 +17,7 @@ from bm.models import build_model, init_weights, load
 from bm.models.clip.published import to_published
 from bm.models.foreign import read_checkpoint
 from bm.tests.shared_data import GOLDEN, needs_golden
-from scripts.import_checkpoint import command, main_of
+from scripts.import_checkpoint import Arguments, command, main_of
 
 from ..shipped import section
 
@@ -108,7 +108,7 @@ def test_tensors_that_are_not_finite_are_refused(value: float, tmp_path: Path, c
     state[name].view(-1)[3] = value
     torch.save({"model": state}, tmp_path / "a.th")
     words = ["family=clip", "model=clip/small", f"path={tmp_path}/a.th", f"to={tmp_path}/out"]
-    assert main_of(command, words) == 2
+    assert main_of(command, words, Arguments) == 2
     message = capsys.readouterr().err
     assert f"1 of {len(state)} tensors hold NaN or inf, first {name}" in message
     assert not (tmp_path / "out").exists()
