@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 #: Keys of `dset` that the hash leaves out: recordings and windows tell their effect, or none
 #: depends on them.
 UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
-                 "extra_test_features", "augment", "duplicates")  # fmt: skip
+                 "extra_test_features", "duplicates", "augment")  # fmt: skip
 #: Keys that came later: the hash leaves them out where they change nothing.
 LATER_KEYS = {"bads": "keep", "keep_bad": False}
 #: `dset.channels` in a word -> function that gives all recordings the same channels.
@@ -343,8 +343,8 @@ def build_dataset(
     )
     facts = _facts(signals, readable, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
-    dataset.augmentation = augmentation
     dataset.people = tuple(recording.person for recording in readable)
+    dataset.augmentation = augmentation
     dataset.scaler = build_scaler(dset["scale"])
     windows = WindowRule.of(dset["segment"])
     if windows.baseline:

@@ -482,7 +482,6 @@ POSITIVE = {
     "bandpass": ("low_hz", "high_hz", "order", "zeros"),
     "notch": ("freqs_hz", "quality"),
     "resample": ("rate_hz",),
-    "unit": ("factor",),
     "autoreject": ("window_s", "n_windows"),
 }
 
@@ -498,6 +497,10 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
             check_positive(f"{name}: {option}", entry.get(option))
         if name == "bandpass":
             _check_edges(entry.get("low_hz"), entry.get("high_hz"))
+        if name == "unit" and not (entry.get("factor") and math.isfinite(entry["factor"])):
+            raise UserError(f"unit: factor={entry.get('factor')}; use a number other than 0")
+        if name == "notch" and not isinstance(entry.get("freqs_hz", ()), list | tuple):
+            raise UserError(f"notch: freqs_hz={entry['freqs_hz']}; use a list, such as [50.0]")
         if name == "crop" and not float(entry.get("start_s") or 0.0) >= 0:
             raise UserError(f"crop: start_s={entry['start_s']}; use 0 or more seconds")
 

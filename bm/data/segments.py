@@ -82,21 +82,24 @@ def segments_of(
     dropped = [] if rule.within else ["block_uid"]
     dropped += [name for name in (STIMULUS, PUBLISHED) if name not in anchored]
     table = table.drop(columns=dropped)
-    clean = _off_stretches(table, index, length, stretches, rate_hz)
+    clean = _off_stretches(table, stretches, rate_hz)
     clean.attrs["left_out"] = left_out + len(table) - len(clean)
     return clean
 
 
 def _off_stretches(
-    table: pd.DataFrame, index: int, length: int, stretches: Sequence[Stretch], rate_hz: float
+    table: pd.DataFrame, stretches: Sequence[Stretch], rate_hz: float
 ) -> pd.DataFrame:
-    """Return the windows of a recording that touch no stretch."""
+    """Return the windows of one recording that touch no marked stretch and no join."""
+    if table.empty or not stretches:
+        return table
+    length = int(table["length"].iloc[0])
     hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
     if not hit.any():
         return table
     logger.warning(
         "recording %d: %d of %d windows touch marked stretches or joins and are left out "
-        "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
+        "(dset.keep_bad=true keeps them)", table["recording"].iloc[0], hit.sum(), len(table),
     )  # fmt: skip
     return table[~hit].reset_index(drop=True)
 

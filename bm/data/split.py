@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import UserError
+from ..errors import UserError, nearest
 from ..registry import check_known
 from .segments import PUBLISHED
 
@@ -115,7 +115,7 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
         for column, values in conditions.items():
             if column not in table:
                 raise UserError(f"dset.split.fixed: no column {column!r} in the segment table")
-            fixed &= table[column].astype(str).isin([str(v) for v in values])
+            fixed &= table[column].astype(str).isin(spelled(table[column], column, values))
         result[fixed] = name
     torn = result.groupby(keys).nunique()
     if (torn > 1).any():
@@ -128,6 +128,33 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
     if int(split.get("min_keys", 1)) > 1:  # one key is there wherever there is any
         check_counts(table["recording"], keys, result, int(split["min_keys"]))
     return result
+
+
+def spelled(column: pd.Series, name: str, values: Sequence[Any]) -> list[str]:
+    """Return values of `dset.split.fixed` as the recordings spell them.
+
+    YAML reads 01 as 1, and people write sub-01: both are 01 where no other value is meant.
+
+    Raises:
+        UserError: a value that no recording has, with the nearest one.
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        values = [values]
+    present = sorted(column.astype(str).unique())
+    names = []
+    for value in map(str, values):
+        bare = value.removeprefix("sub-").removeprefix("ses-")
+        same = [p for p in present if p == bare]
+        if bare.isdecimal():
+            same = same or [p for p in present if p.isdecimal() and int(p) == int(bare)]
+        if value in present:
+            same = [value]
+        if len(same) != 1:
+            raise UserError(
+                f"dset.split.fixed: no recording has the {name} {value!r}{nearest(value, present)}"
+            )
+        names.append(same[0])
+    return names
 
 
 def _published(

@@ -31,6 +31,7 @@ from ..errors import RecordingError, UserError
 from ..registry import check_known
 from .content import Content, hash_of_files, hash_of_samples, landmarks
 from .faults import of_recording
+from .hdf5 import dataset_of
 from .preprocess import check_positive, check_steps
 from .recording import Recording
 from .signal import Signal, make_signal, name_of
@@ -221,7 +222,9 @@ class Store:
 
         with h5py.File(path, "r") as file:
             header = json.loads(file["header"][()])
-            signal = file["signal"]
+            signal = dataset_of(file, "signal")
+            if signal is None:
+                raise RecordingError(path, "no signal in it", "remove it; it is built again")
             offset, shape = signal.id.get_offset(), signal.shape
             positions = file["positions"][()]
             events = pd.DataFrame(json.loads(file["events"][()]))

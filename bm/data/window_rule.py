@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..registry import check_arguments, check_known
+from .preprocess import check_positive
 from .recording import EVENT_KINDS, WHOLE_RECORDING
 
 
@@ -76,6 +77,13 @@ class WindowRule:
         segment = cls(**values)
         check_known("segment.rounding", segment.rounding, ("window", "event", "up"))
         check_known("segment.edge", segment.edge, ("drop", "wrap"))
+        check_positive("segment.duration_s", segment.duration_s)
+        check_positive("segment.stride_s", segment.stride_s)
+        check_positive("segment.span_s", segment.span_s)
+        check_positive("segment.max_tokens", segment.max_tokens)
+        check_positive("segment.token_s", segment.token_s)
+        if not math.isfinite(segment.offset_s):
+            raise UserError(f"segment.offset_s={segment.offset_s}; use seconds")
         if segment.within not in (None, "block"):
             raise UserError(f"segment.within={segment.within}: use block or null")
         return segment

@@ -2,6 +2,11 @@
 
 A checkpoint is written under a temporary name, fsynced, renamed over the latest one, and the
 folder is fsynced. The one before stays as `checkpoint.previous.pt` (a hard link: no second write).
+
+torch writes a CRC of each tensor and never looks at it, so that a flipped bit loads in silence. It
+is left out; the file ends with a CRC of all its bytes instead, which is compared before they are
+read. torch and zip programs skip such an end; files without one, of earlier versions, are read as
+they are.
 """
 
 from __future__ import annotations
@@ -10,9 +15,12 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -20,6 +28,12 @@ from ..errors import UserError
 
 logger = logging.getLogger(__name__)
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+#: Before the eight digits of the CRC-32 of a file, and a line break after them.
+SEAL = b"\nbm-crc32:"
+SEAL_BYTES = len(SEAL) + 9
+BLOCK = 1 << 22  # bytes of a file read at once
+#: Below this the sum takes less time than a second fsync would.
+SMALL = 1 << 23
 
 
 def sync_folder(folder: Path) -> None:
@@ -36,14 +50,66 @@ def write(path: Path, state: dict[str, Any]) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         # torch writes many small pieces: a large buffer saves calls of the system
-        with open(aside, "wb", buffering=1 << 20) as file:
-            torch.save(state, file)
+        with open(aside, "w+b", buffering=1 << 20) as file:
+            with _without_crc():
+                torch.save(state, file)
             file.flush()
-            os.fsync(file.fileno())
+            _seal(file)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
     sync_folder(path.parent)  # else the name may be lost with the power
+
+
+@contextmanager
+def _without_crc() -> Iterator[None]:
+    """Let torch leave out the CRC of each tensor."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)
+
+
+def crc_of(descriptor: int, size: int) -> int:
+    """Return the CRC-32 of the first `size` bytes of an open file."""
+    crc = position = 0
+    while position < size and (
+        block := os.pread(descriptor, min(BLOCK, size - position), position)
+    ):
+        crc, position = zlib.crc32(block, crc), position + len(block)
+    return crc
+
+
+def _seal(file: BinaryIO) -> None:
+    """Append the sum of a flushed file, and bring all of it to the disk."""
+    descriptor, size = file.fileno(), file.tell()
+    if size < SMALL:
+        crc = crc_of(descriptor, size)
+    else:
+        # while the disk is busy with the bytes: neither the sum nor fsync holds the interpreter
+        with ThreadPoolExecutor(1) as other:
+            synced = other.submit(os.fsync, descriptor)
+            crc = crc_of(descriptor, size)
+            synced.result()
+    file.write(SEAL + b"%08x\n" % crc)
+    file.flush()
+    os.fsync(descriptor)
+
+
+def check_seal(path: Path) -> None:
+    """Raise `ValueError` when the bytes of a file are not those that were written.
+
+    A file without a sum, of an earlier version, is not checked.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size - SEAL_BYTES
+        seal = os.pread(file.fileno(), SEAL_BYTES, max(0, size))
+        if size < 0 or not seal.startswith(SEAL):
+            return
+        if seal != SEAL + b"%08x\n" % crc_of(file.fileno(), size):
+            raise ValueError("its checksum does not fit: bytes of it have changed")
 
 
 def link(path: Path, other: Path) -> None:
@@ -61,6 +127,7 @@ def link(path: Path, other: Path) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Read the state in `path` to the CPU; raises `UserError` when the file is damaged."""
     try:
+        check_seal(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__

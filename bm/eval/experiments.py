@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..engine.audit import NAME as AUDIT
 from ..errors import UserError
 from ..xp import marker
 from ..xp.address import addresses, signature_of
@@ -63,6 +64,11 @@ class Experiment:
         """Signatures of the experiments whose saved models it begins from or uses."""
         sigs = (signature_of(address) for address in addresses(to_plain(self.config)))
         return {sig for sig in sigs if sig is not None}
+
+    @property
+    def marks(self) -> list[str]:
+        """What its audit says of its numbers: a leak, models not checked, stimuli heard before."""
+        return list((read_json(self.folder / AUDIT) or {}).get("marks", ()))
 
     def evaluation(self, folder: Path) -> dict[str, Any] | None:
         """Return its evaluation as plain values: metrics, chance, n_items, extra.

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.hdf5 import dataset_of
 from ..data.store import PAGE, locked
 
 
@@ -92,7 +93,9 @@ def _read(path: Path) -> Rows | None:
         return None
     try:
         with h5py.File(path, "r") as file:
-            data, counts = file["rows"], tuple(file["counts"][()].tolist())
+            data, counts = dataset_of(file, "rows"), tuple(file["counts"][()].tolist())
+            if data is None:
+                return None
             offset, shape, kind = data.id.get_offset(), data.shape, np.dtype(data.dtype)
             # A file that was cut off keeps its header: the rows would be read beyond its end.
             if path.stat().st_size < offset + data.nbytes:

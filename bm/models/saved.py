@@ -33,14 +33,64 @@ class FactsRecord(Protocol):
 
 
 def find_class(name: str | None, target: str | None) -> Any:
-    """Return the class of a registered name, or of a dotted path."""
+    """Return the class of a registered name, or of a dotted path that the user gives.
+
+    Raises:
+        UserError: no such name or path, or one that is no network.
+    """
     if target is None:
         return MODELS.get(str(name))
-    module, _, attribute = target.rpartition(".")
+    module, _, attribute = str(target).rpartition(".")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        kind = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"model.target={target}: {error}; use package.module.Class") from None
+    # called with arguments of the file: a function could do anything
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise UserError(f"model.target={target}: no subclass of torch.nn.Module; name a network")
+    return kind
+
+
+def find_saved_class(path: Path, config: Mapping[str, Any], trust_target: bool) -> Any:
+    """Return the class that a saved folder names; the folder may come from anywhere.
+
+    Args:
+        path: its `config.json`, for messages.
+        config: what it holds.
+        trust_target: the user allows the dotted path in it.
+
+    Raises:
+        UserError: a dotted path that is not allowed, or no network.
+    """
+    target = config.get("target")
+    # the import alone runs code: nothing is looked up before the user allows it
+    if target is not None and not trust_target:
+        raise UserError(
+            f"{path}: the model is {target}, whose code would run; if you trust it, load it with "
+            "trust_target=true"
+        )
+    try:
+        return find_class(config.get("name"), target)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the name, target and arguments of a saved model.
+
+    Raises:
+        UserError: a folder that has no model, or a damaged one.
+    """
+    path = Path(folder) / CONFIG
+    if not path.exists():
+        raise UserError(f"no saved model in {folder} ({CONFIG} is missing)")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config["arguments"], dict):
+            raise TypeError
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{path}: damaged or no saved model; restore it or save it again") from None
+    return dict(config)
 
 
 def data_arguments(facts: DataFacts) -> dict[str, Any]:
@@ -120,21 +170,19 @@ def replace_folder(temporary: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def load(folder: Path, **changes: Any) -> nn.Module:
+def load(folder: Path, trust_target: bool = False, **changes: Any) -> nn.Module:
     """Rebuild a saved model with its weights.
 
     Args:
         folder: in `save_pretrained` form.
+        trust_target: load a class that the folder names by a dotted path; its code runs.
         changes: arguments other than the saved ones, e.g. the channels of other data.
 
     Raises:
-        UserError: a folder that has no model.
+        UserError: a folder that has no model, or one that names a class nobody allowed.
     """
-    path = Path(folder) / CONFIG
-    if not path.exists():
-        raise UserError(f"no saved model in {folder} ({CONFIG} is missing)")
-    config = json.loads(path.read_text())
-    kind = find_class(config["name"], config["target"])
+    config = read_config(folder)
+    kind = find_saved_class(Path(folder) / CONFIG, config, trust_target)
     # weights are read after the changes, strictly: a change that moves a shape is an error
     module: nn.Module = kind(**{**config["arguments"], **changes})
     module.bm_arguments = config
@@ -285,24 +333,27 @@ def stranger_text(strangers: Sequence[str]) -> str:
     )
 
 
-def load_for_subjects(folder: Path, subjects: Sequence[str], **changes: Any) -> nn.Module:
+def load_for_subjects(
+    folder: Path, subjects: Sequence[str], trust_target: bool = False, **changes: Any
+) -> nn.Module:
     """Rebuild a saved model for data with other subjects, or the same ones in another order.
 
     Args:
         folder: in `save_pretrained` form.
         subjects: names by index; what was learned of a person goes to the same person.
+        trust_target: see `load`.
         changes: arguments other than the saved ones.
 
     Raises:
         UserError: a folder without a model, or a subject that the model does not know.
     """
-    module = load(folder, **changes)
+    module = load(folder, trust_target, **changes)
     saved: Any = module.bm_arguments
     before = DataFacts.from_dict(json.loads((Path(folder) / FACTS).read_text())).subjects
     if "n_subjects" not in saved["arguments"] or tuple(before) == tuple(subjects):
         return module
     arguments = {**saved["arguments"], **changes, "n_subjects": len(subjects)}
-    other: nn.Module = find_class(saved["name"], saved["target"])(**arguments)
+    other: nn.Module = type(module)(**arguments)
     other.bm_arguments = saved
     state = to_subjects(other, module.state_dict(), before, subjects, partial=False)
     other.load_state_dict(state, strict=True)

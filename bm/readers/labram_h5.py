@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ..data.hdf5 import dataset_of
 from ..data.signal import Signal
 from ..errors import RecordingError, UserError
 
@@ -64,7 +65,7 @@ def read_group(path: Path, name: str) -> Group:
         RecordingError: no such recording, or one that is not as the layout promises.
     """
     with open_file(path) as file:
-        data = file[name].get(DATA) if name in file and hasattr(file[name], "get") else None
+        data = dataset_of(file, f"{name}/{DATA}")
         if data is None or data.ndim != 2 or data.dtype.kind not in "fi":
             raise RecordingError(path, f"{name}: no numbers `{DATA}` (channels, samples)", REMEDY)
         missing = [key for key in ("chOrder", "rsFreq") if key not in data.attrs]
@@ -103,8 +104,11 @@ def read_samples(
     rows = np.arange(len(group.channels))[slice(None) if channels is None else channels]
     low = int(rows.min(initial=len(group.channels)))
     with open_file(group.path) as file:
+        data = dataset_of(file, f"{group.name}/{DATA}")
+        if data is None:
+            raise RecordingError(group.path, f"{group.name}: the numbers are gone", REMEDY)
         try:  # a long recording is read a few channels at a time: no more than these
-            span = file[group.name][DATA][low : int(rows.max(initial=0)) + 1, start:stop]
+            span = data[low : int(rows.max(initial=0)) + 1, start:stop]
             samples: np.ndarray = span[rows - low]
         except OSError as error:
             reason = f"{group.name}: damaged ({str(error).splitlines()[0]})"

@@ -17,10 +17,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dora import grid as dora_grid
+from dora import shep
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
 from . import cluster, marker, queue, ranges, runner, stage
+from .handles import read_handle
 from .queue import LocalJob, Queue
 
 if TYPE_CHECKING:
@@ -108,6 +111,8 @@ def install() -> None:
             check_machine([sheep for array in self._to_submit for sheep in array.sheeps])
         original["commit"](self)
 
+    # Pickles of other people's folders: both modules read them by this name.
+    shep.try_load = dora_grid.try_load = read_handle  # type: ignore[assignment]
     Shepherd.commit = commit  # type: ignore[method-assign,assignment]
     # Dora builds submitit.SlurmExecutor by name and calls scancel and squeue itself: it has no
     # place where another executor could be plugged in.

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..errors import UserError
-from ..registry import check_known
+from ..registry import check_file_name, check_known
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,8 @@ def check_value(key: str, value: object) -> None:
                 raise UserError(f"{name}={shown}: {expectation} is expected")
     if key in NAMES and value is not None:
         check_known(key, str(value), NAMES[key])
+    if key == "dset.name" and value is not None:
+        check_file_name(key, str(value))
     if key == "device":
         kind, _, number = str(value).partition(":")
         if number and not number.isdigit():

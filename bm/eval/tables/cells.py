@@ -63,6 +63,7 @@ def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str
             f"published {name}": str(published[name]) for name in metrics if name in published
         }
         cells["published p, people"] = row.published.p if row.pooled else ""
+    cells["audit"] = "; ".join(row.marks)
     cells["missing"] = "; ".join(row.missing)
     return cells
 

@@ -90,6 +90,7 @@ def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
         sigs = [sig for row, _ in pairs for sig in row.sigs]
         simulated = any(row.simulated for row, _ in pairs)
         total = Row(POOLED, variant, [float(np.mean(means))], sigs=sigs, simulated=simulated)
+        total.marks = list(dict.fromkeys(mark for row, _ in pairs for mark in row.marks))
         total.published, total.pooled = pooled_publication([row for row, _ in pairs]), True
         total.scores.people = {k: v for row, _ in pairs for k, v in row.scores.people.items()}
         pooled.append(total)

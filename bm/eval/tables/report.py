@@ -142,6 +142,7 @@ def _experiments_section(stages: Sequence[Stage]) -> Section:
                     "state": experiment.state,
                     "epochs": str(len(experiment.history)),
                     f"test {metric}": "" if value is None else f"{value:.3f}",
+                    "audit": "; ".join(experiment.marks),
                 }
             )
             config = OmegaConf.to_yaml(experiment.config)

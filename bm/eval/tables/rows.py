@@ -35,6 +35,7 @@ class Row:
         intervals: resampled 95 % interval of each metric, of the seed read last.
         references: name of a reference -> metric -> value, chance excepted.
         published: the published row that it repeats.
+        marks: what the audits of its experiments say of their numbers, each once.
         pooled: the row is of all data sets, and has the publication's p beside its own.
     """
 
@@ -55,6 +56,7 @@ class Row:
     references: dict[str, dict[str, float]] = field(default_factory=dict)
     chances: dict[str, float] = field(default_factory=dict)
     published: PublishedRow | None = None
+    marks: list[str] = field(default_factory=list)
     pooled: bool = False
 
     def add(self, evaluation: dict[str, Any], metrics: Sequence[str]) -> None:
@@ -93,6 +95,7 @@ def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[s
         row.sigs.append(experiment.sig)
         # One simulated recording is enough: the label is never missing where it belongs.
         row.simulated |= experiment.simulated
+        row.marks += [mark for mark in experiment.marks if mark not in row.marks]
         # Of `scripts.run_eval` alone: it names the commit and the data behind the number.
         evaluation = read_json(folder / experiment.sig / "metrics.json")
         if evaluation is None or metrics[0] not in evaluation["metrics"]:

@@ -109,14 +109,19 @@ class EEGDiffusionPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
-        cls, folder: str | Path, device: str | torch.device = "cpu"
+        cls,
+        folder: str | Path,
+        device: str | torch.device = "cpu",
+        trust_target: bool = False,
     ) -> EEGDiffusionPipeline:
         """Read what `save_pretrained` wrote, or the folder of a saved model (`best`).
+
+        `trust_target` as of `bm.models.load`.
 
         Raises:
             UserError: no saved model, or of another kind.
         """
-        facts, model = WaveFacts.read(Path(folder)), load(Path(folder))
+        facts, model = WaveFacts.read(Path(folder)), load(Path(folder), trust_target)
         if not isinstance(model, EEGDiffusion):
             raise UserError(f"{folder} holds {type(model).__name__}: no diffusion model")
         return cls(model.to(device).eval(), facts)

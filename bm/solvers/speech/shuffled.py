@@ -34,8 +34,8 @@ class Shuffled(Dataset):
         """Build the control of a data set with features."""
         shuffled = cls(dataset.signals, dataset.table, dataset.facts, f"shuffled|{dataset.hash}")
         shuffled.scaler, shuffled.window_features = dataset.scaler, dataset.window_features
-        shuffled.augmentation = dataset.augmentation
         shuffled.people = dataset.people
+        shuffled.augmentation = dataset.augmentation
         shuffled.other = np.arange(len(shuffled.table))
         generator = np.random.Generator(np.random.Philox(key=[seed, 0]))
         layout = shuffled.layout[shuffled.table["recording"].to_numpy()]

@@ -253,6 +253,7 @@ def test_triggers_of_a_channel_are_events(tmp_path: Path) -> None:
         ({"pattern": "S1"}, "names no group"),
         ({"unit": "mv"}, "did you mean 'mV'"),
         ({"events": "tvs"}, "did you mean 'tsv'"),
+        ({"name": "../../x"}, "it is used in names of files"),
         ({"ratehz": 3}, "unknown option 'ratehz'; did you mean 'rate_hz'"),
     ],
 )

@@ -41,6 +41,7 @@ REFUSED = {
     "threads=0": "threads=0",
     "dset.rate_hz=0": "dset.rate_hz=0",
     "dset.segment.duration_s=-1.0": "dset.segment.duration_s=-1.0",
+    "dset.name=../../x": "names of files",
     "device=gpu": "unknown device 'gpu'; known: auto, cpu, cuda",
     "device=cuda:x": "as cuda:0",
     "precision=fp61": "did you mean 'fp16'",
