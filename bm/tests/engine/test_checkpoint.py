@@ -31,7 +31,7 @@ def test_any_flipped_byte_of_a_checkpoint_is_noticed(tmp_path):
     for _ in range(200):
         position = draws.randrange(len(whole) - checkpoint.SEAL_BYTES)
         flip(path, position)
-        with pytest.raises(UserError, match="damaged checkpoint .*checksum does not fit"):
+        with pytest.raises(UserError, match=r"damaged checkpoint .*checksum does not fit"):
             checkpoint.read(path)
         path.write_bytes(whole)
     assert checkpoint.read(path)["state"]["epoch"] == 3

@@ -97,9 +97,7 @@ def test_a_folder_of_others_runs_nothing(tmp_path: Path, target: str, arguments:
         load(tmp_path / "m")
     assert not ran.exists() and "bm.tests.models.runs_when_imported" not in sys.modules
     if not target.startswith(("bm.", "torch.")):
-        with pytest.raises(
-            UserError, match=r"no subclass of torch.nn.Module|use package.mod"
-        ):
+        with pytest.raises(UserError, match=r"no subclass of torch.nn.Module|use package.mod"):
             load(tmp_path / "m", trust_target=True)
         assert not ran.exists()
 
