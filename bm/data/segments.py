@@ -36,7 +36,7 @@ def segments_of(
     """Return the windows of one recording, one row each.
 
     Args:
-        index: number of the recording.
+        index: its number.
         events: its event table.
         samples: its length.
         rate_hz: its rate after preprocessing.

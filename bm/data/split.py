@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import pandas as pd
 
 from ..errors import UserError, nearest
 from ..registry import check_known
+from ..writing import write_text
 from .segments import PUBLISHED
 
 SPLITS = ("train", "valid", "test")
@@ -260,7 +260,5 @@ def write_splits(table: pd.DataFrame, folder: Path) -> Path:
         ("splits.json", json.dumps(summary, indent=1) + "\n"),
         ("splits.csv", columns.to_csv(index_label="segment")),
     ):
-        aside = folder / f".{name}.{os.getpid()}.tmp"
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, folder / name)
+        write_text(folder / name, text)
     return folder / "splits.csv"

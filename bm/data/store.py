@@ -29,6 +29,7 @@ from torch import Tensor
 from .. import __version__
 from ..errors import RecordingError, UserError
 from ..registry import check_known
+from ..writing import written_aside
 from .content import Content, hash_of_files, hash_of_samples, landmarks
 from .faults import of_recording
 from .hdf5 import dataset_of
@@ -203,10 +204,9 @@ class Store:
             "bads": signal.bads,
             "stretches": [[s.start_s, s.stop_s, s.text] for s in signal.stretches],
         }
-        aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
         try:
-            _write(aside, replace(signal, content=content), json.dumps(header))
-            os.replace(aside, path)
+            with written_aside(path) as aside:
+                _write(aside, replace(signal, content=content), json.dumps(header))
         except OSError as error:
             if error.errno == errno.ENOSPC or "No space left" in str(error):
                 size = signal.data.numel() * 4 / 1e9
@@ -215,8 +215,6 @@ class Store:
                     f"({size:.2f} GB); free some or choose another folder with BM_CACHE"
                 ) from None
             raise
-        finally:
-            aside.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Signal:
 
@@ -305,8 +303,6 @@ def _write(path: Path, signal: Signal, header: str) -> None:
             file["landmarks"] = signal.content.keys
             file["landmark_times"] = signal.content.times_s
         file["header"] = header
-    with open(path, "rb") as handle:
-        os.fsync(handle.fileno())
 
 
 def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 import torch
 
 from ..errors import UserError
+from ..writing import aside_of, explained, replacing, swap_folder, sync
 
 logger = logging.getLogger(__name__)
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -36,29 +37,15 @@ BLOCK = 1 << 22  # bytes of a file read at once
 SMALL = 1 << 23
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def write(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors and plain values) to `path`, complete or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # torch writes many small pieces: a large buffer saves calls of the system
-        with open(aside, "w+b", buffering=1 << 20) as file:
-            with _without_crc():
-                torch.save(state, file)
-            file.flush()
-            _seal(file)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    sync_folder(path.parent)  # else the name may be lost with the power
+    # torch writes many small pieces: a large buffer saves calls of the system
+    with replacing(path) as aside, open(aside, "r+b", buffering=1 << 20) as file:
+        with _without_crc():
+            torch.save(state, file)
+        file.flush()
+        _seal(file)
+    sync(path.parent)  # else the name may be lost with the power
 
 
 @contextmanager
@@ -114,8 +101,7 @@ def check_seal(path: Path) -> None:
 
 def link(path: Path, other: Path) -> None:
     """Give the file `path` the second name `other`, replacing what had that name."""
-    aside = other.with_name(f".{other.name}.{os.getpid()}.tmp")
-    aside.unlink(missing_ok=True)
+    aside = aside_of(other)
     try:
         os.link(path, aside)
     except OSError:  # some network file systems know no hard links
@@ -165,7 +151,7 @@ class Checkpoints:
         A damaged latest file falls back to the previous one with a warning; when that is missing
         or damaged too, `UserError`.
         """
-        for leftover in self.folder.glob(".checkpoint*.tmp"):
+        for leftover in self.folder.glob(".checkpoint*.tmp"):  # of versions before `replacing`
             leftover.unlink(missing_ok=True)
         latest, previous = self.folder / LATEST, self.folder / PREVIOUS
         if not latest.exists():
@@ -197,19 +183,28 @@ class BestFolders:
         """Make an empty folder to save into before `publish`."""
         path = self.folder / f".best-{epoch:05d}.tmp"
         shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
+        with explained(path):
+            path.mkdir(parents=True)
         return path
 
     def publish(self, epoch: int) -> None:
         """Fsync what was saved aside and give it its name."""
         aside, path = self.folder / f".best-{epoch:05d}.tmp", self.path(epoch)
         for file in aside.iterdir():
-            with open(file, "rb") as handle:
-                os.fsync(handle.fileno())
-        sync_folder(aside)
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(aside, path)
-        sync_folder(self.folder)
+            sync(file)
+        sync(aside)
+        swap_folder(aside, path)
+        sync(self.folder)
+
+    def whole(self, epoch: int) -> Path:
+        """Return the folder of the best model of `epoch`; raise `UserError` when it is gone."""
+        path = self.path(epoch)
+        if not (path.is_dir() and any(path.iterdir())):
+            raise UserError(
+                f"{path}: the best weights so far are gone; restore the folder, or start afresh "
+                "with --clear"
+            )
+        return path
 
     def vouch(self, epoch: int | None) -> None:
         """Point `best` at the epoch that a checkpoint names; keep this and the one before."""

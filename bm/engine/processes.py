@@ -33,6 +33,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
+def number() -> int:
+    """Return the number of this process, also before it has joined the others."""
+    from dora import distrib
+
+    return int(distrib.get_distrib_spec().rank)
+
+
 def _existing(name: str) -> torch.device:
     try:
         device = torch.device(name)

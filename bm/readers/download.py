@@ -21,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ..errors import UserError
+from ..writing import aside_of, replacing, write_text
 
 logger = logging.getLogger(__name__)
 BLOCK = 1 << 20  # bytes read at once
@@ -72,7 +73,7 @@ def fetch(url: str, folder: Path, name: str | None = None, checksum: str | None 
         if former.stat().st_size == record[former.name]["size"]:
             return former
         logger.warning("%s has another size than what was fetched; fetched again", former)
-    aside = folder / f".{os.getpid()}.part"
+    aside = aside_of(folder / "part")
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, open(aside, "wb") as file:
             target = folder / _safe_name(url, name or answer.headers.get_filename())
@@ -145,9 +146,8 @@ def _record(folder: Path) -> dict[str, dict]:
 
 
 def _note(folder: Path, more: Mapping[str, dict]) -> None:
-    aside = folder / f".{RECORD}.{os.getpid()}.tmp"
-    aside.write_text(json.dumps({**_record(folder), **more}, indent=1, sort_keys=True) + "\n")
-    os.replace(aside, folder / RECORD)
+    text = json.dumps({**_record(folder), **more}, indent=1, sort_keys=True) + "\n"
+    write_text(folder / RECORD, text)
 
 
 def unpack(archive: Path, folder: Path, prefix: str = "") -> None:
@@ -172,11 +172,13 @@ def unpack(archive: Path, folder: Path, prefix: str = "") -> None:
                     raise UserError(f"{archive}: {entry.filename} leads out of {folder}")
                 if target.is_file() and target.stat().st_size == entry.file_size:
                     continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-                with file.open(entry) as source, open(aside, "wb") as out:
+                # not flushed one by one: what a power cut takes is unpacked again by its size
+                with (
+                    file.open(entry) as source,
+                    replacing(target, durable=False) as aside,
+                    open(aside, "wb") as out,
+                ):
                     shutil.copyfileobj(source, out, BLOCK)
-                os.replace(aside, target)
     except (zipfile.BadZipFile, EOFError) as error:
         raise UserError(f"{archive}: damaged ({error}); remove it and run again") from None
 

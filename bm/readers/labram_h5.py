@@ -8,7 +8,6 @@ has the same channels in the same order.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from ..data.hdf5 import dataset_of
 from ..data.signal import Signal
 from ..errors import RecordingError, UserError
+from ..writing import written_aside
 
 DATA = "eeg"
 REMEDY = "write it as scripts.prepare does with h5=..., or skip it"
@@ -154,17 +154,9 @@ def write_file(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, A
 
 
 def _write_aside(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, Any]) -> None:
-
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(aside, "w") as file:
-            for name, signal in signals.items():
-                _write_group(file.create_group(name), signal, recipe)
-        with open(aside, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+        for name, signal in signals.items():
+            _write_group(file.create_group(name), signal, recipe)
 
 
 def _check_alike(path: Path, signals: Mapping[str, Signal]) -> None:

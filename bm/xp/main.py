@@ -6,6 +6,7 @@ import copy
 import functools
 import getpass
 import json
+import logging
 import os
 import sys
 from argparse import Namespace
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
-from dora import get_xp, is_xp
+from dora import get_xp, is_xp, link
 from dora import grid as dora_grid
 from dora import run as dora_run
 from dora.conf import DoraConfig, SlurmConfig
@@ -29,10 +30,13 @@ from omegaconf import DictConfig
 from ..errors import UserError, nearest
 from ..registry import check_known
 from . import listing, site
-from .files import write_text
+from .files import DamagedFileError, read_history, write_text
 from .identity import canonical, lasting
 from .quoting import quote, quote_place, value_text
 from .resolve import Resolution, Resolver, simplify
+from .workers import start_workers
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownSignatureError(UserError, RuntimeError):
@@ -201,7 +205,15 @@ class Main(HydraMain):
         """Return the arguments of a stored experiment; raise `UnknownSignatureError`."""
         try:
             # experiments of earlier versions hold `show=true` and the like
-            return lasting(super().get_argv_from_sig(sig), self.dora)
+            argv = super().get_argv_from_sig(sig)
+            if not (isinstance(argv, list) and all(isinstance(word, str) for word in argv)):
+                raise ValueError
+            return lasting(argv, self.dora)
+        except ValueError:
+            path = Path(self.dora.dir) / self.dora.xps / sig / ".argv.json"
+            raise UserError(
+                f"{path}: damaged; run the experiment by its arguments once, which writes it again"
+            ) from None
         except RuntimeError:
             folder = Path(self.dora.dir) / self.dora.xps
             hint = nearest(sig, self.known_signatures())
@@ -259,21 +271,23 @@ def mend_dora() -> None:
         return
     dora_grid._mended_by_bm = True  # type: ignore[attr-defined]
     _mend_login()
+    link.Link.load = _load_history  # type: ignore[method-assign]
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
-    start = dora_run.start_ddp_workers
-
-    def start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> None:
-        """Start one worker on a machine without a GPU, where Dora gives up."""
-        import torch
-
-        if not num_workers and not torch.cuda.is_available():
-            print("no GPU here: one worker (--ddp_workers N for more)", file=sys.stderr)
-            num_workers = 1
-        start(main, argv, num_workers)
-
     dora_run.start_ddp_workers = start_workers
     _mend_git_save()
+
+
+def _load_history(self: link.Link) -> None:
+    """Read the history of an experiment; a damaged one is named, and counts as empty."""
+    if self.history_file is None:
+        return
+    try:
+        # renamed into place: there is nothing half-written that a second try would find whole
+        self.history = read_history(Path(self.history_file))
+    except DamagedFileError as error:
+        logger.warning("%s", error)
+        self.history = []
 
 
 def _mend_grid() -> None:

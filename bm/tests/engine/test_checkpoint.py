@@ -80,6 +80,7 @@ def test_a_damaged_history_comes_back_from_the_checkpoint(tmp_path, caplog, cont
     before = json.loads((folder / "history.json").read_text())
     (folder / "history.json").write_text(content)
     (folder / "finished.json").unlink()
+    caplog.set_level("INFO")
     toy.run(tmp_path)
     after = json.loads((folder / "history.json").read_text())
     assert [one["train"] for one in after] == [one["train"] for one in before]

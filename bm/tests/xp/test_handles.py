@@ -43,7 +43,8 @@ def test_a_damaged_job_file_counts_as_none(tmp_path: Path, content: bytes) -> No
 
 
 def test_handles_of_both_executors_are_read(tmp_path: Path) -> None:
-    local, slurm = LocalJob(tmp_path, "L7"), SlurmJob(tmp_path, "12_3", (0, 1))
+    local = LocalJob(tmp_path, "L7")
+    slurm: SlurmJob = SlurmJob(tmp_path, "12_3", (0, 1))
     (tmp_path / "job.pkl").write_bytes(pickle.dumps((local, [local], [])))
     job, array, dependent = read_handle(tmp_path / "job.pkl")
     assert (job.job_id, len(array), dependent) == ("L7", 1, [])
