@@ -26,7 +26,7 @@ from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
 from ..registry import Registry, check_arguments, check_known
 from .repair import repair
-from .stretches import joins_of, stretches_of
+from .stretches import TRIAL_EDGE, joins_of, stretches_of
 
 logger = logging.getLogger(__name__)
 Step = Callable[..., "mne.io.BaseRaw"]
@@ -37,8 +37,6 @@ CHANNEL_STEPS: Registry[Step] = Registry("preprocessing step", {})
 WINDOW_STEPS: Registry[Callable[..., object]] = Registry("preprocessing step", {})
 #: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
-#: Annotation at the edge of two trials that are joined to one recording; filters of MNE stop there.
-TRIAL_EDGE = "EDGE trial"
 CONTACT = re.compile(r"^(?P<shaft>\D.*?'?)(?P<number>\d+)$")
 
 

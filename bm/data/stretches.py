@@ -20,11 +20,12 @@ BAD = re.compile(r"bad($|[ _/-])", re.IGNORECASE)
 #: BrainVision (`New Segment`). Their duration is that of what was cut out, which is not there.
 JOIN = re.compile(
     # BrainVision's markers have a kind and a text: `New Segment/`, `EDGE boundary/`.
-    r"(edge([ _]boundary)?|(bad[ _])?boundary|new segment|-99(\.0)?)\s*(/.*)?$",
+    r"(edge([ _](boundary|trial))?|(bad[ _])?boundary|new segment|-99(\.0)?)\s*(/.*)?$",
     re.IGNORECASE,
 )
-#: What MNE's filters stop at.
-EDGE = "EDGE boundary"
+#: What MNE's filters stop at: a join, and the edge of two trials that are joined by a study. The
+#: second one also tells that trials are resampled each by itself.
+EDGE, TRIAL_EDGE = "EDGE boundary", "EDGE trial"
 
 
 def is_join(text: str) -> bool:
@@ -118,7 +119,12 @@ def mark_joins(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     MNE fails at two joins in one place, and at one before the first sample.
     """
     notes, joins = raw.annotations, joins_of(stretches_of(raw))
-    notes.delete([i for i, text in enumerate(notes.description) if text.upper().startswith("EDGE")])
+    texts = list(notes.description)
+    onsets = notes.onset[notes.description == TRIAL_EDGE]
+    trials = {round(onset - raw.first_time, 6) for onset in onsets.tolist()}
+    other = [i for i, t in enumerate(texts) if t.upper().startswith("EDGE") and t != TRIAL_EDGE]
+    notes.delete(other)
     for time in joins:
-        notes.append(time + raw.first_time, 0.0, EDGE)
+        if time not in trials:
+            notes.append(time + raw.first_time, 0.0, EDGE)
     return raw

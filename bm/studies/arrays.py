@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ..data.chunks import WHOLE
-from ..data.preprocess import TRIAL_EDGE
 from ..data.recording import FailedRecording, Kind, Recording, RecordingId
+from ..data.stretches import TRIAL_EDGE
 from ..errors import RecordingError, UserError
 from ..readers import bids
 from ..readers.array_file import ENDINGS

@@ -337,7 +337,7 @@ def test_one_channel_cut_into_several_is_named(tmp_path: Path, caplog) -> None:
 @needs("trials")
 @pytest.mark.parametrize(
     ("name", "counts", "samples"),
-    [("scp1", (268, 293), 56), ("hand_movement", (160, 74), 25)],
+    [("scp1", (268, 293), 28), ("hand_movement", (160, 74), 25)],
 )
 def test_real_sets_have_their_published_split(name: str, counts, samples: int) -> None:
     config = dset(name)
