@@ -99,6 +99,14 @@ class Main(HydraMain):
             groups |= {"/".join(parts[:depth]) for depth in range(1, len(parts))}
         return sorted(group for group in groups if "/_" not in group)
 
+    def _main(self) -> Any:
+        # Hydra itself reads the words of the command line here.
+        try:
+            sys.argv[1:] = self.resolver.spell_out(sys.argv[1:])
+        except UserError as error:
+            self.refuse(error)
+        return super()._main()
+
     def _compose(self, overrides: list[str]) -> DictConfig:
         if not overrides:
             return self._base_cfg
@@ -141,7 +149,7 @@ class Main(HydraMain):
 
     def resolve(self, argv: Sequence[str]) -> XP:
         """Return the experiment of a list of arguments; raise `UserError` on a mistake."""
-        simple = simplify(argv)
+        simple = self.resolver.spell_out(simplify(argv))
         return Experiment(self.dora, simple, self.resolver.resolve(simple))
 
     def get_xp(self, argv: Sequence[str]) -> XP:
