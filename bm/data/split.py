@@ -192,8 +192,8 @@ def check_filled(table: pd.DataFrame, split: Mapping[str, Any]) -> None:
         listed = ", ".join(f"{n} {which}" for which, n in counts.items())
         raise UserError(
             f"split {name} is empty (windows: {listed}; {keys} keys of dset.split.key="
-            f"{split['key']}, dset.split.ratios {dict(split['ratios'])}); give it a share, choose a "
-            f"finer key, or set dset.split.allow_empty=[{name}]"
+            f"{split['key']}, dset.split.ratios {dict(split['ratios'])}); give it a share, choose "
+            f"a finer key, or set dset.split.allow_empty=[{name}]"
         )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..errors import UserError
 from ..registry import Registry, check_arguments
 from .choice import Choice
 
