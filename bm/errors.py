@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+SHOWN = 12  # names that a message lists
+
 
 class UserError(Exception):
     """Request that cannot be met; the message says what is wrong and what to do.
@@ -45,3 +47,18 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(names)}" if 0 < len(names) <= 20 else ""
+
+
+def there_is(names: Iterable[str], value: str = "") -> str:
+    """Return what there is, and which of it is meant perhaps, for the end of a message.
+
+    >>> there_is(["left", "right"], "lefft")
+    "did you mean 'left'? there is: left, right"
+    """
+    present = sorted(set(names))
+    if not present:
+        return "there is none"
+    close = difflib.get_close_matches(value, present, n=1, cutoff=0.5) if value else []
+    more = f", ... ({len(present)} in all)" if len(present) > SHOWN else ""
+    listed = f"there is: {', '.join(present[:SHOWN])}{more}"
+    return f"did you mean {close[0]!r}? {listed}" if close else listed

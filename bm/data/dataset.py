@@ -22,8 +22,9 @@ from .batch import Batch
 from .duplicates import without_copies
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, uses_pinned_memory
-from .recording import Recording
+from .recording import Recording, RecordingId
 from .scale import Scaler, build_scaler
+from .selection import no_window
 from .signal import Signal, name_of, select_common, select_named, select_padded
 from .skipped import report_skipped
 from .store import Store, in_memory, recipe_of
@@ -214,7 +215,7 @@ def read_all(
             errors.append(error)
     report_skipped(errors, store.folder if store else None, map(name_of, readable))
     if not signals:
-        reason = errors[0] if errors else "the studies are empty"
+        reason = errors[0] if errors else "there is none (dset.studies, dset.n_recordings)"
         raise UserError(f"no recording could be read: {reason}")
     return CHANNEL_RULES[rule](signals) if rule else signals, readable
 
@@ -247,8 +248,12 @@ def cut_windows(
     recordings: Sequence[Recording],
     dset: Mapping[str, Any],
     segment: Mapping[str, Any],
+    left_aside: Sequence[RecordingId] = (),
 ) -> pd.DataFrame:
-    """Cut windows of all recordings by the rule `segment`, and assign ids and split."""
+    """Cut windows of all recordings by the rule `segment`, and assign ids and split.
+
+    `left_aside` are recordings that the split may name although they could not be read.
+    """
     rule = WindowRule.of(segment)
     parts = [
         segments.segments_of(
@@ -262,14 +267,17 @@ def cut_windows(
         for i, s in enumerate(signals)
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    left_out = sum(part.attrs["left_out"] for part in parts)
     if table.empty:
-        raise UserError(f"no window: no event of kind {segment['kind']!r} fits")
+        raise UserError(no_window(signals, segment, left_out))
     table = segments.add_ids(table, [recording.id for recording in recordings])
     table["start_s"] = [
         start / signals[r].rate_hz
         for start, r in zip(table["start"], table["recording"], strict=True)
     ]
-    table["split"] = split.assign(table, dset["split"], float(dset.get("remove_ratio") or 0))
+    table["split"] = split.assign(
+        table, dset["split"], float(dset.get("remove_ratio") or 0), left_aside
+    )
     in_use = table["split"] != split.REMOVED
     for which, limit in (("train", "n_subjects"), ("test", "n_subjects_test")):
         if dset.get(limit) is not None:  # valid goes with train, as published
@@ -278,12 +286,15 @@ def cut_windows(
             in_use &= few | ~table["split"].isin(names)
     table = table[in_use].reset_index(drop=True)
     # pandas drops `attrs` when tables that differ in them are joined.
-    table.attrs["left_out"] = sum(part.attrs["left_out"] for part in parts)
+    table.attrs["left_out"] = left_out
     return table
 
 
 def build_table(
-    signals: list[Signal], recordings: Sequence[Recording], dset: Mapping[str, Any]
+    signals: list[Signal],
+    recordings: Sequence[Recording],
+    dset: Mapping[str, Any],
+    left_aside: Sequence[RecordingId] = (),
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Build the segment table with its split.
 
@@ -292,11 +303,11 @@ def build_table(
     Returns:
         the table, and the names of the classes.
     """
-    table = cut_windows(signals, recordings, dset, dset["segment"])
+    table = cut_windows(signals, recordings, dset, dset["segment"], left_aside)
     left_out = table.attrs["left_out"]
     if dset.get("segment_test"):  # speech: trained on a stride, tested on words
         rule = {**dset["segment"], **dset["segment_test"]}
-        other = cut_windows(signals, recordings, dset, rule)
+        other = cut_windows(signals, recordings, dset, rule, left_aside)
         # Compared at 1 kHz, because recordings may be of several rates.
         if WindowRule.of(rule).length(1000.0) != WindowRule.of(dset["segment"]).length(1000.0):
             raise UserError("dset.segment_test: windows of another length than those of training")
@@ -331,12 +342,16 @@ def build_dataset(
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
     rule = str(dset.get("duplicates", "refuse"))
-    signals, readable = without_copies(signals, readable, rule)
+    signals, distinct = without_copies(signals, readable, rule)
+    left_aside = [one.id for one in recordings if one not in distinct]
+    readable = distinct
     events = [signal.events for signal in signals]
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
-    table, classes = build_table(signals, readable, dset)
+    table, classes = build_table(signals, readable, dset, left_aside)
     later = [k for k, v in LATER_KEYS.items() if dset.get(k, v) == v]
     options = {k: v for k, v in dset.items() if k not in (*UNHASHED_KEYS, *later)}
+    # What may be empty changes no window.
+    options["split"] = {k: v for k, v in dset["split"].items() if k != "allow_empty"}
     # Without `start_s`, which follows from `start` and the rate.
     text = json.dumps(
         [[s.identity for s in signals], options, table.drop(columns="start_s").to_csv()]

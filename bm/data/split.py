@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import UserError, nearest
+from ..errors import UserError, there_is
 from ..registry import check_known
 from ..writing import write_text
+from .recording import RecordingId
 from .segments import PUBLISHED
+from .selection import names_of
 
+logger = logging.getLogger(__name__)
 SPLITS = ("train", "valid", "test")
 #: Pairs that must share nothing.
 PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
@@ -73,7 +77,12 @@ def _draw(
     return split_of_score(score, ratios, order)
 
 
-def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -> pd.Series:
+def assign(
+    table: pd.DataFrame,
+    split: Mapping[str, Any],
+    remove: float = 0.0,
+    left_aside: Sequence[RecordingId] = (),
+) -> pd.Series:
     """Assign a split to each row.
 
     Args:
@@ -82,6 +91,7 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
             method: `hash` (SHA-256 of seed and key) or `published` (that of brainmagick: scores
             of `block_score`, test before valid before train), min_keys (see `check_counts`) and
             published: false draws where a data set has a split of its own.
+        left_aside: recordings without windows, which `fixed` may name all the same.
         remove: share of all keys that is taken from train and called `REMOVED`.
 
     Raises:
@@ -91,7 +101,7 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
     check_known("split key", split["key"], KEYS)
     method = split.get("method", "hash")
     check_known("split method", method, ORDERS)
-    for name in (*split["ratios"], *split["fixed"]):
+    for name in (*split["ratios"], *(split.get("fixed") or {})):
         check_known("split", name, SPLITS)
     ratios = [float(split["ratios"].get(name, 0.0)) for name in SPLITS]
     if abs(sum(ratios) - 1) > 1e-6 or min(ratios) < 0:
@@ -110,13 +120,10 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
     result = keys.map(drawn)
     if split.get("published", True) and PUBLISHED in table:
         result = _published(table[PUBLISHED], keys, result, split)
-    for name, conditions in split["fixed"].items():
-        fixed = pd.Series(True, index=table.index)
-        for column, values in conditions.items():
-            if column not in table:
-                raise UserError(f"dset.split.fixed: no column {column!r} in the segment table")
-            fixed &= table[column].astype(str).isin(spelled(table[column], column, values))
-        result[fixed] = name
+    for name, conditions in (split.get("fixed") or {}).items():
+        fixed = fixed_rows(table, name, conditions, left_aside)
+        if fixed is not None:
+            result[fixed] = name
     torn = result.groupby(keys).nunique()
     if (torn > 1).any():
         raise UserError(
@@ -128,33 +135,6 @@ def assign(table: pd.DataFrame, split: Mapping[str, Any], remove: float = 0.0) -
     if int(split.get("min_keys", 1)) > 1:  # one key is there wherever there is any
         check_counts(table["recording"], keys, result, int(split["min_keys"]))
     return result
-
-
-def spelled(column: pd.Series, name: str, values: Sequence[Any]) -> list[str]:
-    """Return values of `dset.split.fixed` as the recordings spell them.
-
-    YAML reads 01 as 1, and people write sub-01: both are 01 where no other value is meant.
-
-    Raises:
-        UserError: a value that no recording has, with the nearest one.
-    """
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        values = [values]
-    present = sorted(column.astype(str).unique())
-    names = []
-    for value in map(str, values):
-        bare = value.removeprefix("sub-").removeprefix("ses-")
-        same = [p for p in present if p == bare]
-        if bare.isdecimal():
-            same = same or [p for p in present if p.isdecimal() and int(p) == int(bare)]
-        if value in present:
-            same = [value]
-        if len(same) != 1:
-            raise UserError(
-                f"dset.split.fixed: no recording has the {name} {value!r}{nearest(value, present)}"
-            )
-        names.append(same[0])
-    return names
 
 
 def _published(
@@ -177,6 +157,70 @@ def _published(
     method = split.get("method", "hash")
     parts = {key: _draw(key, split["seed"], method, shares) for key in keys[train].unique()}
     return result.where(~train, keys.map(parts))
+
+
+def fixed_rows(
+    table: pd.DataFrame,
+    name: str,
+    conditions: Mapping[str, Any] | None,
+    left_aside: Sequence[RecordingId],
+) -> pd.Series | None:
+    """Return which rows are put into a split by `dset.split.fixed`; None when none is asked for.
+
+    Args:
+        table: segment table with ids.
+        name: of the split.
+        conditions: column -> values, all of which must be met; null unsets one.
+        left_aside: recordings without windows.
+
+    Raises:
+        UserError: an unknown column, a value that is nobody's, or conditions that nobody meets.
+    """
+    chosen = {column: v for column, v in (conditions or {}).items() if v is not None}
+    if not chosen:
+        return None
+    fixed = pd.Series(True, index=table.index)
+    for column, values in chosen.items():
+        key = f"dset.split.fixed.{name}.{column}"
+        if column not in table:
+            hint = there_is(map(str, table), column)
+            raise UserError(f"{key}: no column {column!r} in the segment table; {hint}")
+        texts = table[column].astype(str)
+        elsewhere = {str(getattr(one, column)) for one in left_aside if hasattr(one, column)}
+        fixed &= texts.isin(names_of(key, values, set(texts.unique()), elsewhere))
+    if not fixed.any():
+        text = " and ".join(f"{column} {values}" for column, values in chosen.items())
+        logger.warning("dset.split.fixed.%s: no window is of %s", name, text)
+        if not left_aside:
+            raise UserError(f"dset.split.fixed.{name}: no window is of {text}; change one of them")
+    return fixed
+
+
+def check_filled(table: pd.DataFrame, split: Mapping[str, Any]) -> None:
+    """Raise unless there are windows of every split, but those that `allow_empty` names.
+
+    A validation split of ratio 0 was asked for as well: the last epoch is the best one then.
+
+    Raises:
+        UserError: an empty split, with the counts and the keys behind them.
+    """
+    allowed = list(split.get("allow_empty") or [])
+    for name in allowed:
+        check_known("split in dset.split.allow_empty", name, SPLITS)
+    if not float(split["ratios"].get("valid", 0.0)) and not (split.get("fixed") or {}).get("valid"):
+        allowed.append("valid")
+    counts = {name: int((table["split"] == name).sum()) for name in SPLITS}
+    for name in SPLITS:
+        if counts[name] or name in allowed:
+            continue
+        present = [column for column in KEYS[split["key"]] if column in table]
+        keys = len(table.drop_duplicates(present)) if present else 0
+        listed = ", ".join(f"{n} {which}" for which, n in counts.items())
+        raise UserError(
+            f"split {name} is empty (windows: {listed}; {keys} keys of dset.split.key="
+            f"{split['key']}, dset.split.ratios {dict(split['ratios'])}); give it a share, choose "
+            f"a finer key, or set dset.split.allow_empty=[{name}]"
+        )
 
 
 def check_counts(recordings: pd.Series, keys: pd.Series, splits: pd.Series, least: int) -> None:

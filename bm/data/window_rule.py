@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import UserError
+from ..errors import UserError, there_is
 from ..registry import check_arguments, check_known
 from .preprocess import check_positive
 from .recording import EVENT_KINDS, WHOLE_RECORDING
@@ -214,7 +214,8 @@ class WindowRule:
             return rows.query(self.query, engine="python")
         except Exception as error:
             # Any failure here is a slip in the query; pandas raises a dozen kinds.
-            raise UserError(f"segment.query={self.query!r}: {error}") from error
+            columns = there_is(map(str, rows), str(getattr(error, "name", None) or ""))
+            raise UserError(f"segment.query={self.query!r}: {error}; {columns}") from error
 
 
 def sample_at(time_s: float, rate_hz: float) -> int:

@@ -179,6 +179,8 @@ class Run:
         audit = self.solver.audit()
         for line in self.solver.describe_splits():
             log.line("%s", line)
+        if not cfg["show"] and not cfg["download_only"]:
+            self.solver.check_splits()
         first = not (self.folder / AUDIT).exists() or bool(cfg["allow_change"])
         for line in audit.lines():
             log.line("audit: %s", line)

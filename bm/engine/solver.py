@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..data.dataset import Dataset
-from ..data.split import write_splits
+from ..data.split import check_filled, write_splits
 from ..facts import DataFacts
 from ..metrics.evaluation import Evaluation
 from ..models.saved import build, init_weights, read_tensors, save
@@ -191,6 +191,10 @@ class Solver:
     def describe_splits(self) -> list[str]:
         """Return the windows of each split and class in lines."""
         return counts_in_words(self.data)
+
+    def check_splits(self) -> None:
+        """Raise `UserError` when a split is empty that `dset.split.allow_empty` does not name."""
+        check_filled(self.data.table, to_plain(self.cfg["dset"])["split"])
 
     def save_splits(self) -> None:
         """Write which window is in which split beside the results."""

@@ -30,6 +30,10 @@ Spread = Callable[
 ]
 
 
+#: State of an experiment that was finished, and whose test split is empty.
+NO_TEST = "no test windows"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one experiment: `state` is evaluated, kept (done before), or why not."""
@@ -61,6 +65,8 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
         return Outcome(experiment.sig, experiment.name, "kept")
     evaluation = read_json(experiment.folder / "evaluation.json")
     items = experiment.folder / "items.parquet"
+    if evaluation is None and has_no_test(experiment.folder):
+        return Outcome(experiment.sig, experiment.name, NO_TEST)
     if evaluation is None:
         raise UserError(f"{experiment.folder} is finished but has no evaluation; run it again")
     target.mkdir(parents=True, exist_ok=True)
@@ -82,6 +88,12 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
         },
     )
     return Outcome(experiment.sig, experiment.name, "evaluated")
+
+
+def has_no_test(folder: Path) -> bool:
+    """Return whether the test split of an experiment has no window."""
+    summary = read_json(folder / "splits.json")
+    return summary is not None and summary["windows"].get("test") == 0
 
 
 def _recompute(experiment: Experiment, main: Main) -> Evaluation:
@@ -169,4 +181,4 @@ def _needs(experiment: Experiment, folder: Path, again: bool) -> bool:
 
 def _report(outcomes: dict[int, Outcome], total: int, index: int) -> None:
     outcome = outcomes[index]
-    print(f"{len(outcomes)}/{total}  {outcome.sig}  {outcome.state:<10}  {outcome.name}")
+    print(f"{len(outcomes)}/{total}  {outcome.sig}  {outcome.state:<15}  {outcome.name}")

@@ -90,5 +90,10 @@ def recordings_of(
     for entry in entries:
         study = build_study(entry, paths)
         simulated |= study.simulated
-        lists.append(list(study.recordings())[: dict(entry).get("n_recordings")])
+        count = dict(entry).get("n_recordings")
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise UserError(f"study {entry['study']}: n_recordings={count}; use 1 or more, or null")
+        found = list(study.recordings())
+        study.check_people([recording.id.subject for recording in found])
+        lists.append(found[:count])
     return (choice or Choice())(lists), simulated

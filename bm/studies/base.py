@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, TypedDict, TypeVar
 
 from ..data.recording import Recording
-from ..errors import UserError
+from ..errors import UserError, there_is
 
 T = TypeVar("T")
 
@@ -77,6 +78,28 @@ class Study(ABC):
     def includes(self, subject: int | str) -> bool:
         """Return whether recordings of a person are used; a number may be given as its digits."""
         return self.subjects is None or self.subject_type(subject) in self.subjects
+
+    def check_people(self, present: Sequence[str]) -> None:
+        """Raise unless everybody of `subjects` has a recording.
+
+        Args:
+            present: subjects of the recordings that were found.
+
+        Raises:
+            UserError: somebody who has none, with who is there.
+        """
+        people = {self._as_listed(subject.removeprefix("sub-")) for subject in present}
+        for subject in self.subjects or ():
+            if str(subject).removeprefix("sub-") not in people:
+                raise UserError(
+                    f"study {self.name}: subjects: {subject!r} has no recording; "
+                    f"{there_is(people, str(subject))}"
+                )
+
+    def _as_listed(self, subject: str) -> str:
+        """Return a subject of a recording as `subjects` may list it."""
+        digits = re.search(r"\d+$", subject)
+        return str(int(digits[0])) if self.subject_type is int and digits else subject
 
     @abstractmethod
     def recordings(self) -> Sequence[Recording]:

@@ -5,6 +5,7 @@ The rules are those of the code of Defossez et al. (2023), which trains on sever
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -14,6 +15,8 @@ import numpy as np
 
 from ..data.recording import Recording
 from ..errors import UserError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ class Choice:
         else:
             recordings = [one for part in shuffled for one in part]
         last = None if self.count is None else self.skip + self.count
+        if recordings and self.skip >= len(recordings):
+            raise UserError(
+                f"dset.skip_recordings={self.skip} leaves none of {len(recordings)} recordings"
+            )
+        if last is not None and last > len(recordings):
+            logger.warning(
+                "dset.n_recordings=%d: there are %d", self.count, len(recordings) - self.skip
+            )
         return recordings[self.skip : last]
 
     def _shuffled(self, recordings: list[Recording]) -> list[Recording]:

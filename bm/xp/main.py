@@ -154,7 +154,7 @@ class Main(HydraMain):
 
     def resolve(self, argv: Sequence[str]) -> XP:
         """Return the experiment of a list of arguments; raise `UserError` on a mistake."""
-        simple = simplify(map(quote_place, argv))
+        simple = self.resolver.spell_out(simplify(map(quote_place, argv)))
         return Experiment(self.dora, simple, self.resolver.resolve(simple))
 
     def get_xp(self, argv: Sequence[str]) -> XP:
@@ -167,7 +167,10 @@ class Main(HydraMain):
     def _main(self) -> Any:
         """Call Hydra with the folder of the experiment, and paths of the user, as it reads them."""
         words = sys.argv
-        sys.argv = [words[0], *map(quote_place, words[1:])]
+        try:
+            sys.argv = [words[0], *self.resolver.spell_out([*map(quote_place, words[1:])])]
+        except UserError as error:
+            self.refuse(error)
         if is_xp():
             # not Dora's own: it appends the folder without quotes
             sys.argv.append(f"hydra.run.dir={quote(str(get_xp().folder))}")

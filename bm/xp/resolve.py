@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
 from . import ranges
+from .open_mappings import is_open, spell_out
 
 #: Keys that Dora reads from the base configuration alone; on a command line they do nothing.
 UNHEARD = {
@@ -168,6 +169,15 @@ class Resolver:
                     f"{' '.join(choices)}: the recipe changes dset.{key} of the data set that "
                     "you name; move its `dset:` section into a file of conf/dset/<family>/"
                 )
+
+    def spell_out(self, argv: Sequence[str]) -> list[str]:
+        """Return arguments in which mappings of the user's keys are as Hydra takes them."""
+        if not any(map(is_open, argv)):
+            return list(argv)
+        choices = [word for word in argv if word.partition("=")[0].strip() in self.groups]
+        plain = self.base(choices).plain
+        words = [spell_out(parse(word), plain) if is_open(word) else [word] for word in argv]
+        return [word for part in words for word in part]
 
     def resolve(self, argv: Sequence[str]) -> Resolution:
         """Resolve an experiment: its difference to the base now, its configuration when it is read.

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from ...data.batch import Batch
 from ...data.dataset import Dataset
+from ...data.selection import check_label
 from ...engine import processes
 from ...engine.show import draw_history
+from ...errors import UserError
 from ...facts import DataFacts
 from ...metrics.evaluation import Evaluation
 from ...models.contract import LabelPenalised
@@ -38,7 +40,13 @@ class SupervisedSolver(WindowSolver):
         """Build windows with what the task predicts."""
         build_task = TASKS.get(self.cfg.solver.task)  # a wrong name is told before data are read
         dataset = super().build_data()
-        self.task: Task = build_task(dataset, to_plain(self.cfg.solver))
+        try:
+            self.task: Task = build_task(dataset, to_plain(self.cfg.solver))
+        except UserError:
+            if not dataset.facts.classes:  # a mistyped column is the likeliest reason
+                segment = self.cfg.dset.segment
+                check_label(segment.label, [s.events for s in dataset.signals], segment.kind)
+            raise
         self.main_metric = self.task.main_metric
         self.task.check(self.best_metric)
         return dataset

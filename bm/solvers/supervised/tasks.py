@@ -142,8 +142,9 @@ class Classes:
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.smoothing = dataset, options["label_smoothing"]
         if len(dataset.facts.classes) < 2:
+            listed = ", ".join(dataset.facts.classes) or "none"
             raise UserError(
-                "supervised: the windows have fewer than two classes; see segment.label"
+                f"supervised: the windows have fewer than two classes ({listed}); see segment.label"
             )
         self.chance = 1 / len(dataset.facts.classes)
 
