@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import UserError
 from . import process
-from .files import read_json, write_json
+from .files import DamagedFileError, read_json, write_json
 
 NAME = "running.json"
 ANSWER_S = 10.0  # a scheduler that is silent for longer is taken to run the job still
@@ -49,7 +49,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     """Return the entry of the last process that took an experiment; None when it has let go."""
     try:
         values = read_json(folder / NAME)
-    except ValueError:  # cut by a crash of the machine, which its process did not survive
+    except DamagedFileError:  # cut by a crash of the machine, which its process did not survive
         return None
     return values if values is not None and {"pid", "started", "host"} <= values.keys() else None
 

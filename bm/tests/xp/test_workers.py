@@ -109,7 +109,7 @@ def test_a_worker_that_does_not_leave_is_killed_and_the_run_starts_again(monkeyp
     program = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
     group = Workers()
     group.start([sys.executable, "-c", program], os.environ)
-    group.asked = True
+    group.signalled = True
     group._within(workers.LEAVE_S)
     begun = time.monotonic()
     assert group.wait() == 85 and time.monotonic() - begun < 20
