@@ -71,28 +71,28 @@ class Walk:
         self._targets[target] = folder
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            names = [(folder / entry.name, entry.is_symlink(), entry.is_dir()) for entry in entries]
+            names = [(folder / e.name, e.is_symlink(), is_folder(e)) for e in entries]
         except OSError as error:
             reason = f"the folder cannot be read ({error.strerror or error})"
             remedy = "change its permissions, or choose by `files`"
             self.errors.append(RecordingError(folder, reason, remedy))
             return
         aside = BIDS_ASIDE if is_bids([path.name for path, _, _ in names]) else ()
-        for path, is_link, is_folder in names:
-            if self._set_aside(path, is_folder, aside):
+        for path, is_link, holds_more in names:
+            if self._set_aside(path, holds_more, aside):
                 continue
             if is_link:
                 self._links.append((path, (*parents, target)))
-            elif is_folder and path.suffix.lower() not in FOLDERS:
+            elif holds_more and path.suffix.lower() not in FOLDERS:
                 self._enter(path, (*parents, target))
             else:
                 self._take(path)
 
-    def _set_aside(self, path: Path, is_folder: bool, aside: tuple[str, ...]) -> bool:
+    def _set_aside(self, path: Path, holds_more: bool, aside: tuple[str, ...]) -> bool:
         """Return whether a name is hidden, or of a folder that holds no recording of the people."""
         if path.name in literal_parts(self.patterns or ()):
             return False
-        return path.name.startswith(".") or (is_folder and path.name.lower() in aside)
+        return path.name.startswith(".") or (holds_more and path.name.lower() in aside)
 
     def _follow(self, path: Path, parents: tuple[Path, ...]) -> None:
         """Search or take what a link leads to, unless it leads in a circle or was met before."""
@@ -122,12 +122,20 @@ class Walk:
             is_candidate = is_recording(path) and (self.tables or not is_table)
         if not is_candidate:
             return
-        self._targets[path.resolve()] = path
         problem = None if path.is_dir() else problem_of(path)
         if problem is not None:
             self.errors.append(problem)
-        else:
-            self.paths.append(path)
+            return
+        self._targets[path.resolve()] = path
+        self.paths.append(path)
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or leads to one; a link to itself leads nowhere."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def is_bids(names: Collection[str]) -> bool:
