@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Processes that share the tests and the types; tests of one group (a fixture of a file) stay together.
+WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest bm
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: default help install demo test test-fast endurance lint format type bench notebooks hiplot clean
 default: lint type  ## lint, types and tests in the existing environment
-	$(PYTEST) -m "not endurance and not slurm"
+	$(PYTEST) $(PARALLEL) -m "not endurance and not slurm"
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -29,7 +32,7 @@ test: $(STAMP)  ## install if need be, then lint, types and tests (at most 15 mi
 	$(MAKE) --no-print-directory default
 
 test-fast: $(STAMP)  ## unit tests only
-	$(PYTEST) -m "not endurance and not slurm and not story"
+	$(PYTEST) $(PARALLEL) -m "not endurance and not slurm and not story"
 
 endurance: $(STAMP)  ## the long stories: kill loops, chaos grids, notebooks (at most 60 minutes)
 	$(PYTEST) -m "endurance" || [ $$? = 5 ]  # 5: none is marked yet
@@ -44,7 +47,7 @@ format:  ## rewrite in the house style
 	$(BIN)/ruff format .
 
 type:  ## mypy
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=$(WORKERS) $(BIN)/mypy
 
 bench: $(STAMP)  ## measure speed as ratios to a limit; writes outputs/bench
 	$(BIN)/python -m scripts.bench

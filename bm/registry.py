@@ -97,3 +97,18 @@ def check_arguments(
     for option in options:
         if option not in names:
             raise UserError(f"{owner}: unknown option {option!r}{nearest(option, names)}")
+
+
+def check_file_name(key: str, name: str) -> str:
+    """Return a name that ends up in names of files; raise `UserError` when it could lead away.
+
+    Args:
+        key: what holds the name, for the message.
+        name: one part of a path.
+    """
+    if not name.strip() or name.startswith(".") or {*name} & set("/\\") or not name.isprintable():
+        raise UserError(
+            f"{key}={name!r}: it is used in names of files; take one without / or \\ that does not "
+            "begin with a dot"
+        )
+    return name

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 import treetable as tt
 from dora import Explorer
 
-from bm.xp.files import read_json
+from bm.xp.files import DamagedFileError, read_history, read_or_warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +85,15 @@ class BaseExplorer(Explorer):
         Dora asks for the columns after it has asked for the values of all experiments.
         """
         if self.columns is None:
-            evaluation = read_json(sheep.xp.folder / "evaluation.json")
+            evaluation = read_or_warn(sheep.xp.folder / "evaluation.json")
             if evaluation is not None:
                 self.add_columns(evaluation.get("extra", {}).get("table", ()), history)
-        return self.process_history(history)
+        values = self.process_history(history)
+        try:
+            history or read_history(sheep.xp.folder / sheep.xp.dora.history)
+        except DamagedFileError:
+            values.setdefault("train", {})["epoch"] = "damaged"
+        return values
 
     def add_columns(self, names: Sequence[str], history: Sequence[Epoch]) -> None:
         """Show the metrics that an evaluation names, in the stages whose epochs hold them.

@@ -21,6 +21,7 @@ What is taken:
   drop_unknown=true  leave out channels that the model does not know, instead of stopping
   strict=true      stop at the first bad recording
   device=auto      cpu, cuda
+  trust_target=true  the saved model may name a class by a dotted path: its code runs
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Request:
     drop_unknown: bool = False
     strict: bool = False
     device: str = "auto"
+    trust_target: bool = False
 
 
 def command(request: Request, words: Sequence[str] = ()) -> int:
@@ -86,6 +88,7 @@ def command(request: Request, words: Sequence[str] = ()) -> int:
         request.batch_size,
         request.drop_unknown,
         device_of(request.device),
+        request.trust_target,
     )
     model = TokenModel(folder, options)
     dset = _dset(request, model, config, _overrides(words))

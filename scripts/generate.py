@@ -13,6 +13,7 @@ out=FOLDER (outputs/generated/<sig> by default) and prints their paths.
   guidance=1.0           above 1: more like the class than the training data
   batch_size=64          waves at a time
   device=auto            cpu, cuda
+  trust_target=true      the saved model may name a class by a dotted path: its code runs
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Request:
     batch_size: int = 64
     device: str = "auto"
     out: str | None = None
+    trust_target: bool = False
 
 
 class Progress:
@@ -92,7 +94,9 @@ def command(request: Request) -> int:
     from bm.models.eegdiff.pipeline import EEGDiffusionPipeline
     from bm.solvers.wave_files import write_waves
 
-    pipeline = EEGDiffusionPipeline.from_pretrained(folder, device_of(request.device))
+    pipeline = EEGDiffusionPipeline.from_pretrained(
+        folder, device_of(request.device), request.trust_target
+    )
     _make(out)  # before the long work
     settings: dict[str, Any] = {key: getattr(request, key) for key in SAMPLING}
     conditions = {"classes": request.classes, "subjects": request.subjects}

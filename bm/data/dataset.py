@@ -17,6 +17,7 @@ from ..errors import RecordingError, UserError
 from ..facts import DataFacts
 from ..registry import check_known
 from . import segments, split
+from .augment import Augmentation, build_augmentation
 from .batch import Batch
 from .duplicates import without_copies
 from .gather import BlockPool, gather_windows
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 #: Keys of `dset` that the hash leaves out: recordings and windows tell their effect, or none
 #: depends on them.
 UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
-                 "extra_test_features", "duplicates")  # fmt: skip
+                 "extra_test_features", "duplicates", "augment")  # fmt: skip
 #: Keys that came later: the hash leaves them out where they change nothing.
 LATER_KEYS = {"bads": "keep", "keep_bad": False}
 #: `dset.channels` in a word -> function that gives all recordings the same channels.
@@ -51,6 +52,7 @@ class Dataset:
         hash: changes whenever any window would.
         people: who was recorded, one per recording, the same person in all studies.
         window_features: features of the same windows, see `attach_features`.
+        augmentation: of training windows; None = none.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Dataset:
         self.people: tuple[str, ...] = ()
         self.scaler: Scaler = Scaler("none", None)
         self.window_features: WindowFeatures | None = None
+        self.augmentation: Augmentation | None = None
         self._pool = BlockPool()
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
@@ -78,7 +81,13 @@ class Dataset:
         self._subject_rows = names.map(self._subjects).to_numpy()
 
     def attach_features(self, features: WindowFeatures) -> None:
-        """Add features to every batch from now on, and their sizes to the facts."""
+        """Add features to every batch from now on, and their sizes to the facts.
+
+        Raises:
+            UserError: `dset.augment` shifts windows in time, away from their features.
+        """
+        if self.augmentation is not None and self.augmentation.shifts_time:
+            raise UserError("dset.augment: time_shift moves windows away from dset.features")
         self.window_features = features
         sizes = {kind.name: kind.dimension for kind in features.kinds}
         self.facts = dataclasses.replace(self.facts, features=sizes)
@@ -124,10 +133,20 @@ class Dataset:
         rank: int = 0,
         world: int = 1,
     ) -> Loader:
-        """Return the loader of a split; `batch_size` is of one process."""
+        """Return the loader of a split; `batch_size` is of one process.
+
+        Shuffled training windows, those that a model is trained on, are augmented.
+        """
         rows = self.rows(split)
         plan = Plan(rows, self.groups(rows), batch_size, shuffle, seed, rank, world)
-        return Loader(plan, self.gather, uses_pinned_memory())
+        augments = self.augmentation is not None and shuffle and split == "train"
+        augment = self._augment if augments else None
+        return Loader(plan, self.gather, uses_pinned_memory(), augment)
+
+    def _augment(self, batch: Batch, seed: int, epoch: int) -> Batch:
+        assert self.augmentation is not None
+        rates = [self.signals[r].rate_hz for r in batch.recording.tolist()]
+        return self.augmentation.apply(batch, rates, seed, epoch)
 
     def gather(self, rows: Sequence[int]) -> Batch:
         """Return the scaled windows of some rows, which are of one channel set and length."""
@@ -319,12 +338,15 @@ def build_dataset(
     Raises:
         UserError: nothing to read, no window, empty or overlapping splits.
     """
+    augmentation = build_augmentation(dset.get("augment"))
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
     rule = str(dset.get("duplicates", "refuse"))
     signals, distinct = without_copies(signals, readable, rule)
     left_aside = [one.id for one in recordings if one not in distinct]
     readable = distinct
+    events = [signal.events for signal in signals]
+    dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset, left_aside)
     later = [k for k, v in LATER_KEYS.items() if dset.get(k, v) == v]
     options = {k: v for k, v in dset.items() if k not in (*UNHASHED_KEYS, *later)}
@@ -337,6 +359,7 @@ def build_dataset(
     facts = _facts(signals, readable, table, classes, simulated)
     dataset = Dataset(signals, table, facts, hashlib.sha256(text.encode()).hexdigest())
     dataset.people = tuple(recording.person for recording in readable)
+    dataset.augmentation = augmentation
     dataset.scaler = build_scaler(dset["scale"])
     windows = WindowRule.of(dset["segment"])
     if windows.baseline:

@@ -77,14 +77,21 @@ class Loader:
         plan: what is served.
         gather: rows -> batch.
         pin: page-locked batches, for asynchronous copies to a GPU.
+        augment: changes a batch of an epoch as (seed, epoch, window) say; None = as gathered.
 
     Attributes:
         position: batches consumed in this epoch.
         wait_s: seconds that the consumer waited for data in this epoch.
     """
 
-    def __init__(self, plan: Plan, gather: Callable[[Sequence[int]], Batch], pin: bool) -> None:
-        self.plan, self.gather, self.pin = plan, gather, pin
+    def __init__(
+        self,
+        plan: Plan,
+        gather: Callable[[Sequence[int]], Batch],
+        pin: bool,
+        augment: Callable[[Batch, int, int], Batch] | None = None,
+    ) -> None:
+        self.plan, self.gather, self.pin, self.augment = plan, gather, pin, augment
         self.epoch = self.position = 0
         self.wait_s = 0.0
         self._length = len(epoch_batches(plan, 0))
@@ -106,7 +113,7 @@ class Loader:
         stop = threading.Event()
         # A daemon: an interrupted run need not wait for it.
         worker = threading.Thread(
-            target=self._gather_ahead, args=(batches, ready, stop), daemon=True
+            target=self._gather_ahead, args=(batches, self.epoch, ready, stop), daemon=True
         )
         worker.start()
         try:
@@ -129,13 +136,15 @@ class Loader:
                     worker.join(0.01)
 
     def _gather_ahead(
-        self, batches: list[np.ndarray], ready: queue.Queue, stop: threading.Event
+        self, batches: list[np.ndarray], epoch: int, ready: queue.Queue, stop: threading.Event
     ) -> None:
         try:
             for rows in batches:
                 if stop.is_set():
                     return
                 batch = self.gather(rows.tolist())
+                if self.augment is not None:
+                    batch = self.augment(batch, self.plan.seed, epoch)
                 ready.put(batch.pin_memory() if self.pin else batch)
             ready.put(None)
         except BaseException as error:  # raised again by the consumer, with its traceback

@@ -26,7 +26,7 @@ from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
 from ..registry import Registry, check_arguments, check_known
 from .repair import repair
-from .stretches import joins_of, stretches_of
+from .stretches import TRIAL_EDGE, joins_of, stretches_of
 
 logger = logging.getLogger(__name__)
 Step = Callable[..., "mne.io.BaseRaw"]
@@ -224,6 +224,8 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
     old = raw.info["sfreq"]
     if float(rate_hz) == float(old):
         return raw
+    if TRIAL_EDGE in raw.annotations.description:
+        return _resample_trials(raw, float(rate_hz), method)
     if method != "sinc":
         return raw.resample(float(rate_hz), method=method, verbose="error")
     if rate_hz > old:
@@ -235,6 +237,33 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
         for key in ("chs", "bads", "dig", "dev_head_t", "kit_system_id"):  # find the sensor layout
             info[key] = raw.info[key]
     return mne.io.RawArray(data, info, verbose="error")
+
+
+def _resample_trials(raw: mne.io.BaseRaw, rate_hz: float, method: str) -> mne.io.BaseRaw:
+    """Resample each of the joined trials by itself: none rings into the next.
+
+    Raises:
+        UserError: trials of no whole number of samples at the new rate, or cropped ones.
+    """
+    count = int((raw.annotations.description == TRIAL_EDGE).sum()) + 1
+    length, old = raw.n_times // count, raw.info["sfreq"]
+    samples = length * rate_hz / old
+    if length * count != raw.n_times:
+        raise UserError("resample: a recording of trials is cropped; crop behind resampling")
+    if abs(samples - round(samples)) > 1e-6:
+        raise UserError(
+            f"resample: trials of {length} samples at {old:g} Hz have {samples:g} samples at "
+            f"{rate_hz:g} Hz; choose another rate, or cut the trials by the study's `crop`"
+        )
+    data = raw.get_data()
+    trials = (data[:, first : first + length] for first in range(0, raw.n_times, length))
+    parts = [
+        resample(mne.io.RawArray(x, raw.info, verbose="error"), rate_hz, method) for x in trials
+    ]
+    joined = np.concatenate([part.get_data() for part in parts], axis=1)
+    whole = mne.io.RawArray(joined, parts[0].info, verbose="error")
+    edges = np.arange(1, count) * round(samples) / rate_hz
+    return whole.set_annotations(mne.Annotations(edges, 0.0, TRIAL_EDGE))
 
 
 @TIME_STEPS.register("unit")
@@ -451,7 +480,6 @@ POSITIVE = {
     "bandpass": ("low_hz", "high_hz", "order", "zeros"),
     "notch": ("freqs_hz", "quality"),
     "resample": ("rate_hz",),
-    "unit": ("factor",),
     "autoreject": ("window_s", "n_windows"),
 }
 
@@ -467,6 +495,10 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
             check_positive(f"{name}: {option}", entry.get(option))
         if name == "bandpass":
             _check_edges(entry.get("low_hz"), entry.get("high_hz"))
+        if name == "unit" and not (entry.get("factor") and math.isfinite(entry["factor"])):
+            raise UserError(f"unit: factor={entry.get('factor')}; use a number other than 0")
+        if name == "notch" and not isinstance(entry.get("freqs_hz", ()), list | tuple):
+            raise UserError(f"notch: freqs_hz={entry['freqs_hz']}; use a list, such as [50.0]")
         if name == "crop" and not float(entry.get("start_s") or 0.0) >= 0:
             raise UserError(f"crop: start_s={entry['start_s']}; use 0 or more seconds")
 

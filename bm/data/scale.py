@@ -16,7 +16,7 @@ from .gather import subtract_baseline
 from .signal import Signal
 
 logger = logging.getLogger(__name__)
-KINDS = ("none", "zscore", "robust", "robust_windows")
+KINDS = ("none", "zscore", "robust", "robust_windows", "window")
 #: Training windows of a recording that robust scaling looks at: brainmagick's
 #: `n_samples_per_recording` (Défossez et al. 2023).
 ROBUST_WINDOWS = 200
@@ -84,13 +84,28 @@ def median_and_range(samples: Tensor) -> tuple[Tensor, Tensor]:
     return middle, torch.where(spread == 0, torch.ones_like(spread), spread)
 
 
+def standardise(window: Tensor) -> Tensor:
+    """Subtract each channel's mean and divide by its sd over a window (T, C), in place.
+
+    A flat channel becomes zero.
+    """
+    spread, centre = torch.std_mean(window, 0, correction=0)
+    # Rounding leaves a flat channel of large values a spread of its own.
+    flat = spread <= torch.clamp(centre.abs() * 1e-6, min=EPSILON)
+    window.sub_(centre).div_(torch.where(flat, torch.ones_like(spread), spread))
+    window[:, flat] = 0
+    return window
+
+
 class Scaler:
     """x -> clamp((x - centre) / scale) with one centre and scale per channel and recording.
 
     Args:
         kind: none, zscore (training data of the channel set), robust (per recording, from all of
-            it but windows that do not train, where others do) or robust_windows (per recording,
-            from up to 200 of its training windows after baseline correction, as brainmagick does).
+            it but windows that do not train, where others do), robust_windows (per recording, from
+            up to 200 of its training windows after baseline correction, as brainmagick does) or
+            window (each window and channel by its own mean and standard deviation, against shifts
+            between sessions).
         clamp: largest absolute value, in units of the scale; None = none.
 
     Attributes:
@@ -115,7 +130,7 @@ class Scaler:
         """
         of_group: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for index, signal in enumerate(signals):
-            if self.kind == "none":
+            if self.kind in ("none", "window"):
                 pair = np.zeros(len(signal.channels)), np.ones(len(signal.channels))
             elif self.kind == "robust":
                 pair = recording_statistics(signal, table[table["recording"] == index])
@@ -197,7 +212,10 @@ class Scaler:
         self._correct(window, recording)
         if self.kind == "none":
             return window
-        window.sub_(self.centres[recording]).div_(self.scales[recording])
+        if self.kind == "window":
+            standardise(window)
+        else:
+            window.sub_(self.centres[recording]).div_(self.scales[recording])
         return window if self.clamp is None else window.clamp_(-self.clamp, self.clamp)
 
     def apply(self, block: Tensor, recordings: Tensor) -> Tensor:
@@ -208,7 +226,9 @@ class Scaler:
         return block
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the statistics of a scaling that all recordings share, for `DataFacts.scaler`."""
+        """Return the scaling as far as all recordings share it, for `DataFacts.scaler`."""
+        if self.kind == "window":
+            return {"kind": self.kind}
         if self.kind != "zscore" or not self.centres:
             return {}
         return {"centre": self.centres[0].tolist(), "scale": self.scales[0].tolist()}

@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 
 #: A whole number as text: `01` is a name.
 WHOLE = re.compile(r"-?(0|[1-9]\d*)")
-#: Column of events that is copied to the table when the events have it: the sentence.
-STIMULUS = "sequence_uid"
+#: Columns of events that are copied to the table when the events have them: the sentence, and the
+#: split that a data set was published with.
+STIMULUS, PUBLISHED = "sequence_uid", "published_split"
 
 
 def segments_of(
@@ -35,7 +36,7 @@ def segments_of(
     """Return the windows of one recording, one row each.
 
     Args:
-        index: number of the recording.
+        index: its number.
         events: its event table.
         samples: its length.
         rate_hz: its rate after preprocessing.
@@ -44,8 +45,11 @@ def segments_of(
 
     Returns:
         columns recording, start, length (samples), event_row, label (raw value or None), with
-        `within: block` block_uid, and sequence_uid where events have it; `attrs["left_out"]` is
-        the number of windows that reach outside the recording or its blocks.
+        `within: block` block_uid, and sequence_uid and published_split where events have them;
+        `attrs["left_out"]` counts the windows that reach outside the recording or its blocks.
+
+    Raises:
+        UserError: a window that reaches outside a trial that was cut already (column `bounded`).
     """
     rule = WindowRule.of(segment)
     blocks = events[events["kind"] == "block"]
@@ -57,42 +61,68 @@ def segments_of(
     anchored = rule.matching_events(events, samples, rate_hz)
     for number, event in zip(anchored.index, anchored.to_dict("records"), strict=True):
         label = event.get(rule.label) if rule.label else None
+        if event.get("bounded") is True:
+            rule.check_inside(event, rate_hz)
         for anchor in rule.anchors(event).tolist():
             block = rule.block_of(anchor, blocks, rate_hz) if rule.within else 0
             if block < 0 or not rule.fits(anchor, samples, rate_hz):
                 left_out += 1
                 continue
             uid = blocks["uid"].iloc[block] if rule.within else None
-            start = rule.start(anchor, rate_hz)
-            rows.append((index, start, length, number, label, uid, event.get(STIMULUS)))
+            others = (uid, event.get(STIMULUS), event.get(PUBLISHED))
+            rows.append((index, rule.start(anchor, rate_hz), length, number, label, *others))
     if left_out:
         logger.warning(
             "recording %d: %d windows reach outside it%s and are left out",
             index, left_out, " or its blocks" if rule.within else "",
         )  # fmt: skip
-    table = pd.DataFrame(rows, columns=[*names, "block_uid", STIMULUS])
+    table = pd.DataFrame(rows, columns=[*names, "block_uid", STIMULUS, PUBLISHED])
     if rule.within:  # as published, words that round to one sample give one window
         table = table.drop_duplicates("start", ignore_index=True)
     dropped = [] if rule.within else ["block_uid"]
-    dropped += [] if STIMULUS in anchored else [STIMULUS]
+    dropped += [name for name in (STIMULUS, PUBLISHED) if name not in anchored]
     table = table.drop(columns=dropped)
-    clean = _off_stretches(table, index, length, stretches, rate_hz)
+    clean = _off_stretches(table, stretches, rate_hz)
     clean.attrs["left_out"] = left_out + len(table) - len(clean)
     return clean
 
 
 def _off_stretches(
-    table: pd.DataFrame, index: int, length: int, stretches: Sequence[Stretch], rate_hz: float
+    table: pd.DataFrame, stretches: Sequence[Stretch], rate_hz: float
 ) -> pd.DataFrame:
-    """Return the windows of a recording that touch no stretch."""
+    """Return the windows of one recording that touch no marked stretch and no join."""
+    if table.empty or not stretches:
+        return table
+    length = int(table["length"].iloc[0])
     hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
     if not hit.any():
         return table
     logger.warning(
         "recording %d: %d of %d windows touch marked stretches or joins and are left out "
-        "(dset.keep_bad=true keeps them)", index, hit.sum(), len(table),
+        "(dset.keep_bad=true keeps them)", table["recording"].iloc[0], hit.sum(), len(table),
     )  # fmt: skip
     return table[~hit].reset_index(drop=True)
+
+
+def whole_events(segment: Mapping[str, Any], events: Sequence[pd.DataFrame]) -> dict[str, Any]:
+    """Return `dset.segment` with the length of the events where `duration_s` is null.
+
+    Raises:
+        UserError: no event of the kind, or events of several lengths.
+    """
+    if segment.get("duration_s", 1.0) is not None:
+        return dict(segment)
+    kind = segment["kind"]
+    rows = [table.loc[table["kind"] == kind, "duration_s"] for table in events if len(table)]
+    lengths = sorted({round(float(value), 9) for part in rows for value in part})
+    if len(lengths) != 1:
+        listed = ", ".join(f"{value:g}" for value in lengths[:4]) or "none"
+        raise UserError(
+            f"segment.duration_s=null: events of kind {kind!r} have the lengths {listed} s, not "
+            "one; give the seconds of a window"
+        )
+    offset = float(segment.get("offset_s", 0.0))
+    return {**segment, "duration_s": round(lengths[0] - offset, 9)}
 
 
 def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: str | None) -> tuple:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import RecordingError, printable
+from ..writing import written_aside
 
 logger = logging.getLogger(__name__)
 NAME = "skipped.tsv"
@@ -39,10 +39,9 @@ def report_skipped(
             lines[error.path] = "\t".join(" ".join(cell.split("\t")) for cell in cells)
         if list(lines.values()) == former:
             return
-        aside = path.with_suffix(f".{os.getpid()}.tmp")
         text = "\n".join(["path\treason\twhat to do", *lines.values()]) + "\n"
-        aside.write_text(text, "utf-8")
-        os.replace(aside, path)
+        with written_aside(path) as aside:
+            aside.write_text(text, "utf-8")
     except OSError as error:
         logger.warning("%s cannot be written (%s)", path, error.strerror or error)
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,9 @@ import pandas as pd
 
 from ..errors import UserError, there_is
 from ..registry import check_known
+from ..writing import write_text
 from .recording import RecordingId
+from .segments import PUBLISHED
 from .selection import names_of
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ def assign(
         table: segment table with ids.
         split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
             method: `hash` (SHA-256 of seed and key) or `published` (that of brainmagick: scores
-            of `block_score`, test before valid before train) and min_keys (see `check_counts`).
+            of `block_score`, test before valid before train), min_keys (see `check_counts`) and
+            published: false draws where a data set has a split of its own.
         left_aside: recordings without windows, which `fixed` may name all the same.
         remove: share of all keys that is taken from train and called `REMOVED`.
 
@@ -116,6 +118,8 @@ def assign(
         key: _draw(key, split["seed"], method, split["ratios"], remove) for key in keys.unique()
     }
     result = keys.map(drawn)
+    if split.get("published", True) and PUBLISHED in table:
+        result = _published(table[PUBLISHED], keys, result, split)
     for name, conditions in (split.get("fixed") or {}).items():
         fixed = fixed_rows(table, name, conditions, left_aside)
         if fixed is not None:
@@ -195,6 +199,28 @@ def check_filled(table: pd.DataFrame, split: Mapping[str, Any]) -> None:
             f"{split['key']}, dset.split.ratios {dict(split['ratios'])}); give it a share, choose "
             f"a finer key, or set dset.split.allow_empty=[{name}]"
         )
+
+
+def _published(
+    published: pd.Series, keys: pd.Series, drawn: pd.Series, split: Mapping[str, Any]
+) -> pd.Series:
+    """Return the split that a data set was published with, where windows have one.
+
+    Without published windows for validation, those of training are divided by the ratios of train
+    and valid.
+    """
+    result = published.where(published.notna(), drawn)
+    train = published == "train"
+    if (published == "valid").any():
+        return result
+    ratios = {name: float(split["ratios"].get(name, 0.0)) for name in ("train", "valid")}
+    total = sum(ratios.values())
+    if total <= 0:
+        raise UserError("dset.split.ratios: nothing for train and valid")
+    shares = {name: ratio / total for name, ratio in ratios.items()}
+    method = split.get("method", "hash")
+    parts = {key: _draw(key, split["seed"], method, shares) for key in keys[train].unique()}
+    return result.where(~train, keys.map(parts))
 
 
 def check_counts(recordings: pd.Series, keys: pd.Series, splits: pd.Series, least: int) -> None:
@@ -278,7 +304,5 @@ def write_splits(table: pd.DataFrame, folder: Path) -> Path:
         ("splits.json", json.dumps(summary, indent=1) + "\n"),
         ("splits.csv", columns.to_csv(index_label="segment")),
     ):
-        aside = folder / f".{name}.{os.getpid()}.tmp"
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, folder / name)
+        write_text(folder / name, text)
     return folder / "splits.csv"

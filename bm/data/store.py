@@ -29,8 +29,10 @@ from torch import Tensor
 from .. import __version__
 from ..errors import RecordingError, UserError
 from ..registry import check_known
+from ..writing import written_aside
 from .content import Content, hash_of_files, hash_of_samples, landmarks
 from .faults import of_recording
+from .hdf5 import dataset_of
 from .preprocess import check_positive, check_steps
 from .recording import Recording
 from .signal import Signal, make_signal, name_of
@@ -202,10 +204,9 @@ class Store:
             "bads": signal.bads,
             "stretches": [[s.start_s, s.stop_s, s.text] for s in signal.stretches],
         }
-        aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
         try:
-            _write(aside, replace(signal, content=content), json.dumps(header))
-            os.replace(aside, path)
+            with written_aside(path) as aside:
+                _write(aside, replace(signal, content=content), json.dumps(header))
         except OSError as error:
             if error.errno == errno.ENOSPC or "No space left" in str(error):
                 size = signal.data.numel() * 4 / 1e9
@@ -214,14 +215,14 @@ class Store:
                     f"({size:.2f} GB); free some or choose another folder with BM_CACHE"
                 ) from None
             raise
-        finally:
-            aside.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Signal:
 
         with h5py.File(path, "r") as file:
             header = json.loads(file["header"][()])
-            signal = file["signal"]
+            signal = dataset_of(file, "signal")
+            if signal is None:
+                raise RecordingError(path, "no signal in it", "remove it; it is built again")
             offset, shape = signal.id.get_offset(), signal.shape
             positions = file["positions"][()]
             events = pd.DataFrame(json.loads(file["events"][()]))
@@ -302,8 +303,6 @@ def _write(path: Path, signal: Signal, header: str) -> None:
             file["landmarks"] = signal.content.keys
             file["landmark_times"] = signal.content.times_s
         file["header"] = header
-    with open(path, "rb") as handle:
-        os.fsync(handle.fileno())
 
 
 def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:

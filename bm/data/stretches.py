@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     import mne
 
 logger = logging.getLogger(__name__)
-#: Annotations of stretches that are not to be used, as MNE and BIDS write them.
-BAD = re.compile(r"bad", re.IGNORECASE)
+#: Annotations of stretches that are not to be used, as MNE and BIDS write them; `badge` is none.
+BAD = re.compile(r"bad($|[ _/-])", re.IGNORECASE)
 #: Annotations of joins: of MNE (`EDGE boundary`), EEGLAB (`boundary`, or the number -99) and
 #: BrainVision (`New Segment`). Their duration is that of what was cut out, which is not there.
-JOIN = re.compile(r"(edge|bad boundary|boundary\b|new segment|-99(\.0)?$)", re.IGNORECASE)
-#: What MNE's filters stop at.
-EDGE = "EDGE boundary"
+JOIN = re.compile(
+    # BrainVision's markers have a kind and a text: `New Segment/`, `EDGE boundary/`.
+    r"(edge([ _](boundary|trial))?|(bad[ _])?boundary|new segment|-99(\.0)?)\s*(/.*)?$",
+    re.IGNORECASE,
+)
+#: What MNE's filters stop at: a join, and the edge of two trials that are joined by a study. The
+#: second one also tells that trials are resampled each by itself.
+EDGE, TRIAL_EDGE = "EDGE boundary", "EDGE trial"
 
 
 def is_join(text: str) -> bool:
@@ -61,8 +66,8 @@ def stretches_of(raw: mne.io.BaseRaw) -> tuple[Stretch, ...]:
 
 
 def joins_of(stretches: Sequence[Stretch]) -> list[float]:
-    """Return the times of joins, in seconds, each once."""
-    return sorted({one.start_s for one in stretches if is_join(one.text)})
+    """Return the times of joins in seconds, to the microsecond, each once."""
+    return sorted({round(one.start_s, 6) for one in stretches if is_join(one.text)})
 
 
 def moved(stretches: Sequence[Stretch], shift_s: float, end_s: float) -> tuple[Stretch, ...]:
@@ -98,24 +103,28 @@ def touched(
 
 
 def notes_of(stretches: Sequence[Stretch]) -> mne.Annotations:
-    """Return stretches as annotations of an array, joins as MNE's filters know them."""
+    """Return stretches as annotations of an array, each join once as MNE's filters know it."""
     import mne
 
-    starts = [one.start_s for one in stretches]
-    lengths = [one.stop_s - one.start_s for one in stretches]
-    texts = [EDGE if is_join(one.text) else one.text for one in stretches]
-    return mne.Annotations(starts, lengths, texts)
+    others = [one for one in stretches if not is_join(one.text)]
+    rows = [(one.start_s, one.stop_s - one.start_s, one.text) for one in others]
+    rows += [(time, 0.0, EDGE) for time in joins_of(stretches)]
+    starts, lengths, texts = zip(*rows, strict=True) if rows else ((), (), ())
+    return mne.Annotations(list(starts), list(lengths), list(texts))
 
 
 def mark_joins(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-    """Annotate every join as MNE's filters know it, so that they stop there."""
-    rate, notes = float(raw.info["sfreq"]), raw.annotations
-    present = {
-        round((onset - raw.first_time) * rate)
-        for onset, text in zip(notes.onset, notes.description, strict=True)
-        if str(text).upper().startswith("EDGE")
-    }
-    for time in joins_of(stretches_of(raw)):
-        if round(time * rate) not in present:
+    """Annotate every join once as MNE's filters know it, so that they stop there.
+
+    MNE fails at two joins in one place, and at one before the first sample.
+    """
+    notes, joins = raw.annotations, joins_of(stretches_of(raw))
+    texts = list(notes.description)
+    onsets = notes.onset[notes.description == TRIAL_EDGE]
+    trials = {round(onset - raw.first_time, 6) for onset in onsets.tolist()}
+    other = [i for i, t in enumerate(texts) if t.upper().startswith("EDGE") and t != TRIAL_EDGE]
+    notes.delete(other)
+    for time in joins:
+        if time not in trials:
             notes.append(time + raw.first_time, 0.0, EDGE)
     return raw

@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..errors import UserError, there_is
 from ..registry import check_arguments, check_known
+from .preprocess import check_positive
 from .recording import EVENT_KINDS, WHOLE_RECORDING
 
 
@@ -77,6 +78,13 @@ class WindowRule:
         segment = cls(**values)
         check_known("segment.rounding", segment.rounding, ("window", "event", "up"))
         check_known("segment.edge", segment.edge, ("drop", "wrap"))
+        check_positive("segment.duration_s", segment.duration_s)
+        check_positive("segment.stride_s", segment.stride_s)
+        check_positive("segment.span_s", segment.span_s)
+        check_positive("segment.max_tokens", segment.max_tokens)
+        check_positive("segment.token_s", segment.token_s)
+        if not math.isfinite(segment.offset_s):
+            raise UserError(f"segment.offset_s={segment.offset_s}; use seconds")
         if segment.within not in (None, "block"):
             raise UserError(f"segment.within={segment.within}: use block or null")
         return segment
@@ -155,6 +163,22 @@ class WindowRule:
             return start >= 0 and start + self.length(rate_hz) <= samples
         begin = anchor_s + self.offset_s  # in time, as published
         return begin >= 0 and begin + self.duration_s < (samples - 0.5) / rate_hz
+
+    def check_inside(self, event: Mapping[str, Any], rate_hz: float) -> None:
+        """Raise `UserError` unless the windows of an event lie inside it.
+
+        Of trials that were cut before they were stored, what follows is another trial.
+        """
+        samples, first = float(event["duration_s"]) * rate_hz, round(self.offset_s * rate_hz)
+        last = first + self.length(rate_hz)
+        if self.stride_s is not None and self.span_s is not None:
+            last = max(last, round((self.offset_s + self.span_s) * rate_hz))
+        if first < 0 or last > samples + 1e-6:
+            raise UserError(
+                f"segment: windows of {self.duration_s:g} s from {self.offset_s:g} s on reach "
+                f"outside trials of {event['duration_s']:g} s; change dset.segment.duration_s or "
+                "offset_s"
+            )
 
     def block_of(self, anchor_s: float, blocks: pd.DataFrame, rate_hz: float) -> int:
         """Return the place of the first block that holds the window, -1 when none does.

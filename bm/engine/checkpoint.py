@@ -2,6 +2,11 @@
 
 A checkpoint is written under a temporary name, fsynced, renamed over the latest one, and the
 folder is fsynced. The one before stays as `checkpoint.previous.pt` (a hard link: no second write).
+
+torch writes a CRC of each tensor and never looks at it, so that a flipped bit loads in silence. It
+is left out; the file ends with a CRC of all its bytes instead, which is compared before they are
+read. torch and zip programs skip such an end; files without one, of earlier versions, are read as
+they are.
 """
 
 from __future__ import annotations
@@ -10,46 +15,93 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from ..errors import UserError
+from ..writing import aside_of, explained, replacing, swap_folder, sync
 
 logger = logging.getLogger(__name__)
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+#: Before the eight digits of the CRC-32 of a file, and a line break after them.
+SEAL = b"\nbm-crc32:"
+SEAL_BYTES = len(SEAL) + 9
+BLOCK = 1 << 22  # bytes of a file read at once
+#: Below this the sum takes less time than a second fsync would.
+SMALL = 1 << 23
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors and plain values) to `path`, complete or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # torch writes many small pieces: a large buffer saves calls of the system
-        with open(aside, "wb", buffering=1 << 20) as file:
+    # torch writes many small pieces: a large buffer saves calls of the system
+    with replacing(path) as aside, open(aside, "r+b", buffering=1 << 20) as file:
+        with _without_crc():
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
+        file.flush()
+        _seal(file)
+    sync(path.parent)  # else the name may be lost with the power
+
+
+@contextmanager
+def _without_crc() -> Iterator[None]:
+    """Let torch leave out the CRC of each tensor."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
     finally:
-        aside.unlink(missing_ok=True)
-    sync_folder(path.parent)  # else the name may be lost with the power
+        torch.serialization.set_crc32_options(before)
+
+
+def crc_of(descriptor: int, size: int) -> int:
+    """Return the CRC-32 of the first `size` bytes of an open file."""
+    crc = position = 0
+    while position < size and (
+        block := os.pread(descriptor, min(BLOCK, size - position), position)
+    ):
+        crc, position = zlib.crc32(block, crc), position + len(block)
+    return crc
+
+
+def _seal(file: BinaryIO) -> None:
+    """Append the sum of a flushed file, and bring all of it to the disk."""
+    descriptor, size = file.fileno(), file.tell()
+    if size < SMALL:
+        crc = crc_of(descriptor, size)
+    else:
+        # while the disk is busy with the bytes: neither the sum nor fsync holds the interpreter
+        with ThreadPoolExecutor(1) as other:
+            synced = other.submit(os.fsync, descriptor)
+            crc = crc_of(descriptor, size)
+            synced.result()
+    file.write(SEAL + b"%08x\n" % crc)
+    file.flush()
+    os.fsync(descriptor)
+
+
+def check_seal(path: Path) -> None:
+    """Raise `ValueError` when the bytes of a file are not those that were written.
+
+    A file without a sum, of an earlier version, is not checked.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size - SEAL_BYTES
+        seal = os.pread(file.fileno(), SEAL_BYTES, max(0, size))
+        if size < 0 or not seal.startswith(SEAL):
+            return
+        if seal != SEAL + b"%08x\n" % crc_of(file.fileno(), size):
+            raise ValueError("its checksum does not fit: bytes of it have changed")
 
 
 def link(path: Path, other: Path) -> None:
     """Give the file `path` the second name `other`, replacing what had that name."""
-    aside = other.with_name(f".{other.name}.{os.getpid()}.tmp")
-    aside.unlink(missing_ok=True)
+    aside = aside_of(other)
     try:
         os.link(path, aside)
     except OSError:  # some network file systems know no hard links
@@ -61,6 +113,7 @@ def link(path: Path, other: Path) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Read the state in `path` to the CPU; raises `UserError` when the file is damaged."""
     try:
+        check_seal(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
@@ -98,7 +151,7 @@ class Checkpoints:
         A damaged latest file falls back to the previous one with a warning; when that is missing
         or damaged too, `UserError`.
         """
-        for leftover in self.folder.glob(".checkpoint*.tmp"):
+        for leftover in self.folder.glob(".checkpoint*.tmp"):  # of versions before `replacing`
             leftover.unlink(missing_ok=True)
         latest, previous = self.folder / LATEST, self.folder / PREVIOUS
         if not latest.exists():
@@ -130,19 +183,28 @@ class BestFolders:
         """Make an empty folder to save into before `publish`."""
         path = self.folder / f".best-{epoch:05d}.tmp"
         shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
+        with explained(path):
+            path.mkdir(parents=True)
         return path
 
     def publish(self, epoch: int) -> None:
         """Fsync what was saved aside and give it its name."""
         aside, path = self.folder / f".best-{epoch:05d}.tmp", self.path(epoch)
         for file in aside.iterdir():
-            with open(file, "rb") as handle:
-                os.fsync(handle.fileno())
-        sync_folder(aside)
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(aside, path)
-        sync_folder(self.folder)
+            sync(file)
+        sync(aside)
+        swap_folder(aside, path)
+        sync(self.folder)
+
+    def whole(self, epoch: int) -> Path:
+        """Return the folder of the best model of `epoch`; raise `UserError` when it is gone."""
+        path = self.path(epoch)
+        if not (path.is_dir() and any(path.iterdir())):
+            raise UserError(
+                f"{path}: the best weights so far are gone; restore the folder, or start afresh "
+                "with --clear"
+            )
+        return path
 
     def vouch(self, epoch: int | None) -> None:
         """Point `best` at the epoch that a checkpoint names; keep this and the one before."""

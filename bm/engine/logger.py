@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+import netrc
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from ..errors import UserError
 from ..registry import check_known
 
 logger = logging.getLogger("bm.solver")
@@ -40,11 +44,7 @@ class Logger:
 
             self.writer = SummaryWriter(str(folder / "tensorboard"))
         if active and mode != "disabled":
-            import wandb
-
-            group = config["wandb"]["group"]
-            names = {"project": config["wandb"]["project"], "group": group, "id": sig, "name": sig}
-            self.wandb = wandb.init(**names, mode=mode, dir=str(folder), resume="allow")
+            self.wandb = _open_wandb(folder, sig, config["wandb"])
 
     def line(self, text: str, *arguments: Any) -> None:
         """Write one line of text."""
@@ -84,3 +84,48 @@ class Logger:
             self.writer.close()
         if self.wandb is not None:
             self.wandb.finish()
+
+
+def _open_wandb(folder: Path, sig: str, options: Mapping[str, Any]) -> Any:
+    """Open the W&B run of an experiment.
+
+    Raises:
+        UserError: no package, no key for mode online, or whatever W&B itself refuses.
+    """
+    mode, remedy = options["mode"], "or use wandb.mode=offline or disabled"
+    try:
+        import wandb
+    except ImportError:
+        raise UserError(
+            f"wandb.mode={mode}: the package wandb is not installed; pip install wandb, or use "
+            "wandb.mode=disabled"
+        ) from None
+    # without a key W&B asks at a terminal, or ends with pages of its own
+    if mode == "online" and not has_key():
+        raise UserError(
+            f"wandb.mode=online: no key of W&B; run `wandb login`, set WANDB_API_KEY, {remedy}"
+        )
+    names = {"project": options["project"], "group": options["group"], "id": sig, "name": sig}
+    try:
+        return wandb.init(**names, mode=mode, dir=str(folder), resume="allow")
+    except Exception as error:
+        if not type(error).__module__.startswith("wandb"):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(f"wandb.mode={mode}: {reason}; mend it, {remedy}") from error
+
+
+def has_key() -> bool:
+    """Return whether W&B finds a key: in the environment, or as `wandb login` stores it."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
+    names = [os.environ.get("NETRC"), "~/.netrc", "~/_netrc"]
+    for path in (Path(name).expanduser() for name in names if name):
+        try:
+            entry = netrc.netrc(path).authenticators(host)
+        except (OSError, netrc.NetrcParseError):
+            continue
+        if entry is not None and entry[2]:
+            return True
+    return False

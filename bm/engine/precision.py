@@ -7,7 +7,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import UserError
 from ..registry import check_known
+
+
+def check_precision(name: str, device: torch.device) -> str | None:
+    """Return a warning about a precision that a device computes slowly, None without one.
+
+    Raises:
+        UserError: training in fp16 on a processor. Its kernels emulate half precision, and a step
+            of minutes cannot be told from a hang.
+    """
+    if device.type != "cpu" or name not in ("fp16", "bf16"):
+        return None
+    if name == "fp16":
+        raise UserError(
+            "precision=fp16: half precision trains on a GPU only, and this run is on a processor; "
+            "use precision=fp32"
+        )
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return None
+    return "precision=bf16: this processor has no instructions for it; fp32 is faster here"
 
 
 class Precision:

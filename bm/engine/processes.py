@@ -13,18 +13,49 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from ..errors import UserError
+
 T = TypeVar("T")
 #: values per summed block of gradients (25 MiB of float32, the block size of torch's own DDP).
 BLOCK = 25 * 2**20 // 4
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device of the `device` key; `auto` is this process's GPU when there is one."""
+    """Return the device of the `device` key; `auto` is this process's GPU when there is one.
+
+    Raises:
+        UserError: a device that torch does not know, or that this machine does not have.
+    """
     if name != "auto":
-        return torch.device(name)
+        return _existing(name)
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+
+
+def number() -> int:
+    """Return the number of this process, also before it has joined the others."""
+    from dora import distrib
+
+    return int(distrib.get_distrib_spec().rank)
+
+
+def _existing(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        forms = "auto, cpu, cuda, cuda:NUMBER or mps"
+        raise UserError(f"unknown device {name!r}; use {forms}") from None
+    counts = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    count = counts.get(device.type, 0)
+    if (device.index or 0) >= count:
+        has = f"has {count} of them" if count else "has none"
+        raise UserError(f"device={name}: this machine {has}; use device=auto or device=cpu")
+    return device
 
 
 def start(device: torch.device) -> None:

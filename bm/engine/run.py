@@ -17,7 +17,8 @@ from ..data.batch import Batch
 from ..data.seen import NAME as SEEN
 from ..errors import UserError
 from ..metrics.evaluation import Evaluation
-from ..xp import guard, marker
+from ..xp import guard, holder, marker
+from ..xp.files import DamagedFileError, read_history
 from ..xp.process import cores
 from . import processes
 from .audit import NAME as AUDIT
@@ -29,7 +30,7 @@ from .logger import Logger
 from .optim import build_average, peak_rate, set_rates
 from .origin import check_origin
 from .perf import Perf
-from .precision import Precision
+from .precision import Precision, check_precision
 from .preemption import PreemptedError, Preemption
 from .schedule import Schedule, decay_schedule
 from .show import show, write_evaluation
@@ -63,14 +64,20 @@ class Run:
     def train(self) -> None:
         """Train to the end, then evaluate; a finished experiment is left as it is.
 
+        One process at a time trains an experiment: see `bm.xp.holder`.
         Exits with 85 when asked to leave by a signal and 130 on Ctrl-C, both with the state saved.
         """
         if marker.exists(self.folder) and not self.cfg["show"]:
             self.open_log(active=True)
             self.solver.log.line("%s is finished; nothing to do", self.solver.xp.sig)
             return
+        # a look at the experiment writes nothing that another process could lose
+        training = processes.number() == 0 and not (self.cfg["show"] or self.cfg["download_only"])
         try:
-            with self.preemption.watching():
+            with (
+                holder.hold(self.folder) if training else nullcontext(),
+                self.preemption.watching(),
+            ):
                 if self.prepare():
                     self.fit()
         except KeyboardInterrupt:
@@ -129,8 +136,13 @@ class Run:
     def prepare(self) -> bool:
         """Build everything and restore the checkpoint; false when there is nothing to train."""
         solver = self.solver
+        warning = None
+        if not (self.cfg["show"] or self.cfg["download_only"]):
+            warning = check_precision(self.cfg["precision"], solver.device)
         processes.start(solver.device)
         self.open_log(active=True)
+        if warning:
+            solver.log.line("warning: %s", warning)
         # before the data: threads change bits, and the checkpoint says how many there were
         checkpoint = self.checkpoints.load()
         self._set_threads(checkpoint)
@@ -245,7 +257,10 @@ class Run:
 
     def _restore(self, checkpoint: dict[str, Any] | None) -> None:
         log = self.solver.log
-        self.link.load()
+        try:
+            self.link.history = read_history(self.folder / "history.json")
+        except DamagedFileError as error:
+            log.line("warning: %s; the checkpoint holds it", error)
         history = checkpoint["history"] if checkpoint else []
         # Dora's history.json may be an epoch ahead: it is written before the checkpoint
         if len(self.link.history) != len(history):
@@ -254,6 +269,9 @@ class Run:
         if checkpoint is None:
             return
         self.solver.state.load_state_dict(checkpoint["state"])
+        if processes.rank() == 0 and self.best.epoch is not None:
+            # now, and not after the last epoch, when it would be loaded
+            self.solver.check_saved(self.best_folders.whole(self.best.epoch))
         log.line("continuing at epoch %d, batch %d", self.progress.epoch, self.progress.position)
         if processes.rank() == 0:
             self.best_folders.vouch(self.best.epoch)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..figures.curves import draw_learning_curves
 from ..metrics.evaluation import Evaluation
 from ..models.contract import Described
+from ..writing import replacing
 from ..xp.files import write_json
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def show(solver: Solver) -> None:
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     """Write `evaluation.json`, and `items.parquet` when there are items."""
     if evaluation.items is not None:
-        evaluation.items.to_parquet(folder / "items.parquet")
+        with replacing(folder / "items.parquet") as aside:
+            evaluation.items.to_parquet(aside)
     write_json(folder / "evaluation.json", json.loads(json.dumps(evaluation.to_dict())))
 
 

@@ -17,7 +17,7 @@ from ..data.dataset import Dataset
 from ..data.split import check_filled, write_splits
 from ..facts import DataFacts
 from ..metrics.evaluation import Evaluation
-from ..models.saved import build, init_weights, save
+from ..models.saved import build, init_weights, read_tensors, save
 from ..nn.roles import explicit_attention_in
 from ..xp.address import resolve
 from ..xp.resolve import to_plain
@@ -208,6 +208,13 @@ class Solver:
         """Write the present weights in `save_pretrained` form."""
         save(self.model, folder, self.data.facts)
 
+    def check_saved(self, folder: Path) -> None:
+        """Raise `UserError` when the weights of a folder written by `save_model` are damaged."""
+        path = folder / "model.safetensors"
+        if path.exists():
+            read_tensors(path)
+
     def load_model(self, folder: Path) -> None:
         """Load the weights of a folder written by `save_model`."""
+        self.check_saved(folder)
         load_model(self.model, folder / "model.safetensors", device=str(self.device))

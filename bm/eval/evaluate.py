@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING
 from ..engine.run import Run
 from ..errors import UserError
 from ..solvers import build
-from ..xp.files import read_json, write_json
+from ..writing import replacing
+from ..xp.files import DamagedFileError, read_json, read_or_warn, write_json
 from .experiments import Experiment, of_sigs
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
         return Outcome(experiment.sig, experiment.name, experiment.state)
     target = folder / experiment.sig
     # An interrupted `run_eval` goes on where it was when it is called again.
-    if (target / "metrics.json").exists() and not again:
+    if read_or_warn(target / "metrics.json") is not None and not again:
         return Outcome(experiment.sig, experiment.name, "kept")
     evaluation = read_json(experiment.folder / "evaluation.json")
     items = experiment.folder / "items.parquet"
@@ -76,7 +76,7 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
         _write_items(computed.items, target / "items.parquet")
     elif items.exists():
         _copy(items, target / "items.parquet")
-    guard = read_json(experiment.folder / "guard.json") or {}
+    guard = read_or_warn(experiment.folder / "guard.json") or {}
     # Last: an evaluation counts as there when `metrics.json` is, whatever died before.
     write_json(
         target / "metrics.json",
@@ -122,17 +122,15 @@ def trained_solver(sig: str, main: Main) -> Solver:
 
 
 def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.tmp")
-    temporary.write_bytes(source.read_bytes())
-    os.replace(temporary, target)
+    with replacing(target) as aside:
+        aside.write_bytes(source.read_bytes())
 
 
 def _write_items(frame: pd.DataFrame | None, target: Path) -> None:
     if frame is None:
         return
-    temporary = target.with_name(f".{target.name}.tmp")
-    frame.to_parquet(temporary)
-    os.replace(temporary, target)
+    with replacing(target) as aside:
+        frame.to_parquet(aside)
 
 
 def evaluate_all(
@@ -157,7 +155,11 @@ def evaluate_all(
     remote = [i for i, e in enumerate(experiments) if spread and _needs(e, folder, again)]
     for index, experiment in enumerate(experiments):
         if index not in remote:
-            outcomes[index] = evaluate(experiment)
+            try:
+                outcomes[index] = evaluate(experiment)
+            except DamagedFileError as error:
+                print(f"{experiment.sig}: {error}", file=sys.stderr)
+                outcomes[index] = Outcome(experiment.sig, experiment.name, "damaged")
             _report(outcomes, len(experiments), index)
     for place, result in spread(evaluate, [experiments[i] for i in remote]) if spread else ():
         index, experiment = remote[place], experiments[remote[place]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from ..engine.audit import NAME as AUDIT
 from ..errors import UserError
 from ..xp import marker
 from ..xp.address import addresses, signature_of
-from ..xp.files import read_json
+from ..xp.files import DamagedFileError, read_history, read_or_warn
 from ..xp.listing import Listed, experiments
 from ..xp.resolve import to_plain
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from ..xp.main import Main
 
-State = Literal["done", "unfinished", "missing"]
+logger = logging.getLogger(__name__)
+State = Literal["done", "unfinished", "missing", "damaged"]
 
 
 @dataclass
@@ -33,7 +34,8 @@ class Experiment:
         name: short name within its grid.
         folder: of its checkpoint, history and evaluation.
         config: resolved configuration.
-        state: done (finished marker present), unfinished (folder only), missing (never ran).
+        state: done (finished marker present), unfinished (folder only), missing (never ran),
+            damaged (its history cannot be read).
         history: one dict of stages per epoch.
     """
 
@@ -67,8 +69,8 @@ class Experiment:
 
     @property
     def marks(self) -> list[str]:
-        """What its audit says of its numbers: a leak, models not checked, stimuli heard before."""
-        return list((read_json(self.folder / AUDIT) or {}).get("marks", ()))
+        """Return what its audit says: a leak, models not checked, stimuli heard before."""
+        return list((read_or_warn(self.folder / AUDIT) or {}).get("marks", ()))
 
     def evaluation(self, folder: Path) -> dict[str, Any] | None:
         """Return its evaluation as plain values: metrics, chance, n_items, extra.
@@ -78,13 +80,8 @@ class Experiment:
                 the evaluation counts that the experiment itself wrote when it finished.
         """
         # `again=true` writes there alone, so that it wins.
-        written = read_json(folder / self.sig / "metrics.json")
-        return written or read_json(self.folder / "evaluation.json")
-
-
-def _read_history(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "history.json"
-    return list(json.loads(path.read_text())) if path.exists() else []
+        written = read_or_warn(folder / self.sig / "metrics.json")
+        return written or read_or_warn(self.folder / "evaluation.json")
 
 
 def _state(folder: Path) -> State:
@@ -96,14 +93,13 @@ def _state(folder: Path) -> State:
 
 def read(listed: Listed, main: Main) -> Experiment:
     """Read one listed experiment of the project that `main` trains."""
-    return Experiment(
-        listed.sig,
-        listed.name,
-        listed.folder,
-        main.get_xp(list(listed.argv)).cfg,
-        _state(listed.folder),
-        _read_history(listed.folder),
-    )
+    config, state = main.get_xp(list(listed.argv)).cfg, _state(listed.folder)
+    try:
+        history = read_history(listed.folder / "history.json")
+    except DamagedFileError as error:
+        logger.warning("%s", error)
+        state, history = "damaged", []
+    return Experiment(listed.sig, listed.name, listed.folder, config, state, history)
 
 
 def of_grid(grid: str, main: Main) -> list[Experiment]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.hdf5 import dataset_of
 from ..data.store import PAGE, locked
+from ..writing import replacing
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,15 @@ class FeatureCache:
 
 def _write(path: Path, rows: Rows, key: str) -> None:
     """Write the rows: whole or not at all, and on the disk when this returns."""
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(
+    with (
+        replacing(path) as aside,
+        h5py.File(
             aside, "w", libver="latest", alignment_threshold=PAGE, alignment_interval=PAGE
-        ) as file:
-            file.create_dataset("rows", data=rows.table.numpy())
-            file["counts"] = np.array(rows.counts, np.int64)
-            file["key"] = json.dumps(key)
-        with open(aside, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+        ) as file,
+    ):
+        file.create_dataset("rows", data=rows.table.numpy())
+        file["counts"] = np.array(rows.counts, np.int64)
+        file["key"] = json.dumps(key)
 
 
 def _read(path: Path) -> Rows | None:
@@ -92,7 +89,9 @@ def _read(path: Path) -> Rows | None:
         return None
     try:
         with h5py.File(path, "r") as file:
-            data, counts = file["rows"], tuple(file["counts"][()].tolist())
+            data, counts = dataset_of(file, "rows"), tuple(file["counts"][()].tolist())
+            if data is None:
+                return None
             offset, shape, kind = data.id.get_offset(), data.shape, np.dtype(data.dtype)
             # A file that was cut off keeps its header: the rows would be read beyond its end.
             if path.stat().st_size < offset + data.nbytes:

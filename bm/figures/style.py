@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+from ..writing import replacing
+
 SINGLE_MM, DOUBLE_MM = 85.0, 175.0  # widths of one and two journal columns
 MM_PER_INCH = 25.4
 
@@ -106,9 +108,7 @@ def draw_chance(axes: Axes, value: float, text: str = "chance") -> None:
 
 
 def save(drawing: Figure, path: Path) -> Path:
-    """Write the figure under a temporary name and rename; the suffix selects the format."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    drawing.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else None)
-    temporary.replace(path)
+    """Write the figure, whole or not at all; the suffix selects the format."""
+    with replacing(path, durable=False) as aside:
+        drawing.savefig(aside, metadata={"Date": None} if path.suffix == ".svg" else None)
     return path

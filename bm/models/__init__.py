@@ -64,11 +64,11 @@ def save(module: nn.Module, folder: Path, facts: FactsRecord) -> None:
     write(module, folder, facts)
 
 
-def load(folder: Path, **changes: Any) -> Any:
+def load(folder: Path, trust_target: bool = False, **changes: Any) -> Any:
     """Rebuild a saved model without Hydra or Dora; see `bm.models.saved.load`."""
     from .saved import load as read
 
-    return read(folder, **changes)
+    return read(folder, trust_target, **changes)
 
 
 def load_weights(module: nn.Module, folder: Path) -> None:

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, nearest
 
+#: First part of the names of a whole set of weights: wrappers of a network, and its averages.
+SETS = ("module", "model", "state_dict", "ema", "ema_model", "model_ema", "averaged_model")
 #: what torch raises on the bytes of something else
 DAMAGED = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError)
 
@@ -35,6 +37,11 @@ class ForeignFile:
     key: str
     tensors: dict[str, Tensor]
     others: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dtypes(self) -> dict[str, torch.dtype]:
+        """Type of each tensor in the file."""
+        return {name: tensor.dtype for name, tensor in self.tensors.items()}
 
 
 def allowed_classes() -> list[Any]:
@@ -77,35 +84,100 @@ def _read(path: Path) -> Any:
         raise UserError(f"path={path}: not a checkpoint of torch ({reason})") from None
 
 
-def read_checkpoint(path: Path, keys: Sequence[str] = ("model", "module")) -> ForeignFile:
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except FileNotFoundError:
+        raise UserError(f"path={path}: no such file") from None
+    except (SafetensorError, *DAMAGED) as error:
+        raise UserError(f"path={path}: not safetensors ({error})") from None
+
+
+def read_checkpoint(
+    path: Path, keys: Sequence[str] = ("model", "module"), weights: str | None = None
+) -> ForeignFile:
     """Read the tensors of a pickled checkpoint so that no code of the file can run.
 
     Args:
-        path: written by `torch.save`.
+        path: written by `torch.save`, or `.safetensors`.
         keys: top-level keys to look under, the first that is there; else the file itself is a
             state dict.
+        weights: key or prefix of one of several sets of weights, such as an average.
 
     Raises:
-        UserError: absent, damaged, of classes that are not allowed, or without tensors.
+        UserError: absent, damaged, of classes that are not allowed, without tensors, of several
+            sets of weights, or with values that are not finite.
     """
-    content = _read(Path(path))
+    path = Path(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read(path)
     if not isinstance(content, Mapping):
         raise UserError(f"path={path}: holds a {type(content).__name__}, not a checkpoint")
-    key = next((k for k in keys if isinstance(content.get(k), Mapping)), "")
-    state = content[key] if key else content
-    tensors = {
-        # the prefix that DistributedDataParallel puts before every name
-        str(name).removeprefix("module."): value
-        for name, value in state.items()
-        if isinstance(value, Tensor)
-    }
+    order = keys if weights is None else (weights, *keys)
+    key = next((k for k in order if isinstance(content.get(k), Mapping)), "")
+    state: Mapping[str, Any] = content[key] if key else content  # type: ignore[assignment]
+    # A best state may hold its network under a key of its own.
+    while not any(isinstance(value, Tensor) for value in state.values()):
+        inner = next((k for k in keys if isinstance(state.get(k), Mapping)), None)
+        if inner is None:
+            break
+        state = state[inner]
+    tensors = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
         raise UserError(
             f"path={path}: no tensors under {', '.join(keys)}; top-level keys: "
             f"{', '.join(map(str, content)) or 'none'}"
         )
+    tensors = _without_wrappers(path, tensors, weights if weights != key else None)
+    _check_finite(path, tensors)
     others = {str(k): _words(v) for k, v in content.items() if k != key} if key else {}
-    return ForeignFile(Path(path), key, tensors, others)
+    return ForeignFile(path, key, tensors, others)
+
+
+def _without_wrappers(
+    path: Path, tensors: dict[str, Tensor], weights: str | None
+) -> dict[str, Tensor]:
+    """Cut the prefixes of parallel training, compilation and wrappers; choose one set of weights.
+
+    Raises:
+        UserError: several sets and none is named, or no set of that name.
+    """
+    # torch.compile puts its prefix before the names of any part that was compiled.
+    tensors = {n.replace("_orig_mod.", "").removeprefix("module."): t for n, t in tensors.items()}
+    while True:
+        heads = {name.partition(".")[0] for name in tensors}
+        if weights is not None and weights in heads:
+            head, weights = weights, None
+        elif not heads <= set(SETS) or (len(heads) > 1 and weights is not None):
+            break
+        elif len(heads) > 1:
+            raise UserError(
+                f"path={path}: holds several sets of weights ({', '.join(sorted(heads))}); say "
+                "which: weights="
+            )
+        else:
+            head = heads.pop()
+        start = f"{head}."
+        tensors = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+    if weights is not None:
+        raise UserError(f"path={path}: no set of weights {weights!r}{nearest(weights, heads)}")
+    return tensors
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    bad = [
+        name
+        for name, tensor in tensors.items()
+        if (tensor.is_floating_point() or tensor.is_complex())
+        and not bool(torch.isfinite(tensor).all())
+    ]
+    if bad:
+        raise UserError(
+            f"path={path}: {len(bad)} of {len(tensors)} tensors hold NaN or inf, first {bad[0]}; "
+            "take a checkpoint from before that"
+        )
 
 
 def _words(value: Any) -> str:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import os
-import shutil
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
 from ..facts import DataFacts
 from ..nn.per_subject import PerSubject
 from ..registry import check_arguments
+from ..writing import replacing_folder, swap_folder
 from . import MODELS
 from .contract import Loadable, SubjectRows
 
 RESERVED = ("name", "target")
+CHECKSUM = "crc32"  # key of the metadata of a safetensors file
 CONFIG, FACTS, WEIGHTS = "config.json", "facts.json", "model.safetensors"
 
 
@@ -33,14 +35,64 @@ class FactsRecord(Protocol):
 
 
 def find_class(name: str | None, target: str | None) -> Any:
-    """Return the class of a registered name, or of a dotted path."""
+    """Return the class of a registered name, or of a dotted path that the user gives.
+
+    Raises:
+        UserError: no such name or path, or one that is no network.
+    """
     if target is None:
         return MODELS.get(str(name))
-    module, _, attribute = target.rpartition(".")
+    module, _, attribute = str(target).rpartition(".")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        kind = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"model.target={target}: {error}; use package.module.Class") from None
+    # called with arguments of the file: a function could do anything
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise UserError(f"model.target={target}: no subclass of torch.nn.Module; name a network")
+    return kind
+
+
+def find_saved_class(path: Path, config: Mapping[str, Any], trust_target: bool) -> Any:
+    """Return the class that a saved folder names; the folder may come from anywhere.
+
+    Args:
+        path: its `config.json`, for messages.
+        config: what it holds.
+        trust_target: the user allows the dotted path in it.
+
+    Raises:
+        UserError: a dotted path that is not allowed, or no network.
+    """
+    target = config.get("target")
+    # the import alone runs code: nothing is looked up before the user allows it
+    if target is not None and not trust_target:
+        raise UserError(
+            f"{path}: the model is {target}, whose code would run; if you trust it, load it with "
+            "trust_target=true"
+        )
+    try:
+        return find_class(config.get("name"), target)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the name, target and arguments of a saved model.
+
+    Raises:
+        UserError: a folder that has no model, or a damaged one.
+    """
+    path = Path(folder) / CONFIG
+    if not path.exists():
+        raise UserError(f"no saved model in {folder} ({CONFIG} is missing)")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config["arguments"], dict):
+            raise TypeError
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{path}: damaged or no saved model; restore it or save it again") from None
+    return dict(config)
 
 
 def data_arguments(facts: DataFacts) -> dict[str, Any]:
@@ -97,56 +149,85 @@ def build(model: Mapping[str, Any], facts: DataFacts) -> nn.Module:
 
 def save(module: nn.Module, folder: Path, facts: FactsRecord) -> None:
     """Write name, arguments, facts and weights of a model; the folder is whole or absent."""
-    from safetensors.torch import save_file
+    with replacing_folder(folder) as temporary:
+        _write_parts(module, temporary, facts)
 
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+
+def _write_parts(module: nn.Module, temporary: Path, facts: FactsRecord) -> None:
     (temporary / CONFIG).write_text(json.dumps(module.bm_arguments, indent=1, default=list))
     (temporary / FACTS).write_text(json.dumps(facts.to_dict(), indent=1))
     # safetensors refuses tensors that are not contiguous, such as transposed weights
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
-    save_file(tensors, temporary / WEIGHTS)
-    replace_folder(temporary, folder)
+    write_tensors(tensors, temporary / WEIGHTS)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors with a checksum of their bytes."""
+    from safetensors.torch import save_file
+
+    save_file(dict(tensors), path, metadata={CHECKSUM: _crc_of(tensors)})
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read tensors of a safetensors file, and compare them with their checksum where it has one.
+
+    Raises:
+        UserError: damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
+
+    remedy = "restore it, or save or train it again"
+    try:
+        with safe_open(path, "pt") as file:
+            expected = (file.metadata() or {}).get(CHECKSUM)
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(f"{path}: damaged ({reason}); {remedy}") from None
+    if expected is not None and expected != _crc_of(tensors):
+        raise UserError(f"{path}: damaged (its checksum does not fit); {remedy}")
+    return tensors
+
+
+def _crc_of(tensors: Mapping[str, Tensor]) -> str:
+    """Return the CRC-32 of names and bytes of tensors, whatever order a file has them in."""
+    crc = 0
+    for name in sorted(tensors):
+        # as bytes: numpy knows no bfloat16
+        content = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        crc = zlib.crc32(content, zlib.crc32(name.encode(), crc))  # type: ignore[arg-type]
+    return f"{crc:08x}"
 
 
 def replace_folder(temporary: Path, folder: Path) -> None:
     """Put a complete folder in the place of another beside it, which may be absent."""
-    aside = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if folder.exists():  # a folder cannot be renamed over another: the old one stays until the end
-        os.replace(folder, aside)
-    os.replace(temporary, folder)
-    shutil.rmtree(aside, ignore_errors=True)
+    swap_folder(temporary, folder)
 
 
-def load(folder: Path, **changes: Any) -> nn.Module:
+def load(folder: Path, trust_target: bool = False, **changes: Any) -> nn.Module:
     """Rebuild a saved model with its weights.
 
     Args:
         folder: in `save_pretrained` form.
+        trust_target: load a class that the folder names by a dotted path; its code runs.
         changes: arguments other than the saved ones, e.g. the channels of other data.
 
     Raises:
-        UserError: a folder that has no model.
+        UserError: a folder that has no model, or one that names a class nobody allowed.
     """
-    path = Path(folder) / CONFIG
-    if not path.exists():
-        raise UserError(f"no saved model in {folder} ({CONFIG} is missing)")
-    config = json.loads(path.read_text())
-    kind = find_class(config["name"], config["target"])
+    config = read_config(folder)
+    kind = find_saved_class(Path(folder) / CONFIG, config, trust_target)
     # weights are read after the changes, strictly: a change that moves a shape is an error
     module: nn.Module = kind(**{**config["arguments"], **changes})
-    module.bm_arguments = config
+    module.bm_arguments = config  # type: ignore[assignment]
     load_weights(module, folder)
     return module
 
 
 def load_weights(module: nn.Module, folder: Path) -> None:
     """Load the weights of a saved model: every tensor must match in name and shape."""
-    from safetensors.torch import load_file
-
-    module.load_state_dict(load_file(Path(folder) / WEIGHTS), strict=True)
+    module.load_state_dict(read_tensors(Path(folder) / WEIGHTS), strict=True)
 
 
 @dataclass(frozen=True)
@@ -193,12 +274,10 @@ def init_weights(
     Raises:
         UserError: no weights in the folder, nothing fits, or not everything fits and not `partial`.
     """
-    from safetensors.torch import load_file
-
     path = Path(folder) / WEIGHTS
     if not path.exists():
         raise UserError(f"no weights in {folder} ({WEIGHTS} is missing)")
-    tensors = load_file(path)
+    tensors = read_tensors(path)
     if subjects is not None and (Path(folder) / FACTS).exists():
         trained = json.loads((Path(folder) / FACTS).read_text()).get("subjects", [])
         tensors = to_subjects(module, tensors, trained, subjects, partial)
@@ -285,24 +364,27 @@ def stranger_text(strangers: Sequence[str]) -> str:
     )
 
 
-def load_for_subjects(folder: Path, subjects: Sequence[str], **changes: Any) -> nn.Module:
+def load_for_subjects(
+    folder: Path, subjects: Sequence[str], trust_target: bool = False, **changes: Any
+) -> nn.Module:
     """Rebuild a saved model for data with other subjects, or the same ones in another order.
 
     Args:
         folder: in `save_pretrained` form.
         subjects: names by index; what was learned of a person goes to the same person.
+        trust_target: see `load`.
         changes: arguments other than the saved ones.
 
     Raises:
         UserError: a folder without a model, or a subject that the model does not know.
     """
-    module = load(folder, **changes)
+    module = load(folder, trust_target, **changes)
     saved: Any = module.bm_arguments
     before = DataFacts.from_dict(json.loads((Path(folder) / FACTS).read_text())).subjects
     if "n_subjects" not in saved["arguments"] or tuple(before) == tuple(subjects):
         return module
     arguments = {**saved["arguments"], **changes, "n_subjects": len(subjects)}
-    other: nn.Module = find_class(saved["name"], saved["target"])(**arguments)
+    other: nn.Module = type(module)(**arguments)
     other.bm_arguments = saved
     state = to_subjects(other, module.state_dict(), before, subjects, partial=False)
     other.load_state_dict(state, strict=True)

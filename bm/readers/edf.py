@@ -14,6 +14,7 @@ FETCH = "the file is damaged: fetch or export it again"
 MAGIC = {b"0       ": 2, b"\xffBIOSEMI": 3}
 #: Bytes of each GDF sample type (GDF 2.20, table 3).
 GDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8, 279: 3, 535: 3}
+MOST = 9999  # channels: the header has four characters for their number
 #: Bytes before, per channel: physical and digital minimum and maximum.
 RANGES = (104, 112, 120, 128)
 #: Labels of channels that hold text or triggers, whose rate says nothing about the data.
@@ -69,7 +70,7 @@ def read_header(path: Path) -> Header:
         if len(fixed) < 256:
             raise RecordingError(path, f"truncated header: {len(fixed)} of 256 bytes", FETCH)
         count = int(_number(path, fixed[252:256], "number of channels"))
-        table = file.read(256 * count)
+        table = file.read(256 * count) if 0 < count <= MOST else b""
     if count < 1 or len(table) < 256 * count:
         raise RecordingError(path, f"truncated header: {count} channels are promised", FETCH)
     names = tuple(_text(table[16 * i : 16 * (i + 1)]) for i in range(count))

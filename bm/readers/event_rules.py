@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,8 @@ SOURCES = ("auto", "tsv", "annotations", "stim", "none")
 STIM_RULES = ("changes", "rising")
 LABEL_COLUMNS = ("label", "trial_type", "value", "description")
 RENAMED = {"onset": "start_s", "duration": "duration_s"}
+#: A code of EEGLAB, whose numbers are all floats: MNE writes 7 as `7.0`.
+CODE = re.compile(r"^(-?\d+)\.0$")
 #: Volts of a trigger channel that is stored as a signal: a code of 1 is 1e-6.
 STIM_UNIT = 1e-6
 
@@ -87,8 +90,8 @@ class EventRules:
         """
         if self.labels is None or not len(events) or "label" not in events:
             return events
-        names = {str(k): v for k, v in self.labels.items()}
-        texts = events["label"].map(str)
+        names = {text_of(k): v for k, v in self.labels.items()}
+        texts = events["label"].map(text_of)
         named = texts.isin(names)
         present = sorted(set(texts[~named]))
         if not named.any():
@@ -137,6 +140,10 @@ class EventRules:
     def _of_notes(self, raw: mne.io.BaseRaw, path: Path) -> pd.DataFrame:
         """Return annotations as events, except marks of the file and of its quality."""
         notes = raw.annotations
+        marks = sorted({str(text) for text in notes.description if is_mark(str(text))})
+        if marks:
+            shown = ", ".join(marks[:8])
+            logger.info("%s: marks of the file and its quality, no events: %s", path, shown)
         rows = []
         for onset, length, text in zip(notes.onset, notes.duration, notes.description, strict=True):
             if is_mark(str(text)):
@@ -145,7 +152,7 @@ class EventRules:
             row = {"kind": self.kind, "start_s": float(onset) - raw.first_time}
             # EEGLAB leaves durations empty.
             length = float(length) if np.isfinite(length) else 0.0
-            rows.append({**row, "duration_s": length, "label": str(text)})
+            rows.append({**row, "duration_s": length, "label": CODE.sub(r"\1", str(text))})
         return frame(rows, ("label",))
 
     def _of_channel(self, raw: mne.io.BaseRaw, path: Path) -> pd.DataFrame:
@@ -194,6 +201,12 @@ class EventRules:
             row = {"kind": "block", "start_s": first / rate_hz, "label": values[first]}
             rows.append({**row, "duration_s": (last - first) / rate_hz})
         return frame(rows)
+
+
+def text_of(label: Any) -> str:
+    """Return a label as text; whole numbers without a point, whatever column they come from."""
+    number = isinstance(label, float) and label.is_integer()
+    return str(int(label)) if number else str(label)
 
 
 def trigger_codes(raw: mne.io.BaseRaw, name: str, path: Path) -> np.ndarray:

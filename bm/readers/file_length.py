@@ -182,7 +182,7 @@ def _check_brainvision(path: Path) -> None:
     width = BRAINVISION_BYTES.get(fields["BinaryFormat"].upper(), 2)
     channels = _whole(path, fields, "NumberOfChannels")
     listed = len({key.lower() for key in fields if CHANNEL.fullmatch(key)})
-    if channels < 1 or (listed and listed < channels):
+    if channels < 1 or (listed and listed != channels):
         reason = f"NumberOfChannels={channels}, but {listed} channels are described"
         raise RecordingError(path, f"broken header: {reason}", FETCH)
     frame = width * channels

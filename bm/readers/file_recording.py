@@ -81,7 +81,7 @@ class FileRecording(Recording):
             # and is scaled while it is read.
             factor = UNITS[self.reading.unit]
             raw.load_data(verbose="error").apply_function(lambda x: x * factor, picks="all")
-        names = suspects(raw, self.reading, list(montage.standard_places()))
+        names = suspects(raw, self.reading, list(montage.standard_places()), kind)
         findings = preflight(raw, self.path, kind, names)
         mark(raw, findings, self.path, self.reading.bad_channels)
         return leave_out(raw, findings.labels, self.path, kind)

@@ -71,7 +71,7 @@ class Walk:
         self._targets[target] = folder
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            names = [(folder / e.name, e.is_symlink(), is_folder(e)) for e in entries]
+            names = [(folder / one.name, one.is_symlink(), is_folder(one)) for one in entries]
         except OSError as error:
             reason = f"the folder cannot be read ({error.strerror or error})"
             remedy = "change its permissions, or choose by `files`"
@@ -125,13 +125,13 @@ class Walk:
         problem = None if path.is_dir() else problem_of(path)
         if problem is not None:
             self.errors.append(problem)
-            return
-        self._targets[path.resolve()] = path
-        self.paths.append(path)
+        else:
+            self._targets[path.resolve()] = path
+            self.paths.append(path)
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a folder or leads to one; a link to itself leads nowhere."""
+    """Return whether an entry is a folder or leads to one; false for links that go in a circle."""
     try:
         return entry.is_dir()
     except OSError:

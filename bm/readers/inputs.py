@@ -40,7 +40,7 @@ ON_SCALP = {
     "gsr": "GSR* EDA EDA[-_0-9]*",
     "temperature": "TEMP TEMP[-_.0-9]* TEMPERATURE*",
     "stim": "RESPONSE* BUTTON* KEY* STIM* TRIAL* TASK* SYNC* CODE* CONDITION* Y_TRUE",
-    "misc": "AUX* BIP BIP[0-9]* DC DC[0-9]* ACC* GYRO* AUDIO* X Y Z POS POS[-_]* POS[XYZ]"
+    "misc": "AUX* BIP BIP[-_0-9]* DC DC[-_0-9]* ACC* GYRO* AUDIO* X Y Z POS POS[-_]* POS[XYZ]"
     " [XYZ][-_]POS* PULSE* PPG* BVP* HR HEART* IBI BURSTS SUPPR ABD* THOR* NASAL* FLOW* AIRFLOW*"
     " SNORE* CPAP* COUNTER* INTERPOLATED TIME TIMESTAMP* SAMPLE* INDEX PACKET* BATTERY* QUALITY*"
     " CQ_* CLOCK* PHOTO* DIODE* LIGHT* JOYSTICK* SUBJECT*",
@@ -60,15 +60,19 @@ def type_of(name: str, kind: str) -> str | None:
     return None
 
 
-def suspects(raw: mne.io.BaseRaw, reading: Reading, electrodes: Sequence[str]) -> list[str]:
+def suspects(
+    raw: mne.io.BaseRaw, reading: Reading, electrodes: Sequence[str], kind: str
+) -> list[str]:
     """Return channels that are no known electrode, have no place, and were not asked for.
 
     Args:
         raw: named and placed.
         reading: of the study; channels that it lists or types are trusted.
         electrodes: names in capitals that are known.
+        kind: eeg, meg, seeg or ecog.
     """
-    if reading.channels is not None:
+    # Formats of MEG know the type of every sensor.
+    if reading.channels is not None or kind == "meg":
         return []
     names = {*electrodes, *OLD_NAMES}
     return [

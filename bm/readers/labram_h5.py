@@ -8,7 +8,6 @@ has the same channels in the same order.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ..data.hdf5 import dataset_of
 from ..data.signal import Signal
 from ..errors import RecordingError, UserError
+from ..writing import written_aside
 
 DATA = "eeg"
 REMEDY = "write it as scripts.prepare does with h5=..., or skip it"
@@ -64,7 +65,7 @@ def read_group(path: Path, name: str) -> Group:
         RecordingError: no such recording, or one that is not as the layout promises.
     """
     with open_file(path) as file:
-        data = file[name].get(DATA) if name in file and hasattr(file[name], "get") else None
+        data = dataset_of(file, f"{name}/{DATA}")
         if data is None or data.ndim != 2 or data.dtype.kind not in "fi":
             raise RecordingError(path, f"{name}: no numbers `{DATA}` (channels, samples)", REMEDY)
         missing = [key for key in ("chOrder", "rsFreq") if key not in data.attrs]
@@ -103,8 +104,11 @@ def read_samples(
     rows = np.arange(len(group.channels))[slice(None) if channels is None else channels]
     low = int(rows.min(initial=len(group.channels)))
     with open_file(group.path) as file:
+        data = dataset_of(file, f"{group.name}/{DATA}")
+        if data is None:
+            raise RecordingError(group.path, f"{group.name}: the numbers are gone", REMEDY)
         try:  # a long recording is read a few channels at a time: no more than these
-            span = file[group.name][DATA][low : int(rows.max(initial=0)) + 1, start:stop]
+            span = data[low : int(rows.max(initial=0)) + 1, start:stop]
             samples: np.ndarray = span[rows - low]
         except OSError as error:
             reason = f"{group.name}: damaged ({str(error).splitlines()[0]})"
@@ -150,17 +154,9 @@ def write_file(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, A
 
 
 def _write_aside(path: Path, signals: Mapping[str, Signal], recipe: Mapping[str, Any]) -> None:
-
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(aside, "w") as file:
-            for name, signal in signals.items():
-                _write_group(file.create_group(name), signal, recipe)
-        with open(aside, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+        for name, signal in signals.items():
+            _write_group(file.create_group(name), signal, recipe)
 
 
 def _check_alike(path: Path, signals: Mapping[str, Signal]) -> None:

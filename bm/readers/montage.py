@@ -37,12 +37,14 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     """Set types by the study's patterns, else by names that reveal them (EEG formats only)."""
     types = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
     revised: dict[str, str] = {}
+    asked = {spelling for n in reading.channels or () for spelling in (n, standard_name(n))}
     for name, of_file in types.items():
         pattern = matches(name, reading.types)
         if pattern is not None:
             revised[name] = reading.types[pattern]
         elif of_file == "eeg":
-            guess = type_of(clean_name(name), kind)
+            listed = standard_name(clean_name(name)) in asked or name in asked
+            guess = None if listed else type_of(clean_name(name), kind)
             revised[name] = guess or (kind if kind != "meg" else of_file)
     changed = {name: t for name, t in revised.items() if t != types[name]}
     if changed:

@@ -1,4 +1,4 @@
-"""Baseline solver, without gradients: LDA on log band powers, and chance."""
+"""Baseline solver, without gradients: LDA on log band powers or on mean amplitudes, and chance."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from .build_data import windows_of
 from .supervised.tasks import class_evaluation
 
 METHODS = ("lda", "chance")
+#: What LDA sees: log band powers, or the mean signal of consecutive stretches.
+FEATURES = ("powers", "means")
 PSD_S = 1.0  # length of a Welch segment: 1 Hz between frequencies, enough for bands
 
 
@@ -45,6 +47,24 @@ def log_band_powers(
     return np.concatenate(parts, 1)
 
 
+def mean_amplitudes(windows: np.ndarray, samples: int) -> np.ndarray:
+    """Return the mean of consecutive stretches: (N, C, T) -> (N, C * (T // samples)).
+
+    The features of event-related and slow potentials (Blankertz et al., NeuroImage 56, 814, 2011).
+    What is left over at the end is not used.
+
+    Raises:
+        UserError: a stretch longer than the windows, or of no sample.
+    """
+    count = windows.shape[-1] // max(1, samples)
+    if samples < 1 or count < 1:
+        raise UserError(
+            f"solver.stretch_s: a stretch has {samples} samples, a window {windows.shape[-1]}"
+        )
+    parts = windows[..., : count * samples].reshape(*windows.shape[:2], count, samples)
+    return parts.mean(-1).reshape(len(windows), -1)
+
+
 @SOLVERS.register("baseline")
 class BaselineSolver(Solver):
     """Decoders without training by gradient, on the same windows and splits as the networks."""
@@ -55,6 +75,7 @@ class BaselineSolver(Solver):
     def build_data(self) -> Dataset:
         """Build windows with class labels."""
         check_known("baseline", self.cfg.solver.method, METHODS)
+        check_known("solver.features", self.cfg.solver.get("features", "powers"), FEATURES)
         dataset = windows_of(self.cfg)
         if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
             raise UserError(
@@ -115,11 +136,14 @@ class BaselineSolver(Solver):
         return parts
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
-        """Return features of windows in microvolts: (N, features)."""
+        """Return features of windows in microvolts (MEG: femtotesla): (N, features)."""
         columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
         windows = np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
+        rate = self.data.signals[columns[0][0]].rate_hz
+        if self.cfg.solver.get("features", "powers") == "means":
+            return mean_amplitudes(windows, round(self.cfg.solver.stretch_s * rate))
         bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
-        return log_band_powers(windows, self.data.signals[columns[0][0]].rate_hz, bands)
+        return log_band_powers(windows, rate, bands)
 
     def _fit(
         self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray, classes: int

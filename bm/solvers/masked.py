@@ -73,11 +73,12 @@ class MaskedSolver(WindowSolver):
             raise UserError("masked: no tokenizer; set tokenizer=//sig/... of a trained one")
         folder = self.folder_of(self.cfg.tokenizer)
         names = list(facts.vocabulary or facts.channels)
-        loaded = load(folder)
+        trust = bool(self.cfg.trust_target)
+        loaded = load(folder, trust)
         if "channel_names" in loaded.bm_arguments["arguments"]:  # ids are those of these data
-            loaded = load(folder, channel_names=names)
+            loaded = load(folder, trust, channel_names=names)
         elif "n_subjects" in loaded.bm_arguments["arguments"]:  # and so are the indices of people
-            loaded = load_for_subjects(folder, facts.subjects)
+            loaded = load_for_subjects(folder, facts.subjects, trust)
         if not isinstance(loaded, Codebook):
             raise UserError(
                 f"tokenizer={self.cfg.tokenizer}: {type(loaded).__name__} makes no codes"

@@ -20,6 +20,7 @@ PLACES = ("root", "cache")
 STUDIES: Registry[Any] = Registry(
     "study",
     {
+        "arrays": "bm.studies.arrays",
         "bci_iv_2a": "bm.studies.bci_iv_2a",
         "brennan2019": "bm.studies.brennan2019",
         "broderick2019": "bm.studies.broderick2019",

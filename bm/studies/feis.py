@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
 from ..registry import check_known
+from ..writing import replacing
 from . import STUDIES
 from .base import Study, StudyOptions
 
@@ -127,9 +127,8 @@ class PhonemeRecording(FileRecording):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             # Several processes may write the same sound at once.
-            aside = path.with_suffix(f".{os.getpid()}.tmp")
-            soundfile.write(aside, self.audio(row["phoneme"]), AUDIO_RATE_HZ, format="WAV")
-            os.replace(aside, path)
+            with replacing(path) as aside:
+                soundfile.write(aside, self.audio(row["phoneme"]), AUDIO_RATE_HZ, format="WAV")
         times = {"start_s": row["start_s"], "duration_s": row["duration_s"]}
         return {"kind": "sound", **times, "filepath": str(path), "offset": 0.0}
 

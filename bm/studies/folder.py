@@ -21,7 +21,7 @@ from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
 from ..readers.folder_walk import Walk
 from ..readers.raw import ENDINGS, Reading
-from ..registry import check_known
+from ..registry import check_file_name, check_known
 from . import STUDIES
 from .base import Study
 
@@ -178,7 +178,9 @@ class Folder(Study):
         EVENT_KINDS.get(event_kind)
         if kind is not None:
             check_known("kind", kind, montage_kinds())
-        self.label, self.files, self.kind = name or self.folder.name, files, kind
+        self.label, self.files, self.kind = self.folder.name, files, kind
+        if name is not None:
+            self.label = check_file_name("name", str(name))
         self.group_column = group_column
         self.pattern = compiled(pattern)
         self.rules = EventRules(events, event_kind, label_column, labels, stim, stim_rule)

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -76,6 +76,15 @@ def require() -> None:
             f"this SLURM keeps no accounts (sacct: {answer}), so that the state of a job is never "
             f"known; ask for slurmdbd, or {LOCAL}"
         )
+
+
+def jobs_named(names: Collection[str]) -> list[str]:
+    """Return the numbers of the user's queued and running jobs with one of these names."""
+    if shutil.which("squeue") is None:
+        return []
+    status, text = _ask("squeue", "--me", "--noheader", "--format=%i %j")
+    lines = [line.split(maxsplit=1) for line in text.splitlines()] if status == 0 else []
+    return [line[0] for line in lines if len(line) == 2 and line[1] in names]
 
 
 def refusal(error: Exception) -> UserError:

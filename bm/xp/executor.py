@@ -13,18 +13,22 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dora import grid as dora_grid
+from dora import shep
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
-from . import cluster, marker, queue, runner, stage
+from . import cluster, marker, queue, ranges, runner, stage
+from .handles import read_handle
 from .queue import LocalJob, Queue
 
 if TYPE_CHECKING:
     from dora.conf import SlurmConfig
+    from dora.explore import Explorer
     from dora.shep import Sheep, _JobArray
     from submitit import SlurmExecutor
 
@@ -68,7 +72,7 @@ def install() -> None:
     """Replace the methods of Dora's Shepherd; a second call does nothing."""
     if getattr(Shepherd, "_bm_original", None) is not None:
         return
-    names = ("_submit", "_cancel", "update", "_check_orphans", "_get_submitit_executor")
+    names = ("commit", "_submit", "_cancel", "update", "_check_orphans", "_get_submitit_executor")
     original = {name: getattr(Shepherd, name) for name in names}
     Shepherd._bm_original = original  # type: ignore[attr-defined]
 
@@ -102,13 +106,47 @@ def install() -> None:
         if any(self._orphans.iterdir()) and not is_local():
             original["_check_orphans"](self)
 
+    # Pickles of other people's folders: both modules read them by this name.
+    shep.try_load = dora_grid.try_load = read_handle  # type: ignore[assignment]
     # Dora builds submitit.SlurmExecutor by name and calls scancel and squeue itself: it has no
     # place where another executor could be plugged in.
+    Shepherd.commit = dispatch("commit", commit)  # type: ignore[method-assign]
     Shepherd._submit = dispatch("_submit", submit)  # type: ignore[method-assign]
     Shepherd._cancel = dispatch("_cancel", cancel)  # type: ignore[method-assign]
     Shepherd.update = dispatch("update", update)  # type: ignore[method-assign]
     Shepherd._check_orphans = check_orphans  # type: ignore[method-assign,assignment]
     setattr(Shepherd, "_get_submitit_executor", submitit_executor)  # noqa: B010 - other signature
+    _mend_cancel()
+
+
+def _mend_cancel() -> None:
+    """Let `dora grid X -C` find every job of its experiments, not only the last of each."""
+    run_grid = dora_grid.run_grid
+
+    @functools.wraps(run_grid)
+    def run(main: Main, explorer: Explorer, *args: Any, **kwargs: Any) -> list[Sheep]:
+        sheeps = run_grid(main, explorer, *args, **kwargs)
+        options = [o for o in (*args, *kwargs.values()) if isinstance(o, dora_grid.RunGridArgs)]
+        if any(option.cancel and not option.dry_run for option in options):
+            cancel_others(main, sheeps)
+        return sheeps
+
+    dora_grid.run_grid = run  # type: ignore[assignment]
+
+
+def check_machine(sheeps: Sequence[Sheep]) -> None:
+    """Raise `UserError` when the local queue could only start an experiment to see it fail."""
+    gpus = runner.count_gpus()
+    for sheep in sheeps:
+        # not its configuration, which takes milliseconds for each of a thousand experiments
+        base = getattr(getattr(sheep.xp, "_resolution", None), "base", None)
+        arguments = dict(word.split("=", 1) for word in sheep.xp.argv if "=" in word)
+        values = {**(base.plain if base else {}), **arguments}
+        device, precision = str(values.get("device")), str(values.get("precision"))
+        try:
+            ranges.check_machine(device, precision, gpus)
+        except UserError as error:
+            raise UserError(f"{' '.join(sheep.xp.argv)}: {error}") from None
 
 
 def _submit_to_slurm(
@@ -117,31 +155,80 @@ def _submit_to_slurm(
     job_array: _JobArray,
 ) -> None:
     """Submit as Dora does, where jobs can be followed; a refusal of the scheduler is one line."""
+    from filelock import FileLock
     from submitit.core.utils import FailedJobError
 
     try:
         if not getattr(shepherd, "_bm_announced", False):
             cluster.require()
             shepherd._bm_announced = True
-        shepherd._bm_waits = waits_for(shepherd, job_array)
-        original(shepherd, job_array)
+        # Two terminals with one grid: the second one sees what the first has submitted.
+        with FileLock(Path(shepherd.main.dora.dir) / "submit.lock"):
+            sheeps = [s for s in job_array.sheeps if not _taken_meanwhile(shepherd, s)]
+            job_array.sheeps[:] = sheeps
+            shepherd._bm_waits = waits_for(shepherd, job_array)
+            original(shepherd, job_array)
     except FailedJobError as error:
         shepherd.main.refuse(cluster.refusal(error))
     except UserError as error:
         shepherd.main.refuse(error)
 
 
-def submit(shepherd: PatchedShepherd, job_array: _JobArray) -> None:
-    """Queue the experiments of an array (of one, mostly) and see to a runner."""
-    jobs = queue_of(shepherd)
+def commit(shepherd: PatchedShepherd) -> None:
+    """Cancel and queue what a command has collected, all of it under one lock.
+
+    All experiments are looked at before the first is submitted.
+    """
+    if shepherd._to_submit:
+        check_machine([sheep for array in shepherd._to_submit for sheep in array.sheeps])
+    if shepherd._to_cancel:
+        cancel(shepherd, shepherd._to_cancel)
+        shepherd._to_cancel = []
+    arrays, shepherd._to_submit = shepherd._to_submit, []
+    if arrays:
+        submit(shepherd, *arrays)
+
+
+def submit(shepherd: PatchedShepherd, *job_arrays: _JobArray) -> None:
+    """Queue the experiments of arrays (of one, mostly) and see to a runner.
+
+    What another terminal has queued since this one looked is not queued again.
+    """
+    jobs, code = queue_of(shepherd), _code()
     with jobs.lock():
-        for sheep in job_array.sheeps:
-            _queue_one(shepherd, jobs, sheep, job_array.slurm_config)
+        if not jobs.runner_alive():
+            jobs.settle()  # what a dead runner left as running is not running
+        active = {r["sig"]: str(r["job_id"]) for r in jobs.records() if r["state"] in queue.ACTIVE}
+        for job_array in job_arrays:
+            for sheep in job_array.sheeps:
+                if _taken_meanwhile(shepherd, sheep):
+                    continue
+                job_id = active.get(sheep.xp.sig)
+                if job_id is None:
+                    job_id = _queue_one(shepherd, jobs, sheep, job_array.slurm_config)
+                    _keep_code(sheep.xp.folder.resolve(), code)
+                active[sheep.xp.sig] = job_id
+                _hand_over(sheep, LocalJob(jobs.folder, job_id))
     if not getattr(shepherd, "_bm_announced", False):
         shepherd._bm_announced = True
         slots = runner.count_slots(runner.count_gpus())
         print(f"local queue, {slots} at once (BM_SLOTS), no SLURM used", file=sys.stderr)
     jobs.ensure_runner()
+
+
+def _taken_meanwhile(shepherd: PatchedShepherd, sheep: Sheep) -> bool:
+    """Take over the job that another terminal gave an experiment since this one read it, if any.
+
+    It may have ended already: the decision to submit was made without it.
+    """
+    before = {job.job_id for job in sheep._other_jobs}
+    now = type(sheep)(sheep.xp)
+    if now.job is None or now.job.job_id in before:
+        return False
+    sheep.job, sheep._other_jobs = now.job, now._other_jobs
+    sheep._dependent_jobs = now._dependent_jobs
+    shepherd.log(f"Queued by another terminal as job {now.job.job_id}: sheep {sheep.xp.sig}")
+    return True
 
 
 def waits_for(shepherd: PatchedShepherd, job_array: _JobArray) -> list[str]:
@@ -169,12 +256,12 @@ def waits_for(shepherd: PatchedShepherd, job_array: _JobArray) -> list[str]:
     return list(numbers)
 
 
-def _queue_one(shepherd: PatchedShepherd, jobs: Queue, sheep: Sheep, slurm: SlurmConfig) -> None:
-    """Add one experiment to the queue, with the files and links that Dora makes for a SLURM job."""
+def _queue_one(shepherd: PatchedShepherd, jobs: Queue, sheep: Sheep, slurm: SlurmConfig) -> str:
+    """Add one experiment to the queue, with the links that Dora makes for a SLURM job."""
     xp, main = sheep.xp, shepherd.main
     main.init_xp(xp)
     folder = xp.folder.resolve()
-    _keep_code(folder)
+    upstream = stage.upstream(list(xp.argv))
     job_id = jobs.add(
         {
             "sig": xp.sig,
@@ -184,10 +271,18 @@ def _queue_one(shepherd: PatchedShepherd, jobs: Queue, sheep: Sheep, slurm: Slur
             "folder": str(folder),
             "log": str(folder / xp.dora.shep.submitit_folder / "JOB_0_log.out"),
             "gpus": slurm.gpus,
-            "upstream": stage.upstream(list(xp.argv)),
+            "upstream": upstream,
         }
     )
-    job = LocalJob(jobs.folder, job_id)
+    xp._xp_submitit.mkdir(exist_ok=True)
+    _link(shepherd._by_id / job_id, folder)
+    _link(xp._latest_submitit, xp._xp_submitit.resolve())
+    shepherd.log(f"Queued job {job_id} for sheep {xp.sig}/{main.get_name(xp)}")
+    return job_id
+
+
+def _hand_over(sheep: Sheep, job: LocalJob) -> None:
+    """Give an experiment its job, in memory and in the file that Dora reads."""
     # Dora asks a job for its id, state and watcher only, which ours has too.
     sheep.job, sheep._other_jobs = job, [job]  # type: ignore[assignment,list-item]
     sheep._dependent_jobs = []
@@ -196,11 +291,7 @@ def _queue_one(shepherd: PatchedShepherd, jobs: Queue, sheep: Sheep, slurm: Slur
     # The form that Dora reads back: the job, all of its array, those that depend on it.
     temporary.write_bytes(pickle.dumps((job, [job], [])))
     os.replace(temporary, sheep._job_file)
-    sheep._json_job_file.write_text(json.dumps({"job_id": job_id, "executor": "local"}))
-    xp._xp_submitit.mkdir(exist_ok=True)
-    _link(shepherd._by_id / job_id, folder)
-    _link(xp._latest_submitit, xp._xp_submitit.resolve())
-    shepherd.log(f"Queued job {job_id} for sheep {xp.sig}/{main.get_name(xp)}")
+    sheep._json_job_file.write_text(json.dumps({"job_id": job.job_id, "executor": "local"}))
 
 
 def _link(link: Path, target: Path) -> None:
@@ -208,8 +299,8 @@ def _link(link: Path, target: Path) -> None:
     link.symlink_to(target)
 
 
-def _keep_code(folder: Path) -> None:
-    """Store commit and uncommitted changes beside the experiment: the code is not cloned here."""
+def _code() -> tuple[str, str]:
+    """Return the commit of the code and its uncommitted changes; asked once per command."""
     root = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:
@@ -218,19 +309,44 @@ def _keep_code(folder: Path) -> None:
         )
         return result.stdout if result.returncode == 0 else ""
 
-    commit, difference = git("rev-parse", "HEAD"), git("diff", "HEAD")
-    (folder / "commit.txt").write_text(commit or "no git checkout\n")
-    (folder / "uncommitted.diff").write_text(difference)
+    return git("rev-parse", "HEAD"), git("diff", "HEAD")
+
+
+def _keep_code(folder: Path, code: tuple[str, str]) -> None:
+    """Store commit and uncommitted changes beside the experiment: the code is not cloned here."""
+    (folder / "commit.txt").write_text(code[0] or "no git checkout\n")
+    (folder / "uncommitted.diff").write_text(code[1])
 
 
 def cancel(shepherd: PatchedShepherd, job_list: list[Any]) -> None:
-    """Cancel local jobs; a job of SLURM left from before is cancelled there."""
+    """Cancel local jobs with all copies of theirs; a job of SLURM left from before is cancelled."""
     local = [job.job_id for job in job_list if isinstance(job, LocalJob)]
     if local:
-        queue_of(shepherd).cancel(local)
+        jobs = queue_of(shepherd)
+        records = [record for record in map(jobs.read, local) if record is not None]
+        jobs.cancel([*local, *jobs.active({record["sig"] for record in records})])
     others = [job.job_id for job in job_list if not isinstance(job, LocalJob)]
     if others and shutil.which("scancel"):
         subprocess.run(["scancel", *others], check=False)
+
+
+def cancel_others(main: Main, sheeps: Sequence[Sheep]) -> None:
+    """Cancel every job of experiments, also those that their own files do not name.
+
+    Earlier versions queued an experiment twice when two terminals asked for it at once; only the
+    last job had a handle.
+    """
+    if is_local():
+        jobs = Queue(Path(main.dora.dir) / queue.FOLDER)
+        numbers = jobs.active({sheep.xp.sig for sheep in sheeps})
+        if numbers:
+            print(f"Canceling {', '.join(numbers)}, which no experiment named", file=sys.stderr)
+            jobs.cancel(numbers)
+        return
+    names = {f"{main.name}_{sheep.xp.sig}" for sheep in sheeps}
+    numbers = cluster.jobs_named(names)
+    if numbers:
+        subprocess.run(["scancel", *numbers], check=False)
 
 
 def update(shepherd: PatchedShepherd) -> None:

@@ -1,24 +1,29 @@
-"""Small files that are whole or absent, whatever dies: written aside, flushed, renamed."""
+"""Small files of experiments: written whole or not at all, read with one line where damaged."""
 
 from __future__ import annotations
 
 import json
-import os
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
+from ..writing import write_text
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a file by `text`; after a crash either the old or the new content is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # With the number of the process: two writers of one file never share it.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())  # else a power cut may leave the new name with no content
-    os.replace(temporary, path)
+__all__ = [
+    "DamagedFileError",
+    "read_history",
+    "read_json",
+    "read_or_warn",
+    "write_json",
+    "write_text",
+]
+logger = logging.getLogger(__name__)
+
+
+class DamagedFileError(UserError):
+    """File that does not hold what was written to it (a full disk, a power cut, a disk fault)."""
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -26,9 +31,46 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the content of a JSON file, None when it is absent."""
+def _load(path: Path, kind: type) -> Any:
+    """Return the JSON in a file, None when it is absent; raise `DamagedFileError`."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, kind):
+            raise ValueError("another kind of content")
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        reason = str(error).splitlines()[0][:100]
+        raise DamagedFileError(f"{path}: damaged ({reason}); restore it or remove it") from None
+    return content
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the content of a JSON file, None when it is absent.
+
+    Raises:
+        DamagedFileError: it is empty, cut short or of another kind.
+    """
+    content: dict[str, Any] | None = _load(path, dict)
+    return content
+
+
+def read_or_warn(path: Path) -> dict[str, Any] | None:
+    """Return the content of a JSON file; None when it is absent, or damaged, which is logged."""
+    try:
+        return read_json(path)
+    except DamagedFileError as error:
+        logger.warning("%s", error)
+        return None
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Return the epochs in a `history.json`, none when it is absent.
+
+    Raises:
+        DamagedFileError: it is empty, cut short or of another kind.
+    """
+    epochs = _load(path, list) or []
+    if not all(isinstance(epoch, dict) for epoch in epochs):
+        raise DamagedFileError(f"{path}: damaged (no epochs); restore it or remove it")
+    return list(epochs)

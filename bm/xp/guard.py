@@ -19,7 +19,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ..errors import UserError
-from .files import read_json, write_json
+from .files import DamagedFileError, read_json, write_json
 from .resolve import flatten, to_plain
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,18 @@ def check(
         "versions": versions(),
         **commit(Path(__file__).parent),
     }
-    before = read_json(path)
+    try:
+        before = read_json(path)
+        if before is not None and not {"config", "data_hash", "versions", "commit"} <= {*before}:
+            raise DamagedFileError(f"{path}: damaged (keys are missing)")
+    except DamagedFileError as error:
+        if not allow_change:
+            reason = str(error).removesuffix("; restore it or remove it")
+            raise UserError(
+                f"{reason}; it says what this experiment is: restore it, or go on without with "
+                "allow_change=true"
+            ) from None
+        before = None
     if before is None or allow_change:
         write_json(path, now)
         return

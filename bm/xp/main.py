@@ -6,16 +6,20 @@ import copy
 import functools
 import getpass
 import json
+import logging
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hydra
+from dora import get_xp, is_xp, link
 from dora import grid as dora_grid
 from dora import run as dora_run
 from dora.conf import DoraConfig, SlurmConfig
+from dora.distrib import get_distrib_spec
 from dora.explore import Explorer, Launcher
 from dora.hydra import HydraMain
 from dora.shep import Sheep
@@ -26,9 +30,13 @@ from omegaconf import DictConfig
 from ..errors import UserError, nearest
 from ..registry import check_known
 from . import listing, site
-from .files import write_text
+from .files import DamagedFileError, read_history, write_text
 from .identity import canonical, lasting
+from .quoting import quote, quote_place, value_text
 from .resolve import Resolution, Resolver, simplify
+from .workers import start_workers
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownSignatureError(UserError, RuntimeError):
@@ -99,14 +107,6 @@ class Main(HydraMain):
             groups |= {"/".join(parts[:depth]) for depth in range(1, len(parts))}
         return sorted(group for group in groups if "/_" not in group)
 
-    def _main(self) -> Any:
-        # Hydra itself reads the words of the command line here.
-        try:
-            sys.argv[1:] = self.resolver.spell_out(sys.argv[1:])
-        except UserError as error:
-            self.refuse(error)
-        return super()._main()
-
     def _compose(self, overrides: list[str]) -> DictConfig:
         if not overrides:
             return self._base_cfg
@@ -136,10 +136,15 @@ class Main(HydraMain):
             UserError: it has no text form (a numpy number, a path, a key with a colon).
         """
         try:
-            return super().value_to_argv(arg)
-        except (TypeError, ValueError, AssertionError) as error:
-            reason = error if str(error) else "a key may not hold ':'"
-            raise UserError(f"{arg!r}: {reason}; give plain numbers, text, lists") from None
+            if not isinstance(arg, Mapping):
+                return super().value_to_argv(arg)
+            # the option of a group is a name, everything else a value
+            return [
+                f"{key}={value if key in self._config_groups else value_text(value)}"
+                for key, value in arg.items()
+            ]
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{arg!r}: {error}; give plain numbers, text, lists") from None
 
     def refuse(self, error: UserError) -> NoReturn:
         """Leave with one line and exit code 2 on a command line; raise for callers in Python."""
@@ -149,7 +154,7 @@ class Main(HydraMain):
 
     def resolve(self, argv: Sequence[str]) -> XP:
         """Return the experiment of a list of arguments; raise `UserError` on a mistake."""
-        simple = self.resolver.spell_out(simplify(argv))
+        simple = self.resolver.spell_out(simplify(map(quote_place, argv)))
         return Experiment(self.dora, simple, self.resolver.resolve(simple))
 
     def get_xp(self, argv: Sequence[str]) -> XP:
@@ -158,6 +163,25 @@ class Main(HydraMain):
             return self.resolve(argv)
         except UserError as error:
             self.refuse(error)
+
+    def _main(self) -> Any:
+        """Call Hydra with the folder of the experiment, and paths of the user, as it reads them."""
+        words = sys.argv
+        try:
+            sys.argv = [words[0], *self.resolver.spell_out(list(map(quote_place, words[1:])))]
+        except UserError as error:
+            self.refuse(error)
+        if is_xp():
+            # not Dora's own: it appends the folder without quotes
+            sys.argv.append(f"hydra.run.dir={quote(str(get_xp().folder))}")
+            if get_distrib_spec().rank > 0:
+                sys.argv.append("hydra.output_subdir=null")
+        try:
+            return hydra.main(
+                config_name=self.config_name, config_path=self.config_path, **self.hydra_kwargs
+            )(self.main)()
+        finally:
+            sys.argv = words
 
     def init_xp(self, xp: XP) -> XP:
         """Make the folder of an experiment and store the arguments that belong to it.
@@ -184,7 +208,15 @@ class Main(HydraMain):
         """Return the arguments of a stored experiment; raise `UnknownSignatureError`."""
         try:
             # experiments of earlier versions hold `show=true` and the like
-            return lasting(super().get_argv_from_sig(sig), self.dora)
+            argv = super().get_argv_from_sig(sig)
+            if not (isinstance(argv, list) and all(isinstance(word, str) for word in argv)):
+                raise ValueError
+            return lasting(argv, self.dora)
+        except ValueError:
+            path = Path(self.dora.dir) / self.dora.xps / sig / ".argv.json"
+            raise UserError(
+                f"{path}: damaged; run the experiment by its arguments once, which writes it again"
+            ) from None
         except RuntimeError:
             folder = Path(self.dora.dir) / self.dora.xps
             hint = nearest(sig, self.known_signatures())
@@ -242,21 +274,23 @@ def mend_dora() -> None:
         return
     dora_grid._mended_by_bm = True  # type: ignore[attr-defined]
     _mend_login()
+    link.Link.load = _load_history  # type: ignore[method-assign]
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
-    start = dora_run.start_ddp_workers
-
-    def start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> None:
-        """Start one worker on a machine without a GPU, where Dora gives up."""
-        import torch
-
-        if not num_workers and not torch.cuda.is_available():
-            print("no GPU here: one worker (--ddp_workers N for more)", file=sys.stderr)
-            num_workers = 1
-        start(main, argv, num_workers)
-
     dora_run.start_ddp_workers = start_workers
     _mend_git_save()
+
+
+def _load_history(self: link.Link) -> None:
+    """Read the history of an experiment; a damaged one is named, and counts as empty."""
+    if self.history_file is None:
+        return
+    try:
+        # renamed into place: there is nothing half-written that a second try would find whole
+        self.history = read_history(Path(self.history_file))
+    except DamagedFileError as error:
+        logger.warning("%s", error)
+        self.history = []
 
 
 def _mend_grid() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .files import read_json, write_json
+from .files import read_or_warn, write_json
 
 NAME = "finished.json"
 
@@ -18,9 +18,9 @@ def write(folder: Path, values: Mapping[str, Any]) -> None:
 
 def read(folder: Path) -> dict[str, Any] | None:
     """Return what was written at the end, None when the experiment has not finished."""
-    return read_json(folder / NAME)
+    return read_or_warn(folder / NAME)
 
 
 def exists(folder: Path) -> bool:
-    """Return whether the experiment in `folder` has finished."""
-    return (folder / NAME).exists()
+    """Return whether the experiment in `folder` has finished; a damaged marker says nothing."""
+    return (folder / NAME).exists() and read(folder) is not None

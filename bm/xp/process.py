@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -51,5 +52,14 @@ def end(pid: int, started: str, grace_s: float = 20.0) -> None:
         until = time.monotonic() + wait_s
         while time.monotonic() < until:
             if not alive(pid, started):
+                end_rest(pid)
                 return
             time.sleep(0.05)
+
+
+def end_rest(pid: int) -> None:
+    """Kill what is left of a process group whose first process, `pid`, has ended."""
+    # The system gives no process the number of a group that still has members: they are its own.
+    if start_time(pid) is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)

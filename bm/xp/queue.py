@@ -11,19 +11,30 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from . import marker, process
-from .files import read_json, write_json
+from .files import read_or_warn, write_json
 
 PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
 CANCELLED, NODE_FAIL = "CANCELLED", "NODE_FAIL"
+ACTIVE = (PENDING, RUNNING)
 ENDED = (COMPLETED, FAILED, CANCELLED, NODE_FAIL)
+REQUEUE_EXIT = 85  # a job saved its state and wants to be started again
 FOLDER = "local"  # below the output folder
 RUNNER = "runner.json"
+COUNTER = "counter.json"
+
+
+#: Without them a record is not one.
+KEYS = {"job_id", "sig", "state", "pid", "started", "folder", "upstream"}
+
+
+def _whole(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    return record if record is not None and {*record} >= KEYS else None
 
 
 class Queue:
@@ -36,6 +47,7 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._last: int | None = None  # number of the last job, while the lock is held
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -44,7 +56,12 @@ class Queue:
 
         # Of the system, so that it is free when its holder dies.
         with FileLock(self.folder / "queue.lock"):
-            yield
+            self._last = None
+            try:
+                yield
+            finally:
+                if self._last is not None:
+                    write_json(self.folder / COUNTER, {"last": self._last})
 
     def path(self, job_id: str) -> Path:
         """Return the file of a job."""
@@ -52,7 +69,7 @@ class Queue:
 
     def read(self, job_id: str) -> dict[str, Any] | None:
         """Return the record of a job, None when it is gone."""
-        return read_json(self.path(job_id))
+        return _whole(read_or_warn(self.path(job_id)))
 
     def change(self, job_id: str, **values: Any) -> None:
         """Change some values of a record; take the lock first."""
@@ -62,18 +79,26 @@ class Queue:
 
     def records(self) -> list[dict[str, Any]]:
         """Return all jobs in the order of submission."""
-        records = (read_json(path) for path in sorted(self.folder.glob("L*.json")))
+        # A damaged one is named in the log, and counts as gone: its experiment can be queued anew.
+        records = (self.read(path.stem) for path in sorted(self.folder.glob("L*.json")))
         return [record for record in records if record is not None]
+
+    def active(self, sigs: Collection[str]) -> list[str]:
+        """Return the ids of all queued and running jobs of experiments."""
+        records = (r for r in self.records() if r["sig"] in sigs and r["state"] in ACTIVE)
+        return [str(record["job_id"]) for record in records]
 
     def next_id(self) -> str:
         """Return a number that no job had, even after old files are gone; take the lock first."""
         # Dora links outputs/by_id/NUMBER and fails when the link is there.
-        counter = self.folder / "counter.json"
-        last = int((read_json(counter) or {"last": 0})["last"])
-        numbers = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
-        number = max([last, *numbers]) + 1
-        write_json(counter, {"last": number})
-        return f"L{number:06d}"
+        if self._last is None:
+            last = (read_or_warn(self.folder / COUNTER) or {}).get("last", 0)
+            last = last if isinstance(last, int) else 0
+            numbers = [int(path.stem[1:]) for path in self.folder.glob("L*.json")]
+            self._last = max([last, *numbers])
+        # Listed and written once per lock: of 128 submissions that was most of the time.
+        self._last += 1
+        return f"L{self._last:06d}"
 
     def add(self, values: dict[str, Any]) -> str:
         """Queue a job; returns its id. Take the lock first."""
@@ -85,8 +110,8 @@ class Queue:
 
     def runner_alive(self) -> bool:
         """Return whether a runner serves this queue."""
-        entry = read_json(self.folder / RUNNER)
-        return entry is not None and process.alive(entry["pid"], entry["started"])
+        entry = read_or_warn(self.folder / RUNNER) or {}
+        return "pid" in entry and process.alive(entry["pid"], entry.get("started"))
 
     def ensure_runner(self) -> None:
         """Start a runner when there is work and none; it outlives this terminal."""
@@ -94,7 +119,7 @@ class Queue:
             if self.runner_alive():
                 return
             self.settle()
-            if not any(record["state"] in (PENDING, RUNNING) for record in self.records()):
+            if not any(record["state"] in ACTIVE for record in self.records()):
                 return
             with open(self.folder / "runner.log", "a") as log:
                 child = subprocess.Popen(
@@ -118,6 +143,8 @@ class Queue:
         for record in self.records():
             if record["state"] != RUNNING or process.alive(record["pid"], record["started"]):
                 continue
+            if record["pid"] is not None:
+                process.end_rest(record["pid"])
             state = COMPLETED if marker.exists(Path(record["folder"])) else NODE_FAIL
             self.change(record["job_id"], state=state, reason="its runner died", ended=time.time())
 
@@ -161,7 +188,7 @@ def upstream_state(record: dict[str, Any], records: Sequence[dict[str, Any]], xp
         if marker.exists(xps / sig):
             continue
         states = [other["state"] for other in records if other["sig"] == sig]
-        if any(state in (PENDING, RUNNING) for state in states):
+        if any(state in ACTIVE for state in states):
             return "wait"
         if states:
             return f"its upstream {sig} ended as {states[-1]}; retry both with -r"

@@ -26,6 +26,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
+from . import ranges
 from .open_mappings import is_open, spell_out
 
 #: Keys that Dora reads from the base configuration alone; on a command line they do nothing.
@@ -149,6 +150,7 @@ class Resolver:
         config = self.compose(list(choices))
         plain: Any = OmegaConf.to_container(config, resolve=False)
         self._check_data_set(choices, plain)
+        _check_recipe(choices, plain)
         local = not any(_refers(v) or _has_nan(v) for v in flatten(plain).values())
         return Base(config, plain, tuple(pairs), local)
 
@@ -196,7 +198,9 @@ class Resolver:
 
     def _compose_whole(self, argv: list[str]) -> DictConfig:
         try:
-            return self.compose(argv)
+            config = self.compose(argv)
+            ranges.check_config(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+            return config
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             # Hydra raises ValueError for a group option that reads as a number.
             raise UserError(" ".join(str(error).split())[:300]) from None
@@ -278,6 +282,15 @@ class Resolution:
         return config
 
 
+def _check_recipe(choices: Sequence[str], plain: Mapping[str, Any]) -> None:
+    """Raise `UserError` when a file of the configuration holds a value outside its range."""
+    try:
+        ranges.check_config(plain)
+    except UserError as error:
+        where = " ".join(choices) or "conf/config.yaml"
+        raise UserError(f"{where}: {error}") from None
+
+
 def _refers(value: object) -> bool:
     """Return whether a value, or one inside it, is taken from another key."""
     if isinstance(value, Mapping):
@@ -305,6 +318,8 @@ def _has_nan(value: object) -> bool:
 def check(overrides: Sequence[Override], base: Base) -> None:
     """Raise `UserError` for an unknown key, an unheard one, or a value of another type."""
     added: list[str] = []
+    solver = str((base.plain.get("solver") or {}).get("name"))
+    whole = {key: base.plain.get(key) for key in ("precision", "device")}
     for override in overrides:
         key, line = str(override.key_or_group), override.input_line
         first = key.split(".")[0]
@@ -317,8 +332,14 @@ def check(overrides: Sequence[Override], base: Base) -> None:
             raise UserError(f"{line}: a sweep is written as a grid; see grids/")
         if override.is_add() or override.is_force_add():
             added.append(key)
+            ranges.check_config({key: override.value()})
         elif not any(f"{key}.".startswith(f"{name}.") for name in added):
-            _check_value(key, override.value(), _default(key, base), base)
+            default = _default(key, base)
+            _check_value(key, override.value(), default, base)
+            ranges.check_reader(key, override.value(), default, solver)
+            if key in whole:
+                whole[key] = override.value()
+    ranges.check_together(whole)
 
 
 def _default(key: str, base: Base) -> Any:
@@ -350,6 +371,8 @@ def _check_value(key: str, value: object, default: object, base: Base) -> None:
         if len(kinds) == 1 and kinds <= {int, float, str, bool}:
             for index, item in enumerate(value):
                 _check_type(f"{key}.{index}", item, default[0])
+    if not isinstance(value, Mapping):
+        ranges.check_value(key, value)
 
 
 def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:

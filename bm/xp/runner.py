@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import marker, process, queue
+from . import holder, marker, process, queue
 from .files import write_json
 from .queue import Queue, upstream_state
 
 POLL_S = 0.1
 LOOK_S = 2.0  # without any sign, look at all jobs: `dora run` may have finished an upstream
-REQUEUE_EXIT = 85  # the job saved its state and wants to be started again
+#: The job saved its state, or was asked to leave before it had one: it is started again.
+REQUEUED = (queue.REQUEUE_EXIT, -signal.SIGTERM)
 
 
 def count_gpus() -> int:
@@ -123,6 +125,8 @@ class Runner:
                 continue
             code = item.child.poll() if item.child is not None else None
             self.active.remove(item)
+            # workers that it left would train on in the folder of the next start
+            process.end_rest(item.pid)
             with self.jobs.lock():
                 self.judge(item, code)
 
@@ -135,7 +139,7 @@ class Runner:
         if code is None:
             finished = marker.exists(Path(record["folder"]))
             state = queue.COMPLETED if finished else queue.NODE_FAIL
-        elif code == REQUEUE_EXIT:  # SIGTERM or a preemption: it goes on from its checkpoint
+        elif code in REQUEUED:  # SIGTERM or a preemption: it goes on from its checkpoint
             self.jobs.change(item.job_id, state=queue.PENDING, pid=None, started=None)
             return
         else:
@@ -157,11 +161,25 @@ class Runner:
             Path(record["log"]).parent.mkdir(parents=True, exist_ok=True)
             Path(record["log"]).write_text(f"not started: {answer}\n")
             return
+        if answer == "ready" and self.is_busy(record, records):
+            return
         # More GPUs than there are would wait for ever: such a job gets all of them.
         need = min(max(1, record["gpus"]), self.slots) if self.gpus else 1
         free = self.free()
         if answer == "ready" and len(free) >= need:
             self.start(record, tuple(free[:need]))
+
+    def is_busy(self, record: dict[str, Any], records: list[dict[str, Any]]) -> bool:
+        """Return whether the experiment of a pending job is trained already, here: it waits.
+
+        By another job, or by a process that somebody started in a terminal.
+        """
+        others = (item for item in records if item["sig"] == record["sig"])
+        if any(item["state"] == queue.RUNNING for item in others):
+            return True
+        values = holder.other(Path(record["folder"]))
+        # of another host nobody can say whether it still runs: the job itself ends with a line
+        return values is not None and holder.is_here(values)
 
     def environment(self, slots: tuple[int, ...]) -> dict[str, str]:
         """Return the environment of a job: its share of threads, its GPUs, its rank.
@@ -211,6 +229,7 @@ class Runner:
             slots=list(slots),
             began=time.time(),
         )
+        record["state"] = queue.RUNNING  # for the next in this turn, which may be the same one
         self.active.append(Started(record["job_id"], child.pid, started, slots, child))
 
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ...xp.address import signature_of
 from .clip import GRIDS as CLIP
+from .competitions import GRIDS as COMPETITIONS
 from .labram import GRIDS as LABRAM
 from .rows import PublishedRow
 
@@ -29,7 +30,7 @@ class Published:
 
 def published_rows(grid: str) -> list[PublishedRow]:
     """Return the published rows of the question that a grid asks; empty when there are none."""
-    return list({**CLIP, **LABRAM}.get(grid, ()))
+    return list({**CLIP, **COMPETITIONS, **LABRAM}.get(grid, ()))
 
 
 def setting(config: DictConfig, key: str, upstream: Mapping[str, DictConfig]) -> Any:

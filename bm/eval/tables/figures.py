@@ -11,7 +11,7 @@ from typing import Any
 
 from ...figures.people import Share, draw_people, draw_training_people
 from ...metrics.classification import wilson_interval
-from ...xp.files import read_json
+from ...xp.files import read_or_warn
 from ..experiments import Experiment
 from .item_scores import Scores, mean_scores, read_scores
 from .variants import BLANK, variants
@@ -45,7 +45,8 @@ def results_of(experiments: Sequence[Experiment], folders: Sequence[Path]) -> li
     """
     results = []
     for e, name, folder in zip(experiments, variants(experiments), folders, strict=True):
-        evaluation = read_json(folder / "metrics.json") or read_json(folder / "evaluation.json")
+        names = ("metrics.json", "evaluation.json")
+        evaluation = next(filter(None, (read_or_warn(folder / name) for name in names)), None)
         if evaluation is not None:
             results.append(Result(e, name, evaluation, folder))
     return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,20 @@ from pathlib import Path
 from ...xp.files import write_text
 from .page import Section, render
 
+#: First characters of a cell that spreadsheets compute, and what is only numbers all the same.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBERS = re.compile(r"[-+]?\d[\d.,eE%±\s\[\]()+-]*")
+LATEX = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%_#{}$"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "<": "$<$",
+        ">": "$>$",
+    }
+)
 Lines = Sequence[Mapping[str, str]]  # column -> cell of each line; all have the same columns
 
 
@@ -28,15 +43,18 @@ def to_csv(lines: Lines) -> str:
     """Return comma-separated values with a header."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
+    writer.writerow({column: _as_text(column) for column in lines[0]})
+    writer.writerows({name: _as_text(cell) for name, cell in line.items()} for line in lines)
     return out.getvalue()
 
 
+def _as_text(cell: str) -> str:
+    """Return a cell that a spreadsheet does not run as a formula; numbers stay numbers."""
+    return f"'{cell}" if cell[:1] in FORMULA and not NUMBERS.fullmatch(cell) else cell
+
+
 def _escaped(text: str) -> str:
-    for mark in "&%_#{}":
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("±", "$\\pm$").replace("<", "$<$")
+    return text.translate(LATEX)
 
 
 def to_latex(lines: Lines) -> str:

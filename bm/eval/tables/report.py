@@ -22,7 +22,10 @@ from .stages import Stage, stages_of
 from .variants import BASE, variants
 
 #: CSS class of a state in the table of experiments.
-STATE_CLASSES = {"done": "done", "missing": "failed", "failed": "failed", "unfinished": "note"}
+STATE_CLASSES = {
+    "done": "done", "missing": "failed", "damaged": "failed", "failed": "failed",
+    "unfinished": "note",
+}  # fmt: skip
 
 
 def last_values(experiment: Experiment, stage: str) -> dict[str, float]:

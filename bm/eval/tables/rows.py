@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...xp.files import read_json
+from ...xp.files import read_or_warn
 from ..experiments import Experiment
 from ..published.rows import PublishedRow
 from .item_scores import Scores, mean_scores, read_scores
@@ -97,7 +97,7 @@ def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[s
         row.simulated |= experiment.simulated
         row.marks += [mark for mark in experiment.marks if mark not in row.marks]
         # Of `scripts.run_eval` alone: it names the commit and the data behind the number.
-        evaluation = read_json(folder / experiment.sig / "metrics.json")
+        evaluation = read_or_warn(folder / experiment.sig / "metrics.json")
         if evaluation is None or metrics[0] not in evaluation["metrics"]:
             reason = _reason(experiment) if evaluation is None else f"no {metrics[0]}"
             row.missing.append(f"{experiment.sig}: {reason}")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import UserError, nearest
 from ...solvers import SOLVERS
 from ..experiments import Experiment
 
@@ -97,6 +98,7 @@ def stages_of(
     upstream = set().union(*(e.upstream for e in experiments))
     leaves = [e for e in experiments if e.sig not in upstream]
     tables = {e.sig: table_metrics(e, folder) for e in experiments}
+    _check_metrics(experiments, folder, metrics)
     columns = tuple(metrics) or _last_metrics(leaves, tables)
     solvers = {e.solver for e in leaves}
     keys: dict[str, Key] = {}
@@ -116,6 +118,15 @@ def stages_of(
         if members:
             stages.append(Stage("-".join(key) if key != LAST else "", shown, tuple(members)))
     return stages
+
+
+def _check_metrics(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[str]) -> None:
+    """Raise `UserError` for a metric that no evaluation has, once there is one."""
+    evaluations = [e.evaluation(folder) for e in experiments] if metrics else []
+    names = {name for evaluation in evaluations if evaluation for name in evaluation["metrics"]}
+    for metric in metrics:
+        if names and metric not in names:
+            raise UserError(f"metric={metric}: no evaluation has it{nearest(metric, names)}")
 
 
 def _has(experiment: Experiment, metric: str, folder: Path | None, table: Sequence[str]) -> bool:

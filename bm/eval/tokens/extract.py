@@ -42,6 +42,7 @@ class Options:
         batch_size: windows at a time.
         drop_unknown: leave out channels without a row in the position table, instead of raising.
         device: of the network.
+        trust_target: the folder may name a class by a dotted path, whose code runs then.
     """
 
     layer: int | None = None
@@ -49,6 +50,7 @@ class Options:
     batch_size: int = 64
     drop_unknown: bool = False
     device: str = "cpu"
+    trust_target: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class TokenModel:
         if options.batch_size < 1:
             raise UserError(f"batch_size={options.batch_size}: at least 1 is needed")
         self.folder, self.options = Path(folder), options
-        model = load(self.folder)
+        model = load(self.folder, options.trust_target)
         name = type(model).__name__
         if not isinstance(model, TokenEncoder | Codebook):
             raise UserError(f"{folder} holds {name}, which makes no tokens; use a model of LaBraM")
@@ -154,7 +156,8 @@ class TokenModel:
         if part.signal.channels != self._channels:
             names = list(part.signal.channels)
             # Loaded again: the rows of its electrodes are part of the network.
-            self._model = load(self.folder, **({"channel_names": names} if self.named else {}))
+            changes = {"channel_names": names} if self.named else {}
+            self._model = load(self.folder, self.options.trust_target, **changes)
             self._model.eval().to(self.options.device)
             self._channels = part.signal.channels
         starts, size = part.windows["start"].to_numpy(), self.options.batch_size

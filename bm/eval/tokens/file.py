@@ -24,6 +24,7 @@ import numpy as np
 
 from ...data.recording import RecordingId
 from ...errors import UserError
+from ...writing import written_aside
 
 CHUNK_BYTES = 1 << 14  # a chunk is a window, or several that are smaller than this together
 
@@ -49,17 +50,9 @@ def token_file(path: Path, attributes: Mapping[str, Any]) -> Iterator[TokenFile]
     An error, Ctrl-C included, leaves what was at `path` before.
     """
     check_writable(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(aside, "w") as file:
-            _describe(file, attributes)
-            yield TokenFile(file)
-        # Flushed before the rename: after a crash the old or the whole new file is there.
-        with open(aside, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+        _describe(file, attributes)
+        yield TokenFile(file)
 
 
 def _describe(target: h5py.Group, attributes: Mapping[str, Any]) -> None:

@@ -136,6 +136,11 @@ class WaveFacts:
         """Return centre and scale (C, 1), or 0 and 1 of data that were not scaled."""
         if not self.scaler:
             return torch.zeros(1, 1), torch.ones(1, 1)
+        if "centre" not in self.scaler:
+            raise UserError(
+                f"dset.scale.kind={self.scaler.get('kind')}: the amplitude of each window is lost; "
+                "waves need none or zscore"
+            )
         centre, scale = (torch.tensor(self.scaler[name])[:, None] for name in ("centre", "scale"))
         return centre, scale
 

@@ -16,7 +16,7 @@ from ...nn.representation import REPRESENTATIONS, Representation
 from ...nn.sampling import Denoise
 from ...registry import argument_names, check_arguments, check_known
 from .. import MODELS
-from ..contract import Described
+from ..contract import Described, Loadable
 from .conditioning import Condition, Conditioning
 from .unet1d import UNet1d
 
@@ -75,7 +75,7 @@ def build_representation(section: Mapping[str, Any], sizes: Mapping[str, Any]) -
 
 
 @MODELS.register("eegdiff")
-class EEGDiffusion(Described):
+class EEGDiffusion(Described, Loadable):
     """Diffusion model of EEG windows; a saved folder holds all that generating waves needs.
 
     Args:
@@ -147,6 +147,17 @@ class EEGDiffusion(Described):
         if not reads_text:
             return None
         return TEXT_TOKENS, int(options.get("cross_attention_dim", TEXT_WIDTH))
+
+    #: Published denoisers come without the statistics of our representations.
+    may_be_missing = ("representation.",)
+
+    def adapt_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return foreign tensors but statistics that were never computed: ours stay then."""
+        return {
+            name: tensor
+            for name, tensor in state.items()
+            if not (name.startswith("representation.") and bool(torch.isnan(tensor).any()))
+        }
 
     @property
     def device(self) -> torch.device:

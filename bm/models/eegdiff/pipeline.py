@@ -18,7 +18,8 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from ...errors import UserError
 from ...registry import check_arguments
-from ..saved import FactsRecord, load, replace_folder, save
+from ...writing import replacing_folder
+from ..saved import FactsRecord, load, save
 from .conditioning import UNKNOWN, Condition
 from .epochs import Generated, epochs_of, labels_of, waves_of
 from .facts import Choice, WaveFacts
@@ -101,22 +102,26 @@ class EEGDiffusionPipeline(DiffusionPipeline):
                 "a model is saved with its arguments: build it with bm.models.build_model"
             )
         # model and scheduler become visible together: a reader never meets one without the other
-        whole = folder.with_name(f".{folder.name}.whole")
-        save(self.model, whole, self.facts)
-        self.scheduler.save_pretrained(whole / "scheduler")
-        self.save_config(whole)
-        replace_folder(whole, folder)
+        with replacing_folder(folder) as whole:
+            save(self.model, whole, self.facts)
+            self.scheduler.save_pretrained(whole / "scheduler")
+            self.save_config(whole)
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
-        cls, folder: str | Path, device: str | torch.device = "cpu"
+        cls,
+        folder: str | Path,
+        device: str | torch.device = "cpu",
+        trust_target: bool = False,
     ) -> EEGDiffusionPipeline:
         """Read what `save_pretrained` wrote, or the folder of a saved model (`best`).
+
+        `trust_target` as of `bm.models.load`.
 
         Raises:
             UserError: no saved model, or of another kind.
         """
-        facts, model = WaveFacts.read(Path(folder)), load(Path(folder))
+        facts, model = WaveFacts.read(Path(folder)), load(Path(folder), trust_target)
         if not isinstance(model, EEGDiffusion):
             raise UserError(f"{folder} holds {type(model).__name__}: no diffusion model")
         return cls(model.to(device).eval(), facts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from ...nn.electrodes import N_ROWS, NAMES
 from .. import MODELS
 from ..contract import Patched
 from ..foreign import ForeignFile, read_checkpoint
-from ..saved import LoadReport, acceptable, fit
+from ..importing import Imported, dtype_words
+from ..saved import acceptable, fit
 from .published import our_state
 
 KEYS = ("model", "module", "state_dict")
@@ -99,33 +99,21 @@ def arguments_of(
     return {"backbone": sizes, "n_outputs": outputs, "pooling": pooling}
 
 
-@dataclass(frozen=True)
-class Imported:
-    """Model of a published file.
-
-    Attributes:
-        module: with the weights of the file.
-        report: what became of each tensor.
-        others: further top-level keys of the file, with their content in words.
-    """
-
-    module: nn.Module
-    report: LoadReport
-    others: dict[str, str]
-
-
-def import_published(path: Path, partial: bool = False, n_heads: int | None = None) -> Imported:
+def import_published(
+    path: Path, partial: bool = False, n_heads: int | None = None, weights: str | None = None
+) -> Imported:
     """Build the model of a published file with its weights, ready for `bm.models.save`.
 
     Args:
         path: labram-base.pth, vqnsp.pth, or a checkpoint of the published fine-tuning.
         partial: load what fits when something is missing or has another shape.
         n_heads: for a network of an unpublished width without q/k norms.
+        weights: key or prefix of one of several sets of weights, such as an average.
 
     Raises:
         UserError: not such a file, nothing matched, or not everything did and not `partial`.
     """
-    file = read_checkpoint(path, KEYS)
+    file = read_checkpoint(path, KEYS, weights)
     tensors, dropped = _renamed(file)
     kind = kind_of(tensors)
     if not kind:
@@ -143,7 +131,8 @@ def import_published(path: Path, partial: bool = False, n_heads: int | None = No
     whole = acceptable(module, loaded) and not loaded.missing
     if not loaded.matched or not (partial or whole):
         raise UserError(f"{report}; partial=true keeps what fits")
-    return Imported(module.eval(), report, file.others)
+    types = {name: tensor.dtype for name, tensor in tensors.items()}
+    return Imported(module.eval(), report, file.others, tuple(dtype_words(types, module)))
 
 
 def published_facts(module: Patched) -> DataFacts:

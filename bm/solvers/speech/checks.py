@@ -45,7 +45,9 @@ def scaler_line(dataset: Dataset) -> str:
     baseline = "baseline subtracted" if scaler.baselines else "no baseline"
     if scaler.kind == "none":  # nothing is clamped then
         return f"signal scaling: NONE, {baseline}"
-    shared = "over all recordings" if scaler.kind == "zscore" else "per recording"
+    shared = {"zscore": "over all recordings", "window": "per window"}.get(
+        scaler.kind, "per recording"
+    )
     return f"signal scaling: {scaler.kind} ({shared}), {clamp}, {baseline}"
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...errors import UserError
 from ...facts import DataFacts
 from ...losses.contrastive import ClipLoss, Trim
 from ...models import build_model
+from ...models.saved import read_tensors, write_tensors
 from ...registry import check_known
 from .feature_scaling import FeatureScaling
 
@@ -55,7 +55,7 @@ class SpeechPair(nn.Module):
 
     def save_rest(self, folder: Path) -> None:
         """Write the tensors of `rest` beside the brain encoder."""
-        save_file(self.rest(), folder / REST)
+        write_tensors(self.rest(), folder / REST)
 
     def load_rest(self, folder: Path) -> None:
         """Load what `save_rest` wrote; every tensor must match."""
@@ -63,7 +63,7 @@ class SpeechPair(nn.Module):
         if not path.exists():
             raise UserError(f"{folder}: no {REST}; it was not saved by a contrastive run")
         brain = {f"brain.{k}": v for k, v in self.brain.state_dict().items()}
-        self.load_state_dict({**load_file(path), **brain}, strict=True)
+        self.load_state_dict({**read_tensors(path), **brain}, strict=True)
 
     def init_rest(self, folder: Path) -> int:
         """Start the speech network and the projections of the loss from saved ones.
@@ -72,7 +72,7 @@ class SpeechPair(nn.Module):
             number of tensors loaded; none where they are not the same network.
         """
         path, count = folder / REST, 0
-        state = load_file(path) if path.exists() else {}
+        state = read_tensors(path) if path.exists() else {}
         for part in ("speech", "clip"):
             module: nn.Module | None = getattr(self, part)
             shapes = {k: v.shape for k, v in module.state_dict().items()} if module else {}

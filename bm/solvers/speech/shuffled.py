@@ -35,6 +35,7 @@ class Shuffled(Dataset):
         shuffled = cls(dataset.signals, dataset.table, dataset.facts, f"shuffled|{dataset.hash}")
         shuffled.scaler, shuffled.window_features = dataset.scaler, dataset.window_features
         shuffled.people = dataset.people
+        shuffled.augmentation = dataset.augmentation
         shuffled.other = np.arange(len(shuffled.table))
         generator = np.random.Generator(np.random.Philox(key=[seed, 0]))
         layout = shuffled.layout[shuffled.table["recording"].to_numpy()]

@@ -1,4 +1,4 @@
-"""Audit at the start of a run: stored, refused on a leak, and marked when it trains all the same."""
+"""Audit at the start of a run: stored, refused on a leak, marked when it trains all the same."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_leak_by_any_address_refuses_to_start(outputs: Path) -> None:
     assert json.loads((up / NAME).read_text())["state"] == "clean"
     shutil.copytree(up / "best", outputs / "weights")
     for address in (f"//sig/{up.name}", f"//file/{outputs / 'weights'}"):
-        with pytest.raises(UserError, match="recording time: .* with train of //.*allow_leak=true"):
+        with pytest.raises(UserError, match=r"recording time: .* train of //.*allow_leak=true"):
             train(f"init_from={address}")
     down = train(f"init_from={address}", "allow_leak=true")
     audit = json.loads((down / NAME).read_text())

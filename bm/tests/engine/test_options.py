@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,12 +14,55 @@ from bm.errors import UserError
 from . import toy
 
 
-@pytest.mark.parametrize("name", ["bf16", "fp16"])
-def test_low_precision_stays_near_fp32(tmp_path, name):
+def test_low_precision_stays_near_fp32(tmp_path):
     toy.run(tmp_path / "full", dropout=0.0)
-    toy.run(tmp_path / "low", f"precision={name}", dropout=0.0)
+    toy.run(tmp_path / "low", "precision=bf16", dropout=0.0)
     full, low = (toy.outcome(tmp_path / f)["history"][-1]["valid"]["loss"] for f in ("full", "low"))
     assert low == pytest.approx(full, rel=0.05) and low != full
+
+
+def test_what_a_processor_does_not_train_is_refused_at_once(tmp_path, monkeypatch, caplog):
+    with pytest.raises(UserError, match="fp16: half precision trains on a GPU only"):
+        toy.run(tmp_path / "half", "precision=fp16")
+    assert not (tmp_path / "half/xps/toy").exists()
+    toy.run(tmp_path / "look", "precision=fp16", "show=true")
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with caplog.at_level("INFO"):
+        toy.run(tmp_path / "slow", "precision=bf16", "optim.epochs=1")
+    assert "no instructions for it; fp32 is faster" in caplog.text
+
+
+@pytest.mark.parametrize("device", ["gpu", "mps", "cuda:77", "meta"])
+def test_a_device_that_is_not_there_is_one_line(tmp_path, device):
+    with pytest.raises(UserError, match=device):
+        toy.run(tmp_path, f"device={device}")
+
+
+class WandbError(Exception):
+    """As W&B's own."""
+
+
+WandbError.__module__ = "wandb.errors"
+
+
+def test_wandb_without_package_key_or_network_is_one_line(tmp_path, monkeypatch):
+    for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "keys"))
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(UserError, match="wandb is not installed"):
+        toy.run(tmp_path / "a", "wandb.mode=offline")
+
+    def init(**options):
+        raise WandbError("permission denied\nand more")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    with pytest.raises(UserError, match="no key of W&B; run `wandb login`"):
+        toy.run(tmp_path / "b", "wandb.mode=online")
+    (tmp_path / "keys").write_text("machine api.wandb.ai login user password " + 40 * "a")
+    with pytest.raises(UserError, match="permission denied; mend it"):
+        toy.run(tmp_path / "c", "wandb.mode=online")
 
 
 def test_show_and_download_train_nothing(tmp_path, capsys):

@@ -13,9 +13,9 @@ from bm.facts import DataFacts
 from bm.models import build_model, load, save
 from bm.models.eegdiff.conditioning import UNKNOWN, Condition, Conditioning
 from bm.models.eegdiff.generation import Sampling, generate_images, generate_waves
+from bm.models.eegdiff.importing import present_name
 from bm.models.eegdiff.model import EEGDiffusion
 from bm.models.eegdiff.unet1d import UNet1d
-from bm.tests.reference.unet_names import present_names
 
 from ..shipped import names, section
 
@@ -189,11 +189,10 @@ def test_text_reaches_the_network_of_maps_and_its_mask_counts() -> None:
 
 
 def test_old_attention_names_are_changed_and_others_kept() -> None:
-    one = torch.zeros(1)
-    old = {f"mid_block.attentions.0.{n}.weight": one for n in ("query", "proj_attn", "group_norm")}
-    found = present_names({**old, "conv_in.bias": one})
-    kept = ("to_q", "to_out.0", "group_norm")
-    assert [*found] == [*(f"mid_block.attentions.0.{n}.weight" for n in kept), "conv_in.bias"]
+    old = [f"mid_block.attentions.0.{n}.weight" for n in ("query", "proj_attn", "group_norm")]
+    names = [present_name(name) for name in (*old, "conv_in.bias")]
+    present = ("to_q", "to_out.0", "group_norm")
+    assert names == [*(f"mid_block.attentions.0.{n}.weight" for n in present), "conv_in.bias"]
 
 
 @pytest.mark.parametrize(

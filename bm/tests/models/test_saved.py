@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,11 +68,46 @@ def test_a_class_of_another_library_plugs_in_by_its_path() -> None:
         ({"name": "eegnt"}, "did you mean 'eegnet'"),
         ({"name": "eegnet", "droput": 0.1}, "did you mean 'dropout'"),
         ({"target": "torch.nn.Linnear"}, "use package.module.Class"),
+        ({"target": "pathlib.Path", "n_times": 3}, "no subclass of torch.nn.Module"),
     ],
 )
 def test_mistakes(config: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build_model(config, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        ("os.system", {"command": "touch {ran}"}),
+        ("subprocess.check_output", {"args": ["touch", "{ran}"]}),
+        ("pathlib.Path.touch", {"self": "{ran}"}),
+        ("bm.tests.models.runs_when_imported.Network", {}),
+        ("torch.nn.Linear", {"in_features": 1, "out_features": 1}),
+    ],
+)
+def test_a_folder_of_others_runs_nothing(tmp_path: Path, target: str, arguments: dict) -> None:
+    """Symptom: `bm.models.load` executed what a `config.json` named, with its arguments."""
+    save(build_model({"name": "eegnet"}, FACTS), tmp_path / "m", FACTS)
+    ran = tmp_path / "ran"
+    config = {"name": None, "target": target, "arguments": arguments}
+    text = json.dumps(config).replace("{ran}", str(ran))
+    (tmp_path / "m/config.json").write_text(text)
+    with pytest.raises(UserError, match=r"config.json: .*trust_target=true"):
+        load(tmp_path / "m")
+    assert not ran.exists() and "bm.tests.models.runs_when_imported" not in sys.modules
+    if not target.startswith(("bm.", "torch.")):
+        with pytest.raises(UserError, match=r"no subclass of torch.nn.Module|use package.mod"):
+            load(tmp_path / "m", trust_target=True)
+        assert not ran.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": "eegnet", "arguments": 3}'])
+def test_a_damaged_saved_model_is_one_line(tmp_path: Path, text: str) -> None:
+    save(build_model({"name": "eegnet"}, FACTS), tmp_path / "m", FACTS)
+    (tmp_path / "m/config.json").write_text(text)
+    with pytest.raises(UserError, match="damaged or no saved model"):
+        load(tmp_path / "m")
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bm.errors import UserError
-from bm.readers.download import fetch, one_at_a_time, unpack
+from bm.readers.download import fetch, one_at_a_time, unpack, unpack_into
 
 
 class Server(BaseHTTPRequestHandler):
@@ -24,9 +27,15 @@ class Server(BaseHTTPRequestHandler):
         if self.path == "/gone":
             return self.send_error(404)
         body = b"12345"
+        name = {"/record": "fetched.json", "/hidden": ".download.lock", "/up": "../up.mat"}
+        wrong = self.path == "/wrong"
         self.send_response(200)
         self.send_header("Content-Length", str(9 if self.path == "/cut" else len(body)))
-        self.send_header("Content-Disposition", 'attachment; filename="S01.mat"')
+        filename = name.get(self.path, "S01.mat")
+        self.send_header("Content-Disposition", f'attachment; filename="{filename}"')
+        if self.path in ("/right", "/wrong"):
+            digest = hashlib.sha256(b"other" if wrong else body).digest()
+            self.send_header("Digest", f"SHA-256={base64.b64encode(digest).decode()}")
         self.end_headers()
         self.wfile.write(body)
         return None
@@ -91,3 +100,46 @@ def test_archives_are_unpacked_within_their_folder(tmp_path: Path) -> None:
     (tmp_path / "c.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:40])
     with pytest.raises(UserError, match="damaged"):
         unpack(tmp_path / "c.zip", tmp_path)
+
+
+def test_a_server_never_names_a_file_of_ours(server: str, tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    for path in ("record", "hidden"):
+        with pytest.raises(UserError, match="the server calls its file"):
+            fetch(f"{server}/{path}", tmp_path / "study")
+    assert fetch(f"{server}/up", tmp_path / "study") == tmp_path / "study/up.mat"
+    assert not (tmp_path / "up.mat").exists()
+
+
+def test_a_download_is_compared_with_what_is_published(server: str, tmp_path: Path) -> None:
+    md5 = "md5:" + hashlib.md5(b"12345").hexdigest()
+    sha = "sha256:" + hashlib.sha256(b"12345").hexdigest()
+    for name, url, checksum, published in (
+        ("a", "x", None, None),
+        ("b", "x?b", md5, md5),
+        ("c", "right", None, sha),
+    ):
+        fetch(f"{server}/{url}", tmp_path, name, checksum)
+        record = json.loads((tmp_path / "fetched.json").read_text())
+        assert record[name]["published"] == published
+    for url, checksum in (("y", "md5:" + 32 * "0"), ("wrong", None)):
+        with pytest.raises(UserError, match="not what was published"):
+            fetch(f"{server}/{url}", tmp_path, "d", checksum)
+    assert not (tmp_path / "d").exists() and not list(tmp_path.glob(".*part"))
+
+
+def test_nothing_of_an_archive_ends_beside_its_folder(tmp_path: Path) -> None:
+    """Symptom: a second name in the zip was written into the folder above."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("proc/S01.mat", b"1")
+        file.writestr("participants.tsv", b"2")
+    unpack_into(tmp_path / "a.zip", tmp_path / "study" / "proc")
+    assert [p.name for p in (tmp_path / "study").iterdir()] == ["proc"]
+    names = {p.name for p in (tmp_path / "study/proc").iterdir()}
+    assert names == {"S01.mat", "participants.tsv"}
+    for evil in ("proc/../../evil", "/tmp/evil", "../evil"):
+        with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
+            file.writestr("proc/S01.mat", b"1")
+            file.writestr(evil, b"2")
+        with pytest.raises(UserError, match="leads out"):
+            unpack_into(tmp_path / "b.zip", tmp_path / "other" / "proc")

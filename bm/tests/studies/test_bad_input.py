@@ -17,6 +17,7 @@ from bm.readers.plausibility import preflight
 from bm.studies import build_study
 
 from ..shared_data import DATA, needs
+from . import hostile
 
 pytestmark = [pytest.mark.shared, needs("formats")]
 FORMATS = DATA / "formats"
@@ -366,3 +367,26 @@ def test_tables_are_the_same_with_every_line_ending(tmp_path: Path) -> None:
     assert list(tables[0]["onset"]) == [1, 2]
     assert tables[0]["duration"].isna().tolist() == [True, False]
     assert tables[0]["label"].tolist() == ["None", "b"]
+
+
+def run_hostile(count: int, folder: Path) -> None:
+    """Read so many hostile folders; print and judge the outcomes."""
+    outcomes: dict[str, list[str]] = {"error": [], "right": [], "silent": [], "traceback": []}
+    for number, make in hostile.cases(count):
+        word, text = hostile.outcome(number, make, folder / f"{number:04d}")
+        outcomes[word].append(f"{number} {text}")
+        shutil.rmtree(folder / f"{number:04d}")
+    counts = {word: len(texts) for word, texts in outcomes.items()}
+    print(f"hostile files: {count} ({', '.join(f'{n} {word}' for word, n in counts.items())})")
+    assert not outcomes["traceback"], "\n".join(outcomes["traceback"][:20])
+    assert not outcomes["silent"], "\n".join(outcomes["silent"][:20])
+    assert counts["error"] > 0.3 * count and counts["right"] > 0.2 * count
+
+
+def test_hostile_files_are_errors_or_right(tmp_path: Path) -> None:
+    run_hostile(4 * len(hostile.FAULTS), tmp_path)
+
+
+@pytest.mark.endurance
+def test_two_thousand_hostile_files_are_errors_or_right(tmp_path: Path) -> None:
+    run_hostile(2000, tmp_path)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bm.errors import UserError
-from bm.tests.xp.project import ROOT, Dora, command
+from bm.tests.xp.forked import Command
+from bm.tests.xp.project import ROOT, Dora, command, environment
 from bm.train import main
 from bm.xp.main import _mend_login
 
@@ -126,7 +127,8 @@ def test_train_is_found_from_root_and_from_elsewhere(tmp_path: Path, way: str) -
     if way == "module":
         done = command(ROOT, "-m", "bm.train", "solver.name=supervisd", outputs)
     else:
-        done = command(tmp_path, "-m", "dora", "-P", "bm", "run", "solver.name=supervisd", outputs)
+        words = ("-P", "bm", "run", "solver.name=supervisd", outputs)
+        done = Command(tmp_path, *words, environment=environment()).wait()
     assert "unknown solver 'supervisd'; did you mean 'supervised'?" in one_line(done)
 
 

@@ -20,7 +20,7 @@ MINE = "dset.studies=[{{study: folder, path: {}, name: mine}}]"
     [
         ("optim.lr=1", "optim.lr=1.0"),
         ("optim={lr: 2}", "optim.lr=2.0"),
-        ("optim.betas=[0,1]", "optim.betas=[0.0,1.0]"),
+        ("optim.betas=[0,0.5]", "optim.betas=[0.0,0.5]"),
         (MINE.format("x"), "dset.studies=[{name: mine, path: x, study: folder}]"),
         (MINE.format("x"), MINE.format("./x/")),
         (MINE.format("/data//x"), MINE.format("/data/y/../x/")),

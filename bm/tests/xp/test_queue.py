@@ -99,7 +99,8 @@ def test_a_resting_runner_reads_no_jobs_until_something_happens(queue, monkeypat
     assert len(looks) <= 4  # started, seen started, ended, nothing left
 
 
-def test_a_resting_runner_sees_a_new_job_at_once(queue: Queue) -> None:
+def test_a_resting_runner_sees_a_new_job_at_once(queue: Queue, monkeypatch) -> None:
+    monkeypatch.setattr("bm.xp.runner.LOOK_S", 60.0)  # far behind what a busy machine takes
     add(queue, "a" * 8, "import time; time.sleep(30)")
     runner = PythonRunner(queue, 2, 0)
     runner.turn()
@@ -107,7 +108,7 @@ def test_a_resting_runner_sees_a_new_job_at_once(queue: Queue) -> None:
     began = time.monotonic()
     threading.Timer(0.2, lambda: add(queue, "b" * 8)).start()
     runner.rest()
-    assert 0.15 < time.monotonic() - began < 1.5
+    assert 0.15 < time.monotonic() - began < 30
     queue.cancel([record["job_id"] for record in queue.records()])
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 import wave
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ....writing import replacing
 from ..random_streams import Place
 from .words import AUDIO_HZ, vocabulary
 
@@ -109,12 +109,9 @@ def write_wav(stimuli: Stimuli, number: int, cache: Path) -> Path:
     path = folder / f"story-{number}.wav"
     if path.exists():
         return path
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with wave.open(str(temporary), "wb") as file:
+    with replacing(path) as aside, wave.open(str(aside), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(AUDIO_HZ)
         file.writeframes(np.round(tell(stimuli, number).audio * 32767).astype("<i2").tobytes())
-    os.replace(temporary, path)
     return path

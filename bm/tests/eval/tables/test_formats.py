@@ -47,3 +47,21 @@ def test_a_grid_of_two_tables(tmp_path: Path) -> None:
     assert page.count("<table>") == 2 and "aaaaaaaa\ncccccccc" in page and "bbbbbbbb" in page
     real = write_tables("some.grid", [main], tmp_path / "real", simulated=False).read_text()
     assert "simulated" not in real
+
+
+def test_a_spreadsheet_runs_no_cell() -> None:
+    cells = ["=cmd|' /C calc'!A0", "+SUM(A1)", "-2+cmd", "@x", "\tx", "plain"]
+    numbers = ["-0.5", "+1e-3", "-0.123 ± 0.010", "-0.1 [-0.3, 0.2]", "-12 %"]
+    lines = [{"=name": cell} for cell in [*cells, *numbers]]
+    header, *rows = [row[0] for row in csv.reader(io.StringIO(to_csv(lines)))]
+    assert header == "'=name" and rows[:5] == [f"'{cell}" for cell in cells[:5]]
+    assert rows[5:] == ["plain", *numbers]
+
+
+def test_latex_reads_a_path_and_a_formula_as_text() -> None:
+    text = to_latex([{"x": r"C:\a~b^c $5$ > \input{x}"}])
+    expected = (
+        r"C:\textbackslash{}a\textasciitilde{}b\textasciicircum{}c \$5\$ $>$ "
+        r"\textbackslash{}input\{x\}"
+    )
+    assert expected in text

@@ -161,3 +161,12 @@ def test_the_report_shows_each_stage_by_its_own_metric(staged, tmp_path) -> None
 def test_a_grid_without_experiments_is_one_line(tmp_path) -> None:
     with pytest.raises(UserError, match=r"empty\.grid names no experiment"):
         table_of_grid("empty.grid", [], [], tmp_path)
+
+
+def test_a_metric_that_no_evaluation_has_is_refused_by_its_nearest(staged, tmp_path) -> None:
+    """Symptom: a table in which every experiment was missing."""
+    evaluate(staged, tmp_path / "eval")
+    with pytest.raises(UserError, match="no evaluation has it; did you mean 'balanced_accuracy'"):
+        table_of_grid("labram.debug", staged, ["balanced_acuracy"], tmp_path)
+    with pytest.raises(UserError, match="metric=nonsense"):
+        write_report("x", staged, tmp_path, tmp_path / "eval", "nonsense")

@@ -14,6 +14,7 @@ from bm.train import main
 WORDS = (
     "solver=clip/debug",
     "dset.studies=[{study: simulated, mode: listening, preset: tiny}]",
+    "dset.split.fixed={valid: {run: ['1']}, test: {run: ['2']}}",
     "dset.rate_hz=31.25",
     "dset.features=[WordLength, WordIndex]",
 )
