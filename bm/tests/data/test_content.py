@@ -80,7 +80,7 @@ def write(path: Path, seed: int) -> Path:
 
 
 def dset(**changes: Any) -> dict[str, Any]:
-    base = {"preprocess": [], "channels": None, "rate_hz": None, "strict": True,
+    base: dict[str, Any] = {"preprocess": [], "channels": None, "rate_hz": None, "strict": True,
             "segment": {"kind": "trial", "duration_s": 1.0, "label": "label"},
             "split": {"key": "subject", "seed": 0, "ratios": {"train": 1.0}, "fixed": {}},
             "scale": {"kind": "none", "clamp": None}}  # fmt: skip

@@ -111,7 +111,7 @@ def test_a_mistyped_label_is_named() -> None:
         check_label("lable", events, "trial")
 
 
-def test_empty_splits_are_refused_unless_asked_for(study: Path) -> None:
+def test_empty_splits_are_refused_unless_asked_for(study: Path, caplog: Any) -> None:
     table = build(study).table
     rule = split({}, ratios={"train": 0.98, "valid": 0.01, "test": 0.01})
     with pytest.raises(UserError, match=r"split valid is empty \(windows: 12 train, 0 valid"):
@@ -119,6 +119,8 @@ def test_empty_splits_are_refused_unless_asked_for(study: Path) -> None:
     with pytest.raises(UserError, match=r"allow_empty=\[test\]"):
         check_filled(table, {**rule, "allow_empty": ["valid"]})
     check_filled(table, {**rule, "allow_empty": ["valid", "test"]})
+    check_filled(table, {**rule, "allow_empty": ["test"]}, validates=False)
+    assert "the last one counts" in caplog.text
     with pytest.raises(UserError, match="did you mean 'test'"):
         check_filled(table, {**rule, "allow_empty": ["tset"]})
 
