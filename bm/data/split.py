@@ -196,10 +196,15 @@ def fixed_rows(
     return fixed
 
 
-def check_filled(table: pd.DataFrame, split: Mapping[str, Any]) -> None:
+def check_filled(table: pd.DataFrame, split: Mapping[str, Any], validates: bool = True) -> None:
     """Raise unless there are windows of every split, but those that `allow_empty` names.
 
     A validation split of ratio 0 was asked for as well: the last epoch is the best one then.
+
+    Args:
+        table: segment table.
+        split: plain `dset.split`.
+        validates: whether an empty valid split is refused; else it is named in the log.
 
     Raises:
         UserError: an empty split, with the counts and the keys behind them.
@@ -207,9 +212,14 @@ def check_filled(table: pd.DataFrame, split: Mapping[str, Any]) -> None:
     allowed = list(split.get("allow_empty") or [])
     for name in allowed:
         check_known("split in dset.split.allow_empty", name, SPLITS)
-    if not float(split["ratios"].get("valid", 0.0)) and not (split.get("fixed") or {}).get("valid"):
-        allowed.append("valid")
     counts = {name: int((table["split"] == name).sum()) for name in SPLITS}
+    fixed = (split.get("fixed") or {}).get("valid")
+    if not fixed and not float(split["ratios"].get("valid", 0.0)):
+        allowed.append("valid")
+    elif not counts["valid"] and not validates and "valid" not in allowed:
+        # Six people drawn with a share of .15 leave it empty in .85 ** 6 = 38 % of draws.
+        logger.warning("split valid is empty: no epoch is chosen, the last one counts")
+        allowed.append("valid")
     for name in SPLITS:
         if counts[name] or name in allowed:
             continue

@@ -7,6 +7,7 @@ sample) are those of brainmagick (Défossez et al. 2023).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -214,7 +215,8 @@ class WindowRule:
             return rows.query(self.query, engine="python")
         except Exception as error:
             # Any failure here is a slip in the query; pandas raises a dozen kinds.
-            columns = there_is(map(str, rows), str(getattr(error, "name", None) or ""))
+            quoted = re.search(r"'(\w+)'", str(error))
+            columns = there_is(map(str, rows), quoted[1] if quoted else "")
             raise UserError(f"segment.query={self.query!r}: {error}; {columns}") from error
 
 

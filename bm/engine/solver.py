@@ -193,8 +193,13 @@ class Solver:
         return counts_in_words(self.data)
 
     def check_splits(self) -> None:
-        """Raise `UserError` when a split is empty that `dset.split.allow_empty` does not name."""
-        check_filled(self.data.table, to_plain(self.cfg["dset"])["split"])
+        """Raise `UserError` when a split is empty that `dset.split.allow_empty` does not name.
+
+        Validation must be there where it decides when to stop or which epoch is best.
+        """
+        cfg = self.cfg
+        validates = cfg["early_stop"]["patience"] is not None or cfg["best"]["metric"] is not None
+        check_filled(self.data.table, to_plain(cfg["dset"])["split"], validates)
 
     def save_splits(self) -> None:
         """Write which window is in which split beside the results."""

@@ -88,11 +88,11 @@ class Walk:
             else:
                 self._take(path)
 
-    def _set_aside(self, path: Path, is_folder: bool, aside: tuple[str, ...]) -> bool:
+    def _set_aside(self, path: Path, holds_more: bool, aside: tuple[str, ...]) -> bool:
         """Return whether a name is hidden, or of a folder that holds no recording of the people."""
         if path.name in literal_parts(self.patterns or ()):
             return False
-        return path.name.startswith(".") or (is_folder and path.name.lower() in aside)
+        return path.name.startswith(".") or (holds_more and path.name.lower() in aside)
 
     def _follow(self, path: Path, parents: tuple[Path, ...]) -> None:
         """Search or take what a link leads to, unless it leads in a circle or was met before."""

@@ -168,7 +168,7 @@ class Main(HydraMain):
         """Call Hydra with the folder of the experiment, and paths of the user, as it reads them."""
         words = sys.argv
         try:
-            sys.argv = [words[0], *self.resolver.spell_out([*map(quote_place, words[1:])])]
+            sys.argv = [words[0], *self.resolver.spell_out(list(map(quote_place, words[1:])))]
         except UserError as error:
             self.refuse(error)
         if is_xp():

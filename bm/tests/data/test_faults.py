@@ -123,7 +123,7 @@ def test_fixed_splits_understand_how_people_write_ids(values) -> None:
 
 def test_fixed_splits_that_name_nobody_are_refused() -> None:
     split = {"key": "subject", "seed": 0, "ratios": {"train": 1.0}}
-    with pytest.raises(UserError, match=r"no recording has the session 'eval'; known: 0"):
+    with pytest.raises(UserError, match=r"'eval' selects nothing; there is: 0"):
         assign(windows(subject=["01"]), {**split, "fixed": {"test": {"session": ["eval"]}}})
 
 
