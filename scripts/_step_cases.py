@@ -145,6 +145,7 @@ def trainer(name: str, folder: Path, *more: str) -> Solver:
     case = CASES[name]
     # No log and no figures: only the step is timed.
     words = ["device=cpu", "threads=1", *case.words, study_word(**case.noise)]
+    words.append("dset.split.allow_empty=[valid,test]")  # the noise is for training alone
     words += [f"paths.cache={folder / 'cache'}", "log.every=0", "log.figures=false"]
     if case.stage:
         key, other = case.stage

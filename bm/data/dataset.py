@@ -321,6 +321,25 @@ def build_table(
     return table, classes
 
 
+def hashed_options(dset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a data set that its hash is made of, in the order of the hash.
+
+    The base configuration names `split` before the data set's own file does; in the hash it stands
+    where those files have it, after the segments, as before the base had such keys.
+    """
+    later = [k for k, v in LATER_KEYS.items() if dset.get(k, v) == v]
+    unhashed = {*UNHASHED_KEYS, *later, "split"}
+    options: dict[str, Any] = {}
+    last = max((k for k in dset if k.startswith("segment")), key=list(dset).index)
+    for key, value in dset.items():
+        if key not in unhashed:
+            options[key] = value
+        if key == last:  # which splits may be empty changes no window
+            split = dset["split"].items()
+            options["split"] = {k: v for k, v in split if k != "allow_empty"}
+    return options
+
+
 def build_dataset(
     recordings: Sequence[Recording],
     dset: Mapping[str, Any],
@@ -348,10 +367,7 @@ def build_dataset(
     events = [signal.events for signal in signals]
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset, left_aside)
-    later = [k for k, v in LATER_KEYS.items() if dset.get(k, v) == v]
-    options = {k: v for k, v in dset.items() if k not in (*UNHASHED_KEYS, *later)}
-    # What may be empty changes no window.
-    options["split"] = {k: v for k, v in dset["split"].items() if k != "allow_empty"}
+    options = hashed_options(dset)
     # Without `start_s`, which follows from `start` and the rate.
     text = json.dumps(
         [[s.identity for s in signals], options, table.drop(columns="start_s").to_csv()]

@@ -73,6 +73,8 @@ class Run:
             return
         # a look at the experiment writes nothing that another process could lose
         training = processes.number() == 0 and not (self.cfg["show"] or self.cfg["download_only"])
+        if training:  # before the folder is made
+            check_precision(self.cfg["precision"], self.solver.device)
         try:
             with (
                 holder.hold(self.folder) if training else nullcontext(),

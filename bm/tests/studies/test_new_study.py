@@ -105,7 +105,7 @@ def test_options_that_studies_share_are_taken_by_all(name: str) -> None:
         return  # no files, or files by pattern
     names = argument_names(kind, PLACES)
     assert "path" in names
-    assert ("subjects" in names) == (name != "folder")
+    assert ("subjects" in names) == (name not in ("folder", "arrays"))
 
 
 @pytest.mark.parametrize(
