@@ -137,6 +137,28 @@ def assign(
     return result
 
 
+def _published(
+    published: pd.Series, keys: pd.Series, drawn: pd.Series, split: Mapping[str, Any]
+) -> pd.Series:
+    """Return the split that a data set was published with, where windows have one.
+
+    Without published windows for validation, those of training are divided by the ratios of train
+    and valid.
+    """
+    result = published.where(published.notna(), drawn)
+    train = published == "train"
+    if (published == "valid").any():
+        return result
+    ratios = {name: float(split["ratios"].get(name, 0.0)) for name in ("train", "valid")}
+    total = sum(ratios.values())
+    if total <= 0:
+        raise UserError("dset.split.ratios: nothing for train and valid")
+    shares = {name: ratio / total for name, ratio in ratios.items()}
+    method = split.get("method", "hash")
+    parts = {key: _draw(key, split["seed"], method, shares) for key in keys[train].unique()}
+    return result.where(~train, keys.map(parts))
+
+
 def fixed_rows(
     table: pd.DataFrame,
     name: str,
@@ -209,28 +231,6 @@ def check_filled(table: pd.DataFrame, split: Mapping[str, Any], validates: bool 
             f"{split['key']}, dset.split.ratios {dict(split['ratios'])}); give it a share, choose "
             f"a finer key, or set dset.split.allow_empty=[{name}]"
         )
-
-
-def _published(
-    published: pd.Series, keys: pd.Series, drawn: pd.Series, split: Mapping[str, Any]
-) -> pd.Series:
-    """Return the split that a data set was published with, where windows have one.
-
-    Without published windows for validation, those of training are divided by the ratios of train
-    and valid.
-    """
-    result = published.where(published.notna(), drawn)
-    train = published == "train"
-    if (published == "valid").any():
-        return result
-    ratios = {name: float(split["ratios"].get(name, 0.0)) for name in ("train", "valid")}
-    total = sum(ratios.values())
-    if total <= 0:
-        raise UserError("dset.split.ratios: nothing for train and valid")
-    shares = {name: ratio / total for name, ratio in ratios.items()}
-    method = split.get("method", "hash")
-    parts = {key: _draw(key, split["seed"], method, shares) for key in keys[train].unique()}
-    return result.where(~train, keys.map(parts))
 
 
 def check_counts(recordings: pd.Series, keys: pd.Series, splits: pd.Series, least: int) -> None:

@@ -235,7 +235,8 @@ def test_a_finished_pre_training_is_a_row_with_its_own_metric(finished) -> None:
 
 @pytest.mark.story
 def test_study_step_metric_and_task_meet_in_one_run(finished) -> None:
-    folder = finished.runs[COMMANDS[-1]]
+    # where data lie is no part of an experiment, and not stored with it
+    folder = finished.runs[COMMANDS[-1].replace("paths.studies=data ", "")]
     stored = read(folder / "evaluation.json")
     assert stored["extra"]["table"][-1] == "calibration_error"
     assert 0 <= stored["metrics"]["calibration_error"] <= 1

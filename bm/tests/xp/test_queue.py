@@ -13,34 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from bm.tests.xp.jobs import PythonRunner, add
 from bm.xp import marker, process
 from bm.xp.queue import CANCELLED, COMPLETED, FAILED, NODE_FAIL, PENDING, RUNNING, LocalJob, Queue
 from bm.xp.runner import Runner, count_slots
-
-
-class PythonRunner(Runner):
-    """Runs the first argument of a job as a Python program, in place of `dora run`."""
-
-    def command(self, record, workers):
-        return [sys.executable, "-c", record["argv"][0]]
-
-
-def add(queue: Queue, sig: str, program: str = "pass", upstream=()) -> str:
-    folder = queue.folder.parent / "xps" / sig
-    folder.mkdir(parents=True, exist_ok=True)
-    with queue.lock():
-        return queue.add(
-            {
-                "sig": sig,
-                "argv": [program],
-                "package": "bm",
-                "cwd": str(queue.folder),
-                "folder": str(folder),
-                "log": str(folder / "JOB_0_log.out"),
-                "gpus": 1,
-                "upstream": list(upstream),
-            }
-        )
 
 
 def serve(queue: Queue, slots: int = 1, turns: int = 400) -> Runner:

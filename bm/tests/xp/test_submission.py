@@ -9,7 +9,7 @@ from dora import grid as dora_grid
 from dora.conf import SubmitRules
 from dora.shep import Sheep, Shepherd
 
-from bm.tests.xp.test_queue import PythonRunner, add
+from bm.tests.xp.jobs import PythonRunner, add
 from bm.train import main
 from bm.xp import executor, holder, marker
 from bm.xp.queue import CANCELLED, COMPLETED, FAILED, PENDING, RUNNING, Queue

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bm.tests.xp.jobs import PythonRunner, add
 from bm.tests.xp.project import ROOT
-from bm.tests.xp.test_queue import PythonRunner, add
 from bm.xp import process, workers
 from bm.xp.queue import COMPLETED, FAILED, PENDING, RUNNING, Queue
 from bm.xp.workers import Workers
