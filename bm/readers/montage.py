@@ -12,7 +12,7 @@ import mne
 import numpy as np
 
 from ..data.preprocess import OLD_NAMES, REFERENCES, standard_name
-from ..errors import RecordingError
+from ..errors import RecordingError, there_is
 from ..registry import check_known
 from .inputs import type_of
 from .raw import Reading, matches
@@ -46,6 +46,9 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
             listed = standard_name(clean_name(name)) in asked or name in asked
             guess = None if listed else type_of(clean_name(name), kind)
             revised[name] = guess or (kind if kind != "meg" else of_file)
+    for pattern in reading.types:
+        if not any(matches(name, [pattern]) for name in types):
+            logger.warning("types: %r fits no channel; %s", pattern, there_is(types, pattern))
     changed = {name: t for name, t in revised.items() if t != types[name]}
     if changed:
         raw.set_channel_types(changed, on_unit_change="ignore", verbose="error")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import mne
 
-from ..data.preprocess import check_positive
-from ..errors import RecordingError, UserError
+from ..data.preprocess import check_positive, standard_name
+from ..errors import SHOWN, RecordingError, UserError, there_is
 from ..registry import check_known
 from . import edf
 from .event_table import read_layout
@@ -86,6 +86,19 @@ def matches(name: str, patterns: Sequence[str] | Mapping[str, str]) -> str | Non
     return next((p for p in patterns if fnmatch(name.upper(), p.upper())), None)
 
 
+def left_out_of(names: Sequence[str], reading: Reading, path: Path) -> list[str]:
+    """Return the channels that `exclude` leaves out; a pattern that fits none goes to the log."""
+    # Published lists name whatever a corpus may hold, and most of it is in no single file.
+    if len(reading.exclude) <= SHOWN:
+        spelled = [*names, *map(standard_name, names)]
+        for pattern in reading.exclude:
+            if not any(matches(name, [pattern]) for name in spelled):
+                logger.warning(
+                    "%s: exclude: %r fits no channel; %s", path, pattern, there_is(names, pattern)
+                )
+    return [name for name in names if matches(name, reading.exclude)]
+
+
 def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
     """Open the recording in a file; samples are not read yet where the format allows it.
 
@@ -100,7 +113,7 @@ def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
                 f"{path}: a table of samples says neither rate nor unit; give the study's "
                 "`rate_hz` and `unit`"
             )
-        names = [name for name in read_layout(path).names if matches(name, reading.exclude)]
+        names = left_out_of(read_layout(path).names, reading, path)
         return open_table(path, names, reading.rate_hz, UNITS[reading.unit])
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
         _check_rates(path, reading)
@@ -142,16 +155,16 @@ def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
         # Left out while opening: a channel of another rate would make MNE resample all others.
         names = edf.read_header(path).names
-        left_out = [name for name in names if matches(name, reading.exclude)]
+        left_out = left_out_of(names, reading, path)
         reader = getattr(mne.io, f"read_raw_{path.suffix.lower()[1:]}")
         return reader(path, exclude=left_out, **quiet)
     if "pdf" in path.name and not path.suffix:
         return _open_bti(path)
     if path.suffix.lower() == ".data":
         raw = mne.io.read_raw_nicolet(path, ch_type="eeg", **quiet)
-        return raw.drop_channels([n for n in raw.ch_names if matches(n, reading.exclude)])
+        return raw.drop_channels(left_out_of(raw.ch_names, reading, path))
     raw = mne.io.read_raw(path, **quiet)
-    left_out = [name for name in raw.ch_names if matches(name, reading.exclude)]
+    left_out = left_out_of(raw.ch_names, reading, path)
     return raw.drop_channels(left_out) if left_out else raw
 
 

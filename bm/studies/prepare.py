@@ -61,6 +61,8 @@ class Summary:
     rates: set[float] = field(default_factory=set)
     bad: list[RecordingError] = field(default_factory=list)
     readable: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+    contents: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def add(self, path: Path, header: dict[str, Any] | None, recording: Recording) -> None:
@@ -68,7 +70,11 @@ class Summary:
         if header is None:
             raise RuntimeError(f"{path} vanished while it was prepared")
         self.recordings += 1
-        self.readable.append(name_of(recording))
+        name, content = name_of(recording), header.get("content")
+        self.readable.append(name)
+        other = self.contents.setdefault(content, name) if content else name
+        if other != name:
+            self.copies.append(f"{name} is the same recording as {other}")
         self.hours += header["samples"] / header["rate_hz"] / 3600
         self.bytes += path.stat().st_size
         self.channels.add(len(header["channels"]))
@@ -86,7 +92,10 @@ class Summary:
             f"size        {self.bytes / 1e9:.2f} GB",
             f"skipped     {len(self.bad)}",
         ]
-        return "\n".join(lines + [f"  {error}" for error in self.bad])
+        lines += [f"  {error}" for error in self.bad]
+        if self.copies:  # refused where a model is trained, unless dset.duplicates says otherwise
+            lines += [f"copies      {len(self.copies)}", *(f"  {copy}" for copy in self.copies)]
+        return "\n".join(lines)
 
 
 Share = tuple[Job, Sequence[int]]  # and places of its recordings

@@ -112,3 +112,11 @@ def test_only_what_has_to_be_computed_is_spread(tmp_path: Path, capsys) -> None:
     assert [o.state for o in outcomes] == ["kept", "evaluated", "unfinished", "failed"]
     assert "aaaaaaa3: UserError: no disk" in capsys.readouterr().err
     assert metrics_of(tmp_path, "aaaaaaa1")["metrics"] == {"accuracy": 0.5}
+
+
+def test_an_experiment_without_test_windows_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "splits.json").write_text('{"windows": {"train": 3, "valid": 1, "test": 0}}')
+    assert evaluate.has_no_test(tmp_path)
+    (tmp_path / "splits.json").write_text('{"windows": {"train": 3, "valid": 1, "test": 2}}')
+    assert not evaluate.has_no_test(tmp_path)
+    assert not evaluate.has_no_test(tmp_path / "absent")
