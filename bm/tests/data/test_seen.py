@@ -14,7 +14,7 @@ from bm.data.seen import NAME, Seen, merged, seen_by
 from bm.errors import UserError
 from bm.studies.folder import Folder
 
-from .test_content import dset, write
+from .noise_files import dset, write
 
 
 def windows(tmp_path: Path, name: str, fixed: dict, **changes: object) -> Dataset:

@@ -15,7 +15,7 @@ from bm.errors import UserError
 from bm.studies import build_study, recordings_of
 from bm.studies.folder import Folder
 
-from .test_content import dset, write
+from .noise_files import dset, write
 
 
 @pytest.fixture
