@@ -33,7 +33,7 @@ def explorer(launcher):
     launcher.slurm_(gpus=1, mem_per_gpu=2, cpus_per_gpu=1, time=30)
     with launcher.job_array():
         for seed in (0, 1):
-            launcher({"solver": "supervised/debug", "optim.epochs": 60}, seed=seed)
+            launcher({"solver": "supervised/debug", "optim.epochs": 240}, seed=seed)
 """
 
 PARALLEL = """
@@ -174,7 +174,7 @@ def test_array_is_preempted_goes_on_and_is_cancelled(checkout: Checkout) -> None
     logs = "".join(p.read_text() for p in (checkout.outputs / "arrays").rglob("*_log.out"))
     assert "asked to leave: saved epoch" in logs and "continuing at epoch" in logs
     finished = [p.parent for p in xps.glob("*/finished.json")]
-    assert len(finished) == 1 and len(json.loads((finished[0] / "history.json").read_text())) == 60
+    assert len(finished) == 1 and len(json.loads((finished[0] / "history.json").read_text())) == 240
 
 
 def slurm(*words: str) -> str:
