@@ -99,7 +99,7 @@ def test_a_row_is_run_from_its_signature_evaluated_and_tabled(place: Place) -> N
 @pytest.mark.parametrize("channels", ["null", "padded"])
 def test_two_studies_with_other_sensors_are_one_experiment(place: Place, channels: str) -> None:
     studies = f"dset.studies=[{BRENNAN}, {BRODERICK}]"
-    ratios = "dset.split.ratios={train: 0.5, valid: 0.1, test: 0.4}"
+    ratios = "dset.split.ratios={train: 0.6, valid: 0.0, test: 0.4}"
     folder, _ = place.run(place.row("brennan2019"), studies, ratios, f"dset.channels={channels}")
     items = pd.read_parquet(folder / "items.parquet")
     assert set(items["study"]) == {"brennan2019", "broderick2019"}
