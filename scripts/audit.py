@@ -57,19 +57,19 @@ def seen_of(address: str, folder: Path) -> Seen | None:
     from bm.xp.resolve import to_plain
 
     try:
-        seen = Seen.read(resolve(address, folder))
+        history = Seen.read(resolve(address, folder))
     except UserError:
-        seen = None
+        history = None
     sig = signature_of(address)
-    if seen is not None or sig is None:
-        return seen
+    if history is not None or sig is None:
+        return history
     cfg = of_sigs([sig], main)[0].config
     dataset = windows_of(cfg)
     stimuli = stimuli_of(dataset.windows(), [signal.events for signal in dataset.signals])
-    seen = seen_by(dataset, stimuli)
+    history = seen_by(dataset, stimuli)
     for before in addresses(to_plain(cfg)):
-        seen = seen.joined(seen_of(before, folder) or Seen(unknown=[before]), before)
-    return seen
+        history = history.joined(seen_of(before, folder) or Seen(unknown=[before]), before)
+    return history
 
 
 def configuration(sig: str | None, dset: str | None) -> DictConfig:
@@ -99,13 +99,13 @@ def command(sig: str | None = None, dset: str | None = None, null: bool = False)
     # The test of this experiment against the training of each model before: none may have seen it.
     stages = list(dict.fromkeys(addresses(to_plain(cfg))))
     for address in stages:
-        seen = seen_of(address, Path(main.dora.dir) / main.dora.xps)
-        if seen is None:
+        history = seen_of(address, Path(main.dora.dir) / main.dora.xps)
+        if history is None:
             unknown.append(address)
             continue
-        unknown += seen.unknown
-        findings += audit_seen(dataset, seen, address)
-        people |= shared_people(dataset, seen)
+        unknown += history.unknown
+        findings += audit_seen(dataset, history, address)
+        people |= shared_people(dataset, history)
     report(findings, unknown, people, len(stages))
     if null:
         from bm.eval.split_null import score_splits

@@ -217,22 +217,22 @@ def _same_recordings(
     for number, one in enumerate(seen.recordings):
         by_files.setdefault(one.content.files, []).append(number)
         by_samples.setdefault(one.content.samples, []).append(number)
-    known: set[tuple[int, int]] = set()
+    matched: set[tuple[int, int]] = set()
     for place, content in contents.items():
         if content is None:
             continue
         for number in by_files.get(content.files, []) if content.files else []:
-            known.add((place, number))
+            matched.add((place, number))
             yield place, number, 0.0
         for number in by_samples.get(content.samples, []) if content.samples else []:
-            if (place, number) not in known:
-                known.add((place, number))
+            if (place, number) not in matched:
+                matched.add((place, number))
                 yield place, number, content.shift_s - seen.recordings[number].content.shift_s
     mine = [(place, content) for place, content in contents.items() if content is not None]
     theirs = [one.content for one in seen.recordings]
     for one, other, shift in shifted_pairs([*(content for _, content in mine), *theirs]):
         number = other - len(mine)
-        if one < len(mine) <= other and (mine[one][0], number) not in known:
+        if one < len(mine) <= other and (mine[one][0], number) not in matched:
             # The second begins `shift` later, in times of the preprocessed signals.
             moved = mine[one][1].shift_s + shift - theirs[number].shift_s
             yield mine[one][0], number, moved

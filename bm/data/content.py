@@ -120,8 +120,8 @@ def landmarks(
     # Keys of few bits: those of a part that was cut out are chosen by the same rule.
     while np.count_nonzero(keys & np.uint64((1 << bits) - 1) == 0) > KEYS:
         bits += 1
-    chosen = keys & np.uint64((1 << bits) - 1) == 0
-    return keys[chosen], times[chosen]
+    regular = keys & np.uint64((1 << bits) - 1) == 0
+    return keys[regular], times[regular]
 
 
 def _rank(name: str) -> str:

@@ -123,10 +123,10 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
     keys, times, bits = content["keys"], content["times_s"], 0
     while np.count_nonzero(keys & np.uint64((1 << bits) - 1) == 0) > KEYS:
         bits += 1
-    chosen = keys & np.uint64((1 << bits) - 1) == 0
+    regular = keys & np.uint64((1 << bits) - 1) == 0
     texts = {
-        "keys": base64.b64encode(keys[chosen].astype("<u8").tobytes()).decode(),
-        "times_s": base64.b64encode(times[chosen].astype("<f4").tobytes()).decode(),
+        "keys": base64.b64encode(keys[regular].astype("<u8").tobytes()).decode(),
+        "times_s": base64.b64encode(times[regular].astype("<f4").tobytes()).decode(),
     }
     # Where a file lay says nothing elsewhere, and may hold the name of a person.
     return {**content, **texts, "path": ""}

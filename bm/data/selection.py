@@ -36,6 +36,7 @@ def name_of(value: Any, present: Collection[str]) -> str | None:
         if spelling in present:
             return spelling
         if spelling.isdecimal():
+            # One match alone: with both `1` and `01` present the value is ambiguous.
             same = [n for n in present if n.isdecimal() and int(n) == int(spelling)]
             if len(same) == 1:
                 return same[0]
@@ -65,6 +66,7 @@ def names_of(
         name = name_of(value, present)
         if name is not None:
             names.add(name)
+        # A bad file must not turn a correct list of people into an error of spelling.
         elif name_of(value, elsewhere) is not None:
             logger.warning("%s: %s could not be read, and is left out", key, value)
         else:
@@ -92,8 +94,8 @@ def no_window(signals: Sequence[Signal], segment: Mapping[str, Any], left_out: i
     kinds: Counter[str] = Counter()
     for signal in signals:
         kinds.update(map(str, signal.events["kind"]) if "kind" in signal.events else ())
-    found = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common()) or "none"
-    start = f"no window: {count} recordings, their events: {found}"
+    events = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common()) or "none"
+    start = f"no window: {count} recordings, their events: {events}"
     if not kinds[rule.kind]:
         return f"{start}; none is of kind {rule.kind!r}: change dset.segment.kind or read events"
     parts = [signal.events[signal.events["kind"] == rule.kind] for signal in signals]

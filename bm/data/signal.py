@@ -227,6 +227,7 @@ def _preprocessed(
     """Return (T, C) float32 in the unit of signals, and the channels' info."""
     if not is_long(raw):
         raw = apply_steps(raw, steps)
+        # Scaled in float64, then rounded to float32 once.
         return np.ascontiguousarray((raw.get_data().T * factor).astype(np.float32)), raw.info
     data, info = apply_in_chunks(raw, steps, folder)
     for start in range(0, len(data), STRETCH):
@@ -255,6 +256,7 @@ def select_named(signal: Signal, channels: Sequence[str], name: str) -> Signal:
     if missing:
         raise RecordingError(name, f"no channel {missing[0]}", "change dset.channels, or skip it")
     order = [standard_name(n) for n in channels]
+    # Equal order needs no copy of columns: the memory map is served as it lies.
     if order == [standard_name(n) for n in signal.channels]:
         same = dict(zip(signal.channels, channels, strict=True))
         bads = tuple(same[name] for name in signal.bads)

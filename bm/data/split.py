@@ -176,11 +176,11 @@ def fixed_rows(
     Raises:
         UserError: an unknown column, a value that is nobody's, or conditions that nobody meets.
     """
-    chosen = {column: v for column, v in (conditions or {}).items() if v is not None}
-    if not chosen:
+    required = {column: v for column, v in (conditions or {}).items() if v is not None}
+    if not required:
         return None
     fixed = pd.Series(True, index=table.index)
-    for column, values in chosen.items():
+    for column, values in required.items():
         key = f"dset.split.fixed.{name}.{column}"
         if column not in table:
             hint = there_is(map(str, table), column)
@@ -189,7 +189,7 @@ def fixed_rows(
         elsewhere = {str(getattr(one, column)) for one in left_aside if hasattr(one, column)}
         fixed &= texts.isin(names_of(key, values, set(texts.unique()), elsewhere))
     if not fixed.any():
-        text = " and ".join(f"{column} {values}" for column, values in chosen.items())
+        text = " and ".join(f"{column} {values}" for column, values in required.items())
         logger.warning("dset.split.fixed.%s: no window is of %s", name, text)
         if not left_aside:
             raise UserError(f"dset.split.fixed.{name}: no window is of {text}; change one of them")

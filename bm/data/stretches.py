@@ -53,7 +53,7 @@ def stretches_of(raw: mne.io.BaseRaw) -> tuple[Stretch, ...]:
     A join at the first sample joins nothing.
     """
     notes, end = raw.annotations, raw.n_times / float(raw.info["sfreq"])
-    half, found = 0.5 / float(raw.info["sfreq"]), []
+    half, stretches = 0.5 / float(raw.info["sfreq"]), []
     for onset, length, text in zip(notes.onset, notes.duration, notes.description, strict=True):
         if not is_mark(str(text)):
             continue
@@ -61,8 +61,8 @@ def stretches_of(raw: mne.io.BaseRaw) -> tuple[Stretch, ...]:
         long = 0.0 if is_join(str(text)) or not np.isfinite(length) else float(length)
         if start + long < half or start >= end or (long == 0 and start <= half):
             continue
-        found.append(Stretch(max(0.0, start), min(end, start + long), str(text)))
-    return tuple(sorted(found, key=lambda one: (one.start_s, one.stop_s)))
+        stretches.append(Stretch(max(0.0, start), min(end, start + long), str(text)))
+    return tuple(sorted(stretches, key=lambda one: (one.start_s, one.stop_s)))
 
 
 def joins_of(stretches: Sequence[Stretch]) -> list[float]:

@@ -109,9 +109,9 @@ def audit_run(
     windows = dataset.windows()
     stimuli = stimuli_of(windows, [signal.events for signal in dataset.signals])
     audit = Audit(windows=int((windows["split"] == "test").sum()))
-    own = seen_by(dataset, stimuli)
-    audit.heard = heard_in_training(stimuli, own)
-    audit.seen = own
+    training = seen_by(dataset, stimuli)
+    audit.heard = heard_in_training(stimuli, training)
+    audit.seen = training
     for address in dict.fromkeys(addresses(config)):
         try:
             before = Seen.read(folder_of(address))

@@ -55,6 +55,7 @@ class Logger:
         """Return whether a progress line is due after `index` batches of `total`."""
         if not self.active or self.every <= 0:
             return False
+        # `log.every` lines an epoch, however many batches it has.
         return index % max(1, math.ceil(total / self.every)) == 0
 
     def progress(
@@ -119,6 +120,7 @@ def has_key() -> bool:
     """Return whether W&B finds a key: in the environment, or as `wandb login` stores it."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
+    # Own servers keep their key under their own host.
     host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
     names = [os.environ.get("NETRC"), "~/.netrc", "~/_netrc"]
     for path in (Path(name).expanduser() for name in names if name):

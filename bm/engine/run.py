@@ -343,9 +343,9 @@ class Run:
         """Save the model, with the list of the recordings that it has seen."""
         folder = self.best_folders.aside(epoch)
         self.solver.save_model(folder)
-        seen = self.folder / SEEN
-        if seen.exists():
-            shutil.copyfile(seen, folder / SEEN)
+        recordings = self.folder / SEEN
+        if recordings.exists():
+            shutil.copyfile(recordings, folder / SEEN)
         self.best_folders.publish(epoch)
 
     def _show_examples(self) -> None:

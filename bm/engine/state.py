@@ -42,6 +42,7 @@ class State:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore every item; raises `UserError` when the names are not the same."""
         if state.keys() != self.items.keys():
+            # A missing part would start fresh in silence, and resume would not be exact.
             odd = ", ".join(sorted(state.keys() ^ self.items.keys()))
             raise UserError(f"the checkpoint holds other parts than this run ({odd}); use --clear")
         for name, item in self.items.items():
@@ -65,6 +66,7 @@ class RandomState:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set every generator to where it was."""
         torch.set_rng_state(state["torch"])
+        # Saved on a GPU and continued without one: the other generators still go on.
         if state["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["cuda"])
         name, keys, position, has_gauss, cached = state["numpy"]

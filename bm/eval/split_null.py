@@ -119,8 +119,8 @@ def _draws(
     for _ in range(DRAWS):
         order = generator.permutation(len(names))
         count = int(np.searchsorted(np.cumsum(sizes[order]), share * len(groups))) + 1
-        chosen = names[order[: min(count, len(names) - 1)]]
-        yield np.isin(groups, chosen)
+        tested = names[order[: min(count, len(names) - 1)]]
+        yield np.isin(groups, tested)
 
 
 def _score(features: np.ndarray, labels: np.ndarray, is_test: np.ndarray) -> float:

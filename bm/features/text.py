@@ -60,6 +60,7 @@ class TextFeature(Feature):
         for event in events.to_dict("records"):
             sequence, place = str(event["word_sequence"]), int(event["word_index"])
             if sequence not in sequences:
+                # A story repeats its sentence for each of its words; the model reads it once.
                 sequences[sequence] = self.vectors(sequence.split())
             if not 0 <= place < len(sequences[sequence]):
                 raise UserError(
@@ -121,6 +122,7 @@ class BertEmbedding(TextFeature):
         owners = encoded.word_ids(0)
         vectors = torch.zeros(len(words), self.dimension)
         for token, word in enumerate(owners):
+            # Summed, not averaged: a word of three pieces has a longer vector, as published.
             if word is not None:
                 vectors[word] += mean[token]
         return vectors

@@ -39,6 +39,7 @@ def values_of(history: History, stage: str, metric: str) -> tuple[np.ndarray, np
         for index, entry in enumerate(history)
         if isinstance(entry.get(stage, {}).get(metric), int | float)
     ]
+    # A run that diverged keeps its curve up to there; matplotlib would stretch the axis to inf.
     finite = [(epoch, value) for epoch, value in points if np.isfinite(value)]
     epochs = np.array([epoch for epoch, _ in finite], dtype=int)
     return epochs, np.array([value for _, value in finite], dtype=float)
@@ -133,6 +134,7 @@ def _draw_band(
     runs = [run for run in runs if len(run[0])]
     if not runs:
         return
+    # Runs that stopped early are shorter: a mean over fewer seeds would jump at their ends.
     shared = sorted(set.intersection(*(set(epochs.tolist()) for epochs, _ in runs)))
     rows = [dict(zip(epochs.tolist(), values, strict=True)) for epochs, values in runs]
     table = np.array([[row[epoch] for epoch in shared] for row in rows])
@@ -167,6 +169,7 @@ def draw_scores(
             colour = PALETTE[row % len(PALETTE)]
             axis.plot(values, np.full(len(values), row), "o", ms=3, alpha=0.5, color=colour)
             if len(values) > 1:
+                # Student: with three seeds the normal quantile would be half as wide as it must be.
                 half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
                 axis.errorbar(values.mean(), row, xerr=half, fmt="|", color=colour, capsize=2)
         for index, (label, value) in enumerate((references or {}).items()):

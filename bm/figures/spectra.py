@@ -49,6 +49,7 @@ def draw_spectra(
     inside = (freqs >= RANGE_HZ[0]) & (freqs <= RANGE_HZ[1])
     if inside.sum() < 2:
         raise ValueError(f"under two of the frequencies lie in {RANGE_HZ[0]:g}-{RANGE_HZ[1]:g} Hz")
+    # In dB before the mean: linear means are ruled by the few loudest samples.
     curves = {
         name: curves_in_db(name, density, len(freqs), channels)[:, inside]
         for name, density in densities.items()
@@ -114,6 +115,7 @@ def _draw_bands(axis: Axes, end_hz: float) -> None:
         axis.axvline(low, color="#cccccc", linewidth=0.5, zorder=0)
         axis.annotate(
             name,
+            # The middle of a band on a log axis is the geometric mean of its edges.
             (np.sqrt(low * min(high, end_hz)), 1.02),
             xycoords=("data", "axes fraction"),
             ha="center",

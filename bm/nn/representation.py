@@ -70,6 +70,7 @@ class Representation(nn.Module):
 
 def _quantile(values: Tensor, share: float) -> Tensor:
     """Return a quantile (K,) of each row (K, N), of equally spaced values where too many."""
+    # Every n-th value has the same quantile up to noise, and the sort stays bounded.
     stride = -(-values.shape[1] // LARGEST_QUANTILE)
     return torch.stack([torch.quantile(row[::stride], share) for row in values])
 
@@ -137,6 +138,7 @@ class _Map(Representation):
     def image_mask(self, samples: Tensor) -> Tensor:
         """Return the frames (frames, 1) whose window holds no sample outside (n_times,)."""
         half, size = self.stft.size // 2, self.stft.size
+        # The STFT is centred: frame k looks at half a window on both sides of sample k * hop.
         outside = functional.pad(~samples, (half, self.padded - len(samples) + size), value=False)
         return ~outside.unfold(0, size, self.stft.hop)[: self.frames].any(-1)[:, None]
 
@@ -239,6 +241,7 @@ class StftMagnitudeImage(_Map):
     def forward(self, waves: Tensor) -> Tensor:
         """Return images (B, C, frames, width) in -1..1 of waves (B, C, T)."""
         decibel = 20 * torch.log10(self.spectrum(waves).abs() + self.epsilon)
+        # A flat channel has no span; without the floor it would divide by zero.
         span = (self.high - self.low).clamp_min(1e-3)
         return self.widen((2 * (decibel - self.low) / span - 1).clamp(-1, 1), -1.0)
 
@@ -247,6 +250,7 @@ class StftMagnitudeImage(_Map):
         image = image[..., : self.bins].float().clamp(-1, 1)
         decibel = (image + 1) / 2 * (self.high - self.low) + self.low
         magnitude = (10 ** (decibel / 20) - self.epsilon).clamp_min(0)
+        # A phase drawn by item: the same image gives the same waves in any batch.
         phase = random_phase(magnitude, seeds)
         return griffin_lim(self.stft, magnitude, phase, self.iterations)[..., : self.n_times]
 

@@ -98,7 +98,7 @@ def read_header(path: Path) -> Header:
 
 def _without_range(path: Path, table: bytes, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return channels whose least and largest value are the same, so that no number has a unit."""
-    count, found = len(names), []
+    count, flat = len(names), []
     for i, name in enumerate(names):
         if name.upper() in EXTRA:
             continue
@@ -107,8 +107,8 @@ def _without_range(path: Path, table: bytes, names: tuple[str, ...]) -> tuple[st
             _number(path, cell, f"range of {name}") for cell in cells
         )
         if low == high or digital_low == digital_high:
-            found.append(name)
-    return tuple(found)
+            flat.append(name)
+    return tuple(flat)
 
 
 def _text(data: bytes) -> str:

@@ -128,12 +128,12 @@ class EventRules:
         return table.assign(label=table[column]) if column is not None else table
 
     def _check_kinds(self, table: pd.DataFrame, path: Path) -> None:
-        known = EVENT_KINDS.names()
+        kinds = EVENT_KINDS.names()
         for row, kind in table["kind"].items():
             if kind is None:
                 raise RecordingError(path, f"row {row} has no kind", "fill the column `kind`")
-            if kind not in known:
-                hint = nearest(str(kind), known)
+            if kind not in kinds:
+                hint = nearest(str(kind), kinds)
                 reason = f"row {row}: unknown event kind {kind!r}"
                 raise RecordingError(path, reason, f"see the kinds in docs/data.md{hint}")
 

@@ -37,13 +37,14 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     """Set types by the study's patterns, else by names that reveal them (EEG formats only)."""
     types = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
     revised: dict[str, str] = {}
-    asked = {spelling for n in reading.channels or () for spelling in (n, standard_name(n))}
+    named = {spelling for n in reading.channels or () for spelling in (n, standard_name(n))}
     for name, of_file in types.items():
         pattern = matches(name, reading.types)
         if pattern is not None:
             revised[name] = reading.types[pattern]
+        # EDF, BDF and text formats call every channel EEG; FIF and BIDS know better.
         elif of_file == "eeg":
-            listed = standard_name(clean_name(name)) in asked or name in asked
+            listed = standard_name(clean_name(name)) in named or name in named
             guess = None if listed else type_of(clean_name(name), kind)
             revised[name] = guess or (kind if kind != "meg" else of_file)
     for pattern in reading.types:
@@ -88,6 +89,7 @@ def pick_kind(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> m
 def rename(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     """Clean names (electrodes only), then apply the study's; never two channels of one name."""
     cleaned = {name: clean_name(name) if kind != "meg" else name for name in raw.ch_names}
+    # Depth electrodes are numbered by shaft (`T3` is a contact): old names are of scalp EEG.
     if kind == "eeg":
         places = standard_places()
         old = {name: new for name, new in cleaned.items() if new.upper() in OLD_NAMES}
@@ -150,6 +152,7 @@ def place(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> None:
         raw.set_montage(montage, match_case=False, on_missing="ignore", verbose="error")
     elif name == "auto" and kind == "eeg" and not has_positions(raw):
         spelling = standard_places()
+        # Half of the names must be places: caps of another numbering match a few by chance.
         if sum(n.upper() in spelling for n in raw.ch_names) * 2 >= len(raw.ch_names):
             montage = standard_montage(STANDARD)
             raw.set_montage(montage, match_case=False, on_missing="ignore", verbose="error")

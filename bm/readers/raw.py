@@ -70,9 +70,9 @@ class Reading:
         return fields
 
     def __post_init__(self) -> None:
-        known = mne.io.get_channel_type_constants()
+        types = mne.io.get_channel_type_constants()
         for pattern, kind in self.types.items():
-            check_known(f"types: type of {pattern}", str(kind), known)
+            check_known(f"types: type of {pattern}", str(kind), types)
         if self.rate_hz is not None:
             check_positive("rate_hz", self.rate_hz)
         check_known("old_names", self.old_names, ("modern", "keep"))

@@ -43,6 +43,7 @@ def log_band_powers(
                 f"in [{low:g}, {high:g}] Hz; they are {frequencies[1]:g} Hz apart up to "
                 f"{frequencies[-1]:g}: use wider bands or longer windows"
             )
+        # A disconnected channel has no power at all; 1e-12 is far below any amplifier.
         parts.append(np.log(density[..., inside].mean(-1) + 1e-12))
     return np.concatenate(parts, 1)
 
@@ -112,6 +113,7 @@ class BaselineSolver(Solver):
         labels = self.data.table["label"].to_numpy(dtype=int)
         classes = len(self.data.facts.classes)
         if self.cfg.solver.method == "chance":
+            # The prior of training, not a uniform guess: it is the best that knows no signal.
             shares = np.bincount(labels[train], minlength=classes) / len(train)
             return class_evaluation(self.data, split, rows, np.tile(shares, (len(rows), 1)))
         probs = np.zeros((len(rows), classes))
@@ -151,8 +153,10 @@ class BaselineSolver(Solver):
         """Return class probabilities of `rows` by LDA with the shrinkage of Ledoit and Wolf."""
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+        # With more features than windows (64 channels x 5 bands) the plain covariance is singular.
         decoder = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         decoder.fit(self._features(train), labels[train])
         probs = np.zeros((len(rows), classes))
+        # A subject may lack a class in training: its probability stays 0.
         probs[:, decoder.classes_] = decoder.predict_proba(self._features(rows))
         return probs

@@ -80,6 +80,7 @@ class TokenizerSolver(WindowSolver):
                 if sum(map(len, vectors)) >= n_codes:
                     break
         self.model.train()
+        # Codes lie on the unit sphere, where the nearest is the one of the largest cosine.
         all_vectors = torch.nn.functional.normalize(torch.cat(vectors), dim=-1, eps=1e-12)
         self.model.quantiser.start(all_vectors, everywhere=True)
         self.log.line("codebook of %d codes started from %d vectors", n_codes, len(all_vectors))
@@ -101,6 +102,7 @@ class TokenizerSolver(WindowSolver):
     def epoch_metrics(self, stage: str) -> dict[str, float]:
         """Return `unused_codes`, `usage` and `perplexity` of the codebook."""
         if stage == "train":
+            # Counted by the quantiser itself while the codebook moved.
             return codebook_usage(self.model.quantiser.counts.cpu())
         return codebook_usage(processes.total(self.counts.clone()).cpu())
 
@@ -127,6 +129,7 @@ class TokenizerSolver(WindowSolver):
         count = 0
         for batch in self._some("train", N_MEAN):
             for one in self._reconstruct(batch):
+                # Sums in float64: hundreds of windows of unlike size are added.
                 means[one.name] = means.get(one.name, 0.0) + one.target.double().mean(1).sum(0)
             count += len(batch)
         sums: dict[str, float] = {}

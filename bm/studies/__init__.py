@@ -93,7 +93,7 @@ def recordings_of(
         count = dict(entry).get("n_recordings")
         if count is not None and (not isinstance(count, int) or count < 1):
             raise UserError(f"study {entry['study']}: n_recordings={count}; use 1 or more, or null")
-        found = list(study.recordings())
-        study.check_people([recording.id.subject for recording in found])
-        lists.append(found[:count])
+        recordings = list(study.recordings())
+        study.check_people([recording.id.subject for recording in recordings])
+        lists.append(recordings[:count])
     return (choice or Choice())(lists), simulated

@@ -36,16 +36,16 @@ def spell_out(override: Override, plain: Mapping[str, Any]) -> list[str]:
     present = dict(_leaves(key, default)) if isinstance(default, Mapping) else {key: default}
     if isinstance(default, Mapping) and value is None:
         leaves = {}
-    known = {name for name in leaves if _value_at(plain, name) is not MISSING}
+    in_base = {name for name in leaves if _value_at(plain, name) is not MISSING}
     others = [name for name in present if isinstance(default, Mapping) and name not in leaves]
     # A group that is set to null is unset leaf by leaf: a group of keys cannot become a value.
-    groups = {name for name in known if isinstance(_value_at(plain, name), Mapping)}
+    groups = {name for name in in_base if isinstance(_value_at(plain, name), Mapping)}
     leaves = {name: leaf for name, leaf in leaves.items() if name not in groups}
-    if known == set(leaves) and not others and not groups and leaves:
+    if in_base == set(leaves) and not others and not groups and leaves:
         return [str(override.input_line)]
     words = [f"{name}=null" for name in others]
     return words + [
-        f"{'' if name in known else '++'}{name}={_text(leaf)}" for name, leaf in leaves.items()
+        f"{'' if name in in_base else '++'}{name}={_text(leaf)}" for name, leaf in leaves.items()
     ]
 
 

@@ -60,6 +60,7 @@ def _escaped(text: str) -> str:
 def to_latex(lines: Lines) -> str:
     """Return a `tabular` with rules of the booktabs package."""
     columns = list(lines[0])
+    # Names to the left, numbers to the right, so that decimals stand below each other.
     text = [f"\\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}", "\\toprule"]
     text.append(" & ".join(_escaped(c) for c in columns) + " \\\\")
     text.append("\\midrule")

@@ -36,6 +36,7 @@ class SwishForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> the same shape."""
         hidden = self.dropout(functional.silu(self.fc1(self.norm(x))))
+        # Half steps on both sides of the attention (macaron, Gulati et al. 2020).
         return x + 0.5 * self.dropout(self.fc2(hidden))
 
 

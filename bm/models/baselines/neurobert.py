@@ -48,6 +48,7 @@ class NeuroBERTEncoder(nn.Module):
         layers, length = list[nn.Module](), n_times
         for (inner, outer), kernel, stride in zip(pairs, kernels, strides, strict=True):
             conv = PaddedConv1d(inner, outer, kernel, stride)
+            # Two filters a group, as in the patch embedding of LaBraM.
             layers.append(nn.Sequential(conv, nn.GroupNorm(outer // 2, outer), nn.GELU()))
             length = conv.length(length)
         self.convolutions = nn.Sequential(*layers)
@@ -95,6 +96,7 @@ class NeuroBERT(Loadable):
         super().__init__()
         options = section_of(PostNormOptions, blocks, "blocks")
         self.encoder = NeuroBERTEncoder(n_channels, n_times, filters, kernels, strides, options)
+        # The head reads all tokens side by side: word onsets have a fixed place in the window.
         width = self.encoder.width * self.encoder.n_tokens
         self.head = LinearHead(width, n_outputs, hidden, rectified=False)
 

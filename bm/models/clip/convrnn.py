@@ -60,6 +60,7 @@ class Recurrent(nn.Module):
 
 def valid_length(length: int, depth: int, stride: int) -> int:
     """Return the least padded length that `depth` strided and transposed layers restore."""
+    # Each strided layer rounds up and adds one, so that the transposed ones reach every sample.
     for _ in range(depth):
         length = -(-length // stride) + 1
     for _ in range(depth):
@@ -216,6 +217,7 @@ class ConvRNN(nn.Module):
                 x = self.subject_embedding.append(x, subject)
             x = self.recurrent(x)
         for attention in self.attentions:
+            # Attention adds to the states, it does not replace them.
             x = x + attention(x)
         x = self.decoder(x)
         return x if self.head is None else self.head(x)

@@ -52,8 +52,8 @@ def import_published(
         return DataFacts(channels, rate, times, subjects=people)
 
     def network(n_channels: int, n_outputs: int, n_subjects: int) -> Any:
-        own = {} if "n_outputs" in section else {"n_outputs": n_outputs}
-        return build({**section, **own}, facts(n_channels, n_subjects))
+        outputs = {} if "n_outputs" in section else {"n_outputs": n_outputs}
+        return build({**section, **outputs}, facts(n_channels, n_subjects))
 
     unknown = {name: sizes.get(name) for name in SIZES}
     if section.get("merger") and unknown["n_channels"] is None:

@@ -117,6 +117,7 @@ class PatchTokenizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Signals (B, inner, L * W) -> tokens (B, L, D), value = frame * filters + filter."""
+        # Patches become items of the batch: padding is by zeros, never by a neighbour's samples.
         patches = x.unflatten(-1, (-1, self.samples)).transpose(1, 2)  # (B, L, inner, W)
         frames = self.blocks(patches.flatten(0, 1))
         return frames.transpose(1, 2).flatten(1).unflatten(0, (len(x), -1))

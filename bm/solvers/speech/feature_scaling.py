@@ -56,6 +56,7 @@ class FeatureScaling(nn.Module):
         counts = getattr(self, f"count_{name}").float()
         p = counts / counts.sum()
         weights = torch.where(p > 0, p.clamp_min(torch.finfo(p.dtype).tiny) ** -0.5, p)
+        # The mean weight over the samples is 1: sum of p / sqrt(p) is the sum of sqrt(p).
         return weights / p.sqrt().sum()
 
     def fit(self, windows: Iterator[tuple[Tensor, Tensor]]) -> None:
@@ -69,6 +70,7 @@ class FeatureScaling(nn.Module):
         count = 0
         for features, mask in windows:
             values = features.transpose(1, 2)[mask]  # (n, F)
+            # Sums of squares of millions of samples lose the variance in float32.
             exact = values.double()
             total, squares = total + exact.sum(0), squares + exact.square().sum(0)
             count += len(values)
@@ -89,6 +91,7 @@ class FeatureScaling(nn.Module):
             n = count if self.per_channel else count * kind.dimension
             sums = [v[rows] if self.per_channel else v[rows].sum() for v in (total, squares)]
             mean = sums[0] / n
+            # Rounding can leave a tiny negative variance where a feature is constant.
             spread = ((sums[1] - n * mean**2).clamp_min(0) / (n - 1)).sqrt()
             self.centre[rows, 0] = mean.float()
             self.scale[rows, 0] = torch.where(spread > 0, spread, torch.ones_like(spread)).float()

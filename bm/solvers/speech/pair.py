@@ -62,6 +62,7 @@ class SpeechPair(nn.Module):
         path = folder / REST
         if not path.exists():
             raise UserError(f"{folder}: no {REST}; it was not saved by a contrastive run")
+        # The brain encoder lies in a file of its own, which other programs load alone.
         brain = {f"brain.{k}": v for k, v in self.brain.state_dict().items()}
         self.load_state_dict({**read_tensors(path), **brain}, strict=True)
 

@@ -87,6 +87,7 @@ def rank_set(
         candidate_set: whose queries are ranked.
         keep: also return every probability, a (V,) array per query.
     """
+    # Chunks bound the memory of the encoder; the vectors themselves are small.
     candidates = torch.cat([encoders.targets(some) for some in chunks(candidate_set.rows)])
     ranker = Ranker(candidates, torch.from_numpy(candidate_set.hashes), n_best=max(TOPS))
     parts, probabilities = [], []
@@ -118,6 +119,7 @@ def word_errors(
     mixed = generator.permutation(len(rows))
     first = np.unique(hashes[mixed], return_index=True)[1]  # one window of each segment
     sample = np.sort(mixed[generator.permutation(first)][: options.word_windows])
+    # A single candidate is always right: there is no error to count.
     if len(sample) < 2:
         return {}, {}
     test_rows, words = rows[sample], words[sample]
@@ -208,6 +210,7 @@ def accuracies(
     names = {k: f"top{k}_accuracy" for k in TOPS}
     metrics = {name: float((rank < k).mean()) for k, name in names.items()}
     people = (rank < 10).astype(float), items["study"] + "/" + items["subject"]
+    # Names repeat between studies (sub-01), so a person is both.
     by_person = pd.Series(people[0]).groupby(people[1].to_numpy()).mean()
     intervals = {n: list(wilson_interval(v, len(rank))) for n, v in metrics.items()}
     frequent = {name: most_frequent(sets, hashes, k) for k, name in names.items()}
@@ -216,6 +219,7 @@ def accuracies(
         "item_scores": {name: {"column": "rank", "below": k} for k, name in names.items()},
         "n_candidates": [len(s.hashes) for s in sets],
         "intervals": intervals,
+        # Top-k of a decoder that always answers with the commonest segments of the test.
         "references": {"most frequent segments": frequent},
         "subjects": {str(k): float(v) for k, v in by_person.items()},
     }
