@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..facts import DataFacts
 from ..nn.per_subject import PerSubject
 from ..registry import check_arguments
-from ..writing import replacing_folder, swap_folder
+from ..writing import replacing_folder
 from . import MODELS
 from .contract import Loadable, SubjectRows
 
@@ -198,11 +198,6 @@ def _crc_of(tensors: Mapping[str, Tensor]) -> str:
         content = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
         crc = zlib.crc32(content, zlib.crc32(name.encode(), crc))  # type: ignore[arg-type]
     return f"{crc:08x}"
-
-
-def replace_folder(temporary: Path, folder: Path) -> None:
-    """Put a complete folder in the place of another beside it, which may be absent."""
-    swap_folder(temporary, folder)
 
 
 def load(folder: Path, trust_target: bool = False, **changes: Any) -> nn.Module:

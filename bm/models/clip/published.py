@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from torch import Tensor, nn
+from torch import nn
 
 #: Ours -> theirs, for a part of a name between two dots. Besides, the parts of a `Sequential`,
 #: named by us, go by their position there (`layers.3.conv` is `sequence.3.0`, or `sequence.3.1`
@@ -38,19 +36,3 @@ def published_name(model: nn.Module, name: str) -> str:
 def published_names(model: nn.Module) -> dict[str, str]:
     """Return the original's name of each tensor of a network, by ours."""
     return {name: published_name(model, name) for name in model.state_dict()}
-
-
-def to_published(model: nn.Module) -> dict[str, Tensor]:
-    """Return the network's tensors under the original's names."""
-    return {published_name(model, name): value for name, value in model.state_dict().items()}
-
-
-def load_published(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load an original state dict; every tensor must match in name and shape.
-
-    Raises:
-        RuntimeError: missing, unexpected or misshapen tensors, all of them named.
-    """
-    ours = {theirs: name for name, theirs in published_names(model).items()}
-    # names that are not in the map stay as they are, so that the strict loading reports them
-    model.load_state_dict({ours.get(name, name): value for name, value in state.items()})

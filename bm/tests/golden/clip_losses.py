@@ -12,8 +12,9 @@ from bm.data.window_features import FeatureKind
 from bm.losses.contrastive import ClipLoss, Trim
 from bm.losses.penalty import svd_penalty
 from bm.losses.regression import absolute_error, feature_loss, squared_error
-from bm.models.clip.published import load_published, published_names
+from bm.models.clip.published import published_names
 from bm.nn.feature_parts import feature_parts
+from bm.tests.reference.clip_names import load_published
 
 from .clip_networks import given, inputs_of, simpleconv, with_centre
 from .running import Tensors, adapter

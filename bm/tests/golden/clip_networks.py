@@ -9,11 +9,11 @@ from torch import nn
 
 from bm.models.clip.convrnn import ConvRNN
 from bm.models.clip.deep_mel import DeepMel
-from bm.models.clip.published import load_published, to_published
 from bm.models.clip.simpleconv import SimpleConv
 from bm.nn.channel_dropout import ChannelDropout
 from bm.nn.channel_merger import ChannelMerger
 from bm.nn.positions import fourier_features
+from bm.tests.reference.clip_names import load_published, to_published
 
 from .running import Tensors, adapter
 

@@ -13,8 +13,9 @@ from bm.facts import DataFacts
 from bm.losses.contrastive import ClipLoss
 from bm.models import MODELS, build_model
 from bm.models.clip.convrnn import ConvRNN, valid_length
-from bm.models.clip.published import load_published, published_names, to_published
+from bm.models.clip.published import published_names
 from bm.models.clip.simpleconv import SimpleConv
+from bm.tests.reference.clip_names import load_published, to_published
 
 from ..shipped import names, section
 

@@ -18,9 +18,9 @@ from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.models import build_model, init_weights, load, save
 from bm.models.clip.options import EncoderOptions, MergerOptions, SubjectOptions
-from bm.models.saved import CONFIG, LoadReport, data_arguments, fit, plain, replace_folder
+from bm.models.saved import CONFIG, LoadReport, data_arguments, fit, plain
 from bm.models.sections import section_of
-from bm.writing import HOST
+from bm.writing import HOST, swap_folder
 
 FACTS = DataFacts(("C3", "C4"), 125.0, 250, classes=("a", "b", "c"), subjects=("p",))
 LINEAR = {"target": "torch.nn.Linear", "in_features": 2, "out_features": 3}
@@ -105,7 +105,7 @@ def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True,
                           capture_output=True, text=True).stdout.strip()  # fmt: skip
     (tmp_path / f".tmp.{HOST}.{gone}.0.old").mkdir()  # left by a process that died
-    replace_folder(tmp_path / "new", tmp_path / "old")
+    swap_folder(tmp_path / "new", tmp_path / "old")
     assert [p.name for p in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old" / "file").read_text() == "new"
 
