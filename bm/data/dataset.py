@@ -19,7 +19,7 @@ from ..registry import check_known
 from . import segments, split
 from .augment import Augmentation, build_augmentation
 from .batch import Batch
-from .duplicates import without_copies
+from .duplicates import check_near_copies, without_copies
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, uses_pinned_memory
 from .recording import Recording, RecordingId
@@ -361,12 +361,14 @@ def build_dataset(
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
     rule = str(dset.get("duplicates", "refuse"))
-    signals, distinct = without_copies(signals, readable, rule)
+    signals, distinct, near = without_copies(signals, readable, rule)
     left_aside = [one.id for one in recordings if one not in distinct]
     readable = distinct
     events = [signal.events for signal in signals]
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset, left_aside)
+    windows = WindowRule.of(dset["segment"])
+    check_near_copies(table, signals, readable, near, windows.shared_samples)
     options = hashed_options(dset)
     # Without `start_s`, which follows from `start` and the rate.
     text = json.dumps(
@@ -377,7 +379,6 @@ def build_dataset(
     dataset.people = tuple(recording.person for recording in readable)
     dataset.augmentation = augmentation
     dataset.scaler = build_scaler(dset["scale"])
-    windows = WindowRule.of(dset["segment"])
     if windows.baseline:
         dataset.scaler.baselines = [windows.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
