@@ -15,13 +15,14 @@ import torch
 
 from ..errors import RecordingError, UserError
 from ..facts import DataFacts
-from ..registry import check_known
+from ..registry import check_known, check_list
 from . import segments, split
 from .augment import Augmentation, build_augmentation
 from .batch import Batch
 from .duplicates import check_near_copies, without_copies
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, uses_pinned_memory
+from .preprocess import standard_name
 from .recording import Recording, RecordingId
 from .scale import Scaler, build_scaler
 from .selection import no_window
@@ -201,6 +202,7 @@ def read_all(
     rule = channels if isinstance(channels, str) else None
     if rule is not None:
         check_known("dset.channels", rule, CHANNEL_RULES)
+    check_channels(channels)
     for recording in recordings:
         try:
             signal = store.get(recording, recipe) if store else in_memory(recording, recipe)
@@ -218,6 +220,17 @@ def read_all(
         reason = errors[0] if errors else "there is none (dset.studies, dset.n_recordings)"
         raise UserError(f"no recording could be read: {reason}")
     return CHANNEL_RULES[rule](signals) if rule else signals, readable
+
+
+def check_channels(channels: object) -> None:
+    """Raise `UserError` for a list of channels that is empty or names one twice."""
+    if channels is None or isinstance(channels, str):
+        return
+    check_list("dset.channels", channels, "Cz", least=1)
+    names = [standard_name(str(name)) for name in channels]  # type: ignore[attr-defined]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f"dset.channels: {twice[0]!r} is named twice; name each channel once")
 
 
 def obey_bads(signal: Signal, recording: Recording, action: str) -> Signal:
