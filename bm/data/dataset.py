@@ -29,6 +29,7 @@ from .selection import no_window
 from .signal import Signal, name_of, select_common, select_named, select_padded
 from .skipped import report_skipped
 from .store import Store, in_memory, recipe_of
+from .trial_copies import check_trial_copies
 from .window_features import WindowFeatures
 from .window_rule import WindowRule
 
@@ -381,6 +382,7 @@ def build_dataset(
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset, left_aside)
     windows = WindowRule.of(dset["segment"])
+    check_trial_copies(table, signals, readable)
     check_near_copies(table, signals, readable, near, windows.shared_samples)
     options = hashed_options(dset)
     # Without `start_s`, which follows from `start` and the rate.

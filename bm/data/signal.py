@@ -21,6 +21,7 @@ from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, cropped, is_cropped, shift_of, standard_name
 from .recording import Recording
 from .stretches import Stretch, mark_joins, moved, stretches_of
+from .trial_copies import mark_shared
 
 #: Of each kind: name and factor from SI units to those of signals: microvolt, for MEG femtotesla.
 UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
@@ -196,6 +197,8 @@ def _make(
     if is_cropped(steps):
         end = len(data) / float(info["sfreq"])
         events, stretches = cropped(events, shift, end), moved(stretches, shift, end)
+    else:
+        events = mark_shared(events, array, float(info["sfreq"]))
     return Signal(
         data=data,
         channels=tuple(info["ch_names"]),

@@ -40,8 +40,9 @@ from .sources import Source, read_opened, read_sources, same_content, untouched
 from .stretches import Stretch
 
 logger = logging.getLogger(__name__)
-#: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches.
-FORMAT = 2
+#: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches,
+#: 3 the trials that share samples.
+FORMAT = 3
 #: Part of the identity of a signal: raised when the same recording and recipe give other numbers.
 NUMBERS = 1
 PAGE = 4096  # bytes

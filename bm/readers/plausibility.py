@@ -91,7 +91,9 @@ def preflight(
     doubtful = np.isin(names, list(suspects))
     # Sensors of MEG may have coarse steps: 12 bits of KIT.
     stepped = (scan.changes <= STEPPED) & ~scan.constant & (kind != "meg")
-    labels = doubtful & (stepped | scan.counting | scan.levelled)
+    # A reset of the amplifier, or trials with offsets of their own, move most channels at once.
+    levelled = scan.levelled & (scan.levelled.sum() * 2 <= len(names))
+    labels = doubtful & (stepped | scan.counting | levelled)
     if labels.all():
         return Findings(labels=tuple(names))
     flat = (spread == 0) & ~labels
