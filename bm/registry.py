@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from .errors import UserError, nearest
@@ -97,6 +97,29 @@ def check_arguments(
     for option in options:
         if option not in names:
             raise UserError(f"{owner}: unknown option {option!r}{nearest(option, names)}")
+
+
+def check_list(key: str, value: object, example: str, least: int = 0) -> None:
+    """Raise `UserError` unless a value is a list of at least so many; a word is a list of letters.
+
+    Args:
+        key: what holds the value, for the message.
+        value: as the configuration gives it; None is no list and passes.
+        example: of an element.
+        least: 0 = an empty list passes.
+    """
+    if value is None:
+        return
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise UserError(f"{key}={value!r}: use a list, such as [{example}]")
+    if len(list(value)) < least:
+        raise UserError(f"{key}: an empty list selects nothing; use null, or names")
+
+
+def check_mapping(key: str, value: object, example: str) -> None:
+    """Raise `UserError` unless a value is a mapping, or None."""
+    if value is not None and not isinstance(value, Mapping):
+        raise UserError(f"{key}={value!r}: use a mapping, such as {{{example}}}")
 
 
 def check_file_name(key: str, name: str) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..registry import Registry, check_arguments
+from ..registry import Registry, check_arguments, check_list, check_mapping
 from .batch import Batch
 
 #: name -> function that changes a window (T, C) in place: (window, rate_hz, generator, options).
@@ -104,7 +104,9 @@ class Augmentation:
     def __init__(self, steps: Sequence[Mapping[str, Any]]) -> None:
         self.steps: list[tuple[Callable[..., None], float, dict[str, Any]]] = []
         self.shifts_time = False
+        check_list("dset.augment", steps, "{step: noise, sd: 0.1}")
         for entry in steps:
+            check_mapping("dset.augment", entry, "step: noise, sd: 0.1")
             name = str(entry.get("step"))
             function = AUGMENTATIONS.get(name)
             options = {k: v for k, v in entry.items() if k not in ("step", "chance")}

@@ -74,12 +74,14 @@ class Copy:
         first, second: places.
         reason: in what they are the same.
         shift_s: seconds that the second begins after the first.
+        near: found by comparing samples; the others are the same to the bit.
     """
 
     first: int
     second: int
     reason: str
     shift_s: float = 0.0
+    near: bool = False
 
 
 def hash_of_files(hashes: Sequence[str], part: str) -> str:
@@ -186,7 +188,8 @@ def shifted_pairs(contents: Sequence[Content]) -> Iterator[tuple[int, int, float
 def find_copies(signals: Sequence[Signal]) -> list[Copy]:
     """Return the recordings that another one in the list is a copy or a part of.
 
-    Of a recording and its copies each copy is named once, with the first.
+    Of a recording and its exact copies each copy is named once, with the first; of near-copies all
+    pairs are, because the second may overlap with the first and the third with the second alone.
     """
     copies, named = [], set()
     for name, reason in (("files", "the same file"), ("samples", "the same samples")):
@@ -203,12 +206,9 @@ def find_copies(signals: Sequence[Signal]) -> list[Copy]:
     contents = [content for i in rest if (content := signals[i].content) is not None]
     for one, other, shift in shifted_pairs(contents):
         first_place, place = rest[one], rest[other]
-        if place in named or first_place in named:
-            continue
         if is_same_stretch(signals[first_place], signals[place], shift):
-            named.add(place)
-            copies.append(Copy(first_place, place, "the same signal", shift))
-    return sorted(copies, key=lambda copy: copy.second)
+            copies.append(Copy(first_place, place, "the same signal", shift, near=True))
+    return sorted(copies, key=lambda copy: (copy.second, copy.first))
 
 
 def is_same_stretch(one: Signal, other: Signal, shift_s: float) -> bool:

@@ -15,19 +15,21 @@ import torch
 
 from ..errors import RecordingError, UserError
 from ..facts import DataFacts
-from ..registry import check_known
+from ..registry import check_known, check_list
 from . import segments, split
 from .augment import Augmentation, build_augmentation
 from .batch import Batch
-from .duplicates import without_copies
+from .duplicates import check_near_copies, without_copies
 from .gather import BlockPool, gather_windows
 from .loader import Loader, Plan, uses_pinned_memory
+from .preprocess import standard_name
 from .recording import Recording, RecordingId
 from .scale import Scaler, build_scaler
 from .selection import no_window
 from .signal import Signal, name_of, select_common, select_named, select_padded
 from .skipped import report_skipped
 from .store import Store, in_memory, recipe_of
+from .trial_copies import check_trial_copies
 from .window_features import WindowFeatures
 from .window_rule import WindowRule
 
@@ -201,6 +203,7 @@ def read_all(
     rule = channels if isinstance(channels, str) else None
     if rule is not None:
         check_known("dset.channels", rule, CHANNEL_RULES)
+    check_channels(channels)
     for recording in recordings:
         try:
             signal = store.get(recording, recipe) if store else in_memory(recording, recipe)
@@ -218,6 +221,17 @@ def read_all(
         reason = errors[0] if errors else "there is none (dset.studies, dset.n_recordings)"
         raise UserError(f"no recording could be read: {reason}")
     return CHANNEL_RULES[rule](signals) if rule else signals, readable
+
+
+def check_channels(channels: object) -> None:
+    """Raise `UserError` for a list of channels that is empty or names one twice."""
+    if channels is None or isinstance(channels, str):
+        return
+    check_list("dset.channels", channels, "Cz", least=1)
+    names = [standard_name(str(name)) for name in channels]  # type: ignore[attr-defined]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f"dset.channels: {twice[0]!r} is named twice; name each channel once")
 
 
 def obey_bads(signal: Signal, recording: Recording, action: str) -> Signal:
@@ -361,12 +375,15 @@ def build_dataset(
     WindowRule.of(dset["segment"]).check_kind()  # before hours of preprocessing
     signals, readable = read_all(recordings, dset, store)
     rule = str(dset.get("duplicates", "refuse"))
-    signals, distinct = without_copies(signals, readable, rule)
+    signals, distinct, near = without_copies(signals, readable, rule)
     left_aside = [one.id for one in recordings if one not in distinct]
     readable = distinct
     events = [signal.events for signal in signals]
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset, left_aside)
+    windows = WindowRule.of(dset["segment"])
+    check_trial_copies(table, signals, readable)
+    check_near_copies(table, signals, readable, near, windows.shared_samples)
     options = hashed_options(dset)
     # Without `start_s`, which follows from `start` and the rate.
     text = json.dumps(
@@ -377,7 +394,6 @@ def build_dataset(
     dataset.people = tuple(recording.person for recording in readable)
     dataset.augmentation = augmentation
     dataset.scaler = build_scaler(dset["scale"])
-    windows = WindowRule.of(dset["segment"])
     if windows.baseline:
         dataset.scaler.baselines = [windows.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())

@@ -1,15 +1,18 @@
-"""Recordings of one content within a data set: refused, or left out but for the first."""
+"""Recordings of one content within a data set: refused, left out, or kept in one split."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
+import pandas as pd
+
 from ..errors import UserError
 from ..registry import check_known
 from .content import Copy, find_copies
 from .recording import Recording
 from .signal import Signal
+from .split import PAIRS, overlapping_windows
 
 logger = logging.getLogger(__name__)
 #: `dset.duplicates`.
@@ -19,31 +22,89 @@ SHOWN = 5  # pairs that a message names
 
 def without_copies(
     signals: Sequence[Signal], recordings: Sequence[Recording], rule: str
-) -> tuple[list[Signal], list[Recording]]:
-    """Return signals and recordings of which no two are the same.
+) -> tuple[list[Signal], list[Recording], list[Copy]]:
+    """Return signals and recordings of which no two are the same, and pairs that nearly are.
+
+    Near-copies (another format, gain, order of channels, a part) stay in under the rule `refuse`,
+    because a study may hold them on purpose; `check_near_copies` keeps them in one split.
 
     Args:
         signals: of all recordings.
         recordings: in the same order.
-        rule: refuse, or keep_first (the others are named in the log).
+        rule: refuse, or keep_first (the others are named in the log, near-copies too).
 
     Raises:
         UserError: two are the same, under the rule `refuse`.
     """
     check_known("dset.duplicates", rule, RULES)
     copies = parts_aside(find_copies(signals), signals, recordings)
+    near = [copy for copy in copies if copy.near and rule == "refuse"]
+    copies = [copy for copy in copies if copy not in near]
     if copies and rule == "refuse":
-        lines = "; ".join(in_words(copy, recordings) for copy in copies[:SHOWN])
-        more = f"; and {len(copies) - SHOWN} more" if len(copies) > SHOWN else ""
+        lines = listed([in_words(copy, recordings) for copy in copies])
         raise UserError(
-            f"{len(copies)} recordings are there twice: {lines}{more}; remove one of each, or set "
+            f"{len(copies)} recordings are there twice: {lines}; remove one of each, or set "
             "dset.duplicates=keep_first"
         )
+    second: set[int] = set()
     for copy in copies:
-        logger.warning("left out: %s", in_words(copy, recordings))
-    second = {copy.second for copy in copies}
+        if not {copy.first, copy.second} & second:
+            logger.warning("left out: %s", in_words(copy, recordings))
+            second.add(copy.second)
+    if near:
+        lines = listed([in_words(copy, recordings) for copy in near])
+        logger.warning(
+            "%d recordings are near-copies of others: %s; they may not be in different splits; "
+            "dset.duplicates=keep_first leaves them out", len(near), lines,
+        )  # fmt: skip
     places = [place for place in range(len(signals)) if place not in second]
-    return [signals[place] for place in places], [recordings[place] for place in places]
+    return [signals[place] for place in places], [recordings[place] for place in places], near
+
+
+def listed(lines: Sequence[str]) -> str:
+    """Return the first lines of a list, and how many more there are."""
+    more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return "; ".join(lines[:SHOWN]) + more
+
+
+def check_near_copies(
+    table: pd.DataFrame,
+    signals: Sequence[Signal],
+    recordings: Sequence[Recording],
+    near: Sequence[Copy],
+    tolerance: int = 0,
+) -> None:
+    """Raise unless windows over the same moment of two near-copies are in one split.
+
+    Args:
+        table: segment table with recording, start, length and split.
+        signals: of the recordings in it.
+        recordings: in the same order.
+        near: pairs of places.
+        tolerance: samples that windows of two splits may share.
+
+    Raises:
+        UserError: the first pair that is torn, by its files.
+    """
+    if not near:
+        return
+    columns = table[["recording", "start", "length", "split"]]
+    owners = dict(list(columns.groupby("recording")))
+    for copy in near:
+        if copy.first not in owners or copy.second not in owners:
+            continue
+        one, other = owners[copy.first], owners[copy.second]
+        shift = round(copy.shift_s * signals[copy.first].rate_hz)
+        moved = other.assign(start=other["start"] + shift, recording=copy.first)
+        both = pd.concat([one, moved], ignore_index=True)
+        for splits in PAIRS:
+            shared = overlapping_windows(both, splits, tolerance)
+            if len(shared):
+                raise UserError(
+                    f"{in_words(copy, recordings)}, and they are in different splits: "
+                    f"{len(shared)} windows of {splits[1]} with {splits[0]}; remove one, keep them "
+                    "together by dset.split, or set dset.duplicates=keep_first"
+                )
 
 
 def parts_aside(

@@ -24,9 +24,9 @@ from scipy.signal import filtfilt, iirnotch
 
 from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
-from ..registry import Registry, check_arguments, check_known
+from ..registry import Registry, check_arguments, check_known, check_list
 from .repair import repair
-from .stretches import TRIAL_EDGE, joins_of, stretches_of
+from .stretches import TRIAL_EDGE, joins_of, notes_of, stretches_of
 
 logger = logging.getLogger(__name__)
 Step = Callable[..., "mne.io.BaseRaw"]
@@ -197,6 +197,13 @@ def notch(
     if not below:
         return raw
     if method == "fir":
+        # MNE's notch is f / 200 wide, with half a hertz of transition on either side.
+        close = [f for f in below if f + f / 400 + 0.5 >= rate / 2]
+        if close:
+            raise UserError(
+                f"notch: {close[0]:g} Hz is too close to half the rate, {rate / 2:g} Hz; leave it "
+                "out, or use method=iir"
+            )
         return raw.notch_filter(below, verbose="error")
 
     # Forward and backward: the phase stays, and the notch is twice as deep.
@@ -226,6 +233,9 @@ def resample(raw: mne.io.BaseRaw, rate_hz: float, method: str = "fft") -> mne.io
         return raw
     if TRIAL_EDGE in raw.annotations.description:
         return _resample_trials(raw, float(rate_hz), method)
+    joins = [round(t * old) for t in joins_of(stretches_of(raw))]
+    if joins:
+        return _resample_pieces(raw, float(rate_hz), method, [0, *joins, raw.n_times])
     if method != "sinc":
         return raw.resample(float(rate_hz), method=method, verbose="error")
     if rate_hz > old:
@@ -264,6 +274,31 @@ def _resample_trials(raw: mne.io.BaseRaw, rate_hz: float, method: str) -> mne.io
     whole = mne.io.RawArray(joined, parts[0].info, verbose="error")
     edges = np.arange(1, count) * round(samples) / rate_hz
     return whole.set_annotations(mne.Annotations(edges, 0.0, TRIAL_EDGE))
+
+
+def _resample_pieces(
+    raw: mne.io.BaseRaw, rate_hz: float, method: str, edges: Sequence[int]
+) -> mne.io.BaseRaw:
+    """Resample what lies between joins by itself: a step at a join rings into neither side.
+
+    Args:
+        raw: loaded.
+        rate_hz, method: see `resample`.
+        edges: first samples of the pieces, and the number of samples.
+    """
+    ratio, data = rate_hz / raw.info["sfreq"], raw.get_data()
+    # Each piece begins at the new sample nearest to its time, so that events stay where they are.
+    places = [round(edge * ratio) for edge in edges]
+    out, info = np.empty((len(data), places[-1])), None
+    for first, last, begin, end in zip(edges, edges[1:], places, places[1:], strict=False):
+        piece = mne.io.RawArray(data[:, first:last], raw.info, verbose="error")
+        part = resample(piece, rate_hz, method)
+        info, samples = part.info, part.get_data()
+        # Rounding may leave a piece one sample short or long.
+        rows = np.minimum(np.arange(end - begin), samples.shape[1] - 1)
+        out[:, begin:end] = samples[:, rows]
+    whole = mne.io.RawArray(out, info, verbose="error")
+    return whole.set_annotations(notes_of(stretches_of(raw)))
 
 
 @TIME_STEPS.register("unit")
@@ -318,7 +353,10 @@ def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False)
     """Drop channels; unknown names are an error unless `missing_ok`."""
     present = {standard_name(n) for n in raw.ch_names}
     names = [c for c in channels if not missing_ok or standard_name(c) in present]
-    return raw.drop_channels(_names_in(raw, names, "drop"))
+    spelled = _names_in(raw, names, "drop")
+    if len({*spelled}) == len(raw.ch_names):
+        raise UserError("drop: no channel is left; leave one of them")
+    return raw.drop_channels(spelled)
 
 
 @CHANNEL_STEPS.register("rename")
@@ -330,6 +368,7 @@ def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> 
         mapping = {n: standard_name(cut_name(n, ears)) for n in raw.ch_names}
     else:
         mapping = dict(zip(_names_in(raw, list(names), "rename"), names.values(), strict=True))
+    mapping = {name: mapping.get(name, name) for name in raw.ch_names}
     taken: dict[str, str] = {}
     for old, new in mapping.items():
         if new in taken:
@@ -486,8 +525,11 @@ POSITIVE = {
 
 def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     """Raise `UserError` for an unknown step or option, or an impossible value."""
+    check_list("dset.preprocess", steps, "{step: crop, start_s: 1}")
     for entry in steps:
-        name = str(entry.get("step"))
+        if not isinstance(entry, Mapping) or entry.get("step") is None:
+            raise UserError(f"dset.preprocess: {entry!r}; use mappings, such as {{step: crop}}")
+        name = str(entry["step"])
         function = KINDS[kind_of(name)].get(name)
         filled = ("data", "info") if kind_of(name) == "window" else ("raw",)
         check_arguments(f"preprocessing step {name}", function, options_of(entry), filled)
@@ -495,12 +537,40 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
             check_positive(f"{name}: {option}", entry.get(option))
         if name == "bandpass":
             _check_edges(entry.get("low_hz"), entry.get("high_hz"))
-        if name == "unit" and not (entry.get("factor") and math.isfinite(entry["factor"])):
+        if name == "unit" and not (_is_finite(entry.get("factor")) and entry["factor"]):
             raise UserError(f"unit: factor={entry.get('factor')}; use a number other than 0")
-        if name == "notch" and not isinstance(entry.get("freqs_hz", ()), list | tuple):
-            raise UserError(f"notch: freqs_hz={entry['freqs_hz']}; use a list, such as [50.0]")
-        if name == "crop" and not float(entry.get("start_s") or 0.0) >= 0:
-            raise UserError(f"crop: start_s={entry['start_s']}; use 0 or more seconds")
+        if name == "notch":
+            check_list("notch: freqs_hz", entry.get("freqs_hz"), "50.0")
+        if name in ("pick", "drop"):
+            check_list(f"{name}: channels", entry.get("channels"), "Cz", least=int(name == "pick"))
+        if name == "reference" and not isinstance(entry.get("channels"), str):
+            check_list("reference: channels", entry.get("channels"), "Cz", least=1)
+        if name == "resample":
+            check_rate("resample: rate_hz", entry.get("rate_hz"))
+        if name == "crop":
+            _check_crop(entry.get("start_s") or 0.0, entry.get("stop_s"))
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _check_crop(start: Any, stop: Any) -> None:
+    if not (_is_finite(start) and start >= 0):
+        raise UserError(f"crop: start_s={start}; use 0 or more seconds")
+    if stop is not None and not (_is_finite(stop) and (stop <= 0 or stop > start)):
+        raise UserError(f"crop: start_s={start} is not before stop_s={stop}; use seconds")
+
+
+#: No recording of the brain has more samples a second; beyond it memory ends before the message.
+HIGHEST_HZ = 100_000.0
+
+
+def check_rate(name: str, value: Any) -> None:
+    """Raise `UserError` unless a rate is a number above zero that a device could have."""
+    check_positive(name, value)
+    if value is not None and value > HIGHEST_HZ:
+        raise UserError(f"{name}={value:g}; use at most {HIGHEST_HZ:g} Hz")
 
 
 def _check_edges(low: float | None, high: float | None) -> None:

@@ -98,6 +98,11 @@ class Recording(ABC):
         """Which part of its files the recording is; empty = all of them."""
         return f"{self.id.subject}/{self.id.session}/{self.id.run}"
 
+    @property
+    def data_kind(self) -> Kind:
+        """What its data channels are; of some files this is known once they are open."""
+        return self.id.kind
+
     def signal_files(self) -> tuple[str, ...]:
         """Return the files whose content is the recording, tables beside them left out."""
         return self.source

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..registry import check_known
 from .gather import subtract_baseline
+from .preprocess import check_positive
 from .signal import Signal
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ class Scaler:
 
     def __init__(self, kind: str, clamp: float | None) -> None:
         check_known("scaling", kind, KINDS)
+        check_positive("dset.scale.clamp", clamp)
         self.kind, self.clamp = kind, clamp
         self.baselines: list[int] = []
         self.centres: list[Tensor] = []

@@ -135,7 +135,7 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
         table["label"] = -1
         return ()
     if table["label"].isna().any():
-        raise UserError(f"some events have no {column!r}; choose another segment.label")
+        raise UserError(_without_label(table, column))
     table["label"] = one_spelling(table["label"].tolist())
     values = sorted(set(table["label"]), key=lambda v: (isinstance(v, str), v))
     if all(isinstance(value, int) for value in values):
@@ -150,6 +150,20 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
     texts = {str(v): i for i, v in enumerate(sorted(map(str, values)))}
     table["label"] = [texts[str(v)] for v in table["label"]]
     return tuple(texts)
+
+
+def _without_label(table: pd.DataFrame, column: str) -> str:
+    """Return which windows have no label, and what to do."""
+    missing = table[table["label"].isna()]
+    first = missing.iloc[0]
+    names = [str(first[name]) for name in ("study", "subject", "session", "run") if name in table]
+    where = f", the first of {'/'.join(names)}" if names else ""
+    if "start_s" in table:
+        where += f" at {first['start_s']:g} s"
+    return (
+        f"some events have no {column!r}: {len(missing)} of {len(table)} windows{where}; fill it, "
+        f"choose another segment.label, or leave them out by segment.query='{column}.notna()'"
+    )
 
 
 def one_spelling(labels: Sequence[Any]) -> list[Any]:

@@ -21,6 +21,7 @@ from .layout import INVALID, sensor_layout
 from .preprocess import apply_steps, cropped, is_cropped, shift_of, standard_name
 from .recording import Recording
 from .stretches import Stretch, mark_joins, moved, stretches_of
+from .trial_copies import mark_shared
 
 #: Of each kind: name and factor from SI units to those of signals: microvolt, for MEG femtotesla.
 UNITS = {"eeg": ("uV", 1e6), "seeg": ("uV", 1e6), "ecog": ("uV", 1e6), "meg": ("fT", 1e15)}
@@ -170,14 +171,15 @@ def _make(
     recording: Recording, recipe: Mapping[str, Any], folder: Path | None, name: str
 ) -> Signal:
     raw = recording.load_raw()
+    kind = recording.data_kind
     try:
-        raw = pick_kind(raw, recording.id.kind)
+        raw = pick_kind(raw, kind)
     except ValueError as error:
         raise RecordingError(name, str(error), "check the kinds of its channels") from None
     steps = list(recipe.get("preprocess") or [])
     if recipe.get("rate_hz") is not None:
         steps.append({"step": "resample", "rate_hz": float(recipe["rate_hz"])})
-    unit, factor = UNITS[recording.id.kind]
+    unit, factor = UNITS[kind]
     stretches = stretches_of(raw)
     raw = mark_joins(raw)
     shift = shift_of(steps, float(raw.info["sfreq"]))
@@ -195,10 +197,12 @@ def _make(
     if is_cropped(steps):
         end = len(data) / float(info["sfreq"])
         events, stretches = cropped(events, shift, end), moved(stretches, shift, end)
+    else:
+        events = mark_shared(events, array, float(info["sfreq"]))
     return Signal(
         data=data,
         channels=tuple(info["ch_names"]),
-        kinds=(recording.id.kind,) * len(info["ch_names"]),
+        kinds=(kind,) * len(info["ch_names"]),
         positions=_positions(info, recipe.get("positions", "head"), name),
         rate_hz=float(info["sfreq"]),
         unit=unit,
@@ -252,7 +256,9 @@ def select_named(signal: Signal, channels: Sequence[str], name: str) -> Signal:
         RecordingError: one of them is missing.
     """
     rows = {standard_name(n): i for i, n in enumerate(signal.channels)}
-    missing = [n for n in channels if standard_name(n) not in rows]
+    # A file may hold both T3 and T7, or contacts a1 and A1: what is spelled alike is meant.
+    exact = {n: i for i, n in enumerate(signal.channels)}
+    missing = [n for n in channels if n not in exact and standard_name(n) not in rows]
     if missing:
         raise RecordingError(name, f"no channel {missing[0]}", "change dset.channels, or skip it")
     order = [standard_name(n) for n in channels]
@@ -261,7 +267,8 @@ def select_named(signal: Signal, channels: Sequence[str], name: str) -> Signal:
         same = dict(zip(signal.channels, channels, strict=True))
         bads = tuple(same[name] for name in signal.bads)
         return replace(signal, channels=tuple(channels), bads=bads)
-    return signal.select([rows[n] for n in order], channels)
+    places = [exact.get(n, rows.get(standard_name(n), -1)) for n in channels]
+    return signal.select(places, channels)
 
 
 def select_common(signals: Sequence[Signal]) -> list[Signal]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError, there_is
-from ..registry import check_known
+from ..registry import check_known, check_mapping
 from ..writing import write_text
 from .recording import RecordingId
 from .segments import PUBLISHED
@@ -103,8 +103,11 @@ def assign(
     check_known("split method", method, ORDERS)
     for name in (*split["ratios"], *(split.get("fixed") or {})):
         check_known("split", name, SPLITS)
+    for name, ratio in split["ratios"].items():
+        if not isinstance(ratio, int | float) or isinstance(ratio, bool):
+            raise UserError(f"dset.split.ratios.{name}={ratio!r}: use a number from 0 to 1")
     ratios = [float(split["ratios"].get(name, 0.0)) for name in SPLITS]
-    if abs(sum(ratios) - 1) > 1e-6 or min(ratios) < 0:
+    if not abs(sum(ratios) - 1) <= 1e-6 or min(ratios) < 0:
         raise UserError(f"dset.split.ratios: {dict(split['ratios'])} do not sum to 1")
     if not 0 <= remove <= ratios[0]:
         raise UserError(f"dset.remove_ratio={remove}: the training split is {ratios[0]:g}")
@@ -176,6 +179,7 @@ def fixed_rows(
     Raises:
         UserError: an unknown column, a value that is nobody's, or conditions that nobody meets.
     """
+    check_mapping(f"dset.split.fixed.{name}", conditions, "subject: ['01']")
     required = {column: v for column, v in (conditions or {}).items() if v is not None}
     if not required:
         return None

@@ -28,20 +28,21 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import RecordingError, UserError
-from ..registry import check_known
+from ..registry import check_known, check_list
 from ..writing import written_aside
 from .content import Content, hash_of_files, hash_of_samples, landmarks
 from .faults import of_recording
 from .hdf5 import dataset_of
-from .preprocess import check_positive, check_steps
+from .preprocess import check_rate, check_steps
 from .recording import Recording
 from .signal import Signal, make_signal, name_of
 from .sources import Source, read_opened, read_sources, same_content, untouched
 from .stretches import Stretch
 
 logger = logging.getLogger(__name__)
-#: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches.
-FORMAT = 2
+#: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches,
+#: 3 the trials that share samples.
+FORMAT = 3
 #: Part of the identity of a signal: raised when the same recording and recipe give other numbers.
 NUMBERS = 1
 PAGE = 4096  # bytes
@@ -53,13 +54,14 @@ BADS = ("keep", "drop", "interpolate")
 
 def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of `dset` that decides how a recording is stored."""
+    check_list("dset.preprocess", dset.get("preprocess"), "{step: crop, start_s: 1}")
     steps, rate_hz = list(dset.get("preprocess") or []), dset.get("rate_hz")
     check_known("dset.bads", dset.get("bads", "keep"), BADS)
     if dset.get("bads") == "interpolate":  # before the other steps, which may mix channels
         steps = [{"step": "interpolate"}, *steps]
     check_steps(steps)
     if rate_hz is not None:
-        check_positive("dset.rate_hz", rate_hz)
+        check_rate("dset.rate_hz", rate_hz)
     recipe = {"preprocess": steps, "rate_hz": rate_hz}
     positions = dset.get("positions", "head")
     check_known("dset.positions", positions, POSITIONS)

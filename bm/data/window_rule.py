@@ -83,7 +83,7 @@ class WindowRule:
         check_positive("segment.span_s", segment.span_s)
         check_positive("segment.max_tokens", segment.max_tokens)
         check_positive("segment.token_s", segment.token_s)
-        if not math.isfinite(segment.offset_s):
+        if not (isinstance(segment.offset_s, int | float) and math.isfinite(segment.offset_s)):
             raise UserError(f"segment.offset_s={segment.offset_s}; use seconds")
         if segment.within not in (None, "block"):
             raise UserError(f"segment.within={segment.within}: use block or null")

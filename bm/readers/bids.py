@@ -83,10 +83,10 @@ class Listing:
         self._names: dict[Path, list[str]] = {}
 
     def __call__(self, folder: Path) -> list[str]:
-        """Return names in a folder that end in .tsv or .json; none where there is no folder."""
+        """Return names in a folder that end in .tsv, .csv or .json; none without a folder."""
         if folder not in self._names:
             names = os.listdir(folder) if folder.is_dir() else []
-            self._names[folder] = sorted(n for n in names if n.endswith((".tsv", ".json")))
+            self._names[folder] = sorted(n for n in names if n.endswith((".tsv", ".csv", ".json")))
         return self._names[folder]
 
 
@@ -112,7 +112,7 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
             is_bids = not stem or bool(of_file) or stem.startswith("space-")
             if not is_bids or any(of_recording.get(k) != v for k, v in of_file.items()):
                 continue
-            if ending == "events.tsv" and "sub" not in of_file:
+            if ending.startswith("events.") and "sub" not in of_file:
                 continue
             if best is None or len(of_file) > best[0]:
                 best = (len(of_file), folder / name)
@@ -146,13 +146,14 @@ def sidecars(
 ) -> Sidecars:
     """Find everything beside a recording; `people` is the content of participants.tsv."""
     near = functools.partial(find, path, root, listing=listing)
-    plain = path.with_name(f"{path.stem}.tsv")
+    beside = path.with_name(f"{path.stem}.tsv")
+    plain = beside if beside.name in listing(path.parent) else None
     descriptions = (near(f"{suffix}.json") for suffix in SUFFIXES)
     return Sidecars(
         channels=near("channels.tsv"),
         electrodes=near("electrodes.tsv"),
         coordinates=near("coordsystem.json"),
-        events=near("events.tsv") or (plain if plain.name in listing(path.parent) else None),
+        events=near("events.tsv") or plain or near("events.csv"),
         description=next((p for p in descriptions if p is not None), None),
         person=person_of(subject, people),
     )
@@ -216,10 +217,17 @@ def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
     table = read_table(path)
     if "name" not in table:
         raise RecordingError(path, "no column 'name'", "add it")
-    spelling = {clean_name(name): name for name in raw.ch_names}
-    rows = [(spelling.get(clean_name(str(row["name"]))), row) for row in table.to_dict("records")]
-    if all(name is None for name, _ in rows):
+    # Spelled alike first: contacts a1 and A1 may be on two shafts.
+    spelling = {clean_name(name).upper(): name for name in raw.ch_names}
+    spelling |= {clean_name(name): name for name in raw.ch_names}
+    cleaned = [clean_name(str(name)) for name in table["name"]]
+    names = [spelling.get(name, spelling.get(name.upper())) for name in cleaned]
+    rows = list(zip(names, table.to_dict("records"), strict=True))
+    if all(name is None for name in names):
         raise RecordingError(path, "names no channel of its recording", "check the names")
+    strange = [name for name, own in zip(cleaned, names, strict=True) if own is None]
+    if strange:
+        logger.info("%s: no channels of its recording: %s", path, ", ".join(strange[:8]))
     types = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
     stated = {
         name: TYPES[str(row.get("type")).upper()]

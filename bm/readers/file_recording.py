@@ -71,7 +71,7 @@ class FileRecording(Recording):
             RecordingError: anything that would make a number wrong, see `preflight`.
         """
         raw = self.open()
-        kind = self.id.kind
+        kind = self.data_kind
         montage.set_types(raw, self.reading, kind)
         raw = montage.pick_kind(raw, self.reading, self.path, kind)
         self.adjust(raw)

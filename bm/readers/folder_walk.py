@@ -177,6 +177,9 @@ def is_recording(path: Path) -> bool:
     double = path.name.lower().endswith(".fif.gz")
     # `.data` is the ending of much else.
     nicolet = path.suffix.lower() == ".data" and path.with_suffix(".head").exists()
+    # A table of events beside a recording, separated by commas.
+    if path.name.lower().endswith("_events.csv"):
+        return False
     return path.suffix.lower() in ENDINGS or double or bti or nicolet
 
 

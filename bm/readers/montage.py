@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import mne
 import numpy as np
 
 from ..data.preprocess import OLD_NAMES, REFERENCES, standard_name
-from ..errors import RecordingError, there_is
+from ..errors import RecordingError, UserError, there_is
 from ..registry import check_known
 from .inputs import type_of
 from .raw import Reading, matches
@@ -59,13 +59,21 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
         logger.warning("not taken as %s by their names: %s", kind, ", ".join(aside))
 
 
+def kind_of_types(types: Sequence[str]) -> str | None:
+    """Return the kind of the only data channels among MNE's types; None when there are several."""
+    kinds = {kind for kind, names in TYPES_OF.items() if any(name in types for name in names)}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
 def pick_kind(raw: mne.io.BaseRaw, reading: Reading, path: Path, kind: str) -> mne.io.BaseRaw:
     """Pick the data channels of one kind; reference MEG, EOG, ECG, triggers are left out."""
     types = raw.get_channel_types()
     rows = [i for i, t in enumerate(types) if t in TYPES_OF[kind]]
+    counts = ", ".join(f"{types.count(t)} {t}" for t in sorted(set(types)))
     if not rows:
-        counts = ", ".join(f"{types.count(t)} {t}" for t in sorted(set(types)))
         raise RecordingError(path, f"no {kind} channel (it has {counts})", "set the study's `kind`")
+    if any(kind_of_types([t]) for t in types if t not in TYPES_OF[kind]):
+        logger.warning("%s: read as %s (it has %s); `kind` says another", path, kind, counts)
     raw = raw.pick(rows, verbose="error")
     rename(raw, reading, kind)
     left_out = [
@@ -101,11 +109,35 @@ def rename(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     of_study = {
         old: reading.rename.get(old, reading.rename.get(new)) for old, new in cleaned.items()
     }
+    for name in reading.rename:
+        if not {*cleaned, *cleaned.values()} & {name}:
+            logger.warning("rename: %r is no channel; %s", name, there_is(cleaned, name))
     cleaned |= {old: new for old, new in of_study.items() if new is not None}
+    names = list(cleaned.values())
+    twice = [new for new in of_study.values() if new is not None and names.count(new) > 1]
+    if twice:
+        raise UserError(f"rename: two channels would be {twice[0]!r}; `exclude` one of them")
     # Two channels that clean to one name (`A1-REF`, `A1-LE`) keep what the file calls them.
     values = list(cleaned.values())
     unique = {old: new if values.count(new) == 1 else old for old, new in cleaned.items()}
+    _check_case(list(unique.values()), kind)
     raw.rename_channels(unique, verbose="error")
+
+
+def _check_case(names: Sequence[str], kind: str) -> None:
+    """Raise `UserError` for two electrodes whose names differ by case alone.
+
+    Models keep a row for a place, however it is spelled; contacts a1 and A1 of depth electrodes
+    are on two shafts.
+    """
+    first: dict[str, str] = {}
+    for name in names if kind == "eeg" else ():
+        other = first.setdefault(name.upper(), name)
+        if other != name:
+            raise UserError(
+                f"channels {other!r} and {name!r} have one name; leave one out by the study's "
+                "`exclude`, or `rename` it"
+            )
 
 
 def standard_montage(name: str) -> mne.channels.DigMontage:

@@ -38,6 +38,12 @@ WORDS = {
 #: Share of samples that differ from the one before, below which a channel holds steps. EEG that is
 #: stored with coarse steps of 1 uV still changes at nearly every second sample.
 STEPPED = 0.05
+#: A channel has levels when gaps of this share of its range part its values, and nine tenths of
+#: each level are narrower than that; levels hold this share of the samples at least. Labels and
+#: triggers with noise on them are such.
+GAP, LEVEL = 0.1, 0.01
+#: Samples of a channel, spread over the recording, that levels are looked for in.
+LEVEL_SAMPLES = 20_000
 #: Share of steps that are the same, not zero: a clock or a counter.
 REGULAR = 0.9
 UNIT = {"meg": ("T", 1e15, "fT")}
@@ -55,7 +61,7 @@ class Findings:
         doubled: copies of another.
         far: far from the unit.
         stepped: hold values over many samples, as labels do.
-        labels: stepped or counting channels among those that may be no electrode.
+        labels: stepped, levelled or counting channels among those that may be no electrode.
     """
 
     flat: tuple[str, ...] = ()
@@ -85,7 +91,9 @@ def preflight(
     doubtful = np.isin(names, list(suspects))
     # Sensors of MEG may have coarse steps: 12 bits of KIT.
     stepped = (scan.changes <= STEPPED) & ~scan.constant & (kind != "meg")
-    labels = doubtful & (stepped | scan.counting)
+    # A reset of the amplifier, or trials with offsets of their own, move most channels at once.
+    levelled = scan.levelled & (scan.levelled.sum() * 2 <= len(names))
+    labels = doubtful & (stepped | scan.counting | levelled)
     if labels.all():
         return Findings(labels=tuple(names))
     flat = (spread == 0) & ~labels
@@ -127,6 +135,7 @@ class Scan:
         constant: (C,) one value only.
         changes: (C,) share of samples that differ from the one before.
         counting: (C,) the first block goes by equal steps.
+        levelled: (C,) values lie on a few levels apart, whatever noise is on them.
     """
 
     spread: np.ndarray
@@ -134,6 +143,7 @@ class Scan:
     constant: np.ndarray
     changes: np.ndarray
     counting: np.ndarray
+    levelled: np.ndarray
 
 
 def _scan(raw: mne.io.BaseRaw, path: str | Path) -> Scan:
@@ -141,7 +151,8 @@ def _scan(raw: mne.io.BaseRaw, path: str | Path) -> Scan:
     block = max(2, min(round(BLOCK_S * rate), BLOCK_VALUES // max(1, len(raw.ch_names))))
     # Copies are told by a checksum: comparing samples would need them all in memory.
     sums = [0] * len(raw.ch_names)
-    ranges, spreads = [], []
+    ranges, spreads, some = [], [], []
+    stride = max(1, raw.n_times // LEVEL_SAMPLES)
     changes, counting = np.zeros(len(raw.ch_names)), np.zeros(len(raw.ch_names), bool)
     for start in range(0, raw.n_times, block):
         stop = min(start + block, raw.n_times)
@@ -162,12 +173,34 @@ def _scan(raw: mne.io.BaseRaw, path: str | Path) -> Scan:
         if start == 0:
             counting = np.array([counts(row) for row in data])
         ranges.append((data.min(1), data.max(1)))
+        some.append(data[:, ::stride])
     lows, highs = (np.array(values) for values in zip(*ranges, strict=True))
     spread = np.median(spreads, axis=0)
     constant = lows.min(0) == highs.max(0)
     # Flat for more than half of the time is a median of zero, and flat too.
     share = changes / max(1, raw.n_times - 1)
-    return Scan(np.where(constant, 0.0, spread), sums, constant, share, counting)
+    levelled = np.array([has_levels(row) for row in np.concatenate(some, axis=1)])
+    return Scan(np.where(constant, 0.0, spread), sums, constant, share, counting, levelled)
+
+
+def has_levels(values: np.ndarray) -> bool:
+    """Return whether values lie on a few narrow levels with nothing between.
+
+    >>> has_levels(np.r_[np.linspace(0, 0.1, 50), np.linspace(4, 4.1, 50)])
+    True
+    >>> has_levels(np.linspace(0, 4, 100) ** 2)
+    False
+    """
+    ordered = np.sort(values)
+    span = ordered[-1] - ordered[0]
+    edges = np.flatnonzero(np.diff(ordered) > GAP * span) if span > 0 else np.empty(0, int)
+    if not len(edges):
+        return False
+    levels = np.split(ordered, edges + 1)
+    # Single samples far from all others are artefacts, not levels.
+    levels = [level for level in levels if len(level) >= LEVEL * len(ordered)]
+    narrow = all(np.subtract(*np.percentile(x, [95, 5])) <= GAP * span for x in levels)
+    return len(levels) > 1 and narrow
 
 
 def counts(values: np.ndarray) -> bool:

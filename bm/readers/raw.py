@@ -15,7 +15,7 @@ import mne
 
 from ..data.preprocess import check_positive, standard_name
 from ..errors import SHOWN, RecordingError, UserError, there_is
-from ..registry import check_known
+from ..registry import check_known, check_list, check_mapping
 from . import edf
 from .event_table import read_layout
 from .file_length import check_length
@@ -32,6 +32,8 @@ FOREIGN = (".xdf", ".nwb", ".mefd", ".trc", ".e", ".poly5", ".smr", ".smrx", ".p
 #: What MNE says of annotations outside of the data, and of an ending that it does not know.
 OMITTED = re.compile(r"(Omitted|Limited) \d+ annotation")
 UNKNOWN = re.compile(r"Got \S* as input|.*[Uu]nsupported file type")
+#: What MNE says of epochs, averages and other results in the place of a recording.
+NO_RAW = re.compile(r"No raw data in|number of trials is \d+")
 UNITS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9, "T": 1.0, "fT": 1e-15, "pT": 1e-12}
 
 
@@ -70,6 +72,10 @@ class Reading:
         return fields
 
     def __post_init__(self) -> None:
+        check_list("channels", self.channels, "Cz", least=1)
+        check_list("exclude", self.exclude, "'EOG*'")
+        check_mapping("types", self.types, "'DC*': misc")
+        check_mapping("rename", self.rename, "Cz: CZ")
         types = mne.io.get_channel_type_constants()
         for pattern, kind in self.types.items():
             check_known(f"types: type of {pattern}", str(kind), types)
@@ -96,7 +102,10 @@ def left_out_of(names: Sequence[str], reading: Reading, path: Path) -> list[str]
                 logger.warning(
                     "%s: exclude: %r fits no channel; %s", path, pattern, there_is(names, pattern)
                 )
-    return [name for name in names if matches(name, reading.exclude)]
+    left_out = [name for name in names if matches(name, reading.exclude)]
+    if left_out and len(left_out) == len(names):
+        raise RecordingError(path, "`exclude` leaves no channel", "change it")
+    return left_out
 
 
 def open_raw(path: Path, reading: Reading) -> mne.io.BaseRaw:
@@ -146,12 +155,15 @@ def _refusal(path: Path, error: Exception) -> RecordingError:
     if UNKNOWN.match(text):
         reason = f"files with the ending {path.suffix or '(none)'} are not read"
         return RecordingError(path, reason, "convert it to FIF, EDF or BrainVision")
+    if NO_RAW.search(text):
+        return RecordingError(path, reason, "leave it out by `files`; dset=arrays reads trials")
     return RecordingError(path, reason, "fetch or export it again")
 
 
 def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
 
-    quiet = {"verbose": "error"}
+    # At `error` MNE would not tell of annotations that it omits either.
+    quiet = {"verbose": "warning"}
     if path.suffix.lower() in (".edf", ".bdf", ".gdf"):
         # Left out while opening: a channel of another rate would make MNE resample all others.
         names = edf.read_header(path).names
@@ -164,6 +176,12 @@ def _open(path: Path, reading: Reading) -> mne.io.BaseRaw:
         raw = mne.io.read_raw_nicolet(path, ch_type="eeg", **quiet)
         return raw.drop_channels(left_out_of(raw.ch_names, reading, path))
     raw = mne.io.read_raw(path, **quiet)
+    if reading.rate_hz is not None and float(reading.rate_hz) != float(raw.info["sfreq"]):
+        # Said once a recording: a rate that a file states is not changed by the study.
+        logger.warning(
+            "%s: recorded at %g Hz; rate_hz=%g is of tables of samples alone",
+            *(path, raw.info["sfreq"], reading.rate_hz),
+        )
     left_out = left_out_of(raw.ch_names, reading, path)
     return raw.drop_channels(left_out) if left_out else raw
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.chunks import WHOLE
+from ..data.preprocess import check_rate
 from ..data.recording import FailedRecording, Kind, Recording, RecordingId
 from ..data.stretches import TRIAL_EDGE
 from ..errors import RecordingError, UserError
@@ -24,7 +25,7 @@ from ..readers.epoch_trials import EPOCHS, EpochTrials
 from ..readers.event_table import check_events, frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
-from ..registry import check_known
+from ..registry import check_known, check_list, check_mapping
 from . import STUDIES
 from .base import Study
 from .folder import IDS, compiled, montage_kinds
@@ -217,6 +218,12 @@ class Arrays(Study):
         if kind is not None:
             check_known("kind", kind, montage_kinds())
         check_axes(axes)
+        check_list("files", files, "'**/*.npz'", least=1)
+        check_list("channels", channels, "Cz", least=1)
+        check_list("columns", columns, "age")
+        check_mapping("labels", labels, "1: left")
+        check_rate("rate_hz", rate_hz)
+        check_crop(crop)
         self.label, self.files, self.kind = name or self.folder.stem, files, kind
         self.pattern: re.Pattern[str] | None = compiled(pattern)
         choices = {"label": None if label == "auto" else label, "subject": subject,
@@ -385,6 +392,13 @@ def shift_between(one: np.ndarray, other: np.ndarray) -> int:
             if lag and np.array_equal(first[lag:], second[: len(second) - lag]):
                 return int(sign * lag)
     return 0
+
+
+def check_crop(crop: Sequence[int] | None) -> None:
+    """Raise `UserError` unless `crop` is two whole numbers of samples."""
+    whole = not isinstance(crop, str) and all(isinstance(one, int) for one in crop or ())
+    if crop is not None and not (whole and len(crop) == 2):
+        raise UserError(f"study arrays: crop={crop!r}; use two samples, such as [0, 250]")
 
 
 def check_axes(axes: Sequence[str] | None) -> None:

@@ -21,7 +21,7 @@ from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
 from ..readers.folder_walk import Walk
 from ..readers.raw import ENDINGS, Reading
-from ..registry import check_file_name, check_known
+from ..registry import check_file_name, check_known, check_list, check_mapping
 from . import STUDIES
 from .base import Study
 
@@ -40,6 +40,9 @@ class UserRecording(FileRecording):
     rules = EventRules()
     sidecars = bids.Sidecars()
     extra: Mapping[str, Any] = {}
+    #: Whether neither the study nor the folder says what is recorded; the file then does.
+    guesses_kind = False
+    _kind_of_file: Kind | None = None
 
     def open(self) -> mne.io.BaseRaw:
         """Open the file, with types and bad channels of its sidecars."""
@@ -48,7 +51,20 @@ class UserRecording(FileRecording):
             bids.apply_description(raw, self.sidecars.description)
         if self.sidecars.channels is not None:
             bids.apply_channels(raw, self.sidecars.channels, self.id.kind)
+        self._guess_kind(raw.get_channel_types())
         return raw
+
+    @property
+    def data_kind(self) -> Kind:
+        """What the study or folder says, else what the file does."""
+        return self._kind_of_file or self.id.kind
+
+    def _guess_kind(self, types: Sequence[str]) -> None:
+        kind = montage.kind_of_types(types) if self.guesses_kind else None
+        if kind in (None, self.id.kind, self._kind_of_file):
+            return
+        self._kind_of_file = cast(Kind, kind)
+        logger.info("%s: read as %s by the types of its channels", self.path, kind)
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
         """Place electrodes by electrodes.tsv, before the file itself, unless a montage is named."""
@@ -109,7 +125,7 @@ class Folder(Study):
     here is the label of the whole file.
 
     **Events.** From the first of: a trigger channel (`stim`), a table, the file's annotations. The
-    table is `<name>_events.tsv` or `<name>.tsv` beside the recording, separated by tabs, with
+    table is `<name>_events.tsv`, `<name>.tsv` or `<name>_events.csv` beside the recording, with
     `onset` and `duration` in seconds from the first sample (or `start_s`, `duration_s`); the label
     is the column `label`, else `trial_type`, else `value`, or `label_column`; a column `kind`
     (trial, word, sentence, sound, phoneme, block, special) mixes several sorts. There always is an
@@ -131,7 +147,8 @@ class Folder(Study):
         path: the folder; absolute, or below `paths.studies`.
         name: of the study in tables; None = the folder's name.
         files: patterns below `path`, such as `["**/*.edf"]`; None = all known endings.
-        kind: eeg, meg, seeg or ecog; None = by folder (`meg/`) and ending, else eeg.
+        kind: eeg, meg, seeg or ecog; None = by folder (`meg/`, `ieeg/`) and ending, else by the
+            types of the channels in the file where these are of one kind, else eeg.
         pattern: regular expression with named groups, see above.
         group_column: column of participants.tsv that must not be torn by a split (family, site).
         events: auto, tsv, annotations, stim or none.
@@ -174,6 +191,11 @@ class Folder(Study):
     ) -> None:
         super().__init__(root, cache, path=(root or Path()) / Path(path).expanduser())
         check_known("events", events, SOURCES)
+        check_list("files", files, "'**/*.edf'", least=1)
+        check_mapping("labels", labels, "T1: left")
+        check_mapping("types", types, "'DC*': misc")
+        check_mapping("rename", rename, "Cz: CZ")
+        check_list("exclude", exclude, "'EOG*'")
         check_known("stim_rule", stim_rule, STIM_RULES)
         EVENT_KINDS.get(event_kind)
         if kind is not None:
@@ -263,6 +285,7 @@ class Folder(Study):
         halves = other_halves(path)
         recording = UserRecording(identity, path, self.reading, (*halves, *beside.paths()))
         recording.rules, recording.sidecars, recording.extra = self.rules, beside, extra
+        recording.guesses_kind = self.kind is None and identity.kind == "eeg"
         return recording
 
     def _ids(self, path: Path) -> tuple[dict[str, str], dict[str, Any]]:

@@ -9,7 +9,6 @@ result equal to Hydra's.
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
 import re
 import threading
@@ -27,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
 from . import ranges
+from .key_hints import nearest_key
 from .open_mappings import is_open, spell_out
 
 #: Keys that Dora reads from the base configuration alone; on a command line they do nothing.
@@ -376,13 +376,8 @@ def _check_value(key: str, value: object, default: object, base: Base) -> None:
 
 
 def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
-    """Return the likeliest sibling of a mistyped part, else the likeliest whole key."""
-    if isinstance(siblings, Mapping):
-        close = difflib.get_close_matches(part, map(str, siblings), n=1, cutoff=0.5)
-        if close and key.endswith(part):
-            return f"; did you mean {key[: len(key) - len(part)] + close[0]!r}?"
     whole = [name for name in flatten(base.plain) if name.split(".")[0] not in UNHEARD]
-    return nearest(key, whole) or "; all keys are in conf/ (config.yaml, dset/, model/, solver/)"
+    return nearest_key(key, part, siblings, whole)
 
 
 def _check_type(key: str, value: object, default: object) -> None:

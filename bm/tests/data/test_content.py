@@ -71,6 +71,34 @@ def test_a_copy_under_another_name_is_refused_or_left_out(tmp_path: Path) -> Non
         build_dataset(recordings, dset(duplicates="keep_frist"))
 
 
+def near_copies(folder: Path) -> Any:
+    """Write a, b = a with another gain and order of channels, c = the last 20 s of a, and d."""
+    import mne
+
+    raw = mne.io.read_raw_fif(write(folder / "a_raw.fif", 1), preload=True, verbose="error")
+    other = raw.copy().apply_function(lambda x: x * 1.5, picks="all", verbose="error")
+    other.reorder_channels(NAMES[::-1]).save(folder / "b_raw.fif", verbose="error")
+    raw.copy().crop(10.0).save(folder / "c_raw.fif", verbose="error")
+    write(folder / "d_raw.fif", 2)
+    return Folder(path=str(folder)).recordings()
+
+
+def test_near_copies_stay_together(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recordings = near_copies(tmp_path)
+    assert len(build_dataset(recordings, dset()).signals) == 4
+    assert "near-copies of others" in caplog.text and "10.00 s later" in caplog.text
+    for torn in ("b_raw", "c_raw"):
+        split = {**dset()["split"], "fixed": {"test": {"subject": [torn]}}}
+        with pytest.raises(UserError, match=rf"{torn}\.fif .* in different splits: [24] windows"):
+            build_dataset(recordings, dset(split=split))
+        kept = build_dataset(recordings, dset(duplicates="keep_first"))
+        assert sorted(set(kept.table["subject"])) == ["a_raw", "d_raw"]
+    # Other stretches of one signal may be in different splits, as they may of one recording.
+    split = {**dset()["split"], "key": "trial", "fixed": {"test": {"start_s": ["2.0", "6.0"]}}}
+    split["fixed"]["test"]["subject"] = ["a_raw", "b_raw"]
+    assert len(build_dataset(recordings, dset(split=split)).rows("test")) == 4
+
+
 def test_one_folder_as_two_studies_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a_raw.fif", 1)
     both = [r for name in ("x", "y") for r in Folder(path=str(tmp_path), name=name).recordings()]
