@@ -158,19 +158,42 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         try:
             aside.mkdir()
             yield aside
-            _settle(aside)
+            settle(aside)
             swap_folder(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _settle(aside: Path) -> None:
+def settle(aside: Path) -> None:
     """Give the files of a folder the mode of the umask and bring them to the disk."""
     plain = aside.stat().st_mode & 0o666
     for path in [p for p in aside.rglob("*") if p.is_file()]:
         path.chmod(plain)
         sync(path)
     sync(aside)
+
+
+@contextmanager
+def replacing_files(folder: Path, last: str) -> Iterator[Path]:
+    """Yield an empty folder to be filled with files that belong together and go to `folder`.
+
+    Each is whole or the old one stays; the one called `last`, which names the others, comes last.
+
+    Raises:
+        UserError: see `replacing`.
+    """
+    folder = Path(folder)
+    with explained(folder):
+        aside = aside_of(folder / last)
+        try:
+            aside.mkdir()
+            yield aside
+            settle(aside)
+            for path in sorted(aside.iterdir(), key=lambda path: path.name == last):
+                os.replace(path, folder / path.name)
+            sync(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def swap_folder(aside: Path, folder: Path) -> None:
@@ -194,13 +217,13 @@ def swap_folder(aside: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, durable: bool = True) -> None:
     """Replace a file by `text`; after a crash either the old or the new content is there."""
-    with replacing(path) as aside:
+    with replacing(path, durable) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, durable: bool = True) -> None:
     """Replace a file by `content`, as `write_text`."""
-    with replacing(path) as aside:
+    with replacing(path, durable) as aside:
         aside.write_bytes(content)

@@ -26,6 +26,8 @@ class Batch:
         label: (B,) int64 class, or (B, V) float32 values, when there are any.
         features: name -> (B, F, T').
         feature_mask: (B, T') bool.
+        common: windows of the batch over all processes; 0 where nobody shares it.
+        spare: another process counts these windows: here they keep the processes in step.
     """
 
     signal: Tensor
@@ -38,9 +40,16 @@ class Batch:
     label: Tensor | None = None
     features: dict[str, Tensor] = field(default_factory=dict)
     feature_mask: Tensor | None = None
+    common: int = 0
+    spare: bool = False
 
     def __len__(self) -> int:
         return len(self.signal)
+
+    @property
+    def weight(self) -> int:
+        """Windows that this process counts: all of them, or none of a spare batch."""
+        return 0 if self.spare else len(self)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         values: dict[str, Any] = {}

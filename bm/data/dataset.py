@@ -134,13 +134,14 @@ class Dataset:
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
+        common: int | None = None,
     ) -> Loader:
-        """Return the loader of a split; `batch_size` is of one process.
+        """Return the loader of a split; `batch_size` is of one process, `common` of all together.
 
         Shuffled training windows, those that a model is trained on, are augmented.
         """
         rows = self.rows(split)
-        plan = Plan(rows, self.groups(rows), batch_size, shuffle, seed, rank, world)
+        plan = Plan(rows, self.groups(rows), batch_size, shuffle, seed, rank, world, common)
         augments = self.augmentation is not None and shuffle and split == "train"
         augment = self._augment if augments else None
         return Loader(plan, self.gather, uses_pinned_memory(), augment)

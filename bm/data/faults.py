@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import RecordingError, UserError, printable
+from ..writing import written_aside
 
 #: A full disk or too many open files would fail the next recording as well.
 OF_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
@@ -53,8 +54,9 @@ def write_report(folder: Path | None, name: str) -> Path:
             continue
         path = parent / REPORTS / f"{key}.txt"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{printable(name)}\n\n{text}", "utf-8", errors="backslashreplace")
+            with written_aside(path, durable=False) as aside:
+                content = f"{printable(name)}\n\n{text}"
+                aside.write_text(content, "utf-8", errors="backslashreplace")
         except OSError:
             continue
         return path

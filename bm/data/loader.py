@@ -27,6 +27,7 @@ class Plan:
         shuffle: new order in every epoch; whole batches only.
         seed: of the order.
         rank, world: this process takes every `world`-th part of a common batch.
+        common: windows per batch of all processes; None = `batch_size` of each.
     """
 
     rows: np.ndarray
@@ -36,38 +37,57 @@ class Plan:
     seed: int
     rank: int = 0
     world: int = 1
+    common: int | None = None
 
 
-def epoch_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
-    """Return the rows of every batch of an epoch, for this process.
+def common_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
+    """Return the rows of every batch of an epoch, those of all processes together.
 
-    Shuffled: the rows of each group are permuted and cut into common batches of
-    `batch_size * world`; an incomplete rest is left out unless the group has nothing else, and a
-    group with fewer rows than processes repeats some until each process has one; then the batches
-    are permuted. Every process has as many batches.
+    Shuffled: the rows of each group are permuted and cut into common batches; an incomplete rest
+    is left out unless the group has nothing else; then the batches are permuted. Where `common` is
+    given, neither depends on the number of processes.
 
     Not shuffled: all rows in their order, each exactly once. A rest smaller than the world joins
-    the batch before it, so that every process has as many batches unless a whole group has fewer
-    rows than processes: then some go without, because a repeated window would be counted twice.
+    the batch before it, so that every process has as many batches.
     """
     # Counter-based: an epoch's order needs no history, so a resumed run computes the same one.
     generator = np.random.Generator(np.random.Philox(key=[plan.seed, epoch]))
-    common = plan.batch_size * plan.world
+    common = plan.common or plan.batch_size * plan.world
+    if not plan.shuffle:
+        common = max(common, plan.world)
     batches: list[np.ndarray] = []
     for group in np.unique(plan.groups):
         rows = plan.rows[plan.groups == group]
         if plan.shuffle:
             rows = generator.permutation(rows)
-            rows = np.resize(rows, max(len(rows), plan.world))
         cuts = [rows[i : i + common] for i in range(0, len(rows), common)]
         if plan.shuffle and len(cuts) > 1 and len(cuts[-1]) < common:
             cuts.pop()
-        elif len(cuts) > 1 and len(cuts[-1]) < plan.world:
+        elif not plan.shuffle and len(cuts) > 1 and len(cuts[-1]) < plan.world:
             cuts[-2:] = [np.concatenate(cuts[-2:])]
         batches += cuts
     if plan.shuffle:
         batches = [batches[i] for i in generator.permutation(len(batches))]
-    return [part for part in (batch[plan.rank :: plan.world] for batch in batches) if len(part)]
+    return batches
+
+
+def shares(plan: Plan, batch: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return the rows of a common batch for this process, and whether they are spare.
+
+    Of a batch with fewer rows than processes some take part, when it is shuffled, with a row that
+    another one counts; else they go without.
+    """
+    rows = batch[plan.rank :: plan.world]
+    if len(rows) or not plan.shuffle:
+        return rows, False
+    place = plan.rank % len(batch)
+    return batch[place : place + 1], True
+
+
+def epoch_batches(plan: Plan, epoch: int) -> list[np.ndarray]:
+    """Return the rows of every batch of an epoch, for this process; see `common_batches`."""
+    parts = (shares(plan, batch)[0] for batch in common_batches(plan, epoch))
+    return [part for part in parts if len(part)]
 
 
 class Loader:
@@ -108,7 +128,8 @@ class Loader:
         self.position = position
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = epoch_batches(self.plan, self.epoch)[self.position :]
+        batches = common_batches(self.plan, self.epoch)
+        batches = [b for b in batches if len(shares(self.plan, b)[0])][self.position :]
         ready: queue.Queue[Batch | BaseException | None] = queue.Queue(PREFETCH)
         stop = threading.Event()
         # A daemon: an interrupted run need not wait for it.
@@ -139,10 +160,12 @@ class Loader:
         self, batches: list[np.ndarray], epoch: int, ready: queue.Queue, stop: threading.Event
     ) -> None:
         try:
-            for rows in batches:
+            for common in batches:
                 if stop.is_set():
                     return
+                rows, spare = shares(self.plan, common)
                 batch = self.gather(rows.tolist())
+                batch.common, batch.spare = len(common), spare
                 if self.augment is not None:
                     batch = self.augment(batch, self.plan.seed, epoch)
                 ready.put(batch.pin_memory() if self.pin else batch)

@@ -29,7 +29,7 @@ class Averages:
 
     def local(self) -> dict[str, float]:
         """Return the means of this process alone."""
-        return {name: float(s[0] / s[1]) for name, s in self.sums.items()}
+        return {name: float(s[0] / s[1]) for name, s in self.sums.items() if s[1] > 0}
 
     def result(self) -> dict[str, float]:
         """Return the means over all processes."""
@@ -45,6 +45,15 @@ class Averages:
     def clear(self) -> None:
         """Forget everything, at the start of a stage."""
         self.sums = {}
+
+    @staticmethod
+    def spread(states: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the sums for this process when there were others: the first takes all."""
+        sums: dict[str, Tensor] = {}
+        for state in states if processes.rank() == 0 else []:
+            for name, value in state["sums"].items():
+                sums[name] = sums[name] + value if name in sums else value
+        return {"sums": sums}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums by name."""

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import torch
 
 from ..errors import UserError
-from ..writing import aside_of, explained, replacing, swap_folder, sync
+from ..writing import aside_of, explained, replacing, settle, swap_folder, sync
 
 logger = logging.getLogger(__name__)
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -101,13 +101,14 @@ def check_seal(path: Path) -> None:
 
 def link(path: Path, other: Path) -> None:
     """Give the file `path` the second name `other`, replacing what had that name."""
-    aside = aside_of(other)
-    try:
-        os.link(path, aside)
-    except OSError:  # some network file systems know no hard links
-        shutil.copyfile(path, aside)
-    os.replace(aside, other)
-    aside.unlink(missing_ok=True)  # rename between two names of one file leaves both
+    with explained(other):
+        aside = aside_of(other)
+        try:
+            os.link(path, aside)
+        except OSError:  # some network file systems know no hard links
+            shutil.copyfile(path, aside)
+        os.replace(aside, other)
+        aside.unlink(missing_ok=True)  # rename between two names of one file leaves both
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -151,8 +152,12 @@ class Checkpoints:
         A damaged latest file falls back to the previous one with a warning; when that is missing
         or damaged too, `UserError`.
         """
-        for leftover in self.folder.glob(".checkpoint*.tmp"):  # of versions before `replacing`
-            leftover.unlink(missing_ok=True)
+        for pattern in (".checkpoint*.tmp", ".best*.tmp"):  # of versions before `writing`
+            for leftover in self.folder.glob(pattern):
+                if leftover.is_dir() and not leftover.is_symlink():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink(missing_ok=True)
         latest, previous = self.folder / LATEST, self.folder / PREVIOUS
         if not latest.exists():
             return read(previous) if previous.exists() else None
@@ -174,6 +179,7 @@ class BestFolders:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.vouched: int | None = None
+        self._aside = folder
 
     def path(self, epoch: int) -> Path:
         """Return the folder of the best model of `epoch`."""
@@ -181,20 +187,17 @@ class BestFolders:
 
     def aside(self, epoch: int) -> Path:
         """Make an empty folder to save into before `publish`."""
-        path = self.folder / f".best-{epoch:05d}.tmp"
-        shutil.rmtree(path, ignore_errors=True)
-        with explained(path):
-            path.mkdir(parents=True)
-        return path
+        with explained(self.path(epoch)):
+            self._aside = aside_of(self.path(epoch))
+            self._aside.mkdir()
+        return self._aside
 
     def publish(self, epoch: int) -> None:
         """Fsync what was saved aside and give it its name."""
-        aside, path = self.folder / f".best-{epoch:05d}.tmp", self.path(epoch)
-        for file in aside.iterdir():
-            sync(file)
-        sync(aside)
-        swap_folder(aside, path)
-        sync(self.folder)
+        with explained(self.path(epoch)):
+            settle(self._aside)
+            swap_folder(self._aside, self.path(epoch))
+            sync(self.folder)
 
     def whole(self, epoch: int) -> Path:
         """Return the folder of the best model of `epoch`; raise `UserError` when it is gone."""
@@ -210,10 +213,10 @@ class BestFolders:
         """Point `best` at the epoch that a checkpoint names; keep this and the one before."""
         if epoch is None:
             return
-        name, aside = self.path(epoch).name, self.folder / ".best.tmp"
-        aside.unlink(missing_ok=True)
-        os.symlink(name, aside, target_is_directory=True)
-        os.replace(aside, self.folder / "best")
+        with explained(self.folder / "best"):
+            aside = aside_of(self.folder / "best")
+            os.symlink(self.path(epoch).name, aside, target_is_directory=True)
+            os.replace(aside, self.folder / "best")
         for path in self.folder.glob("best-*"):
             match = re.fullmatch(r"best-(\d+)", path.name)
             if match and self._stale(int(match[1]), epoch):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..writing import replacing
 
 
 class NonFiniteError(UserError):
@@ -73,11 +74,16 @@ class FiniteCheck:
         path = self.folder / "nonfinite_batch.pt"
         fields = dataclasses.fields(batch) if dataclasses.is_dataclass(batch) else ()
         tensors = {f.name: getattr(batch.to("cpu"), f.name) for f in fields}
-        torch.save(tensors, path)
+        try:
+            with replacing(path) as aside:
+                torch.save(tensors, aside)
+            place = f"the batch is in {path}"
+        except UserError as error:  # the loss is the news, not the disk
+            place = f"the batch is lost ({error})"
         rows = batch.segment.tolist()
         shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
         raise NonFiniteError(
             f"loss {float(verdict.losses[index])} in epoch {verdict.epoch}, step {verdict.step}, "
-            f"segment rows [{shown}]; the batch is in {path}. Lower optim.lr, set "
+            f"segment rows [{shown}]; {place}. Lower optim.lr, set "
             "optim.clip_norm or look at these segments"
         )

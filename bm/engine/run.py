@@ -25,6 +25,7 @@ from .audit import NAME as AUDIT
 from .averages import Averages
 from .best import build_best
 from .checkpoint import BestFolders, Checkpoints
+from .common_draws import common_draws
 from .finite import FiniteCheck
 from .logger import Logger
 from .optim import build_average, peak_rate, set_rates
@@ -35,7 +36,16 @@ from .preemption import PreemptedError, Preemption
 from .schedule import Schedule, decay_schedule
 from .show import show, write_evaluation
 from .solver import Solver
-from .state import PerProcess, RandomState, Stateful, isolated, seed_all, seed_ranks
+from .state import (
+    PerProcess,
+    ProcessTensors,
+    RandomState,
+    Stateful,
+    isolated,
+    own_or_first,
+    seed_all,
+    seed_ranks,
+)
 
 SPLITS = ("train", "valid", "test")
 EVALUATION_SEED = {"train": 1, "valid": 2, "test": 3}
@@ -159,8 +169,8 @@ class Run:
                 solver.log.line("warning: %s", line)
             solver.init_model(folder)
         processes.broadcast_model(solver.model)
-        # from here on each process draws dropout and noise of its own
-        seed_ranks(self.cfg["seed"])
+        if self.cfg["compile"]:  # from here on each process draws dropout and noise of its own
+            seed_ranks(self.cfg["seed"])
         self._build_training()
         self._register()
         self._restore(checkpoint)
@@ -249,8 +259,10 @@ class Run:
         solver = self.solver
         parts: dict[str, Stateful] = {
             "progress": self.progress, "model": solver.model, "optimizer": self.optimizer,
-            "precision": solver.precision, "averages": PerProcess(self.averages["train"]),
-            "best": self.best, "random": PerProcess(RandomState()),
+            "process_tensors": PerProcess(ProcessTensors(solver.model)),
+            "precision": solver.precision, "best": self.best,
+            "averages": PerProcess(self.averages["train"], Averages.spread),
+            "random": PerProcess(RandomState(), None if self.cfg["compile"] else own_or_first),
         }  # fmt: skip
         if self.ema is not None:
             parts["ema"] = self.ema
@@ -431,7 +443,7 @@ class Run:
 
     def optimise(self, group: list[Batch], epoch: int) -> None:
         """Take one optimiser step; the batches of a group weigh as one big batch."""
-        solver, items = self.solver, sum(len(batch) for batch in group)
+        solver, items = self.solver, sum(batch.weight for batch in group)
         # counted once, at the first real batch: its sizes are those of the run
         if solver.perf.flops_per_item is None:
             solver.perf.flops_per_item = solver.count_flops(group[0])
@@ -439,12 +451,12 @@ class Run:
         set_rates(self.optimizer, self.schedule.at(self.progress.step), decay)
         losses = []
         for batch in group:
-            with solver.precision.autocast():
+            with solver.precision.autocast(), self._draws(batch):
                 values = solver.step(batch, "train")
             # weighted by windows: the last batch of an epoch may be smaller
-            solver.precision.backward(values["loss"] * (len(batch) / items))
+            solver.precision.backward(values["loss"] * (batch.weight / max(1, items)))
             losses.append(values["loss"])
-            self.averages["train"].add(values, len(batch))
+            self.averages["train"].add(values, batch.weight)
         # before the step: weights that a NaN has touched are never saved
         self.finite.watch(losses, group, epoch, self.progress.step)
         processes.average_gradients(solver.model, items)
@@ -459,6 +471,11 @@ class Run:
             self.ema.update(solver.model)
         self.progress.step += 1
         solver.perf.step(items)
+
+    def _draws(self, batch: Batch) -> AbstractContextManager[Any]:
+        """Return the block in which a step draws what a single process would."""
+        # compiled code draws within its own kernels, where nothing can be taken over
+        return nullcontext() if self.cfg["compile"] else common_draws(batch)
 
     def _after_step(self) -> None:
         every = self.cfg["checkpoint"]["every_steps"]
@@ -495,8 +512,8 @@ class Run:
                 if processes.world() == 1 and self.preemption.signal is not None:
                     raise PreemptedError
                 batch = batch.to(solver.device, non_blocking=True)
-                with solver.precision.autocast():
-                    averages.add(solver.step(batch, split), len(batch))
+                with solver.precision.autocast(), self._draws(batch):
+                    averages.add(solver.step(batch, split), batch.weight)
             return {**averages.result(), **solver.epoch_metrics(split)}
 
     def reevaluate(self, split: str) -> Evaluation:

@@ -100,7 +100,9 @@ class Solver:
         world, rank = processes.world(), processes.rank()
         # the batch of the configuration is of all processes: their number changes no result
         share = max(1, size // world)
-        return self.data.loader(split, share, shuffle, seed, rank=rank, world=world)
+        # where it does not divide evenly some have a window more than others
+        whole = {"common": size} if size % world else {}
+        return self.data.loader(split, share, shuffle, seed, rank=rank, world=world, **whole)
 
     def networks(self) -> list[nn.Module]:
         """Return the parts of the model that a step calls: what `compile=true` compiles."""

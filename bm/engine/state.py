@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import UserError
 from . import processes
+
+#: Parts that checkpoints of earlier versions lack: a run goes on without.
+LATER = frozenset({"process_tensors"})
 
 
 class Stateful(Protocol):
@@ -41,12 +45,16 @@ class State:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore every item; raises `UserError` when the names are not the same."""
-        if state.keys() != self.items.keys():
+        odd = (state.keys() ^ self.items.keys()) - LATER
+        if odd:
             # A missing part would start fresh in silence, and resume would not be exact.
-            odd = ", ".join(sorted(state.keys() ^ self.items.keys()))
-            raise UserError(f"the checkpoint holds other parts than this run ({odd}); use --clear")
+            names = ", ".join(sorted(odd))
+            raise UserError(
+                f"the checkpoint holds other parts than this run ({names}); use --clear"
+            )
         for name, item in self.items.items():
-            item.load_state_dict(state[name])
+            if name in state:
+                item.load_state_dict(state[name])
 
 
 class RandomState:
@@ -75,18 +83,72 @@ class RandomState:
         random.setstate((version, tuple(internal), gauss))
 
 
+Spread = Callable[[list[Any]], Any]
+
+
+def own_or_fresh(states: list[Any]) -> Any:
+    """Return the state of this rank, None for one more than there were."""
+    return states[processes.rank()] if processes.rank() < len(states) else None
+
+
+def own_or_first(states: list[Any]) -> Any:
+    """Return the state of this rank, that of the first for one more than there were."""
+    return states[processes.rank() if processes.rank() < len(states) else 0]
+
+
+class ProcessTensors:
+    """What a forward pass has left in a model that is not the same in every process.
+
+    The running means of batch normalisation are of the windows that each process has seen. They
+    are found by comparison: buffers, and parameters without gradient, that differ from those of the
+    first process, whose own are part of the model. Use it within `PerProcess`.
+
+    Args:
+        model: its parameters that are trained are the same everywhere.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def _tensors(self) -> dict[str, Tensor]:
+        fixed = {n: p.data for n, p in self.model.named_parameters() if not p.requires_grad}
+        return {**fixed, **dict(self.model.named_buffers())}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the tensors that differ from those of the first process, by name."""
+        if processes.world() == 1:
+            return {}
+        tensors = self._tensors()
+        # sums of bytes travel, not tables of positions and filters that are the same
+        sums = {name: _checksum(tensor) for name, tensor in tensors.items()}
+        first = processes.same_objects(sums)[0]
+        return {name: tensors[name] for name in tensors if sums[name] != first.get(name)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state_dict` returned; the model holds those of the first process."""
+        tensors = self._tensors()
+        for name, value in state.items():
+            tensors[name].copy_(value)
+
+
+def _checksum(tensor: Tensor) -> int:
+    plain = tensor.detach().cpu().contiguous().flatten()
+    return zlib.crc32(plain.view(torch.uint8).numpy()) if plain.numel() else 0
+
+
 class PerProcess:
     """A part that differs between processes (generators, running means): every state by rank.
 
-    Its `state_dict` must be called in all processes at once. When a run goes on with another
-    number of processes, the new ones keep their fresh state.
+    Its `state_dict` must be called in all processes at once.
 
     Args:
         item: this process's own.
+        spread: given the states by rank of a run that goes on with another number of processes,
+            returns that of this process; None = it keeps its fresh state.
     """
 
-    def __init__(self, item: Stateful) -> None:
-        self.item = item
+    def __init__(self, item: Stateful, spread: Spread | None = None) -> None:
+        self.item, self.spread = item, spread or own_or_fresh
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states by rank."""
@@ -94,8 +156,11 @@ class PerProcess:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue with the state of this rank."""
-        if processes.rank() < len(state["ranks"]):
-            self.item.load_state_dict(state["ranks"][processes.rank()])
+        ranks = state["ranks"]
+        same = len(ranks) == processes.world()
+        mine = ranks[processes.rank()] if same else self.spread(ranks)
+        if mine is not None:
+            self.item.load_state_dict(mine)
 
 
 class Progress:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..nn.roles import Penalised
+from ..nn.shared_draws import once_a_batch
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 #: Rank and power iterations of the randomised estimate, as published; the golden case uses the
@@ -19,7 +20,8 @@ def largest_singular_value(weight: Tensor, exact: bool = False) -> Tensor:
     if exact:
         return torch.linalg.matrix_norm(matrix, 2)
     rank = min(PROJECTION, *matrix.shape)
-    return torch.svd_lowrank(matrix, rank, ITERATIONS)[1][0]
+    with once_a_batch():  # of weights, not of items
+        return torch.svd_lowrank(matrix, rank, ITERATIONS)[1][0]
 
 
 def svd_penalty(model: nn.Module, min_size: float = 1.0, exact: bool = False) -> Tensor:

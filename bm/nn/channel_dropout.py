@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .positions import flat_places, is_invalid, is_near
+from .shared_draws import once_a_batch
 
 #: Centres that estimate how often a sensor stays, as many as in brainmagick: sensors near the
 #: border of the square are hit less often than those in the middle.
@@ -31,7 +32,8 @@ class ChannelDropout(nn.Module):
 
     def draw_centres(self, like: Tensor) -> Tensor:
         """Draw (1 + DRAWS, 2) centres on the unit square: the one used, and those to estimate."""
-        return torch.rand(1 + DRAWS, 2, device=like.device, dtype=like.dtype)
+        with once_a_batch():
+            return torch.rand(1 + DRAWS, 2, device=like.device, dtype=like.dtype)
 
     def forward(self, signal: Tensor, positions: Tensor) -> Tensor:
         """Return the signal (B, C, T), given positions (B, C, >= 2), with sensors zeroed."""

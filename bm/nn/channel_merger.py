@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .positions import flat_places, fourier_features, fourier_side, is_invalid, is_near
 from .roles import Penalised, SubjectRows
+from .shared_draws import once_a_batch
 
 
 class ChannelMerger(SubjectRows, Penalised):
@@ -42,7 +43,8 @@ class ChannelMerger(SubjectRows, Penalised):
 
     def draw_centre(self, like: Tensor) -> Tensor:
         """Draw a centre (2,) uniform on the unit square, on the device of `like`."""
-        return torch.rand(2, device=like.device, dtype=like.dtype)
+        with once_a_batch():
+            return torch.rand(2, device=like.device, dtype=like.dtype)
 
     def weights(self, places: Tensor, subject: Tensor | None = None) -> Tensor:
         """Return the weights (B, O, C) of sensors at places (B, C, 2) for subjects (B,).

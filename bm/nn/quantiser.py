@@ -16,6 +16,7 @@ from torch import distributed as dist
 from torch.nn import functional
 
 from .precision import without_autocast
+from .shared_draws import once_a_batch
 
 #: rows compared with all codes at a time: 4096 x 8192 products are 128 MiB of float32.
 BLOCK = 4096
@@ -76,7 +77,8 @@ def random_rows(samples: Tensor, n: int) -> Tensor:
     """Draw n rows of samples (N, d), without repetition where there are enough."""
     if len(samples) >= n:
         return samples[torch.randperm(len(samples), device=samples.device)[:n]]
-    return samples[torch.randint(len(samples), (n,), device=samples.device)]
+    with once_a_batch():
+        return samples[torch.randint(len(samples), (n,), device=samples.device)]
 
 
 def from_all_processes(vectors: Tensor) -> Tensor:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from ..engine.solver import Solver
 from ..figures.generation import draw_generation
 from ..models.eegdiff.epochs import Generated, epochs_of
 from ..models.eegdiff.facts import FactsRecord, WaveFacts
+from ..writing import replacing_files
 
 FIF, HDF5 = "generated-epo.fif", "generated.h5"
 SPLIT_SIZE = "2GB"  # what the format allows in one file
@@ -51,13 +50,16 @@ def write_waves(
         signature: of the experiment that trained the model; None = that of `sampling`, if any.
     """
     wave_facts = facts if isinstance(facts, WaveFacts) else WaveFacts.of(facts)
-    folder.mkdir(parents=True, exist_ok=True)
     files = WaveFiles(folder / FIF, folder / HDF5)
-    with tempfile.TemporaryDirectory(prefix=".generated.", dir=folder) as aside:
-        _write_hdf5(Path(aside) / HDF5, generated, wave_facts, signature)
+    # epochs above `SPLIT_SIZE` are several files, of which the first names the others
+    with replacing_files(folder, last=FIF) as aside:
+        _write_hdf5(aside / HDF5, generated, wave_facts, signature)
         epochs = epochs_of(generated, wave_facts)
-        epochs.save(Path(aside) / FIF, split_size=SPLIT_SIZE, verbose="error")
-        _put(Path(aside), folder)
+        epochs.save(aside / FIF, split_size=SPLIT_SIZE, verbose="error")
+        names = {path.name for path in aside.iterdir()}
+    for old in folder.glob(f"{Path(FIF).stem}-[0-9]*.fif"):
+        if old.name not in names:
+            old.unlink(missing_ok=True)  # of a longer run before
     return files
 
 
@@ -97,27 +99,6 @@ def _write_hdf5(path: Path, generated: Generated, facts: WaveFacts, signature: s
                 name, data=list(texts), shape=(len(texts),), dtype=h5py.string_dtype()
             )
         file.attrs.update(attributes)
-
-
-def _put(aside: Path, folder: Path) -> None:
-    """Move complete files into the folder.
-
-    Epochs above `SPLIT_SIZE` are several files; the first, which names the others, comes last.
-    """
-    parts = sorted(aside.iterdir(), key=lambda file: file.name == FIF)
-    names = [part.name for part in parts]
-    for part in parts:
-        _flush(part)
-    for part in parts:
-        os.replace(part, folder / part.name)
-    for old in folder.glob(f"{Path(FIF).stem}-[0-9]*.fif"):
-        if old.name not in names:
-            old.unlink()  # of a longer run before
-
-
-def _flush(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
 
 
 def draw_waves(solver: Solver, real: np.ndarray, generated: np.ndarray) -> None:

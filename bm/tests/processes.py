@@ -84,13 +84,18 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def launch_two(worker: Callable[[int], Any]) -> list[int]:
-    """Start `worker(rank)` in two forks that meet as those of torchrun do; return their pids."""
+def launch(count: int, worker: Callable[[int], Any]) -> list[int]:
+    """Start `worker(rank)` in forks that meet as those of torchrun do; return their pids."""
     port = str(free_port())
 
     def run(rank: int) -> None:
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, WORLD_SIZE="2",
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, WORLD_SIZE=str(count),
                           RANK=str(rank), LOCAL_RANK=str(rank))  # fmt: skip
         worker(rank)
 
-    return [forked(lambda rank=rank: run(rank)) for rank in range(2)]  # type: ignore[misc]
+    return [forked(lambda rank=rank: run(rank)) for rank in range(count)]  # type: ignore[misc]
+
+
+def launch_two(worker: Callable[[int], Any]) -> list[int]:
+    """Start `worker(rank)` in two forks; see `launch`."""
+    return launch(2, worker)

@@ -22,6 +22,7 @@ from dora import shep
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
+from ..writing import write_bytes, write_text
 from . import cluster, marker, queue, ranges, runner, stage
 from .handles import read_handle
 from .queue import LocalJob, Queue
@@ -287,11 +288,11 @@ def _hand_over(sheep: Sheep, job: LocalJob) -> None:
     sheep.job, sheep._other_jobs = job, [job]  # type: ignore[assignment,list-item]
     sheep._dependent_jobs = []
     # Another terminal may read the job file at any moment, so it is replaced, never rewritten.
-    temporary = sheep._job_file.with_suffix(".tmp")
     # The form that Dora reads back: the job, all of its array, those that depend on it.
-    temporary.write_bytes(pickle.dumps((job, [job], [])))
-    os.replace(temporary, sheep._job_file)
-    sheep._json_job_file.write_text(json.dumps({"job_id": job.job_id, "executor": "local"}))
+    # A power cut costs nothing here: the queue itself says which job is whose.
+    write_bytes(sheep._job_file, pickle.dumps((job, [job], [])), durable=False)
+    text = json.dumps({"job_id": job.job_id, "executor": "local"})
+    write_text(sheep._json_job_file, text, durable=False)
 
 
 def _link(link: Path, target: Path) -> None:
@@ -314,8 +315,8 @@ def _code() -> tuple[str, str]:
 
 def _keep_code(folder: Path, code: tuple[str, str]) -> None:
     """Store commit and uncommitted changes beside the experiment: the code is not cloned here."""
-    (folder / "commit.txt").write_text(code[0] or "no git checkout\n")
-    (folder / "uncommitted.diff").write_text(code[1])
+    write_text(folder / "commit.txt", code[0] or "no git checkout\n", durable=False)
+    write_text(folder / "uncommitted.diff", code[1], durable=False)
 
 
 def cancel(shepherd: PatchedShepherd, job_list: list[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = [
     "write_text",
 ]
 logger = logging.getLogger(__name__)
+READ_AGAIN_S = 0.02
 
 
 class DamagedFileError(UserError):
@@ -70,7 +72,11 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     Raises:
         DamagedFileError: it is empty, cut short or of another kind.
     """
-    epochs = _load(path, list) or []
+    try:
+        epochs = _load(path, list) or []
+    except DamagedFileError:
+        time.sleep(READ_AGAIN_S)  # an epoch may be appended just now
+        epochs = _load(path, list) or []
     if not all(isinstance(epoch, dict) for epoch in epochs):
         raise DamagedFileError(f"{path}: damaged (no epochs); restore it or remove it")
     return list(epochs)

@@ -31,6 +31,7 @@ from ..errors import UserError, nearest
 from ..registry import check_known
 from . import listing, site
 from .files import DamagedFileError, read_history, write_text
+from .history import push_metrics, update_history
 from .identity import canonical, lasting
 from .quoting import quote, quote_place, value_text
 from .resolve import Resolution, Resolver, simplify
@@ -275,6 +276,8 @@ def mend_dora() -> None:
     dora_grid._mended_by_bm = True  # type: ignore[attr-defined]
     _mend_login()
     link.Link.load = _load_history  # type: ignore[method-assign]
+    link.Link.push_metrics = push_metrics  # type: ignore[method-assign,assignment]
+    link.Link.update_history = update_history  # type: ignore[method-assign,assignment]
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
     dora_run.start_ddp_workers = start_workers

@@ -159,7 +159,8 @@ class Runner:
             self.jobs.change(record["job_id"], state=queue.CANCELLED, reason=answer)
             record["state"] = queue.CANCELLED  # for the next in this turn, which may wait for it
             Path(record["log"]).parent.mkdir(parents=True, exist_ok=True)
-            Path(record["log"]).write_text(f"not started: {answer}\n")
+            with open(record["log"], "a") as log:  # it may hold what the job said before
+                log.write(f"not started: {answer}\n")
             return
         if answer == "ready" and self.is_busy(record, records):
             return

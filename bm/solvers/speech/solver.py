@@ -13,7 +13,7 @@ from ...data.dataset import Dataset
 from ...data.loader import Loader
 from ...engine.show import draw_history
 from ...engine.solver import Solver
-from ...engine.state import PerProcess
+from ...engine.state import PerProcess, own_or_first
 from ...errors import UserError
 from ...facts import DataFacts
 from ...losses.negatives import NegativePool, gather_candidates
@@ -85,7 +85,7 @@ class ContrastiveSolver(Solver):
         self.pools: dict[str, NegativePool] = {}
         if options["negatives"] is not None:
             self.pools["train"] = NegativePool(options["negatives"], options["pool_size"])
-            self.state.register("negatives", PerProcess(self.pools["train"]))
+            self.state.register("negatives", PerProcess(self.pools["train"], own_or_first))
         self.segments = self._segments()
         return pair
 

@@ -256,3 +256,22 @@ def test_selected_channels_are_gathered_from_the_whole(recording: Saved, tmp_pat
     np.testing.assert_array_equal(
         some.gather(rows).positions[0], whole.gather(rows).positions[0][[2, 0]]
     )
+
+
+@pytest.mark.parametrize("limit", [1 << 28, 0])
+def test_changed_bytes_of_stored_samples_are_noticed(
+    recording: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Of large caches only by verify=true."""
+    store = Store(tmp_path)
+    before = store.get(recording, RECIPE).data.clone()
+    path = store.path(recording, RECIPE)
+    with h5py.File(path) as file:
+        place = file["signal"].id.get_offset() + 4 * 37 + 3
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x40
+    path.write_bytes(content)
+    monkeypatch.setattr("bm.data.store.CHECKED", limit)
+    assert torch.equal(Store(tmp_path).get(recording, RECIPE).data, before) == bool(limit)
+    assert torch.equal(Store(tmp_path, verify=True).get(recording, RECIPE).data, before)
+    assert recording.builds.read_text() == "xx"

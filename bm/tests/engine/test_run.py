@@ -206,29 +206,6 @@ def test_two_processes_give_the_metrics_of_one(tmp_path):
             assert b[stage] == pytest.approx(metrics, rel=1e-4)
 
 
-class Drawing(Slow):
-    """Notes what every process draws in its first step."""
-
-    def step(self, batch, stage):
-        if stage == "train" and self.progress.step == 0:
-            state = torch.get_rng_state()
-            path = self.folder / f"drawn-{os.environ.get('RANK', '0')}.txt"
-            path.write_text(str(torch.rand(()).item()))
-            torch.set_rng_state(state)
-        return super().step(batch, stage)
-
-
-def test_each_process_draws_its_own_and_resumes_it(tmp_path):
-    options = ("checkpoint.every_steps=1",)
-    two_processes(tmp_path / "whole", *options, kind=Drawing)
-    drawn = {(tmp_path / f"whole/xps/toy/drawn-{r}.txt").read_text() for r in (0, 1)}
-    assert len(drawn) == 2
-    folder = tmp_path / "killed"
-    two_processes(folder, *options, kind=Drawing, kill=True)
-    two_processes(folder, *options, kind=Drawing)
-    assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(folder))
-
-
 class Evaluated(toy.Toy):
     """Notes what every validation draws first, and before them the step that counts FLOP."""
 

@@ -1,0 +1,188 @@
+"""One run on 1, 2 and 4 processes: the same windows, numbers and losses, also when it goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from bm.data.loader import Loader, Plan
+from bm.engine.common_draws import CommonDraws
+from bm.nn.shared_draws import once_a_batch
+from bm.tests.processes import launch, statuses
+
+from . import toy
+
+#: A batch that neither 4 nor 3 divides, with the steps of an epoch that end within a group.
+OPTIONS = ("optim.batch_size=10", "optim.lr=0.01", "optim.accumulate=2", "ema.decay=0.9",
+           "checkpoint.every_steps=1", "optim.epochs=3")  # fmt: skip
+
+
+class Shared(toy.Data):
+    """Drawn points through the loader of the package."""
+
+    def loader(self, split, batch_size, shuffle, seed, rank=0, world=1, common=None):
+        data = self.splits[split]
+        rows = torch.arange(len(data)).numpy()
+        plan = Plan(rows, rows * 0, batch_size, shuffle, seed, rank, world, common)
+        return Loader(plan, lambda rows: data[torch.tensor(rows)], pin=False)
+
+
+class Noting(toy.Toy):
+    """Draws noise and dropout, and notes the loss of every batch."""
+
+    stop = -1
+
+    def build_data(self):
+        return Shared()
+
+    def step(self, batch, stage):
+        if stage == "train" and self.progress.step == self.stop:
+            raise SystemExit(3)
+        if stage == "train":  # families draw in evaluations for each item alone
+            batch = replace(batch, signal=batch.signal + 0.1 * torch.randn_like(batch.signal))
+        values = super().step(batch, stage)
+        if stage == "train":
+            with open(self.folder / f"losses-{os.environ.get('RANK', '0')}.txt", "a") as file:
+                loss = values["loss"].item()
+                file.write(f"{self.progress.step} {batch.weight} {loss!r}\n")
+        return values
+
+
+class Normalised(Noting):
+    """Has running means, which each process gathers of its own windows."""
+
+    def build_model(self, facts):
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 2)
+        )
+
+
+def run(folder: Path, count: int, *options: str, code: int = 0, **attributes) -> None:
+    """Run the toy on so many processes, in a fork also where it is one."""
+    attributes.setdefault("kind", Noting)
+    pids = launch(count, lambda rank: toy.run(folder, *OPTIONS, *options, **attributes))
+    assert statuses(pids) == [code] * count
+
+
+def losses(folder: Path) -> list[float]:
+    """Return the loss of each optimiser step over all processes."""
+    sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for path in (folder / "xps/toy").glob("losses-*.txt"):
+        for line in path.read_text().splitlines():
+            step, weight, loss = line.split()
+            sums[int(step)][0] += int(weight) * float(loss)
+            sums[int(step)][1] += int(weight)
+    return [total / weight for _, (total, weight) in sorted(sums.items())]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    run(folder, 1)
+    return folder
+
+
+def check(folder: Path, alone: Path) -> None:
+    """Losses of all steps, and what is written in the end, are those of a single process."""
+    assert losses(folder) == pytest.approx(losses(alone), rel=1e-6)
+    one, other = (toy.outcome(f) for f in (alone, folder))
+    assert len(one["history"]) == len(other["history"]) == 3
+    for a, b in zip(one["history"], other["history"], strict=True):
+        for stage, metrics in a.items():
+            assert b[stage] == pytest.approx(metrics, rel=1e-5), stage
+    for name, value in one["state"]["model"].items():
+        assert torch.allclose(other["state"]["model"][name], value, rtol=1e-4, atol=1e-6), name
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_number_of_processes_changes_no_loss(tmp_path, alone, count) -> None:
+    run(tmp_path, count)
+    check(tmp_path, alone)
+
+
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (2, 4), (1, 2)])
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path, alone, first, then) -> None:
+    """Left within an epoch, so that the sums of its first part are handed over too."""
+    run(tmp_path, first, stop=3, code=3 << 8)
+    run(tmp_path, then)
+    check(tmp_path, alone)
+
+
+def test_more_processes_than_windows_in_a_batch(tmp_path) -> None:
+    for count in (1, 4):
+        run(tmp_path / str(count), count, "optim.batch_size=2", "optim.epochs=1")
+    one, four = (losses(tmp_path / str(count)) for count in (1, 4))
+    assert four == pytest.approx(one, rel=1e-6) and len(one) == 11
+
+
+def test_running_means_of_each_process_are_restored(tmp_path) -> None:
+    """Symptom: validation differs after a resume, for only the first process's were saved."""
+    run(tmp_path / "whole", 2, kind=Normalised)
+    run(tmp_path / "cut", 2, kind=Normalised, stop=4, code=3 << 8)
+    run(tmp_path / "cut", 2, kind=Normalised)
+    whole, cut = toy.outcome(tmp_path / "whole"), toy.outcome(tmp_path / "cut")
+    states = whole["state"]["process_tensors"]["ranks"]
+    assert set(states[1]) == {"2.running_mean", "2.running_var"} and not states[0]
+    assert toy.same(whole, cut)
+
+
+def test_a_group_of_processes_that_is_killed_goes_on_with_the_same_bits(tmp_path) -> None:
+    run(tmp_path / "whole", 2, kind=Normalised)
+    folder = tmp_path / "killed"
+    pids = launch(2, lambda rank: toy.run(folder, *OPTIONS, kind=Normalised))
+    limit = time.time() + 60
+    while not (folder / "xps/toy/checkpoint.previous.pt").exists():
+        assert time.time() < limit
+        time.sleep(0.005)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert set(statuses(pids)) <= {signal.SIGKILL, 0}
+    run(folder, 2, kind=Normalised)
+    assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(folder))
+
+
+SHAPES = {
+    "noise like the items": lambda n: torch.randn_like(torch.empty(n, 3, 5)),
+    "in another order of memory": lambda n: torch.randn_like(torch.empty(5, 3, n).permute(2, 1, 0)),
+    "flattened with channels": lambda n: torch.rand(n * 3, 7),
+    "time first": lambda n: torch.rand(7, n, 2),
+    "levels": lambda n: torch.randint(1000, (n,)),
+    "dropout": lambda n: nn.functional.dropout(torch.ones(n, 40), 0.5),
+    "branches": lambda n: torch.empty(n, 1, 1).bernoulli_(0.5),
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("world", [2, 4])
+def test_items_of_a_process_get_the_numbers_of_one_process(kind: str, world: int) -> None:
+    draw, common = SHAPES[kind], 11
+    torch.manual_seed(5)
+    whole = draw(common)
+    after = torch.rand(())
+    dimension = list(whole.shape).index(common) if kind == "time first" else 0
+    for rank in range(world):
+        torch.manual_seed(5)
+        items = torch.arange(rank, common, world)
+        with CommonDraws(len(items), common, rank, world):
+            own = draw(len(items))
+        expected = whole.unflatten(dimension, (common, -1)).index_select(dimension, items)
+        assert torch.equal(own, expected.flatten(dimension, dimension + 1))
+        assert torch.equal(torch.rand(()), after)  # the generator stands where that of one would
+
+
+def test_numbers_of_a_batch_as_a_whole_are_the_same_everywhere() -> None:
+    draws = []
+    for rank in range(2):
+        torch.manual_seed(5)
+        with CommonDraws(2, 4, rank, 2), once_a_batch():
+            draws.append(torch.rand(2, 2))
+    torch.manual_seed(5)
+    assert torch.equal(draws[0], draws[1]) and torch.equal(draws[0], torch.rand(2, 2))
