@@ -25,6 +25,7 @@ from scipy.signal import filtfilt, iirnotch
 from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
 from ..registry import Registry, check_arguments, check_known
+from .envelope import log_power
 from .repair import repair
 from .stretches import TRIAL_EDGE, joins_of, stretches_of
 
@@ -451,6 +452,7 @@ def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]
 
 # steps by name --------------------------------------------------------------------------------
 
+TIME_STEPS.register("envelope")(log_power)
 WINDOW_STEPS.register("autoreject")(repair)
 KINDS: dict[str, Registry[Any]] = {
     "time": TIME_STEPS,
@@ -481,6 +483,7 @@ POSITIVE = {
     "notch": ("freqs_hz", "quality"),
     "resample": ("rate_hz",),
     "autoreject": ("window_s", "n_windows"),
+    "envelope": ("low_hz", "high_hz", "window_s"),
 }
 
 

@@ -24,6 +24,7 @@ STUDIES: Registry[Any] = Registry(
         "bci_iv_2a": "bm.studies.bci_iv_2a",
         "brennan2019": "bm.studies.brennan2019",
         "broderick2019": "bm.studies.broderick2019",
+        "duin": "bm.studies.duin",
         "eegmat": "bm.studies.eegmat",
         "eegmmidb": "bm.studies.eegmmidb",
         "feis": "bm.studies.feis",
