@@ -17,9 +17,11 @@ SOLVERS: Registry[Any] = Registry(
     {
         "supervised": "bm.solvers.supervised.solver",
         "baseline": "bm.solvers.baseline",
+        "channels": "bm.solvers.channel_choice",
         "contrastive": "bm.solvers.speech.solver",
         "diffusion": "bm.solvers.diffusion",
         "masked": "bm.solvers.masked",
+        "phonemes": "bm.solvers.phonemes",
         "tokenizer": "bm.solvers.tokenizer",
     },
 )
