@@ -37,7 +37,7 @@ def test_a_shaft_begins_at_its_deepest_contact() -> None:
     other = np.array([[-12.0 - 5 * k, 20, 5] for k in range(4)])
     assert chains(np.concatenate([line[::-1], other])) == [[4, 3, 2, 1, 0], [5, 6, 7, 8]]
     # two shafts that cross are two; a lone contact is one by itself
-    crossing = np.array([[17.0, 5 + 5 * k - 11, 5.5] for k in range(4)])
+    crossing = np.array([[17.0, 5 + 5 * k - 11, 9.0] for k in range(4)])
     found = chains(np.concatenate([line, crossing, [[80.0, 80, 80]]]))
     assert sorted(map(sorted, found)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8], [9]]
 
@@ -66,9 +66,7 @@ def test_bad_input_is_one_line() -> None:
     places = np.array([[30.0, 0, 0], [20.0, 0, 0]])
     with pytest.raises(UserError, match=r"C1 has no place \(1 of 3 channels\); give electrodes"):
         bipolar(raw_of(["A1", "A2", "C1"], places), "places")
-    with pytest.raises(
-        UserError, match=r"A1-A2 \(1 of 2 channels\) is a difference already"
-    ):
+    with pytest.raises(UserError, match=r"A1-A2 \(1 of 2 channels\) is a difference already"):
         bipolar(raw_of(["A1-A2", "A3"]), "names")
     with pytest.raises(UserError, match="unknown reference: by 'places2'"):
         bipolar(raw_of(["A1", "A2"]), "places2")
