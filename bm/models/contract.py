@@ -15,6 +15,7 @@ takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 | `Tokenizer` | the tokenizer solver | cannot be trained as a tokenizer |
 | `PatchPredictor` | the masked solver, `target=patches` | patches of single channels |
 | `TokenClassifier` | the phoneme solver | gives no classes of tokens |
+| `SelfSupervised` | the self-supervised solver | learns nothing without labels |
 | `ChannelRanker` | the channel solver | cannot rank channels |
 | `LabelPenalised` | the supervised solver, in training | the loss of the outputs alone |
 | `Described` | `show=true` | the module tree and the data facts alone |
@@ -52,6 +53,7 @@ __all__ = [
     "PatchPredictor",
     "Patched",
     "Penalised",
+    "SelfSupervised",
     "SubjectRows",
     "TokenClassifier",
     "TokenEncoder",
@@ -226,6 +228,17 @@ class TokenClassifier(nn.Module, ABC):
     @abstractmethod
     def losses(self, logits: Any, labels: Any, mask: Tensor) -> dict[str, Tensor]:
         """Return `loss` and `loss_<head>`, of logits and labels (B, L) by head, where mask is."""
+
+
+class SelfSupervised(nn.Module, ABC):
+    """A model that draws itself what is hidden or changed, and learns from windows alone."""
+
+    @abstractmethod
+    def self_losses(self, x: Tensor) -> dict[str, Tensor]:
+        """Return `loss` and its parts of a signal (B, C, T).
+
+        `chance_<name>` is what the part called so would be without any knowledge of the signal.
+        """
 
 
 class ChannelRanker(nn.Module, ABC):

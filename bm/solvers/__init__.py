@@ -22,6 +22,7 @@ SOLVERS: Registry[Any] = Registry(
         "diffusion": "bm.solvers.diffusion",
         "masked": "bm.solvers.masked",
         "phonemes": "bm.solvers.phonemes",
+        "selfsupervised": "bm.solvers.selfsupervised",
         "tokenizer": "bm.solvers.tokenizer",
     },
 )
