@@ -83,6 +83,8 @@ LABRAM = (*WHOLE, "optim.batch_size=8", "precision=fp32", "eval.batch_size=null"
 EEGDIFF = (*WHOLE, "solver=eegdiff/bciiv_mel", "ema.decay=null", "dset.segment.kind=block",
            "dset.segment.offset_s=0", "dset.segment.stride_s=3.0", "dset.segment.label=null",
            "solver.n_statistics=8")  # fmt: skip
+DUIN = (*WHOLE, "optim.batch_size=32", "precision=fp32", "dset.channels=null")
+DEPTH = {"channels": 10, "rate_hz": 1000.0, "seconds": 70.0, "subjects": 1}
 CORPUS = {"channels": NAMES[:64], "rate_hz": 200.0, "seconds": 20.0, "subjects": 2}
 MOTOR = {"channels": 22, "rate_hz": 250.0, "seconds": 15.0, "subjects": 2}
 
@@ -104,6 +106,17 @@ CASES: dict[str, Case] = {
         ("solver=labram/tuab", *LABRAM),
         {"channels": TUAB, "rate_hz": 200.0, "seconds": 40.0, "subjects": 2},
         Bars(eff=0.62, heavy=0.83, ratio=1.08, bf16=2.0, gpu=1.5),
+    ),
+    "duin_vqvae": Case(
+        ("solver=duin/vqvae", *DUIN), DEPTH, Bars(eff=0.53, heavy=0.70, ratio=1.0, bf16=1.6)
+    ),
+    "duin_mae": Case(
+        ("solver=duin/mae", *DUIN), DEPTH, Bars(eff=0.48, heavy=0.70, ratio=1.0, bf16=1.6),
+        stage=("tokenizer", "duin_vqvae"),
+    ),
+    "duin_cls": Case(
+        ("solver=duin/cls", *DUIN, "dset.segment.kind=block", "dset.segment.stride_s=2.0"),
+        {**DEPTH, "subjects": 2}, Bars(eff=0.43, heavy=0.62, ratio=1.0, bf16=1.6),
     ),
     "eegdiff_batch8": Case(
         (*EEGDIFF, "optim.batch_size=8"), MOTOR, Bars(eff=0.56, heavy=0.80, ratio=1.08, bf16=1.4)

@@ -1,10 +1,11 @@
 """`python -m scripts.extract sig=ab12cd34|model=FOLDER out=tokens.h5 [study=folder path=FOLDER]`.
 
-Features of recordings from a frozen model of LaBraM: tokens (windows, C, A, D) of a fine-tuned or
-a masked model, codes (windows, C, A) of a tokenizer. The model is the best of an experiment (sig)
-or a saved one (model), such as scripts.import_checkpoint writes. Recordings are preprocessed as the
-training data were and streamed; `out` is one HDF5 file with a group per recording
-(described in bm/eval/tokens/file.py), written aside and renamed at the end.
+Features of recordings from a frozen model of LaBraM or Du-IN: tokens (windows, C, A, D) of a
+fine-tuned or a masked model, codes (windows, C, A) of a tokenizer; Du-IN has one token for all
+channels together (C = 1), and is given them in the order of its training and scaled. The model is
+the best of an experiment (sig) or a saved one (model), such as scripts.import_checkpoint writes.
+Recordings are preprocessed as the training data were and streamed; `out` is one HDF5 file with a
+group per recording (described in bm/eval/tokens/file.py), written aside and renamed at the end.
 
 Which windows:
   nothing                   those of the experiment, with their labels and splits
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from bm.eval.tokens.extract import Part, Recordings, TokenModel
 
 EVERY_S = 5.0  # seconds between lines of progress
-RAW = {"kind": "none", "clamp": None}  # the models divide microvolts themselves
+RAW = {"kind": "none", "clamp": None}  # models divide microvolts, or are given scaled windows later
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,11 @@ names into the network that `model=` names: `family=clip path=FILE model=clip/cl
 `family=eegdiff path=FILE model=eegdiff/bci_stft n_times=750 rate_hz=250`. Sizes that tensors show
 (n_channels, n_outputs, n_subjects) need not be given. `changes=[model.hidden=64,...]` changes the
 section.
+
+`family=duin path=checkpoint-399.pth` reads the three stages, one person's or several, and the
+phoneme model. `subjects=[duin/001]` says who the rows of the file are, `channels=[SM8,SM9,...]`
+what its channels are called; without them both are numbered, and later stages take the weights of
+no person by name.
 """
 
 from __future__ import annotations
@@ -36,6 +41,7 @@ FAMILIES = {
     "labram": "bm.models.labram.importing",
     "clip": "bm.models.clip.importing",
     "eegdiff": "bm.models.eegdiff.importing",
+    "duin": "bm.models.duin.importing",
 }
 SHOWN = 40  # names of a kind that are printed
 
@@ -52,6 +58,8 @@ class Sizes:
     n_subjects: int = 0
     n_times: int = 0
     rate_hz: float = 0.0
+    subjects: Sequence[str] = ()
+    channels: Sequence[str] = ()
 
     @property
     def numbers(self) -> dict[str, int | float | None]:
@@ -91,6 +99,10 @@ def command(
     if family == "labram":
         imported = importer.import_published(source, partial, n_heads or None, sizes.weights)
         facts = importer.published_facts(imported.module)
+    elif family == "duin":
+        imported, facts = importer.import_published(
+            source, sizes.subjects, sizes.channels, partial, sizes.weights
+        )
     else:
         section = section_of(family, sizes.model, sizes.changes)
         imported, facts = importer.import_published(

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..registry import Registry, check_arguments, check_list, check_mapping
 from .batch import Batch
+from .trials import shift_in_time
 
 #: name -> function that changes a window (T, C) in place: (window, rate_hz, generator, options).
 AUGMENTATIONS: Registry[Callable[..., None]] = Registry("augmentation", {})
@@ -35,6 +36,17 @@ def time_shift(window: Tensor, rate_hz: float, draw: np.random.Generator, max_s:
     steps = int(draw.integers(-most, most + 1))
     source = (torch.arange(len(window)) - steps).clamp_(0, len(window) - 1)
     window.copy_(window[source])
+
+
+@AUGMENTATIONS.register("zero_shift")
+def zero_shift(window: Tensor, rate_hz: float, draw: np.random.Generator, max_s: float) -> None:
+    """Delay or advance by up to `max_s` with zeros where nothing is, as Du-IN does (0.3 s).
+
+    A shift of 0 changes nothing; the published code returns zeros then.
+    """
+    most = round(max_s * rate_hz)
+    steps = torch.tensor([int(draw.integers(-most, most + 1))])
+    window.copy_(shift_in_time(window.T[None], steps)[0].T)
 
 
 @AUGMENTATIONS.register("channel_dropout")
@@ -114,7 +126,7 @@ class Augmentation:
             chance = float(entry.get("chance", 1.0))
             _check_values(name, function, {**options, "chance": chance})
             self.steps.append((function, chance, options))
-            self.shifts_time |= name == "time_shift"
+            self.shifts_time |= name in ("time_shift", "zero_shift")
 
     def apply(self, batch: Batch, rates_hz: Sequence[float], seed: int, epoch: int) -> Batch:
         """Change the windows of a batch in place; channels that do not exist stay zero.

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import logging
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,9 @@ from scipy.signal import filtfilt, iirnotch
 from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc, resample_sinc
 from ..registry import Registry, check_arguments, check_known, check_list
+from .envelope import log_power
 from .repair import repair
+from .shafts import check_single, neighbours, neighbours_by_place
 from .stretches import TRIAL_EDGE, joins_of, notes_of, stretches_of
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,6 @@ CHANNEL_STEPS: Registry[Step] = Registry("preprocessing step", {})
 WINDOW_STEPS: Registry[Callable[..., object]] = Registry("preprocessing step", {})
 #: Old names of the 10-20 system -> today's, for channel sets shared by several caps.
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
-CONTACT = re.compile(r"^(?P<shaft>\D.*?'?)(?P<number>\d+)$")
 
 
 def standard_name(name: str) -> str:
@@ -378,18 +378,24 @@ def rename(raw: mne.io.BaseRaw, names: str | Mapping[str, str] = "standard") -> 
 
 
 @CHANNEL_STEPS.register("reference")
-def reference(raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average") -> mne.io.BaseRaw:
+def reference(
+    raw: mne.io.BaseRaw, channels: str | Sequence[str] = "average", by: str = "names"
+) -> mne.io.BaseRaw:
     """Reference to the average, to named channels, or each contact to the next on its shaft.
 
     Args:
         raw: loaded.
         channels: `average`, names, or `bipolar` (A1 - A2, named A1; for sEEG).
+        by: what tells neighbours for `bipolar`: `names` (consecutive numbers) or `places` (the next
+            contact in line, the deeper one first).
 
     Raises:
-        UserError: an unknown channel, or no two neighbouring contacts.
+        UserError: an unknown channel, no two neighbouring contacts, a contact without a place, or
+            channels that are differences already.
     """
+    check_known("reference: by", by, ("names", "places"))
     if channels == "bipolar":
-        return _bipolar(raw)
+        return _bipolar(raw, by)
     if channels == "average":
         names = [name for name in raw.ch_names if name not in raw.info["bads"]]
     else:
@@ -438,26 +444,17 @@ def interpolate(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
     return raw
 
 
-# Contacts are numbered along a shaft, so consecutive numbers are neighbours in the tissue.
-def neighbours(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of contacts with consecutive numbers on one shaft, by shaft and number."""
-    contacts: dict[tuple[str, int], str] = {}
-    for name in names:
-        contact = CONTACT.match(name)
-        if contact:
-            contacts[contact["shaft"], int(contact["number"])] = name
-    return [
-        (name, contacts[shaft, number + 1])
-        for (shaft, number), name in sorted(contacts.items())
-        if (shaft, number + 1) in contacts
-    ]
-
-
-def _bipolar(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-
-    pairs = neighbours(raw.ch_names)
+def _bipolar(raw: mne.io.BaseRaw, by: str) -> mne.io.BaseRaw:
+    check_single(raw.ch_names)
+    places = np.array([channel["loc"][:3] for channel in raw.info["chs"]], float) * 1e3
+    # Contacts are numbered along a shaft, so consecutive numbers are neighbours in the tissue.
+    if by == "places":
+        pairs = neighbours_by_place(raw.ch_names, places)
+    else:
+        pairs = neighbours(raw.ch_names)
     if not pairs:
-        raise UserError("reference: bipolar: no two contacts with consecutive numbers, as A1 A2")
+        reason = "with consecutive numbers, as A1 A2" if by == "names" else "beside each other"
+        raise UserError(f"reference: bipolar: no two contacts {reason}")
     rows = {name: i for i, name in enumerate(raw.ch_names)}
     first, second = ([rows[pair[k]] for pair in pairs] for k in (0, 1))
     data = raw.get_data()
@@ -490,6 +487,7 @@ def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]
 
 # steps by name --------------------------------------------------------------------------------
 
+TIME_STEPS.register("envelope")(log_power)
 WINDOW_STEPS.register("autoreject")(repair)
 KINDS: dict[str, Registry[Any]] = {
     "time": TIME_STEPS,
@@ -520,6 +518,7 @@ POSITIVE = {
     "notch": ("freqs_hz", "quality"),
     "resample": ("rate_hz",),
     "autoreject": ("window_s", "n_windows"),
+    "envelope": ("low_hz", "high_hz", "window_s"),
 }
 
 

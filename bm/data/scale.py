@@ -17,7 +17,7 @@ from .preprocess import check_positive
 from .signal import Signal
 
 logger = logging.getLogger(__name__)
-KINDS = ("none", "zscore", "robust", "robust_windows", "window")
+KINDS = ("none", "zscore", "zscore_all", "robust", "robust_windows", "window")
 #: Training windows of a recording that robust scaling looks at: brainmagick's
 #: `n_samples_per_recording` (Défossez et al. 2023).
 ROBUST_WINDOWS = 200
@@ -29,19 +29,20 @@ QUANTILE_SAMPLES = 1_000_000
 
 
 def channel_statistics(
-    signals: Sequence[Signal], table: pd.DataFrame
+    signals: Sequence[Signal], table: pd.DataFrame, everything: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute mean and standard deviation per channel over the training windows.
 
     Args:
         signals: all with the same channels.
         table: segment table with `split`.
+        everything: over the windows of all splits.
 
     Returns:
         mean: (C,) and sd: (C,) float64.
     """
     total, squares, count = 0.0, 0.0, 0
-    for row in table[table["split"] == "train"].itertuples():
+    for row in table[everything | (table["split"] == "train")].itertuples():
         block = signals[row.recording].rows(row.start, row.length).double().numpy()
         total, squares = total + block.sum(0), squares + np.square(block).sum(0)
         count += len(block)
@@ -102,7 +103,8 @@ class Scaler:
     """x -> clamp((x - centre) / scale) with one centre and scale per channel and recording.
 
     Args:
-        kind: none, zscore (training data of the channel set), robust (per recording, from all of
+        kind: none, zscore (training data of the channel set), zscore_all (windows of all splits, a
+            small leak, as Du-IN was published), robust (per recording, from all of
             it but windows that do not train, where others do), robust_windows (per recording, from
             up to 200 of its training windows after baseline correction, as brainmagick does) or
             window (each window and channel by its own mean and standard deviation, against shifts
@@ -144,12 +146,13 @@ class Scaler:
                     members = [i for i, g in enumerate(groups) if g == group]
                     rows = table[table["recording"].isin(members)]
                     if (rows["split"] == "train").any():
-                        of_group[group] = channel_statistics(signals, rows)
+                        everything = self.kind == "zscore_all"
+                        of_group[group] = channel_statistics(signals, rows, everything)
                 pair = of_group.get(group, UNTRAINED)
             centre, scale = (torch.as_tensor(v, dtype=torch.float32) for v in pair)
             self.centres.append(centre)
             self.scales.append(torch.where(scale > EPSILON, scale, torch.ones_like(scale)))
-        if self.kind == "zscore":
+        if self.kind.startswith("zscore"):
             self._borrow(signals, groups, of_group)
 
     def _borrow(
@@ -231,7 +234,7 @@ class Scaler:
         """Return the scaling as far as all recordings share it, for `DataFacts.scaler`."""
         if self.kind == "window":
             return {"kind": self.kind}
-        if self.kind != "zscore" or not self.centres:
+        if not self.kind.startswith("zscore") or not self.centres:
             return {}
         return {"centre": self.centres[0].tolist(), "scale": self.scales[0].tolist()}
 

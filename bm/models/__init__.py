@@ -19,7 +19,9 @@ MODELS: Registry[Any] = Registry(
     "model",
     {
         "brainbert": "bm.models.baselines.brainbert",
+        "brainbert_mae": "bm.models.baselines.brainbert_mae",
         "brant": "bm.models.baselines.brant",
+        "brant_mae": "bm.models.baselines.brant_mae",
         "clip_convrnn": "bm.models.clip.convrnn",
         "clip_deep_mel": "bm.models.clip.deep_mel",
         "clip_simpleconv": "bm.models.clip.simpleconv",

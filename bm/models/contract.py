@@ -14,6 +14,9 @@ takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 | `Codebook` | the masked solver, `scripts.extract` | the model is no tokenizer |
 | `Tokenizer` | the tokenizer solver | cannot be trained as a tokenizer |
 | `PatchPredictor` | the masked solver, `target=patches` | patches of single channels |
+| `TokenClassifier` | the phoneme solver | gives no classes of tokens |
+| `SelfSupervised` | the self-supervised solver | learns nothing without labels |
+| `ChannelRanker` | the channel solver | cannot rank channels |
 | `LabelPenalised` | the supervised solver, in training | the loss of the outputs alone |
 | `Described` | `show=true` | the module tree and the data facts alone |
 | `SubjectRows`, `Penalised`, `CountedExplicitly` | see `bm.nn.roles`: roles of single layers | |
@@ -39,6 +42,7 @@ POOLS = ("none", "mean")
 
 __all__ = [
     "POOLS",
+    "ChannelRanker",
     "Codebook",
     "CountedExplicitly",
     "Described",
@@ -49,7 +53,9 @@ __all__ = [
     "PatchPredictor",
     "Patched",
     "Penalised",
+    "SelfSupervised",
     "SubjectRows",
+    "TokenClassifier",
     "TokenEncoder",
     "Tokenizer",
     "Undecayed",
@@ -204,6 +210,43 @@ class PatchPredictor(nn.Module, ABC):
     @abstractmethod
     def patch_targets(self, x: Tensor) -> Tensor:
         """Return what is predicted of each token, (B, L, F), of a signal (B, C, T)."""
+
+
+class TokenClassifier(nn.Module, ABC):
+    """A model whose `forward` returns logits (B, L, K) by the name of a head.
+
+    Attributes:
+        patch_samples: of a token.
+        head_sizes: name -> K.
+        trained: names of the heads whose losses are added up.
+    """
+
+    patch_samples: int
+    head_sizes: dict[str, int]
+    trained: tuple[str, ...]
+
+    @abstractmethod
+    def losses(self, logits: Any, labels: Any, mask: Tensor) -> dict[str, Tensor]:
+        """Return `loss` and `loss_<head>`, of logits and labels (B, L) by head, where mask is."""
+
+
+class SelfSupervised(nn.Module, ABC):
+    """A model that draws itself what is hidden or changed, and learns from windows alone."""
+
+    @abstractmethod
+    def self_losses(self, x: Tensor) -> dict[str, Tensor]:
+        """Return `loss` and its parts of a signal (B, C, T).
+
+        `chance_<name>` is what the part called so would be without any knowledge of the signal.
+        """
+
+
+class ChannelRanker(nn.Module, ABC):
+    """A model whose first layer is a map of channels to features, for each person."""
+
+    @abstractmethod
+    def channel_weights(self) -> Tensor:
+        """Return the weights (S, C, D) of each person's map."""
 
 
 class LabelPenalised(nn.Module, ABC):

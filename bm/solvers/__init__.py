@@ -17,9 +17,12 @@ SOLVERS: Registry[Any] = Registry(
     {
         "supervised": "bm.solvers.supervised.solver",
         "baseline": "bm.solvers.baseline",
+        "channels": "bm.solvers.channel_choice",
         "contrastive": "bm.solvers.speech.solver",
         "diffusion": "bm.solvers.diffusion",
         "masked": "bm.solvers.masked",
+        "phonemes": "bm.solvers.phonemes",
+        "selfsupervised": "bm.solvers.selfsupervised",
         "tokenizer": "bm.solvers.tokenizer",
     },
 )

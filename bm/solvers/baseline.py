@@ -77,7 +77,7 @@ class BaselineSolver(Solver):
         """Build windows with class labels."""
         check_known("baseline", self.cfg.solver.method, METHODS)
         check_known("solver.features", self.cfg.solver.get("features", "powers"), FEATURES)
-        dataset = windows_of(self.cfg)
+        dataset = windows_of(self.cfg, self.folder_of)
         if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
             raise UserError(
                 "baseline: recordings have different channels or rates; set dset.channels=common "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from dora import to_absolute_path
 from ..data.batch import Batch
 from ..data.dataset import Dataset, build_dataset
 from ..data.store import Store
+from ..errors import UserError
 from ..features.builder import features_of
 from ..studies import recordings_of
 from ..studies.choice import Choice
@@ -19,6 +21,9 @@ from ..xp.resolve import to_plain
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+#: Written into the folder of an experiment that chooses channels.
+CHANNELS_FILE = "channels.json"
 
 
 def absolute_paths(paths: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,15 +38,41 @@ def absolute_paths(paths: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def windows_of(cfg: DictConfig) -> Dataset:
-    """Build the windows that `dset` describes, through the store, with `dset.features`."""
+def windows_of(cfg: DictConfig, folder_of: Callable[[str], Path] | None = None) -> Dataset:
+    """Build the windows that `dset` describes, through the store, with `dset.features`.
+
+    Args:
+        cfg: of the experiment.
+        folder_of: finds the folder of an address, for `dset.channels=//sig/...`.
+    """
     paths = absolute_paths(cfg.paths)
     dset = to_plain(cfg.dset)
+    dset["channels"] = named_channels(dset.get("channels"), folder_of)
     recordings, simulated = recordings_of(dset["studies"], paths, Choice.of(dset))
     dataset = build_dataset(recordings, dset, simulated, Store(paths["cache"]))
     if dset.get("features"):
         dataset.attach_features(features_of(dset, dataset.signals, paths))
     return dataset
+
+
+def named_channels(channels: Any, folder_of: Callable[[str], Path] | None) -> Any:
+    """Return `dset.channels` with the names in place of the address of a choice of channels.
+
+    Raises:
+        UserError: the address is of no such choice, or nothing here finds addresses.
+    """
+    if not isinstance(channels, str) or not channels.startswith("//"):
+        return channels
+    if folder_of is None:
+        raise UserError(f"dset.channels={channels}: give the names themselves here")
+    folder = folder_of(channels)
+    # the best weights lie in a folder of the experiment
+    path = next((p for p in (folder, folder.parent) if (p / CHANNELS_FILE).exists()), None)
+    if path is None:
+        raise UserError(
+            f"dset.channels={channels}: no choice of channels there; solver=duin/channels makes one"
+        )
+    return list(json.loads((path / CHANNELS_FILE).read_text("utf-8"))["channels"])
 
 
 def evenly_spaced(rows: np.ndarray, count: int) -> np.ndarray:

@@ -16,7 +16,7 @@ class WindowSolver(Solver):
 
     def build_data(self) -> Dataset:
         """Build the windows that `dset` describes, with their features."""
-        return windows_of(self.cfg)
+        return windows_of(self.cfg, self.folder_of)
 
     def build_model(self, facts: DataFacts) -> nn.Module:
         """Build the configured network; refuse data that it would take for something else."""

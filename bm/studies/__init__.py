@@ -22,8 +22,11 @@ STUDIES: Registry[Any] = Registry(
     {
         "arrays": "bm.studies.arrays",
         "bci_iv_2a": "bm.studies.bci_iv_2a",
+        "brain_treebank": "bm.studies.brain_treebank",
         "brennan2019": "bm.studies.brennan2019",
         "broderick2019": "bm.studies.broderick2019",
+        "duin": "bm.studies.duin",
+        "dutch_words": "bm.studies.dutch_words",
         "eegmat": "bm.studies.eegmat",
         "eegmmidb": "bm.studies.eegmmidb",
         "feis": "bm.studies.feis",
@@ -36,6 +39,7 @@ STUDIES: Registry[Any] = Registry(
         "simulated": "bm.studies.simulated",
         "tuab": "bm.studies.tuab",
         "tuev": "bm.studies.tuev",
+        "vocalmind": "bm.studies.vocalmind",
     },
 )
 

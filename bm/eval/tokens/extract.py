@@ -28,6 +28,7 @@ from ...models.saved import FACTS, WEIGHTS
 from ...nn.electrodes import unknown_names
 from ...registry import check_known
 from .file import token_file
+from .placing import centre_and_scale, placed, row_of, scaling_of
 
 MAX_TOKENS = 256  # channels times patches of a window at most, as LaBraM was pre-trained
 
@@ -77,6 +78,7 @@ class TokenModel:
     Attributes:
         facts: of the data that it was trained on.
         codes: whether it is a tokenizer.
+        scales: whether it takes scaled windows of the channels of its training, in their order.
         patch_samples: P.
         dropped: names of channels that were left out so far.
 
@@ -96,11 +98,13 @@ class TokenModel:
         model = load(self.folder, options.trust_target)
         name = type(model).__name__
         if not isinstance(model, TokenEncoder | Codebook):
-            raise UserError(f"{folder} holds {name}, which makes no tokens; use a model of LaBraM")
-        if not isinstance(model, Microvolts):
+            hint = "use a model of LaBraM or Du-IN"
+            raise UserError(f"{folder} holds {name}, which makes no tokens; {hint}")
+        self.scales = not isinstance(model, Microvolts)
+        if self.scales and model.named_channels:
             raise UserError(
-                f"{folder} holds {name}, which takes windows scaled as its training data were, of "
-                "the same channels; use a model of LaBraM"
+                f"{folder} holds {name}, which knows channels by name and takes scaled windows; "
+                "use a model of LaBraM or Du-IN"
             )
         self.codes = isinstance(model, Codebook)
         if self.codes and (options.layer is not None or options.pool != "none"):
@@ -120,13 +124,17 @@ class TokenModel:
             UserError: channels that it does not know, and not `drop_unknown`, or another rate.
             RecordingError: it knows none of them, or they are not in microvolts.
         """
-        if signal.unit != "uV":  # the models divide by a fixed amplitude in microvolts
+        if (
+            signal.unit != "uV" and not self.scales
+        ):  # the models divide by a fixed amplitude in microvolts
             raise RecordingError(name, f"in {signal.unit}, not microvolts", "leave it out")
         if signal.rate_hz != self.facts.rate_hz:
             raise UserError(
                 f"the model was trained at {self.facts.rate_hz:g} Hz, {name} has "
                 f"{signal.rate_hz:g} Hz; set dset.rate_hz={self.facts.rate_hz:g}"
             )
+        if self.scales:
+            return placed(signal, self.facts, name)
         unknown = unknown_names(signal.channels) if self.named else []
         if not unknown:
             return signal
@@ -148,6 +156,8 @@ class TokenModel:
         As many whole patches as 256 tokens allow: LaBraM's corpus was cut like that (64 channels: 4
         patches, 32: 8, 20: 12), and its table of time embeddings ends at 16.
         """
+        if self.scales:  # one token for all channels together
+            return self.patch_samples * self.max_patches
         return self.patch_samples * max(1, min(self.max_patches, MAX_TOKENS // n_channels))
 
     @torch.no_grad()
@@ -160,21 +170,27 @@ class TokenModel:
             self._model = load(self.folder, self.options.trust_target, **changes)
             self._model.eval().to(self.options.device)
             self._channels = part.signal.channels
+        row = row_of(self.facts, part.identity) if self.scales else None
+        scaling = centre_and_scale(self.facts, part.signal) if self.scales else None
         starts, size = part.windows["start"].to_numpy(), self.options.batch_size
         length = int(part.windows["length"].iloc[0])
         for first in range(0, len(starts), size):
             some = starts[first : first + size]
             block = gather_windows([part.signal], np.zeros(len(some), int), some, length)
+            if scaling is not None:
+                block = (block - scaling[0]) / scaling[1]
             # Contiguous, as models receive their batches.
             x = block.transpose(1, 2).contiguous().to(self.options.device)
-            yield self._outputs_of(x).cpu().numpy()
+            yield self._outputs_of(x, row).cpu().numpy()
 
-    def _outputs_of(self, x: torch.Tensor) -> torch.Tensor:
+    def _outputs_of(self, x: torch.Tensor, row: int | None) -> torch.Tensor:
+        person = {} if row is None else {"subject": torch.full((len(x),), row, device=x.device)}
         if self.codes:
-            codes: torch.Tensor = self._model.tokens(x)
-            return codes.unflatten(1, (x.shape[1], -1)).to(torch.int32)
+            codes: torch.Tensor = self._model.tokens(x, **person)
+            places = 1 if self.scales else x.shape[1]
+            return codes.unflatten(1, (places, -1)).to(torch.int32)
         options = {"layer": self.options.layer, "pool": self.options.pool}
-        tokens: torch.Tensor = self._model.tokens(x, **options)
+        tokens: torch.Tensor = self._model.tokens(x, **person, **options)
         return tokens.float()
 
     def attributes(self) -> dict[str, Any]:
@@ -189,6 +205,7 @@ class TokenModel:
             "patch_samples": self.patch_samples,
             "layer": -1 if layer is None else layer,
             "pool": self.options.pool,
+            "scaling": scaling_of(self.facts) if self.scales else "none",
             "version": __version__,
         }
 

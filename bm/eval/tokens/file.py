@@ -2,10 +2,12 @@
 
 The file's attributes: `kind` (tokens or codes), `model`, `signature` ("" without one), `weights`
 (sha256 of the weights' file), `rate_hz`, `patch_samples`, `layer` (-1 = all blocks and the last
-norm), `pool`, `classes`, `values`, `preprocess` (JSON), `simulated` and `version`. A group has the
+norm), `pool`, `scaling` (none, training or recording: where mean and deviation of scaled windows
+are from), `classes`, `values`, `preprocess` (JSON), `simulated` and `version`. A group has the
 attributes `study`, `subject`, `session`, `run`, `channels` and `rate_hz`, and of N windows:
 
-- `tokens` (N, C, A, D) float32, (N, D) with pool=mean; or `codes` (N, C, A) int32;
+- `tokens` (N, C, A, D) float32, (N, D) with pool=mean; or `codes` (N, C, A) int32; C is 1 where a
+  token is of all channels together;
 - `start_s` (N,) seconds from the recording's start;
 - where the windows have them: `label` (N,) int64, an index into `classes`; `value` (N, V), named by
   `values`; `split` (N,) text.

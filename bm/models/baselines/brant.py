@@ -103,8 +103,11 @@ class Brant(Loadable):
 
     def encode(self, patches: Tensor, power: Tensor) -> Tensor:
         """Patches (B, C, N, P) and their band power (B, C, N, bands) -> tokens (B, C, N, D)."""
-        tokens = self.embed(patches) + power.softmax(-1) @ self.bands
-        tokens = tokens + self.places[: patches.shape[2]]
+        return self.mix(self.embed(patches) + power.softmax(-1) @ self.bands)
+
+    def mix(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, C, N, D) -> the same, along the patches of a channel, then the channels."""
+        tokens = tokens + self.places[: tokens.shape[2]]
         shape = tokens.shape[:2]
         tokens = self.temporal(tokens.flatten(0, 1)).unflatten(0, shape).transpose(1, 2)
         shape = tokens.shape[:2]

@@ -5,6 +5,7 @@ Eldele et al. (IJCAI 2021), with the sizes of Du-IN's comparison (2024).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from ...errors import UserError
 from ...nn.heads import LinearHead
 from ...nn.padding import PaddedConv1d
 from .. import MODELS
-from ..contract import Loadable
+from ..contract import Loadable, SelfSupervised
 from ..transfer import without_foreign_head
 
 
@@ -203,7 +204,7 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 
 
 @MODELS.register("tstcc_contrast")
-class TSTCCContrast(nn.Module):
+class TSTCCContrast(SelfSupervised):
     """Pre-training: temporal and contextual contrast of a weak and a strong view.
 
     Args:
@@ -282,3 +283,12 @@ class TSTCCContrast(nn.Module):
         contextual = nt_xent(a, b, self.temperature)
         loss = temporal + self.scale * contextual
         return {"loss": loss, "temporal": temporal, "contextual": contextual}
+
+    def self_losses(self, x: Tensor) -> dict[str, Tensor]:
+        """Return what `forward` returns, beside the losses of even guesses among the windows."""
+        temporal = 2 * math.log(len(x))  # both directions
+        contextual = math.log(max(1, 2 * len(x) - 1))
+        parts = {"loss": temporal + self.scale * contextual, "temporal": temporal,
+                 "contextual": contextual}  # fmt: skip
+        chance = {f"chance_{name}": x.new_tensor(value) for name, value in parts.items()}
+        return {**self(x), **chance}

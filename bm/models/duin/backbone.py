@@ -176,6 +176,14 @@ class Backbone(nn.Module):
             return self.subject.contribution()
         return torch.stack([tokenizer.contribution() for tokenizer in self.tokenizers])  # type: ignore[operator]
 
+    @torch.no_grad()
+    def channel_weights(self) -> Tensor:
+        """Return the weights (S, C, D) by which channels enter the network, for each subject."""
+        if hasattr(self, "subject"):
+            return self.subject.maps()
+        first = [tokenizer.blocks[0].conv.weight for tokenizer in self.tokenizers]  # type: ignore[operator,union-attr,index]
+        return torch.stack([weight.transpose(0, 1).flatten(1) for weight in first])
+
     def without_other_times(self, state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         """Take the model's own time table into a state of another window length.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...nn.code_block import CodeBlock, CodeOptions
 from ...nn.heads import LinearHead
 from .. import MODELS
-from ..contract import LabelPenalised, Layered, Loadable, TokenEncoder
+from ..contract import ChannelRanker, LabelPenalised, Layered, Loadable, TokenEncoder
 from ..sections import section_of
 from ..transfer import without_foreign_head
 from .backbone import Backbone, BackboneOptions, Size, describe_patches
@@ -23,7 +23,7 @@ MARKERS = ("decoder.", "heads.", "readout.", "mask_token")
 
 
 @MODELS.register("duin_cls")
-class DuinClassifier(Loadable, Layered, TokenEncoder, LabelPenalised):
+class DuinClassifier(Loadable, Layered, TokenEncoder, LabelPenalised, ChannelRanker):
     """Classes from windows of a few sEEG channels (Zheng et al., 2024, section 3.4).
 
     As published, the loss is the cross entropy of sigmoids of these logits: `solver.cls_loss`.
@@ -125,6 +125,10 @@ class DuinClassifier(Loadable, Layered, TokenEncoder, LabelPenalised):
     def contribution(self) -> Tensor:
         """Mean absolute weight of each channel for each subject, (S, C), to choose channels by."""
         return self.backbone.contribution()
+
+    def channel_weights(self) -> Tensor:
+        """Return the weights (S, C, D) of each person's map of channels."""
+        return self.backbone.channel_weights()
 
     def layer_number(self, name: str) -> int:
         """Layer of a parameter for layer-wise rates: 0 tokens, 1..n blocks, n + 1 rest."""

@@ -13,14 +13,14 @@ from ...losses.regression import masked_mean
 from ...nn.code_block import CodeBlock, CodeOptions
 from ...nn.heads import LinearHead
 from .. import MODELS
-from ..contract import Loadable
+from ..contract import Loadable, TokenClassifier
 from ..sections import section_of
 from .backbone import Backbone, BackboneOptions, Size
 from .classifier import PRETRAINING
 
 
 @MODELS.register("duin_phoneme")
-class DuinPhonemes(Loadable):
+class DuinPhonemes(Loadable, TokenClassifier):
     """Logits over the initials and finals of Mandarin syllables, token by token.
 
     Args:
@@ -63,6 +63,7 @@ class DuinPhonemes(Loadable):
             raise UserError(f"model.trained={list(self.trained)}: some of {list(sizes)}")
         size = Size(n_channels, max(1, n_subjects), n_times)
         self.backbone = Backbone(size, BackboneOptions.of(backbone))
+        self.patch_samples, self.head_sizes = self.backbone.patch_samples, sizes
         width = self.backbone.width
         if extras:
             self.codes = CodeBlock(width, section_of(CodeOptions, codes, "codes"))

@@ -33,7 +33,7 @@ from .recording import SimulatedRecording
 from .seeg.recording import FREE, FREE_SESSION
 
 #: Options of a mode that say which recordings there are, nothing of a single one.
-OF_STUDY = ("kind", "n_free", "part")
+OF_STUDY = ("kind", "n_free", "part", "phonemes")
 
 
 @STUDIES.register("simulated")
@@ -51,8 +51,8 @@ class Simulated(Study):
         mode_options: n_trials, channels; duration_s, severity; n_sentences, n_words,
             rate_hz, channels, kind (eeg, meg), clip (story, sentence: what a `sound` event spans);
             n_sentences, layout (cap32, hydrocel105), timing (natural, fixed); n_words, n_trials (of
-            each word in a run), n_free, free_s, shafts, contacts (two bounds each), bipolar, part
-            (all, task, free).
+            each word in a run), n_free, free_s, shafts, contacts (two bounds each), bipolar,
+            phonemes (true: events tell which gestures are made when), part (all, task, free).
     """
 
     name = "simulated"
@@ -136,6 +136,8 @@ class Simulated(Study):
             options["label"] = pair_label(self.seed, place.subject)
         else:
             options["snr"] = snr  # background has its severity instead
+        if self.options.get("phonemes"):  # left out elsewhere: recordings stay what they were
+            options["phonemes"] = True
         recording = MODES[self.mode].recording(identity, place, options)
         if isinstance(recording, ListeningRecording):
             recording.cache = self.cache

@@ -72,6 +72,7 @@ MODES = {
             "shafts": [3, 5],
             "contacts": [6, 9],
             "bipolar": False,
+            "phonemes": False,
             "part": "all",
         },
         {

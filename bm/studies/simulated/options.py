@@ -32,7 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "timing": ("natural", "fixed"),
     "part": ("all", "task", "free"),
 }
-SWITCHES = ("artefacts", "bipolar")
+SWITCHES = ("artefacts", "bipolar", "phonemes")
 #: Options that are two bounds of a whole number, and what they may be; shafts have 18 letters.
 BOUNDS = {"shafts": (1, 18), "contacts": (2, 40)}
 MOST_WORDS = {"seeg": 400}  # any two differ in two of four gestures, of which there are ten

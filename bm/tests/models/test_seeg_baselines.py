@@ -17,9 +17,11 @@ from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.losses.masked import masked_errors
 from bm.models import build_model, init_weights, save
+from bm.models.baselines.brainbert_mae import hide, stripes
 from bm.models.baselines.brant import EDGES_HZ, band_power
 from bm.models.baselines.seeg_labram import coordinate_encoding
 from bm.models.baselines.tstcc import nt_xent, permuted_view, scaled_view
+from bm.models.contract import SelfSupervised
 
 CONF = Path(__file__).resolve().parents[3] / "conf/model/baselines"
 #: file -> sampling rate, seconds of a window, trained parameters at the published size.
@@ -34,13 +36,23 @@ FILES = {
     "brainbert": (1000, 3, 43_551_293),
     "brainbert_base": (1000, 3, 22_287_677),
     "brainbert_small": (1000, 3, 5_064_269),
+    "brainbert_mae": (1000, 4, 43_183_144),
     "brant": (200, 3, 69_296_957),
+    "brant_mae": (200, 4, 66_493_640),
     "seeg_labram": (200, 3, 6_314_565 - (200 * 201 + 64 * 201 + 2 * 64 + 200 * 65)),
     "seeg_labram_popt": (200, 3, 6_314_565 - (200 * 201 + 64 * 201 + 2 * 64 + 200 * 65) - 2000),
 }
 SMALL: dict[str, dict[str, Any]] = {
     "brainbert": {"width": 24, "depth": 1, "n_heads": 2, "ff_width": 20, "max_frames": 130},
     "brant": {"width": 16, "temporal_depth": 1, "spatial_depth": 1, "n_heads": 2, "ff_width": 8},
+    "brainbert_mae": {"width": 24, "depth": 1, "n_heads": 2, "ff_width": 20, "max_frames": 170},
+    "brant_mae": {
+        "width": 16,
+        "temporal_depth": 1,
+        "spatial_depth": 1,
+        "n_heads": 2,
+        "ff_width": 8,
+    },
     "dewave": {"filters": [16, 16], "kernels": [9, 3], "pools": [10, 5]},
     "tstcc_contrast": {"steps": 5, "context": 8},
 }
@@ -78,8 +90,8 @@ def signal(name: str, n: int = 3) -> Tensor:
 
 def run(name: str, model: nn.Module, x: Tensor) -> Tensor:
     """Loss of one step."""
-    if name == "tstcc_contrast":
-        return model(x)["loss"]
+    if isinstance(model, SelfSupervised):
+        return model.self_losses(x)["loss"]
     if name == "neurobert_mae":
         mask = torch.rand(len(x), 40) > 0.5
         return (model(x, mask) - model.patch_targets(x)).square().mean()  # type: ignore[operator]
@@ -239,3 +251,56 @@ def test_neurobert_is_pretrained_and_transferred(tmp_path: Path) -> None:
     assert all(name.startswith("head.") for name in report.missing)
     weight = model.encoder.blocks[0].attention.query.weight
     assert torch.equal(weight, mae.encoder.blocks[0].attention.query.weight)
+
+
+# pre-training that draws what is hidden -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "model"),
+    [("tstcc_contrast", "tstcc"), ("brainbert_mae", "brainbert"), ("brant_mae", "brant")],
+)
+def test_pretraining_is_where_a_classifier_begins(pretrained: str, model: str, tmp_path) -> None:
+    before = small(pretrained)
+    save(before, tmp_path / "m", facts(pretrained, 4, 3))
+    after = small(model, **{"max_frames": 170} if model == "brainbert" else {})
+    report = init_weights(after, tmp_path / "m")
+    assert all(name.startswith("head.") for name in report.missing)
+    assert not report.wrong_shape and len(report.matched) > 5
+    same = dict(before.state_dict())
+    for name in report.matched:
+        assert torch.equal(after.state_dict()[name], same[name])
+
+
+def test_stripes_are_as_wide_and_as_many_as_they_should_be() -> None:
+    torch.manual_seed(0)
+    hidden = stripes(400, 160, 0.1, (1, 4))
+    # a line is visible when no stripe of 1, 2, 3 or 4 lines that reaches it begins
+    reach = [1.0, 0.75, 0.5, 0.25]
+    share = 1 - np.prod([1 - 0.1 * r for r in reach])
+    assert float(hidden[:, 10:].float().mean()) == pytest.approx(share, abs=0.01)
+    values = torch.arange(1.0, 161)[None, :, None].expand(400, 160, 2)
+    changed = hide(values, hidden)
+    assert torch.equal(changed[~hidden], values[~hidden])
+    lines = changed[hidden][:, 0]
+    zeroed, stayed = lines == 0, lines == values[hidden][:, 0]
+    assert float(zeroed.float().mean()) == pytest.approx(0.8, abs=0.02)
+    assert float(stayed.float().mean()) == pytest.approx(0.1, abs=0.02)
+
+
+def test_hidden_patches_are_not_seen() -> None:
+    model, x = small("brant_mae").eval(), signal("brant_mae")
+    hidden = torch.zeros(3, 4, 4, dtype=torch.bool)
+    hidden[:, 1, 2] = True
+    other = x.clone()
+    other[:, 1, 400:600] += 5
+    assert torch.equal(model(x, hidden)[:, 1, 2], model(other, hidden)[:, 1, 2])
+    assert not torch.equal(model(x, ~hidden)[:, 0, 0], model(other, ~hidden)[:, 0, 0])
+    values = model.self_losses(x)
+    assert values["chance_loss"] > 0 and values["loss"] > 0
+
+
+def test_chance_of_the_contrasts_is_an_even_guess() -> None:
+    values = small("tstcc_contrast").self_losses(signal("tstcc_contrast"))
+    assert float(values["chance_temporal"]) == pytest.approx(2 * np.log(3))
+    assert float(values["chance_contextual"]) == pytest.approx(np.log(5))

@@ -20,7 +20,7 @@ from ..noise import Spectrum, aperiodic, integral, long_shaped, unit_variance
 from ..nuisance import Nuisance, drift, line, spoil_channels
 from ..random_streams import Place
 from ..recording import UV, Drawn, SimulatedRecording
-from .gestures import GESTURES, WORD_S, gesture_courses, hann_course, lexicon, name_of
+from .gestures import GESTURES, STEP_S, WORD_S, gesture_courses, hann_course, lexicon, name_of
 from .shafts import Implant, draw_implant
 
 RATE_HZ = 1000.0
@@ -231,6 +231,9 @@ class SeegRecording(SimulatedRecording):
             signal = self.mixing().astype(np.float32) @ signal
         block = {"kind": "block", "start_s": 0.0, "duration_s": self.samples / RATE_HZ}
         trials = [] if self.free else [trial_event(item) for item in self.spoken]
+        if self.options.get("phonemes"):
+            words = lexicon(self.place.seed, self.options["n_words"])
+            trials += [row for item in self.spoken for row in syllable_events(item, words)]
         truth = {
             "speaker": speaker,
             "lexicon": lexicon(self.place.seed, self.options["n_words"]),
@@ -273,6 +276,22 @@ def gamma_course(speaker: Speaker, word: np.ndarray, time_s: np.ndarray) -> np.n
 def slow_course(speaker: Speaker, word: np.ndarray, time_s: np.ndarray) -> np.ndarray:
     """Return the slow potential in a word, in units of 0.8 sqrt(snr) sd of the contact: (C, T)."""
     return speaker.slow[word].T @ gesture_courses(time_s)
+
+
+def syllable_events(item: Spoken, words: np.ndarray) -> list[dict[str, Any]]:
+    """Return events of the two syllables of a word, two gestures each: `initial` and `final`."""
+    length = 2 * STEP_S
+    first, gestures = item.onset / RATE_HZ, words[item.word].tolist()
+    return [
+        {
+            "kind": "phoneme",
+            "start_s": first + number * length,
+            "duration_s": length,
+            "initial": gestures[2 * number],
+            "final": gestures[2 * number + 1],
+        }
+        for number in range(2)
+    ]
 
 
 def trial_event(item: Spoken) -> dict[str, Any]:
