@@ -36,6 +36,7 @@ STUDIES: Registry[Any] = Registry(
         "simulated": "bm.studies.simulated",
         "tuab": "bm.studies.tuab",
         "tuev": "bm.studies.tuev",
+        "zuco": "bm.studies.zuco",
     },
 )
 
