@@ -71,6 +71,7 @@ class Dataset:
         self.layout = np.array([kinds[layout] for layout in layouts])
         self._vocabulary = {name: i for i, name in enumerate(vocabulary_of(signals))}
         self._values = segments.values_of(table)
+        self._held = segments.lengths_of(table) if segments.HELD in table else None
         self._masks = torch.ones(len(signals), max(len(s.channels) for s in signals)).bool()
         for mask, signal in zip(self._masks, signals, strict=True):
             mask[len(signal.channels) - signal.empty :] = False
@@ -109,7 +110,7 @@ class Dataset:
         rates = np.array([signal.rate_hz for signal in self.signals])[places]
         shifts = np.array([signal.shift_s for signal in self.signals])[places]
         people = np.array(self.people or [""] * len(self.signals), dtype=object)[places]
-        lengths = self.table["length"].to_numpy() / rates
+        lengths = segments.lengths_of(self.table) / rates
         begins = self.table["start"].to_numpy() / rates + shifts
         return self.table.assign(
             length_s=lengths, person=people, begin_s=begins, end_s=begins + lengths
@@ -160,6 +161,9 @@ class Dataset:
         channels = len(first.channels)
         finish = self.scaler.finish if self.scaler.changes else None
         block = gather_windows(self.signals, recordings, starts, length, finish, self._pool)
+        if self._held is not None:
+            for window, held in zip(block.unbind(), self._held[index].tolist(), strict=True):
+                window[held:] = 0
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = (self._columns["label"] if self._values is None else self._values)[index]

@@ -23,6 +23,8 @@ WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 #: Columns of events that are copied to the table when the events have them: the sentence, and the
 #: split that a data set was published with.
 STIMULUS, PUBLISHED = "sequence_uid", "published_split"
+#: Column with the samples of a window that are of its event, where `segment.pad` fills the rest.
+HELD = "held"
 
 
 def segments_of(
@@ -69,18 +71,23 @@ def segments_of(
                 left_out += 1
                 continue
             uid = blocks["uid"].iloc[block] if rule.within else None
-            others = (uid, event.get(STIMULUS), event.get(PUBLISHED))
+            held = rule.held(event, rate_hz) if rule.pad else length
+            if not held:
+                left_out += 1
+                continue
+            others = (uid, event.get(STIMULUS), event.get(PUBLISHED), held)
             rows.append((index, rule.start(anchor, rate_hz), length, number, label, *others))
     if left_out:
         logger.warning(
             "recording %d: %d windows reach outside it%s and are left out",
             index, left_out, " or its blocks" if rule.within else "",
         )  # fmt: skip
-    table = pd.DataFrame(rows, columns=[*names, "block_uid", STIMULUS, PUBLISHED])
+    table = pd.DataFrame(rows, columns=[*names, "block_uid", STIMULUS, PUBLISHED, HELD])
     if rule.within:  # as published, words that round to one sample give one window
         table = table.drop_duplicates("start", ignore_index=True)
     dropped = [] if rule.within else ["block_uid"]
     dropped += [name for name in (STIMULUS, PUBLISHED) if name not in anchored]
+    dropped += [] if rule.pad else [HELD]
     table = table.drop(columns=dropped)
     clean = _off_stretches(table, stretches, rate_hz)
     clean.attrs["left_out"] = left_out + len(table) - len(clean)
@@ -93,8 +100,7 @@ def _off_stretches(
     """Return the windows of one recording that touch no marked stretch and no join."""
     if table.empty or not stretches:
         return table
-    length = int(table["length"].iloc[0])
-    hit = touched(table["start"].to_numpy(int), length, stretches, rate_hz)
+    hit = touched(table["start"].to_numpy(int), lengths_of(table), stretches, rate_hz)
     if not hit.any():
         return table
     logger.warning(
@@ -102,6 +108,11 @@ def _off_stretches(
         "(dset.keep_bad=true keeps them)", table["recording"].iloc[0], hit.sum(), len(table),
     )  # fmt: skip
     return table[~hit].reset_index(drop=True)
+
+
+def lengths_of(table: pd.DataFrame) -> np.ndarray:
+    """Return the samples (N,) of a recording that each window shows, padding left out."""
+    return table[HELD if HELD in table else "length"].to_numpy(int)
 
 
 def whole_events(segment: Mapping[str, Any], events: Sequence[pd.DataFrame]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..errors import UserError, there_is
 from ..registry import check_known, check_mapping
 from ..writing import write_text
 from .recording import RecordingId
-from .segments import PUBLISHED
+from .segments import PUBLISHED, lengths_of
 from .selection import names_of
 
 logger = logging.getLogger(__name__)
@@ -265,8 +265,8 @@ def overlapping_windows(
         splits: two names.
         tolerance: samples that two windows may share (inclusive windows meet at a block's edge).
     """
-    columns = ("recording", "start", "length", "split")
-    owners, starts, lengths, names = (table[name].to_numpy() for name in columns)
+    owners, starts, names = (table[name].to_numpy() for name in ("recording", "start", "split"))
+    lengths = lengths_of(table)
     first, second = (np.flatnonzero(names == name) for name in splits)
     if not len(first) or not len(second):
         return table.iloc[:0]

@@ -81,13 +81,13 @@ def moved(stretches: Sequence[Stretch], shift_s: float, end_s: float) -> tuple[S
 
 
 def touched(
-    starts: np.ndarray, length: int, stretches: Sequence[Stretch], rate_hz: float
+    starts: np.ndarray, length: int | np.ndarray, stretches: Sequence[Stretch], rate_hz: float
 ) -> np.ndarray:
     """Return which windows hold a sample of a bad stretch, or samples of both sides of a join.
 
     Args:
         starts: (n,) first samples of the windows.
-        length: samples of a window.
+        length: samples of a window, or of each.
         stretches: of the recording.
         rate_hz: of its samples.
     """

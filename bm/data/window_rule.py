@@ -46,6 +46,8 @@ class WindowRule:
         max_tokens: windows are shortened until channels times tokens are at most so many (256 in
             the pre-training of LaBraM); None = `duration_s` whatever the channels.
         token_s: length of a token of one channel, with `max_tokens`.
+        pad: zeros follow the end of the event, so that events may be shorter than a window: read
+            sentences are. Longer ones are cut.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class WindowRule:
     values: tuple[str, ...] = ()
     max_tokens: int | None = None
     token_s: float = 1.0
+    pad: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> WindowRule:
@@ -85,6 +88,8 @@ class WindowRule:
         check_positive("segment.token_s", segment.token_s)
         if not (isinstance(segment.offset_s, int | float) and math.isfinite(segment.offset_s)):
             raise UserError(f"segment.offset_s={segment.offset_s}; use seconds")
+        if segment.pad and (segment.stride_s is not None or segment.within or segment.baseline):
+            raise UserError("segment.pad=true: one window per event; leave out stride and block")
         if segment.within not in (None, "block"):
             raise UserError(f"segment.within={segment.within}: use block or null")
         return segment
@@ -157,12 +162,19 @@ class WindowRule:
     def fits(self, anchor_s: float, samples: int, rate_hz: float) -> bool:
         """Return whether the window lies inside a recording of so many samples."""
         start = self.start(anchor_s, rate_hz)
+        if self.pad:  # what lies beyond the event is not read
+            return 0 <= start < samples
         if self.edge == "wrap":
             return True
         if self.rounding != "event":
             return start >= 0 and start + self.length(rate_hz) <= samples
         begin = anchor_s + self.offset_s  # in time, as published
         return begin >= 0 and begin + self.duration_s < (samples - 0.5) / rate_hz
+
+    def held(self, event: Mapping[str, Any], rate_hz: float) -> int:
+        """Return the samples of the window that are of the event, with `pad`."""
+        left = round((float(event["duration_s"]) - self.offset_s) * rate_hz)
+        return max(0, min(self.length(rate_hz), left))
 
     def check_inside(self, event: Mapping[str, Any], rate_hz: float) -> None:
         """Raise `UserError` unless the windows of an event lie inside it.

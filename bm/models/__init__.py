@@ -33,6 +33,7 @@ MODELS: Registry[Any] = Registry(
         "duin_phoneme": "bm.models.duin.phonemes",
         "duin_vqvae": "bm.models.duin.tokenizer",
         "eegdiff": "bm.models.eegdiff.model",
+        "eegdiff_codex": "bm.models.eegdiff.codex",
         "eegnet": "bm.models.baselines.eegnet",
         "labram": "bm.models.labram.classifier",
         "labram_masked": "bm.models.labram.masked",

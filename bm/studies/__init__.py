@@ -40,6 +40,7 @@ STUDIES: Registry[Any] = Registry(
         "tuab": "bm.studies.tuab",
         "tuev": "bm.studies.tuev",
         "vocalmind": "bm.studies.vocalmind",
+        "zuco": "bm.studies.zuco",
     },
 )
 
