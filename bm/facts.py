@@ -27,6 +27,11 @@ class DataFacts:
         features: dimension F of each target feature.
         scaler: statistics of the scaling, plain lists by name.
         simulated: true when any recording was made from equations.
+        recipe: how windows are made of a recording, for `bm.Predictor`: `preprocess`, `rate_hz`,
+            `positions`, `bads`, `keep_bad`, `segment` and `scale` of `dset`; `statistics` (centre
+            and scale by recording) where each recording is scaled by its own. None = not known.
+        outputs: what the network's outputs are: `kind` (classes, values, speech) and, by kind,
+            `link`, `shift_samples`, `lowpass_hz`. None = not known.
     """
 
     channels: tuple[str, ...]
@@ -42,6 +47,8 @@ class DataFacts:
     values: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
     preprocess: tuple[dict[str, Any], ...] | None = None
+    recipe: dict[str, Any] | None = None
+    outputs: dict[str, Any] | None = None
 
     @property
     def n_channels(self) -> int:

@@ -31,6 +31,7 @@ from .skipped import report_skipped
 from .store import Store, in_memory, recipe_of
 from .trial_copies import check_trial_copies
 from .window_features import WindowFeatures
+from .window_recipe import window_recipe
 from .window_rule import WindowRule
 
 logger = logging.getLogger(__name__)
@@ -403,7 +404,12 @@ def build_dataset(
         dataset.scaler.baselines = [windows.baseline_samples(s.rate_hz) for s in signals]
     dataset.scaler.fit(signals, table, dataset.layout.tolist())
     steps = tuple(map(dict, dset.get("preprocess") or ()))
-    dataset.facts = dataclasses.replace(facts, scaler=dataset.scaler.to_dict(), preprocess=steps)
+    dataset.facts = dataclasses.replace(
+        facts,
+        scaler=dataset.scaler.to_dict(),
+        preprocess=steps,
+        recipe=window_recipe(dset, dataset.scaler, [one.id.name for one in readable]),
+    )
     return dataset
 
 

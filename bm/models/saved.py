@@ -201,7 +201,7 @@ def _crc_of(tensors: Mapping[str, Tensor]) -> str:
 
 
 def load(folder: Path, trust_target: bool = False, **changes: Any) -> nn.Module:
-    """Rebuild a saved model with its weights.
+    """Rebuild a saved model with its weights, in evaluation mode.
 
     Args:
         folder: in `save_pretrained` form.
@@ -217,7 +217,7 @@ def load(folder: Path, trust_target: bool = False, **changes: Any) -> nn.Module:
     module: nn.Module = kind(**{**config["arguments"], **changes})
     module.bm_arguments = config  # type: ignore[assignment]
     load_weights(module, folder)
-    return module
+    return module.eval()
 
 
 def load_weights(module: nn.Module, folder: Path) -> None:

@@ -27,7 +27,8 @@ FLOORS: dict[str, set[str]] = {
     "models": GROUND,
     "engine": GROUND | {"data", "models", "xp"},
     "solvers": BELOW_STUDIES | {"studies", "models", "engine", "xp"},
-    "eval": BELOW_STUDIES | {"studies", "models", "engine", "solvers", "xp"},
+    "predict": BELOW_STUDIES | {"models", "solvers", "xp"},
+    "eval": BELOW_STUDIES | {"studies", "models", "engine", "solvers", "predict", "xp"},
 }
 GROUND_MODULES = {"errors", "registry", "facts"}
 #: Facades on the path of `dora info` and `dora grid`: what they open is heavy.

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dora import to_absolute_path
-
 from ..errors import UserError
 from . import marker
 
@@ -72,7 +70,7 @@ def resolve(address: str, experiments: Path) -> Path:
     if address.startswith("//sig/"):
         return _experiment(address, experiments)
     if address.startswith("//file/"):
-        folder = to_absolute_path(Path(address.removeprefix("//file/")).expanduser())
+        folder = _absolute(Path(address.removeprefix("//file/")).expanduser())
         folder = folder if folder.exists() else Path("/") / address.removeprefix("//file/")
         if not (folder / "config.json").exists():
             raise UserError(f"{address}: no saved model (config.json) in {folder}")
@@ -80,6 +78,14 @@ def resolve(address: str, experiments: Path) -> Path:
     if address.startswith("//hub/"):
         return _hub(address.removeprefix("//hub/"))
     raise UserError(f"unknown address {address!r}; {FORMS}")
+
+
+def _absolute(path: Path) -> Path:
+    """Return a path from the folder where the command was typed, also in a clone of the commit."""
+    # here: a saved model is opened without Dora, which pulls torch's distributed parts and Hydra
+    from dora import to_absolute_path
+
+    return Path(to_absolute_path(path))
 
 
 def _experiment(address: str, experiments: Path) -> Path:
@@ -100,7 +106,7 @@ def _experiment(address: str, experiments: Path) -> Path:
 
 def _hub(name: str) -> Path:
     """Return the folder of a hub's model: a copy below BM_MODELS (./models), else a download."""
-    local = to_absolute_path(Path(os.environ.get("BM_MODELS", "models")) / name)
+    local = _absolute(Path(os.environ.get("BM_MODELS", "models")) / name)
     if (local / "config.json").exists():
         return local
     # Here: every command imports this module, and few addresses are on the hub.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -298,7 +299,11 @@ class ContrastiveSolver(Solver):
 
     def save_model(self, folder: Path) -> None:
         """Write the brain encoder in `save_pretrained` form, and beside it the rest of the pair."""
-        save(self.model.brain, folder, self.data.facts)
+        kind = "speech" if self.options["task"] == "decode" else "encoding"
+        outputs = {"kind": kind, "shift_samples": self.shift,
+                   "lowpass_hz": self.options["lowpass_hz"],
+                   "lowpass_zeros": LOWPASS_ZEROS}  # fmt: skip
+        save(self.model.brain, folder, dataclasses.replace(self.data.facts, outputs=outputs))
         self.model.save_rest(folder)
 
     def load_model(self, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from .. import SOLVERS
 from ..model_inputs import inputs_of
 from ..window_solver import WindowSolver
 from .occlusion import draw_occlusion
-from .tasks import TASKS, Task
+from .tasks import TASKS, Task, outputs_of
 from .tuning import freeze
 
 
@@ -47,6 +48,7 @@ class SupervisedSolver(WindowSolver):
                 segment = self.cfg.dset.segment
                 check_label(segment.label, [s.events for s in dataset.signals], segment.kind)
             raise
+        dataset.facts = dataclasses.replace(dataset.facts, outputs=outputs_of(self.task))
         self.main_metric = self.task.main_metric
         self.task.check(self.best_metric)
         return dataset

@@ -92,6 +92,13 @@ def items_of(dataset: Dataset, rows: np.ndarray, *columns: str) -> pd.DataFrame:
     return items.reset_index(drop=True)
 
 
+def outputs_of(task: Task) -> dict[str, Any] | None:
+    """Return what a network's outputs are, for `DataFacts.outputs`; None of another task."""
+    if isinstance(task, Classes):
+        return {"kind": "classes", "link": task.link}
+    return {"kind": "values"} if isinstance(task, Values) else None
+
+
 def class_evaluation(
     dataset: Dataset, split: str, rows: np.ndarray, probs: np.ndarray
 ) -> Evaluation:
@@ -137,6 +144,7 @@ class Classes:
 
     main_metric = ("balanced_accuracy", "max")
     score_name = "log probability lost (nats)"
+    link = "softmax"  # from outputs to probabilities, see `bm.predict.outputs`
     cross_entropy = staticmethod(cross_entropy)
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
@@ -207,6 +215,7 @@ class SigmoidClasses(Classes):
     Probabilities are the sigmoids over their sum, of which the published cross entropies are.
     """
 
+    link = "sigmoid_share"
     cross_entropy = staticmethod(sigmoid_cross_entropy)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""From a saved model and a recording to predictions, without Hydra and Dora."""

@@ -1,0 +1,79 @@
+"""`python -m scripts.predict sig=SIG|model=FOLDER path=RECORDING [out=FILE.csv] ...`: predictions.
+
+Reads one recording in any format of MNE-Python, makes windows as the model was trained on, and
+prints a row per window: when it begins, the label, the probability of each class.
+
+  python -m scripts.predict sig=ab12cd34 path=day2.edf
+  python -m scripts.predict model=models/motor path=day2.edf out=day2.csv stride_s=0.5
+  python -m scripts.predict model=models/motor path=day2.edf onsets_s=[12.0,20.5]
+
+  stride_s=0.5        seconds between windows; left out: one after the other
+  onsets_s=[12,20.5]  windows at events alone, in seconds from the first sample
+  unit=uV             of a file that states a wrong unit
+  subject=study/s01   of a model that learned something of each person
+  device=auto         cpu, cuda
+  trust_target=true   the saved model may name a class by a dotted path: its code runs
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bm.errors import UserError
+
+from ._arguments import device_of, main_of
+
+SHOWN = 20  # rows that are printed
+
+
+def command(
+    sig: str | None = None,
+    model: str | None = None,
+    path: str | None = None,
+    out: str | None = None,
+    stride_s: float = 0.0,
+    onsets_s: Sequence[str] | None = None,
+    unit: str | None = None,
+    subject: str | None = None,
+    device: str = "auto",
+    trust_target: bool = False,
+) -> int:
+    """Predict from one recording; the table goes to `out` too."""
+    from bm.predict.predictor import Predictor
+    from bm.readers.raw import Reading, open_raw
+    from bm.writing import write_text
+
+    if (sig is None) == (model is None) or path is None:
+        raise UserError("which model and recording? use: sig=ab12cd34 path=day2.edf")
+    source = f"//sig/{sig}" if sig is not None else str(model)
+    predictor = Predictor.from_pretrained(source, device_of(device), trust_target)
+    raw = open_raw(Path(path).expanduser(), Reading())
+    options: dict[str, Any] = {"unit": unit, "subject": subject}
+    if stride_s:
+        options["stride_s"] = stride_s
+    if onsets_s is not None:
+        options["onsets_s"] = _numbers("onsets_s", onsets_s)
+    table = predictor.predict(raw, **options)
+    if not hasattr(table, "to_csv"):
+        raise UserError(f"the model predicts {predictor.kind}: use bm.Predictor in Python")
+    print(table.head(SHOWN).to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+    if len(table) > SHOWN:
+        print(f"... {len(table)} windows")
+    if out is not None:
+        write_text(Path(out).expanduser(), table.to_csv(index=False))
+        print(f"written: {out}")
+    return 0
+
+
+def _numbers(key: str, words: Sequence[str] | str) -> list[float]:
+    try:
+        return [float(word) for word in ([words] if isinstance(words, str) else words)]
+    except ValueError:
+        raise UserError(f"{key}={words}: use seconds, e.g. [12.0,20.5]") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main_of(command))
