@@ -26,7 +26,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
-from . import ranges
+from . import address, ranges
 from .open_mappings import is_open, spell_out
 
 #: Keys that Dora reads from the base configuration alone; on a command line they do nothing.
@@ -390,6 +390,9 @@ def _check_type(key: str, value: object, default: object) -> None:
     if default is None or value is None or (isinstance(default, str) and "${" in default):
         return
     if isinstance(value, str) and "${" in value:  # its type is known when it is resolved
+        return
+    # The address of a choice of channels stands for their names.
+    if isinstance(value, str) and value.startswith("//") and key.split(".")[-1] in address.KEYS:
         return
     # A boolean is an integer for Python, and a whole number may stand for any number.
     expected: tuple[type, ...] = (type(default),)
