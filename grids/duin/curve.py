@@ -1,4 +1,4 @@
-"""How many trials of a word pre-training saves: simulated people, high gamma power, paired seeds."""
+"""How many trials of a word pre-training saves: simulated people, high gamma power, equal seeds."""
 
 from __future__ import annotations
 
