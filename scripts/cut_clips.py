@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +30,20 @@ if TYPE_CHECKING:
     from bm.data.signal import Signal
 
 
-def command(
-    out: str | None = None,
-    study: str | None = None,
-    path: str | None = None,
-    dset: str | None = None,
-    window_s: float = 8.0,
-    step_s: float = 4.0,
-    strict: bool = False,
-    words: Sequence[str] = (),
-) -> int:
+@dataclass(frozen=True)
+class Request:
+    """The arguments of the command."""
+
+    out: str | None = None
+    study: str | None = None
+    path: str | None = None
+    dset: str | None = None
+    window_s: float = 8.0
+    step_s: float = 4.0
+    strict: bool = False
+
+
+def command(request: Request, words: Sequence[str] = ()) -> int:
     """Cut the clips of everybody; exit code 1 when a recording was skipped."""
     from bm.data.store import Store, recipe_of
     from bm.solvers.build_data import absolute_paths
@@ -46,14 +51,15 @@ def command(
     from bm.train import main
     from bm.xp.resolve import to_plain
 
-    if out is None:
+    if request.out is None:
         raise UserError("where to? use out=FOLDER")
-    if (study is None) == (dset is None):
+    if (request.study is None) == (request.dset is None):
         raise UserError("which recordings? use study=NAME (path=FOLDER) or dset=NAME")
+    window_s, step_s, out = request.window_s, request.step_s, Path(request.out).expanduser()
     if not 0 < step_s <= window_s < 1e6:
         raise UserError(f"window_s={window_s:g} step_s={step_s:g}: the step is at most the window")
-    entry = f"dset.studies=[{_entry(study, path)}]"
-    overrides = [f"dset={dset}"] if dset else ["dset=folder", entry]
+    entry = f"dset.studies=[{_entry(request)}]"
+    overrides = [f"dset={request.dset}"] if request.dset else ["dset=folder", entry]
     config = main.resolve([*overrides, *words]).cfg
     section, paths = to_plain(config.dset), absolute_paths(config.paths)
     recordings, _ = recordings_of(section["studies"], paths)
@@ -61,7 +67,7 @@ def command(
     people: dict[str, list[Recording]] = {}
     for recording in recordings:
         people.setdefault(recording.id.subject, []).append(recording)
-    _check_targets(Path(out), people)
+    _check_targets(out, people)
     skipped = 0
     for person, members in people.items():
         signals: list[tuple[str, Signal]] = []
@@ -70,18 +76,19 @@ def command(
                 name = f"{recording.id.session}-{recording.id.run}"
                 signals.append((name, store.get(recording, recipe)))
             except RecordingError as error:
-                if strict:
+                if request.strict:
                     raise
                 print(f"skipped {error}")
                 skipped += 1
-        count, folder = write_person(Path(out) / person, signals, window_s, step_s)
+        count, folder = write_person(out / person, signals, window_s, step_s)
         print(f"{person}: {count} clips of {len(signals)} recordings in {folder}")
     return 1 if skipped else 0
 
 
-def _entry(study: str | None, path: str | None) -> str:
+def _entry(request: Request) -> str:
+    path = request.path
     place = "" if path is None else f", path: '{Path(path).expanduser().absolute()}'"
-    return f"{{study: {study}{place}}}"
+    return f"{{study: {request.study}{place}}}"
 
 
 def _check_targets(out: Path, people: Any) -> None:
@@ -152,6 +159,11 @@ def starts_of(signal: Signal, window_s: float, step_s: float) -> list[int]:
     return starts[~touched(starts, length, signal.stretches, signal.rate_hz)].tolist()
 
 
+def cutting(words: Sequence[str] = (), **values: Any) -> int:
+    """Run `command` with the fields of `Request` as keyword arguments."""
+    return command(Request(**values), words)
+
+
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     changes = [word for word in argv if word.startswith(("dset.", "paths."))]
     return [word for word in argv if word not in changes], changes
@@ -159,4 +171,4 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 if __name__ == "__main__":
     mine, others = _split(sys.argv[1:])
-    sys.exit(main_of(command, mine, words=others))
+    sys.exit(main_of(cutting, mine, Request, words=others))

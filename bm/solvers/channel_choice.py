@@ -68,7 +68,8 @@ class ChannelSolver(SupervisedSolver):
         if not isinstance(self.model, ChannelRanker):
             name = self.cfg.model.name or self.cfg.model.target
             raise UserError(f"model {name} tells no contribution of channels; use model=duin/cls")
-        weights = self.model.channel_weights()[0].abs().double().cpu()  # (C, D) of the one person
+        # (C, D) of the one person
+        weights = self.model.channel_weights()[0].detach().abs().double().cpu()
         share = weights.mean(1) / weights.mean(1).max()
         error = weights.std(1) / weights.shape[1] ** 0.5 / weights.mean(1).max()
         losses, loss_errors = self._losses()

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
-from . import ranges
+from . import address, ranges
 from .key_hints import nearest_key
 from .open_mappings import is_open, spell_out
 
@@ -385,6 +385,9 @@ def _check_type(key: str, value: object, default: object) -> None:
     if default is None or value is None or (isinstance(default, str) and "${" in default):
         return
     if isinstance(value, str) and "${" in value:  # its type is known when it is resolved
+        return
+    # The address of a choice of channels stands for their names.
+    if isinstance(value, str) and value.startswith("//") and key.split(".")[-1] in address.KEYS:
         return
     # A boolean is an integer for Python, and a whole number may stand for any number.
     expected: tuple[type, ...] = (type(default),)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from ...xp.address import signature_of
 from .clip import GRIDS as CLIP
 from .competitions import GRIDS as COMPETITIONS
+from .duin import GRIDS as DUIN
 from .labram import GRIDS as LABRAM
 from .rows import PublishedRow
 
@@ -30,7 +31,7 @@ class Published:
 
 def published_rows(grid: str) -> list[PublishedRow]:
     """Return the published rows of the question that a grid asks; empty when there are none."""
-    return list({**CLIP, **COMPETITIONS, **LABRAM}.get(grid, ()))
+    return list({**CLIP, **COMPETITIONS, **DUIN, **LABRAM}.get(grid, ()))
 
 
 def setting(config: DictConfig, key: str, upstream: Mapping[str, DictConfig]) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from bm.errors import UserError
 from bm.studies.duin import Duin
 from scripts._arguments import main_of
-from scripts.cut_clips import command
+from scripts.cut_clips import Request, cutting
 
 from ..readers.edf_files import write_edf
 
@@ -26,7 +26,10 @@ def cut(root: Path, *words: str) -> int:
     changes = (f"paths.cache={root}/cache", *(w for w in words if w.startswith("dset.")))
     mine = [w for w in words if not w.startswith("dset.")]
     return main_of(
-        command, ["study=folder", f"path={root}/in", f"out={root}/out", *mine], words=changes
+        cutting,
+        ["study=folder", f"path={root}/in", f"out={root}/out", *mine],
+        Request,
+        words=changes,
     )
 
 
@@ -55,9 +58,9 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, capsys) -> None
     assert cut(tmp_path, "window_s=2", "step_s=1", "dset.rate_hz=100") == 2
     assert "is there already" in capsys.readouterr().err
     with pytest.raises(UserError, match="the step is at most the window"):
-        command(out=str(tmp_path), study="folder", window_s=1.0, step_s=2.0)
+        cutting(out=str(tmp_path), study="folder", window_s=1.0, step_s=2.0)
     with pytest.raises(UserError, match="where to"):
-        command()
+        cutting()
 
 
 def test_other_implants_are_not_mixed(tmp_path: Path, capsys) -> None:
