@@ -10,7 +10,8 @@ it; `weights=KEY` chooses among several sets of weights in a file, such as an av
 names into the network that `model=` names: `family=clip path=FILE model=clip/clip_conv`,
 `family=eegdiff path=FILE model=eegdiff/bci_stft n_times=750 rate_hz=250`. Sizes that tensors show
 (n_channels, n_outputs, n_subjects) need not be given. `changes=[model.hidden=64,...]` changes the
-section.
+section. `family=eeg2speech model=eeg2speech/denoiser` (or autoencoder, vocoder) reads that part of
+a file in AudioLDM's format; `weights=model_ema` its averages.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ FAMILIES = {
     "labram": "bm.models.labram.importing",
     "clip": "bm.models.clip.importing",
     "eegdiff": "bm.models.eegdiff.importing",
+    "eeg2speech": "bm.models.eeg2speech.importing",
 }
 SHOWN = 40  # names of a kind that are printed
 
