@@ -116,7 +116,7 @@ def import_published(
     average = weights in ("ema", "model_ema")
     if weights is not None and not average:
         raise UserError(f"weights={weights}: model_ema, or leave it out")
-    facts = DataFacts((), float(section.get("rate_hz", 16000)), 0)
+    facts = DataFacts((), float(section.get("sound_hz", 16000)), 0)
     module = build(section, facts)
     file = read_checkpoint(path, ("state_dict", "generator", *KEYS))
     part = part_of(module, file.tensors, average)

@@ -108,10 +108,18 @@ def build_denoiser(sizes: DenoiserSizes) -> nn.Module:
             "class_embeddings_concat": True,
         }
     if sizes.self_attention:
-        return _two_transformers(sizes, options)
+        return _start(_two_transformers(sizes, options))
     # without tokens the second attention of a transformer looks at its own input, as published
     cross = sizes.tokens or sizes.widths
-    return UNet2DConditionModel(cross_attention_dim=cross, **options)
+    return _start(UNet2DConditionModel(cross_attention_dim=cross, **options))
+
+
+def _start(network: nn.Module) -> nn.Module:
+    """Let every residual block and transformer, and the output, begin at zero, as published."""
+    for name, parameter in network.named_parameters():
+        if name.split(".")[-2] in ("conv2", "proj_out", "conv_out"):
+            nn.init.zeros_(parameter)
+    return network
 
 
 def _two_transformers(sizes: DenoiserSizes, options: dict[str, Any]) -> nn.Module:

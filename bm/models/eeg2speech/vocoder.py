@@ -16,14 +16,15 @@ class Vocoder(Described, nn.Module):
     """HiFi-GAN generator; 55,264,897 parameters at the published sizes.
 
     Args:
-        n_mels, rate_hz, width, upsample_rates, upsample_kernels, block_kernels, block_dilations:
-            see `VocoderSizes`.
+        n_mels, width, upsample_rates, upsample_kernels, block_kernels, block_dilations: see
+            `VocoderSizes`.
+        sound_hz: rate of the sound; not `rate_hz`, which data fill with that of the signals.
     """
 
     def __init__(
         self,
         n_mels: int = 64,
-        rate_hz: int = 16000,
+        sound_hz: int = 16000,
         width: int = 1024,
         upsample_rates: Sequence[int] = (5, 4, 2, 2, 2),
         upsample_kernels: Sequence[int] = (16, 16, 8, 4, 4),
@@ -32,7 +33,7 @@ class Vocoder(Described, nn.Module):
     ) -> None:
         super().__init__()
         self.sizes = VocoderSizes(
-            n_mels, rate_hz, width, tuple(upsample_rates), tuple(upsample_kernels),
+            n_mels, sound_hz, width, tuple(upsample_rates), tuple(upsample_kernels),
             tuple(block_kernels), tuple(tuple(d) for d in block_dilations),
         )  # fmt: skip
         self.network = build_vocoder(self.sizes)

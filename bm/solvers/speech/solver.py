@@ -38,6 +38,7 @@ from .item_features import item_features_of, values_at_events
 from .pair import SpeechPair, align, beginning, build_pair
 from .rejection import accepted_windows
 from .retrieval import Encoders, RetrievalOptions, retrieval_evaluation
+from .saved_pair import PairRecord
 from .shuffled import Shuffled, speech_windows_of
 
 LOWPASS_ZEROS = 5  # zero crossings of the low-pass
@@ -300,6 +301,10 @@ class ContrastiveSolver(Solver):
         """Write the brain encoder in `save_pretrained` form, and beside it the rest of the pair."""
         save(self.model.brain, folder, self.data.facts)
         self.model.save_rest(folder)
+        dset = to_plain(self.cfg.dset)
+        kinds = [vars(kind) for kind in self.model.scaling.kinds]
+        features, scale = list(dset["features"]), dict(dset["scale"])
+        PairRecord(self.options, features, kinds, self.offset_s, scale).write(folder)
 
     def load_model(self, folder: Path) -> None:
         """Load what `save_model` wrote."""
