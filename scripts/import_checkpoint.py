@@ -10,7 +10,8 @@ it; `weights=KEY` chooses among several sets of weights in a file, such as an av
 names into the network that `model=` names: `family=clip path=FILE model=clip/clip_conv`,
 `family=eegdiff path=FILE model=eegdiff/bci_stft n_times=750 rate_hz=250`. Sizes that tensors show
 (n_channels, n_outputs, n_subjects) need not be given. `changes=[model.hidden=64,...]` changes the
-section.
+section. `family=eeg2speech model=eeg2speech/denoiser` (or autoencoder, vocoder) reads that part of
+a file in AudioLDM's format; `weights=model_ema` its averages.
 
 `family=duin path=checkpoint-399.pth` reads the three stages, one person's or several, and the
 phoneme model. `subjects=[duin/001]` says who the rows of the file are, `channels=[SM8,SM9,...]`
@@ -42,6 +43,7 @@ FAMILIES = {
     "clip": "bm.models.clip.importing",
     "eegdiff": "bm.models.eegdiff.importing",
     "duin": "bm.models.duin.importing",
+    "eeg2speech": "bm.models.eeg2speech.importing",
 }
 SHOWN = 40  # names of a kind that are printed
 

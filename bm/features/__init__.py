@@ -23,6 +23,7 @@ FEATURES: Registry[Any] = Registry(
     {
         "BertEmbedding": "bm.features.text",
         "MelSpectrum": "bm.features.mel",
+        "SoundWave": "bm.features.wave",
         "Modality": "bm.features.words",
         "PartOfSpeech": "bm.features.lexicon",
         "Phoneme": "bm.features.phonemes",

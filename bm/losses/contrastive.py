@@ -5,6 +5,7 @@ Défossez et al. (2023), section 2.2.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ from torch.nn import functional
 
 from ..errors import UserError
 
+TEMPERATURE = 0.07  # first value of the learned one (Radford et al. 2021)
+LARGEST_SCALE = 100.0  # of scores, as there
 EPSILON = 1e-8  # added to the norm of a candidate, as published: silence has norm 0
 
 
@@ -62,7 +65,8 @@ def unit_candidates(candidates: Tensor) -> Tensor:
 class ClipLoss(nn.Module):
     """Cross entropy over candidates; score = <estimate, candidate> / |candidate|.
 
-    Only candidates are normalised; there is no temperature, and no term the other way round.
+    As published only candidates are normalised; there is no temperature, and no term the other way
+    round. Where the candidates are learned too, `symmetric` keeps them from drifting.
 
     Args:
         trim: what is compared.
@@ -71,6 +75,8 @@ class ClipLoss(nn.Module):
         linear: width of a learned projection of the channels before the comparison; None = none.
         twin: the same projection for estimates and candidates.
         n_channels: C, needed with `linear`.
+        symmetric: normalise estimates too, learn a temperature, and add the loss of each
+            candidate among the estimates (Radford et al. 2021).
     """
 
     def __init__(
@@ -81,9 +87,13 @@ class ClipLoss(nn.Module):
         linear: int | None = None,
         twin: bool = True,
         n_channels: int | None = None,
+        symmetric: bool = False,
     ) -> None:
         super().__init__()
         self.trim, self.pool, self.center = trim or Trim(), pool, center
+        self.log_scale: nn.Parameter | None = None
+        if symmetric:
+            self.log_scale = nn.Parameter(torch.tensor(math.log(1 / TEMPERATURE)))
         # the original has these two keys, but never applies the layers
         self.estimate_projection: nn.Conv1d | None = None
         self.candidate_projection: nn.Conv1d | None = None
@@ -107,7 +117,8 @@ class ClipLoss(nn.Module):
 
     def estimates(self, estimates: Tensor) -> Tensor:
         """Return the vectors (B, D) by which estimates (B, C, T) are compared."""
-        return self._prepare(estimates, self.estimate_projection).flatten(1)
+        vectors = self._prepare(estimates, self.estimate_projection).flatten(1)
+        return vectors if self.log_scale is None else unit_candidates(vectors)
 
     def candidates(self, candidates: Tensor) -> Tensor:
         """Return the vectors (V, D) of norm 1 by which candidates (V, C, T) are compared."""
@@ -118,7 +129,14 @@ class ClipLoss(nn.Module):
         """Return scores (B, V) of estimates (B, C, T) and candidates (V, C, T), in float32."""
         # whatever autocast says: the sums have 350,000 terms at the published size
         with torch.autocast(estimates.device.type, enabled=False):
-            return self.estimates(estimates.float()) @ self.candidates(candidates.float()).T
+            scores = self.estimates(estimates.float()) @ self.candidates(candidates.float()).T
+            return scores if self.log_scale is None else scores * self.scale()
+
+    def scale(self) -> Tensor:
+        """Return the learned factor of the scores, 1 where none is learned."""
+        if self.log_scale is None:
+            return torch.ones(())
+        return self.log_scale.clamp_max(math.log(LARGEST_SCALE)).exp()
 
     def probabilities(self, estimates: Tensor, candidates: Tensor) -> Tensor:
         """Return the softmax (B, V) of the scores over the candidates."""
@@ -153,4 +171,8 @@ class ClipLoss(nn.Module):
             same = segments[: len(scores), None] == segments
             same[targets, targets] = False
             scores = scores.masked_fill(same, torch.finfo(scores.dtype).min)
-        return functional.cross_entropy(scores, targets)
+        loss = functional.cross_entropy(scores, targets)
+        if self.log_scale is None:
+            return loss
+        # only the first B candidates have an estimate of their own here
+        return (loss + functional.cross_entropy(scores[:, : len(scores)].T, targets)) / 2

@@ -12,7 +12,7 @@ from ..errors import UserError
 from . import marker
 
 #: Keys that may hold an address, at any depth of the configuration.
-KEYS = ("init_from", "tokenizer", "encoder", "autoencoder", "channels")
+KEYS = ("init_from", "tokenizer", "encoder", "autoencoder", "vocoder", "channels")
 SIGNATURE = re.compile(r"//sig/([0-9a-f]{8})$")
 BEST = "best"  # folder of the best weights within an experiment
 FORMS = "use //sig/ab12cd34, //file/path or //hub/owner/name"

@@ -121,16 +121,21 @@ NAMES: dict[str, tuple[str, ...]] = {
     "wandb.mode": ("disabled", "offline", "online"),
 }
 DEVICES = ("auto", "cpu", "cuda", "mps")
+#: Solvers that train step by step.
+STEPPED = (
+    *("autoencoder", "contrastive", "diffusion", "latent_diffusion", "masked", "supervised"),
+    *("tokenizer", "vocoder"),
+)
 #: Section -> solvers that read it. A solver of another package may read all of them.
 READERS: dict[str, tuple[str, ...]] = {
     "tokenizer": ("masked",),
-    "generate": ("diffusion", "tokenizer"),
-    "ema": ("contrastive", "diffusion", "masked", "supervised", "tokenizer"),
-    "schedule": ("contrastive", "diffusion", "masked", "supervised", "tokenizer"),
-    "early_stop": ("contrastive", "diffusion", "masked", "supervised", "tokenizer"),
-    "init_from": ("contrastive", "diffusion", "masked", "supervised", "tokenizer"),
+    "generate": ("autoencoder", "diffusion", "latent_diffusion", "tokenizer", "vocoder"),
+    "ema": STEPPED,
+    "schedule": STEPPED,
+    "early_stop": STEPPED,
+    "init_from": STEPPED,
 }
-SOLVERS = ("baseline", "contrastive", "diffusion", "masked", "supervised", "tokenizer")
+SOLVERS = ("baseline", *STEPPED)
 
 
 def range_of(key: str) -> Range | None:

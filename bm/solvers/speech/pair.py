@@ -86,8 +86,9 @@ class SpeechPair(nn.Module):
 
 
 def clip_loss(options: Mapping[str, Any], offset_s: float, rate_hz: float, width: int) -> ClipLoss:
-    """Build the loss of `solver.clip`: trims (seconds), pool, center, linear, twin."""
-    keys = ("tmin_s", "tmax_s", "tmin_train_s", "tmax_train_s", "pool", "center", "linear", "twin")
+    """Build the loss of `solver.clip`: trims (seconds), pool, center, linear, twin, symmetric."""
+    keys = ("tmin_s", "tmax_s", "tmin_train_s", "tmax_train_s", "pool", "center", "linear", "twin",
+            "symmetric")  # fmt: skip
     for name in options:
         check_known("key of solver.clip", name, keys)
     trim = Trim(rate_hz, offset_s, **{k: options.get(k) for k in keys[:4]})

@@ -39,6 +39,7 @@ from .item_features import item_features_of, values_at_events
 from .pair import SpeechPair, align, beginning, build_pair
 from .rejection import accepted_windows
 from .retrieval import Encoders, RetrievalOptions, retrieval_evaluation
+from .saved_pair import PairRecord
 from .shuffled import Shuffled, speech_windows_of
 
 LOWPASS_ZEROS = 5  # zero crossings of the low-pass
@@ -305,6 +306,10 @@ class ContrastiveSolver(Solver):
                    "lowpass_zeros": LOWPASS_ZEROS}  # fmt: skip
         save(self.model.brain, folder, dataclasses.replace(self.data.facts, outputs=outputs))
         self.model.save_rest(folder)
+        dset = to_plain(self.cfg.dset)
+        kinds = [vars(kind) for kind in self.model.scaling.kinds]
+        features, scale = list(dset["features"]), dict(dset["scale"])
+        PairRecord(self.options, features, kinds, self.offset_s, scale).write(folder)
 
     def load_model(self, folder: Path) -> None:
         """Load what `save_model` wrote."""

@@ -1,0 +1,1 @@
+"""eeg2speech: sound generated from brain signals by latent diffusion."""

@@ -1,0 +1,1 @@
+"""Sound generated from brain signals: chain of stages, latent diffusion, judgement, pages."""

@@ -1,0 +1,1 @@
+"""Grids of eeg2speech: sound generated from brain signals."""

@@ -1,0 +1,27 @@
+"""The stages before the denoiser, as grids schedule them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dora import Launcher
+
+from bm.xp.stage import stage
+
+
+def before(
+    launcher: Launcher, encoders: str, autoencoder: str, changes: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """Schedule encoders and autoencoder; return the keys by which a denoiser names them.
+
+    Args:
+        launcher: of the grid.
+        encoders, autoencoder: recipes.
+        changes: of both, such as the seed.
+    """
+    shared = dict(changes or {})
+    return {
+        "solver.encoder": stage(launcher, {"solver": encoders, **shared}),
+        "solver.autoencoder": stage(launcher, {"solver": autoencoder, **shared}),
+    }
