@@ -19,6 +19,7 @@ SOLVERS: Registry[Any] = Registry(
         "baseline": "bm.solvers.baseline",
         "contrastive": "bm.solvers.speech.solver",
         "diffusion": "bm.solvers.diffusion",
+        "diffusion_maps": "bm.solvers.diffusion_maps",
         "masked": "bm.solvers.masked",
         "tokenizer": "bm.solvers.tokenizer",
     },
