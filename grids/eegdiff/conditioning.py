@@ -1,4 +1,4 @@
-"""Do generated trials obey their class? Guidance, what is withheld in training, and a cut condition."""
+"""Do generated trials obey their class? Guidance, withheld conditions, and a cut condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does flow matching with 20 evaluations reach the quality of 1000 steps of DDPM? Simulated and real EEG.
+"""Does flow matching with 20 evaluations reach 1000 steps of DDPM? Simulated and real EEG.
 
 Both train the same network for the same number of steps; only the way from data to noise differs.
 """

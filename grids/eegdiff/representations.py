@@ -1,4 +1,4 @@
-"""Which representation of simulated motor imagery is best diffused: waves, complex STFT, mel maps."""
+"""Which representation of simulated motor imagery is best diffused: waves, STFT, mel maps."""
 
 from __future__ import annotations
 

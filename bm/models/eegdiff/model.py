@@ -157,6 +157,7 @@ class EEGDiffusion(Described, Loadable):
         sizes["multiple"] = 2 ** (len(widths) - 1)
         self.representation = build_representation(representation, sizes)
         check_image(kind, self.representation)
+        check_halving(kind, self.representation, sizes["multiple"])
         # buffers outside the state dict: other levels need no other weights
         self.noise = build_noise(noise or {}, prediction)
         self.conditioning = Conditioning(
@@ -336,6 +337,21 @@ class EEGDiffusion(Described, Loadable):
             return self.noise.noise_from_velocity(x, prediction, t)
 
         return denoise
+
+
+def check_halving(kind: str, representation: Representation, multiple: int) -> None:
+    """Raise `UserError` when a network that doubles on its way up cannot get its image back.
+
+    The other networks go to the size that they came from.
+    """
+    sides = representation.shape[1:]
+    if kind == "unet2d" and any(side % multiple for side in sides):
+        shape = " x ".join(map(str, sides))
+        raise UserError(
+            f"model.network unet2d halves its image {multiple.bit_length() - 1} times, which "
+            f"{shape} does not allow: leave model.representation.multiple out, or use a multiple "
+            f"of {multiple}"
+        )
 
 
 def check_image(kind: str, representation: Representation) -> None:
