@@ -38,8 +38,31 @@ def trial_features(
     return np.concatenate(parts, 1)
 
 
+class ShrunkLDA:
+    """Linear discriminant of features (N, D) with the shrinkage of Ledoit and Wolf."""
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
+        self.classes = np.unique(labels)
+        self.mean, self.sd = features.mean(0), np.maximum(features.std(0), 1e-12)
+        scaled = (features - self.mean) / self.sd
+        centres = np.stack([scaled[labels == c].mean(0) for c in self.classes])
+        residual = scaled - centres[np.searchsorted(self.classes, labels)]
+        self.weights = solve(shrunk_covariance(residual), centres.T, assume_a="pos")
+        shares = np.array([(labels == c).mean() for c in self.classes])
+        self.bias = np.log(shares) - 0.5 * (centres.T * self.weights).sum(0)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return (N, classes) probabilities."""
+        scaled = (features - self.mean) / self.sd
+        return np.asarray(softmax(scaled @ self.weights + self.bias, axis=1))
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the class numbers (N,)."""
+        return np.asarray(self.classes[self.probabilities(features).argmax(1)])
+
+
 class TrialClassifier:
-    """LDA on `trial_features` of real training trials.
+    """`ShrunkLDA` on `trial_features` of real training trials.
 
     Args:
         waves: (N, C, T) of the training split.
@@ -48,25 +71,16 @@ class TrialClassifier:
     """
 
     def __init__(self, waves: np.ndarray, labels: np.ndarray, rate_hz: float) -> None:
-        self.rate_hz, self.classes = rate_hz, np.unique(labels)
-        features = trial_features(waves, rate_hz)
-        self.mean, self.sd = features.mean(0), np.maximum(features.std(0), 1e-12)
-        scaled = (features - self.mean) / self.sd
-        centres = np.stack([scaled[labels == c].mean(0) for c in self.classes])
-        residual = scaled - centres[np.searchsorted(self.classes, labels)]
-        matrix = shrunk_covariance(residual)
-        self.weights = solve(matrix, centres.T, assume_a="pos")
-        shares = np.array([(labels == c).mean() for c in self.classes])
-        self.bias = np.log(shares) - 0.5 * (centres.T * self.weights).sum(0)
+        self.rate_hz = rate_hz
+        self.discriminant = ShrunkLDA(trial_features(waves, rate_hz), labels)
 
     def probabilities(self, waves: np.ndarray) -> np.ndarray:
         """Return (N, classes) probabilities of waves (N, C, T)."""
-        scaled = (trial_features(waves, self.rate_hz) - self.mean) / self.sd
-        return np.asarray(softmax(scaled @ self.weights + self.bias, axis=1))
+        return self.discriminant.probabilities(trial_features(waves, self.rate_hz))
 
     def predict(self, waves: np.ndarray) -> np.ndarray:
         """Return the class numbers (N,) of waves."""
-        return np.asarray(self.classes[self.probabilities(waves).argmax(1)])
+        return self.discriminant.predict(trial_features(waves, self.rate_hz))
 
 
 def shrunk_covariance(centred: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from ..data.dataset import Dataset
 from ..errors import UserError
 from ..metrics.distribution import frechet_distance
 from ..metrics.generation import phase_surrogate, white_noise
-from ..metrics.trial_classifier import TrialClassifier, adherence, by_class
+from ..metrics.trial_classifier import ShrunkLDA, adherence, by_class, trial_features
+from ..metrics.utility import utility
 from ..models import load
 from ..models.contract import Microvolts, TokenEncoder
 from ..models.eegdiff.facts import WaveFacts
@@ -53,8 +54,10 @@ def obedience(
         data: names the classes.
         seed: of the control.
     """
-    classifier = TrialClassifier(train.waves, train.labels, data.facts.rate_hz)
-    predicted = [classifier.predict(one.waves) for one in (real, generated)]
+    rate = data.facts.rate_hz
+    sets = [(trial_features(one.waves, rate), one.labels) for one in (train, real, generated)]
+    classifier = ShrunkLDA(*sets[0])
+    predicted = [classifier.predict(features) for features, _ in sets[1:]]
     metrics = adherence((real.labels, predicted[0]), (generated.labels, predicted[1]), seed)
     names = data.facts.classes
     details = {
@@ -62,6 +65,7 @@ def obedience(
         "n_training_trials": len(train.labels),
         "by_class_real": by_class(real.labels, predicted[0], names),
         "by_class_generated": by_class(generated.labels, predicted[1], names),
+        "utility": utility(sets[0], sets[1], sets[2], seed),
     }
     return metrics, details
 
