@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from ._explorer import DiffusionExplorer
+from ._explorer import ObedienceExplorer
 
 RECIPES = ("eegdiff/motor", "eegdiff/motor_flow")
 SEEDS = (0, 1, 2)
 
 
-@DiffusionExplorer
+@ObedienceExplorer
 def explorer(launcher: Launcher) -> None:
     """Schedule two kinds of generators with three seeds."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=240)

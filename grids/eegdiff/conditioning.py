@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dora import Launcher
 
-from ._explorer import DiffusionExplorer
+from ._explorer import ObedienceExplorer
 
 GUIDANCE = (1.0, 2.0, 4.0)
 SEEDS = (0, 1, 2)
 
 
-@DiffusionExplorer
+@ObedienceExplorer
 def explorer(launcher: Launcher) -> None:
     """Schedule guidance, conditions never withheld, and always withheld: the control."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=240)

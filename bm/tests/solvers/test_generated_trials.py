@@ -63,3 +63,13 @@ def test_a_planted_copy_is_caught() -> None:
     generated[4] += rng.normal(0, 1, (3, 250))
     copied = generation.copy_metrics(*honest.values(), generation.describe(generated, 125.0))
     assert copied["max_train_correlation_max"] > 0.95
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("cut", [False, True])
+def test_maps_follow_their_sentence(outputs: Path, seed: int, cut: bool) -> None:
+    """Among sentences of as many words; a model that was never told the sentence does not."""
+    words = ["solver=eegdiff/reading_words", f"seed={seed}"]
+    found = evaluated(*words, *(["solver.drop_condition=1"] if cut else []))
+    assert (found["matched_p"] < 0.01) is not cut
