@@ -7,7 +7,8 @@ out=FOLDER (outputs/generated/<sig> by default) and prints their paths.
   classes=[left_hand,1]  names or numbers, taken in turn; all in turn when left out; -1 = unknown
   subjects=[S001]        likewise
   seed=0                 other waves for every seed
-  sampler=ddim           ddpm, ddim or dpm
+  texts=[...]            sentences, taken in turn, for a model conditioned on text; or a text file
+  sampler=ddim           ddpm, ddim or dpm; of straight paths euler, heun or midpoint
   steps=50               network evaluations per wave
   eta=0.0                noise of ddim: 0 none, 1 as ddpm
   guidance=1.0           above 1: more like the class than the training data
@@ -18,9 +19,10 @@ out=FOLDER (outputs/generated/<sig> by default) and prints their paths.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,9 @@ class Request:
     n: int = 16
     classes: str | Sequence[str] | None = None
     subjects: str | Sequence[str] | None = None
+    texts: str | Sequence[str] | None = None
     seed: int = 0
-    sampler: str = "ddim"
+    sampler: str | None = None
     steps: int = 50
     eta: float = 0.0
     guidance: float = 1.0
@@ -99,12 +102,34 @@ def command(request: Request) -> int:
     )
     _make(out)  # before the long work
     settings: dict[str, Any] = {key: getattr(request, key) for key in SAMPLING}
+    if request.sampler is None:
+        settings["sampler"] = "ddim" if pipeline.model.noise_is_chain else "heun"
+    text = _text(request.texts, pipeline.facts.others)
     conditions = {"classes": request.classes, "subjects": request.subjects}
     tick = Progress(request.n)
-    waves = pipeline.generate(request.n, request.seed, **conditions, tick=tick, **settings)
+    waves = pipeline.generate(
+        request.n, request.seed, **conditions, tick=tick, text=text, **settings
+    )
     files = write_waves(out, waves, pipeline.facts, request.sig)
     print(f"written: {files.fif}\nwritten: {files.hdf5}")
     return 0
+
+
+def _text(texts: str | Sequence[str] | None, others: Mapping[str, Any]) -> Any:
+    """Return states and masks of the sentences of the request, by the encoder of the training."""
+    from bm.solvers.text_condition import encode_prompts
+
+    if texts is None:
+        return None
+    if "text" not in others:
+        raise UserError("texts: the model does not say which encoder read its training sentences")
+    lines = [texts] if isinstance(texts, str) else list(texts)
+    if len(lines) == 1 and lines[0].endswith(".txt"):
+        try:
+            lines = [one for one in Path(lines[0]).read_text().splitlines() if one.strip()]
+        except OSError as error:
+            raise UserError(f"texts={lines[0]}: {error.strerror}") from None
+    return encode_prompts(lines, others["text"], Path(os.environ.get("BM_MODELS", "models")))
 
 
 def _model_folder(request: Request, experiments: Path) -> tuple[Path, str]:

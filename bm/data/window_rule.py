@@ -173,7 +173,9 @@ class WindowRule:
 
     def held(self, event: Mapping[str, Any], rate_hz: float) -> int:
         """Return the samples of the window that are of the event, with `pad`."""
-        left = round((float(event["duration_s"]) - self.offset_s) * rate_hz)
+        # the end is rounded, not the length: the next event begins there
+        end = round((float(event["start_s"]) + float(event["duration_s"])) * rate_hz)
+        left = end - self.start(float(event["start_s"]), rate_hz)
         return max(0, min(self.length(rate_hz), left))
 
     def check_inside(self, event: Mapping[str, Any], rate_hz: float) -> None:

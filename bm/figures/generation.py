@@ -9,6 +9,7 @@ import numpy as np
 from scipy.signal import spectrogram
 
 from ..metrics.spectra import BANDS, RANGE_HZ, band_powers, psd
+from .covariance import draw_covariances
 from .spectra import draw_spectra
 from .spectrogram import draw_spectrograms
 from .topography import FEWEST, draw_topographies
@@ -29,7 +30,9 @@ def draw_generation(
     folder: Path,
     simulated: bool = False,
 ) -> list[Path]:
-    """Draw `waves.svg`, `spectra.svg`, `spectrogram.svg` and, with positions, `topography.svg`.
+    """Draw `waves`, `spectra`, `spectrogram`, with two channels `covariance`, with positions a map.
+
+    The files end in `.svg`; the map of the scalp is `topography.svg`.
 
     Waves and spectrogram show one sample of each set: that of the median power, which is neither
     the best nor the worst. Spectra and topographies are of all samples, of 256
@@ -61,6 +64,9 @@ def draw_generation(
     if positions is not None and len(channels) >= FEWEST:  # first: refuses what is missing
         powers, path = band_powers_db(freqs, densities), folder / "topography.svg"
         heads = [draw_topographies(powers, np.asarray(positions), path, simulated=simulated)]
+    if len(channels) > 1:
+        path = folder / "covariance.svg"
+        heads = [draw_covariances(sets, channels, path, simulated), *heads]
     path = folder / "spectra.svg"
     return [
         draw_waves(typical, rate_hz, channels, folder / "waves.svg", simulated=simulated),

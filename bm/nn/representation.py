@@ -28,7 +28,10 @@ class Representation(nn.Module):
         shape: of one image, channels first.
         n_times: samples of the waves that `inverse` gives.
         limit: () largest |value| of a training image: samplers clip there.
+        has_waves: whether `inverse` is defined.
     """
+
+    has_waves: bool = True
 
     shape: tuple[int, ...]
     limit: Tensor
@@ -56,6 +59,10 @@ class Representation(nn.Module):
         """Return waves (B, C, n_times) of images (B, *shape); `seeds` (B,) draw unknown phases."""
         raise NotImplementedError
 
+    def weights(self, waves: Tensor) -> Tensor | None:
+        """Return what the parts of images of waves (B, C, T) weigh in a loss; None = all alike."""
+        return None
+
     def image_mask(self, samples: Tensor) -> Tensor:
         """Return where images (B, *shape) depend on no other samples than those of a mask.
 
@@ -66,6 +73,11 @@ class Representation(nn.Module):
             bool, broadcast to an image.
         """
         return samples
+
+    def channel_mask(self, channels: Tensor) -> Tensor:
+        """Return where images (B, *shape) are of the channels of a mask (C,), bool to broadcast."""
+        copies = self.shape[0] // len(channels)  # complex maps hold each channel twice
+        return channels.repeat(copies).reshape(-1, *(1,) * (len(self.shape) - 1))
 
 
 def _quantile(values: Tensor, share: float) -> Tensor:

@@ -23,6 +23,7 @@ SOLVERS: Registry[Any] = Registry(
         "autoencoder": "bm.solvers.autoencoder",
         "vocoder": "bm.solvers.vocoder",
         "latent_diffusion": "bm.solvers.sound.diffusion",
+        "diffusion_maps": "bm.solvers.diffusion_maps",
         "masked": "bm.solvers.masked",
         "phonemes": "bm.solvers.phonemes",
         "selfsupervised": "bm.solvers.selfsupervised",

@@ -23,10 +23,13 @@ from ..metrics.evaluation import Evaluation
 from ..models.eegdiff.conditioning import Condition
 from ..models.eegdiff.generation import Sampling, generate_waves
 from ..models.eegdiff.model import EEGDiffusion
+from ..models.saved import save
 from ..nn.item_noise import item_generators
 from ..xp.resolve import to_plain
 from . import SOLVERS
 from .build_data import evenly_spaced, windows_of
+from .judgement import judge
+from .text_condition import WindowTexts, check_guidance, trained_facts, window_texts
 from .wave_files import Generated, draw_waves, write_waves
 
 #: Columns of a table, the main one first.
@@ -51,9 +54,14 @@ class DiffusionSolver(Solver):
 
     main_metric = ("loss", "min")
     model: EEGDiffusion
+    texts: WindowTexts | None = None
+    makes_waves = True
+    fewest = 6  # windows of an evaluation: each needs five neighbours
 
     def build_data(self) -> Dataset:
         """Build windows in the unit of the signal; the model scales them itself."""
+        # before the data are read: it costs nothing
+        check_guidance(self.cfg)
         if self.cfg.dset.scale.kind != "none":
             raise UserError(
                 f"diffusion: dset.scale.kind={self.cfg.dset.scale.kind}; use none: the "
@@ -62,6 +70,7 @@ class DiffusionSolver(Solver):
         dataset = windows_of(self.cfg)
         if len(set(dataset.layout.tolist())) > 1:
             raise UserError("diffusion: set dset.channels=common and dset.rate_hz")
+        self.texts = window_texts(self.cfg, dataset)
         return dataset
 
     def build_model(self, facts: DataFacts) -> nn.Module:
@@ -69,37 +78,52 @@ class DiffusionSolver(Solver):
         model: Any = super().build_model(facts)
         rows = self.data.rows("train")
         sample = evenly_spaced(rows, self.cfg.solver.n_statistics)
+        if model.representation.has_waves != self.makes_waves:
+            name = "diffusion" if model.representation.has_waves else "diffusion_maps"
+            raise UserError(
+                f"model.representation.name={self.cfg.model.representation.name} needs "
+                f"solver.name={name}: feature maps of words have no waves, other images have"
+            )
         model.representation.fit(self.data.gather(sample.tolist()).signal.contiguous())
+        if self.texts is not None:
+            self.texts.begin(model)
         return model  # type: ignore[no-any-return]
 
-    def condition_of(self, labels: Tensor | None, subjects: Tensor) -> Condition:
-        """Return the condition of some items: labels and subjects, if the model takes them."""
+    def save_model(self, folder: Path) -> None:
+        """Write the present weights, with what sampling must know of the training."""
+        save(self.model, folder, trained_facts(self.cfg, self.data.facts))
+
+    def condition_of(self, batch: Batch) -> Condition:
+        """Return the condition of some windows: labels, subjects, text, if the model takes them."""
         conditions = self.model.conditions
+        text, mask = (None, None) if self.texts is None else self.texts.of(batch.segment)
         return Condition(
-            labels if "class" in conditions else None,
-            subjects if "subject" in conditions else None,
+            batch.label if "class" in conditions else None,
+            batch.subject if "subject" in conditions else None,
+            None if text is None else text.to(batch.signal.device),
+            None if mask is None else mask.to(batch.signal.device),
         )
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         """Return the mean squared error of the predicted noise."""
         model = self.model
         x0 = model.images(batch.signal)
-        condition = self.condition_of(batch.label, batch.subject)
+        condition, weights = self.condition_of(batch), model.representation.weights(batch.signal)
         if stage == "train":
-            t = torch.randint(model.noise.steps, (len(x0),), device=x0.device)
+            t = model.draw_levels(len(x0), device=x0.device)
             noise = torch.randn_like(x0)
             if self.cfg.solver.drop_condition > 0 and model.conditions:
                 drop = torch.rand(len(x0), device=x0.device) < self.cfg.solver.drop_condition
                 condition = model.conditioning.dropped(condition, drop)
         else:
             t, noise = self._fixed(batch.segment, x0)
-        return {"loss": model.errors(x0, noise, t, condition).mean()}
+        return {"loss": model.errors(x0, noise, t, condition, weights=weights).mean()}
 
     def _fixed(self, segments: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Draw level and noise of each item, from its row of the segment table alone."""
         steps, noises = [], []
         for generator in item_generators(segments.tolist()):
-            steps.append(torch.randint(self.model.noise.steps, (), generator=generator))
+            steps.append(self.model.draw_levels(1, generator)[0])
             noises.append(torch.randn(like.shape[1:], generator=generator))
         return torch.stack(steps).to(like.device), torch.stack(noises).to(like)
 
@@ -119,10 +143,10 @@ class DiffusionSolver(Solver):
         seeds = (self.cfg.seed * SEED_STRIDE + np.arange(len(rows))).tolist()
         world = 1 if alone else processes.world()
         share = slice(0 if alone else processes.rank(), None, world)
-        condition = self.condition_of(columns.label, columns.subject)
+        condition = self.condition_of(columns)
         part = Condition(*(None if v is None else v[share] for v in vars(condition).values()))
         began = time.perf_counter()
-        waves = generate_waves(self.model, seeds[share], sampling, part).float().cpu().numpy()
+        waves = self.sampled(seeds[share], sampling, part).float().cpu().numpy()
         seconds = time.perf_counter() - began
         whole = np.empty((len(rows), *waves.shape[1:]), np.float32)
         for rank, part_waves in enumerate([waves] if alone else processes.same_objects(waves)):
@@ -133,6 +157,10 @@ class DiffusionSolver(Solver):
         settings = {"signature": self.xp.sig, "epoch": self.progress.epoch, **options}
         labels = np.full(len(rows), -1) if columns.label is None else columns.label.numpy()
         return Generated(whole, np.array(seeds), labels, columns.subject.numpy(), settings)
+
+    def sampled(self, seeds: list[int], sampling: Sampling, condition: Condition) -> Tensor:
+        """Return what the model generates for some seeds: waves (N, C, T)."""
+        return generate_waves(self.model, seeds, sampling, condition)
 
     def generate(self) -> None:
         """Write waves for evenly spaced windows of the valid split, as FIF, HDF5 and figures."""
@@ -171,10 +199,13 @@ class DiffusionSolver(Solver):
             simulated=self.data.facts.simulated,
             extra={"table": list(TABLE), "sampling": dict(generated.sampling)},
         )
-        bad = int((~np.isfinite(generated.waves)).any((1, 2)).sum())
+        bad = int((~np.isfinite(generated.waves)).reshape(len(rows), -1).any(1).sum())
         if bad:
             text = "%d of %d generated waves are not finite: no distances are measured"
             self.log.line(text, bad, len(rows))
+        elif len(rows) < self.fewest:
+            text = "%d windows of split %s, of %d at least: no distances are measured"
+            self.log.line(text, len(rows), split, self.fewest)
         else:
             self._measure(evaluation, rows, generated.waves)
         return evaluation
@@ -202,6 +233,7 @@ class DiffusionSolver(Solver):
             },
             "intervals": generation.intervals(real, fake, train, resamples, seed),
         }
+        judge(self, evaluation, rows, waves)
         features = generation.band_features(fake, train)
         evaluation.items["distance"] = np.linalg.norm(features, axis=1)  # type: ignore[index]
 
@@ -213,7 +245,7 @@ class DiffusionSolver(Solver):
         items.insert(0, "segment", rows)
         items["seed"] = generated.seeds
         with np.errstate(invalid="ignore"):  # of a wave that is not finite
-            items["rms_uv"] = generated.waves.std((1, 2))
+            items["rms_uv"] = generated.waves.std(tuple(range(1, generated.waves.ndim)))
         return items
 
     def draw(self, folder: Path, evaluation: Evaluation | None) -> None:

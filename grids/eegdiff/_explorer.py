@@ -25,3 +25,49 @@ class DiffusionExplorer(BaseExplorer):
         "riemann_distance_of_logeuclidean_means": "riemann",
         "max_train_correlation_max": "copy",
     }
+
+
+class ObedienceExplorer(DiffusionExplorer):
+    """Also whether generated trials are of the class that was asked for."""
+
+    columns = {
+        **DiffusionExplorer.columns,
+        "test": (
+            "class_accuracy_real",
+            "class_accuracy_generated",
+            "class_accuracy_shuffled",
+            "class_adherence",
+            *DiffusionExplorer.columns["test"],
+        ),
+    }
+    titles = {
+        **DiffusionExplorer.titles,
+        "class_accuracy_real": "acc real",
+        "class_accuracy_generated": "acc gen",
+        "class_accuracy_shuffled": "control",
+        "class_adherence": "obeys",
+    }
+
+
+class MapExplorer(BaseExplorer):
+    """Feature maps of words: distances, lengths, and whether they follow their sentence."""
+
+    columns = {
+        "train": ("loss",),
+        "valid": ("loss",),
+        "test": (
+            "value_wasserstein",
+            "topography_correlation",
+            "length_error_words",
+            "matched_rank",
+            "matched_p",
+        ),
+        "perf": ("items_per_s", "samples_per_s"),
+    }
+    titles = {
+        "value_wasserstein": "W1",
+        "topography_correlation": "maps",
+        "length_error_words": "length",
+        "matched_rank": "rank",
+        "matched_p": "p",
+    }

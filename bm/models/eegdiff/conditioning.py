@@ -36,6 +36,11 @@ class Condition:
         """Return the condition on another device."""
         return self._each(lambda values: values.to(device))
 
+    def joined(self, other: Condition) -> Condition:
+        """Return the condition of these items and those of another of the same kinds."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Condition(*(None if a is None else torch.cat([a, b]) for a, b in pairs))
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
         """Return the condition with every tensor changed."""
         values = (self.labels, self.subjects, self.text, self.text_mask)

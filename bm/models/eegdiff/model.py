@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...facts import DataFacts
+from ...nn.flow import LinearPath
 from ...nn.noise import NoiseSchedule
 from ...nn.representation import REPRESENTATIONS, Representation
 from ...nn.sampling import Denoise
+from ...nn.word_maps import WORD_MAPS
 from ...registry import argument_names, check_arguments, check_known
 from .. import MODELS
 from ..contract import Described, Loadable
@@ -29,6 +31,11 @@ NETWORKS = {
 #: the original has text alone: its "class" of motor imagery is the subject's number
 CONDITIONS = ("class", "subject", "text")
 PREDICTIONS = ("noise", "velocity")
+#: how data become noise: a chain of small steps (DDPM), or a straight line (flow matching)
+PATHS: dict[str, type[NoiseSchedule] | type[LinearPath]] = {
+    "chain": NoiseSchedule,
+    "linear": LinearPath,
+}
 TEXT_TOKENS, TEXT_WIDTH = 56, 768  # BERT states of a sentence, as published
 
 
@@ -63,8 +70,9 @@ def build_representation(section: Mapping[str, Any], sizes: Mapping[str, Any]) -
         UserError: unknown name or argument, or an impossible value.
     """
     name = str(section.get("name"))
-    check_known("model.representation.name", name, REPRESENTATIONS)
-    kind = REPRESENTATIONS[name]
+    kinds = {**REPRESENTATIONS, **WORD_MAPS}
+    check_known("model.representation.name", name, kinds)
+    kind = kinds[name]
     options = {key: value for key, value in section.items() if key != "name"}
     check_arguments(f"model.representation {name}", kind, options)
     names = argument_names(kind)
@@ -72,6 +80,33 @@ def build_representation(section: Mapping[str, Any], sizes: Mapping[str, Any]) -
         return kind(**{k: v for k, v in sizes.items() if k in names} | options)
     except ValueError as error:
         raise UserError(f"model.representation {name}: {error}") from None
+
+
+def build_noise(section: Mapping[str, Any], prediction: str) -> NoiseSchedule | LinearPath:
+    """Build the way from data to noise of section `model.noise`.
+
+    Args:
+        section: `path` (chain or linear), and arguments of its class.
+        prediction: of the model; along a straight line it is the velocity alone.
+
+    Raises:
+        UserError: an unknown path or argument, or an impossible value.
+    """
+    options = {key: value for key, value in section.items() if key != "path"}
+    name = str(section.get("path", "chain"))
+    check_known("model.noise.path", name, PATHS)
+    if name == "linear":
+        # what a chain is made of stays in the configuration that is changed to a line
+        options = {key: options[key] for key in options if key not in ("shape", "start", "end")}
+        if prediction != "velocity":
+            raise UserError(
+                f"model.noise.path=linear with model.prediction={prediction}; use velocity"
+            )
+    check_arguments("model.noise", PATHS[name], options)
+    try:
+        return PATHS[name](**options)
+    except ValueError as error:
+        raise UserError(f"model.noise: {error}") from None
 
 
 @MODELS.register("eegdiff")
@@ -82,12 +117,15 @@ class EEGDiffusion(Described, Loadable):
         n_channels: C.
         n_times: samples per window.
         rate_hz: sampling rate.
-        representation: `name` (wave, stft_complex, stft_magnitude, mel) and its arguments.
+        representation: `name` (wave, stft_complex, stft_magnitude, mel, word_image, band_images)
+            and its arguments.
         network: `name` (unet1d, unet2d, unet2d_text) and its arguments.
         conditions: any of class, subject, text.
         n_classes, n_subjects: sizes of the tables of the conditions used.
-        noise: arguments of `NoiseSchedule`; None = linear, 1000 levels, as published.
+        noise: `path` (chain, the default, or linear) and arguments of `NoiseSchedule` or
+            `LinearPath`; None = a chain with linear betas, 1000 levels, as published.
         prediction: what the network predicts: noise, or velocity.
+        text_tokens: L, tokens of a text.
     """
 
     def __init__(
@@ -102,8 +140,10 @@ class EEGDiffusion(Described, Loadable):
         n_subjects: int = 0,
         noise: Mapping[str, Any] | None = None,
         prediction: str = "noise",
+        text_tokens: int = TEXT_TOKENS,
     ) -> None:
         super().__init__()
+        self.text_tokens = text_tokens
         check_known("model.prediction", prediction, PREDICTIONS)
         for name in conditions:
             check_known("model.conditions", name, CONDITIONS)
@@ -117,8 +157,9 @@ class EEGDiffusion(Described, Loadable):
         sizes["multiple"] = 2 ** (len(widths) - 1)
         self.representation = build_representation(representation, sizes)
         check_image(kind, self.representation)
+        check_halving(kind, self.representation, sizes["multiple"])
         # buffers outside the state dict: other levels need no other weights
-        self.noise = NoiseSchedule(**(noise or {}))
+        self.noise = build_noise(noise or {}, prediction)
         self.conditioning = Conditioning(
             self._table("class", n_classes),
             self._table("subject", n_subjects),
@@ -146,7 +187,7 @@ class EEGDiffusion(Described, Loadable):
             )
         if not reads_text:
             return None
-        return TEXT_TOKENS, int(options.get("cross_attention_dim", TEXT_WIDTH))
+        return self.text_tokens, int(options.get("cross_attention_dim", TEXT_WIDTH))
 
     #: Published denoisers come without the statistics of our representations.
     may_be_missing = ("representation.",)
@@ -174,7 +215,7 @@ class EEGDiffusion(Described, Loadable):
 
         Args:
             x: (B, *shape) float32, see `representation.shape`.
-            t: (B,) int64 noise levels.
+            t: (B,) int64 noise levels, or times in 0..1 of a straight line.
             condition: of the items; None = unknown.
 
         Returns:
@@ -186,17 +227,37 @@ class EEGDiffusion(Described, Loadable):
         # no text is the empty one, with which training drops the condition for guidance
         if "text" in self.conditions and text is None:
             text, mask = self.conditioning.null_text.expand(len(x), -1, -1), None
-        prediction: Tensor = self.network.denoise(x, t, vector, text, mask)  # type: ignore[operator]
+        level = t if self.noise_is_chain else t * self.noise.steps
+        prediction: Tensor = self.network.denoise(x, level, vector, text, mask)  # type: ignore[operator]
         return prediction
+
+    @property
+    def noise_is_chain(self) -> bool:
+        """Whether noise comes in numbered levels; else times are 0..1 along a straight line."""
+        return isinstance(self.noise, NoiseSchedule)
+
+    def draw_levels(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        device: torch.device | None = None,
+    ) -> Tensor:
+        """Draw levels (count,) for training: int64, or times in 0..1 of a straight line."""
+        if isinstance(self.noise, NoiseSchedule):
+            sizes = {"size": (count,), "device": device}
+            return torch.randint(self.noise.steps, generator=generator, **sizes)  # type: ignore[call-overload,no-any-return]
+        return self.noise.draw(count, generator, device)
 
     def description(self, facts: DataFacts) -> list[str]:
         """Return what is diffused, by how many noise levels, and under which conditions."""
         shape = " x ".join(map(str, self.representation.shape))
         conditions = ", ".join(self.conditions) or "nothing"
+        back = f"back to waves of {self.representation.n_times} samples"
+        back = back if self.representation.has_waves else "from which no waves come back"
+        levels = f"{self.noise.steps} noise levels" if self.noise_is_chain else "straight paths"
         return [
-            f"diffuses {type(self.representation).__name__} of {shape}, back to waves of "
-            f"{self.representation.n_times} samples",
-            f"predicts {self.prediction} at {self.noise.steps} noise levels, given {conditions}",
+            f"diffuses {type(self.representation).__name__} of {shape}, {back}",
+            f"predicts {self.prediction} at {levels}, given {conditions}",
         ]
 
     @torch.no_grad()
@@ -219,6 +280,7 @@ class EEGDiffusion(Described, Loadable):
         t: Tensor,
         condition: Condition | None = None,
         forward: Callable[..., Tensor] | None = None,
+        weights: Tensor | None = None,
     ) -> Tensor:
         """Return the mean squared error of the prediction for each of B images.
 
@@ -228,16 +290,39 @@ class EEGDiffusion(Described, Loadable):
             t: (B,) int64 noise levels.
             condition: of the items.
             forward: this model in the wrapper that averages gradients over processes.
+            weights: broadcasts to (B, *shape), not negative; None = all alike.
 
         Returns:
             (B,).
         """
         target = noise if self.prediction == "noise" else self.noise.velocity(x0, noise, t)
         prediction = (forward or self)(self.noise.add_noise(x0, noise, t), t, condition)
-        return (prediction.float() - target).square().flatten(1).mean(1)
+        errors = (prediction.float() - target).square()
+        if weights is None:
+            return errors.flatten(1).mean(1)
+        weights = weights.to(errors).expand_as(errors).flatten(1)
+        return (errors.flatten(1) * weights).sum(1) / weights.sum(1).clamp_min(1e-12)
+
+    def _guided(self, x: Tensor, t: Tensor, condition: Condition, guidance: float) -> Tensor:
+        """Return the prediction, moved away from that without condition."""
+        if guidance == 1.0:
+            prediction: Tensor = self(x, t, condition)
+            return prediction
+        every = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        free_condition = self.conditioning.dropped(condition, every)
+        if x.is_cuda:
+            # one pass over twice the items fills a GPU; on two cores two passes were faster, and
+            # by device, not by measurement, a seed gives the same wave every time
+            both = condition.joined(free_condition)
+            known, free = self(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
+        else:
+            known, free = self(x, t, condition), self(x, t, free_condition)
+        return free + guidance * (known - free)  # type: ignore[no-any-return]
 
     def denoiser(self, condition: Condition | None = None, guidance: float = 1.0) -> Denoise:
         """Return (x, t) -> predicted noise, as the samplers of `bm.nn.sampling` take it.
+
+        Of a straight path it is the velocity, as the solvers of `bm.nn.flow` take it.
 
         Args:
             condition: of all items.
@@ -246,17 +331,27 @@ class EEGDiffusion(Described, Loadable):
         condition = condition or Condition()
 
         def denoise(x: Tensor, t: Tensor) -> Tensor:
-            prediction = self(x, t, condition)
-            if guidance != 1.0:
-                # two passes instead of one of twice the size: half the memory
-                all_items = torch.ones(len(x), dtype=torch.bool, device=x.device)
-                free = self(x, t, self.conditioning.dropped(condition, all_items))
-                prediction = free + guidance * (prediction - free)
-            if self.prediction == "noise":
+            prediction = self._guided(x, t, condition, guidance)
+            if self.prediction == "noise" or not isinstance(self.noise, NoiseSchedule):
                 return prediction
             return self.noise.noise_from_velocity(x, prediction, t)
 
         return denoise
+
+
+def check_halving(kind: str, representation: Representation, multiple: int) -> None:
+    """Raise `UserError` when a network that doubles on its way up cannot get its image back.
+
+    The other networks go to the size that they came from.
+    """
+    sides = representation.shape[1:]
+    if kind == "unet2d" and any(side % multiple for side in sides):
+        shape = " x ".join(map(str, sides))
+        raise UserError(
+            f"model.network unet2d halves its image {multiple.bit_length() - 1} times, which "
+            f"{shape} does not allow: leave model.representation.multiple out, or use a multiple "
+            f"of {multiple}"
+        )
 
 
 def check_image(kind: str, representation: Representation) -> None:

@@ -29,6 +29,7 @@ from .options import check_channels, check_names, check_values
 from .presets import preset as preset_defaults
 from .random_streams import Place
 from .reading import vocabulary
+from .reading.words import ReadWordsRecording
 from .recording import SimulatedRecording
 from .seeg.recording import FREE, FREE_SESSION
 
@@ -50,7 +51,8 @@ class Simulated(Study):
             mode's own (2 and 8 uV; seeg 4 and 20 uV, no artefacts).
         mode_options: n_trials, channels; duration_s, severity; n_sentences, n_words,
             rate_hz, channels, kind (eeg, meg), clip (story, sentence: what a `sound` event spans);
-            n_sentences, layout (cap32, hydrocel105), timing (natural, fixed); n_words, n_trials (of
+            n_sentences, layout (cap32, hydrocel105), timing (natural, fixed), signal
+            (waves, words: band powers of fixated words); n_words, n_trials (of
             each word in a run), n_free, free_s, shafts, contacts (two bounds each), bipolar,
             phonemes (true: events tell which gestures are made when), part (all, task, free).
     """
@@ -138,7 +140,12 @@ class Simulated(Study):
             options["snr"] = snr  # background has its severity instead
         if self.options.get("phonemes"):  # left out elsewhere: recordings stay what they were
             options["phonemes"] = True
-        recording = MODES[self.mode].recording(identity, place, options)
+        kind = MODES[self.mode].recording
+        if options.get("signal") == "words":
+            kind = ReadWordsRecording
+        else:  # signatures of stored signals are older than the option
+            options.pop("signal", None)
+        recording = kind(identity, place, options)
         if isinstance(recording, ListeningRecording):
             recording.cache = self.cache
         return recording

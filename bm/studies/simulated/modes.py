@@ -57,7 +57,7 @@ MODES = {
     "reading": Mode(
         ReadingRecording,
         "sentence",
-        {"n_sentences": None, "layout": None, "timing": "natural"},
+        {"n_sentences": None, "layout": None, "timing": "natural", "signal": "waves"},
         {"blinks_per_min": 4.0},  # half as many as in the other modes
     ),
     "seeg": Mode(

@@ -30,6 +30,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "clip": ("story", "sentence"),
     "layout": ("cap32", "hydrocel105"),
     "timing": ("natural", "fixed"),
+    "signal": ("waves", "words"),
     "part": ("all", "task", "free"),
 }
 SWITCHES = ("artefacts", "bipolar", "phonemes")

@@ -23,7 +23,7 @@ def samples(n: int, seed: int, n_channels: int = 5) -> np.ndarray:
     return rng.normal(size=(n, n_channels, 256)).cumsum(-1) + 9 * np.sin(20 * np.pi * times_s)
 
 
-def test_four_pictures_name_both_sets_and_simulated_data(tmp_path: Path) -> None:
+def test_five_pictures_name_both_sets_and_simulated_data(tmp_path: Path) -> None:
     paths = draw_generation(
         samples(6, 0), samples(4, 1), RATE_HZ, CHANNELS, POSITIONS, tmp_path / "new", True
     )
@@ -31,6 +31,7 @@ def test_four_pictures_name_both_sets_and_simulated_data(tmp_path: Path) -> None
         "waves.svg",
         "spectra.svg",
         "spectrogram.svg",
+        "covariance.svg",
         "topography.svg",
     ]
     texts = {p.stem: p.read_text() for p in paths}
@@ -48,7 +49,7 @@ def test_without_places_or_with_few_channels_there_is_no_topography(
     real = samples(2, 0, n_channels)
     names = [f"E{i}" for i in range(n_channels)]
     paths = draw_generation(real, real, RATE_HZ, names, positions, tmp_path)
-    assert [p.stem for p in paths] == ["waves", "spectra", "spectrogram"]
+    assert [p.stem for p in paths] == ["waves", "spectra", "spectrogram", "covariance"]
     assert ">E0, one sample each<" in paths[2].read_text()
 
 

@@ -19,6 +19,7 @@ from bm.models.eegdiff.unet1d import UNet1d
 
 from ..shipped import names, section
 
+WORDS = ("codex", "small_text_words", "zuco_freq1", "zuco_freq8")
 SMALL = ("small_raw", "small_stft", "small_mel")
 FACTS = DataFacts(
     channels=("C3", "Cz", "C4"),
@@ -62,17 +63,21 @@ def test_loss_gradient_and_round_trip(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", names("model", "eegdiff"))
 def test_every_shipped_file_fits_its_data(name: str) -> None:
     """Built without memory; the published networks keep their numbers of parameters."""
-    zuco = name.startswith("zuco")
-    samples = {"zuco_mel": 8350, "zuco_stft": 5500}.get(name, 750)
-    channels = tuple(f"E{i}" for i in range(105 if zuco else 22))
+    zuco = name.startswith("zuco") or name in ("codex", "small_text_words")
+    samples = {"zuco_mel": 8350, "zuco_stft": 5500, **dict.fromkeys(WORDS, 56)}.get(name, 750)
+    channels = tuple(f"E{i}" for i in range(840 if name in WORDS else 105 if zuco else 22))
     facts = DataFacts(channels=channels, rate_hz=500 if zuco else 250, window_samples=samples)
     with torch.device("meta"):
         model = build_model(config(name), facts)
+    if name == "codex":
+        return
     size = sum(p.numel() for p in model.network.parameters())
     published = {"bci_mel": 113_717_014, "zuco_mel": 142_468_841, "zuco_stft": 142_468_841}
+    published |= {"zuco_freq1": 142_229_121, "zuco_freq8": 142_245_256}
     assert size == published.get(name, size)
     shapes = {"bci_mel": (22, 32, 64), "bci_stft": (44, 32, 64), "zuco_mel": (105, 112, 96),
-              "zuco_stft": (105, 96, 64), "raw": (22, 704)}  # fmt: skip
+              "zuco_stft": (105, 96, 64), "raw": (22, 704),
+              "zuco_freq1": (1, 32, 210), "zuco_freq8": (8, 105, 56)}  # fmt: skip
     assert model.representation.shape == shapes.get(name, model.representation.shape)
     json.dumps(model.bm_arguments)
 
@@ -245,3 +250,12 @@ def test_a_class_condition_needs_classes() -> None:
     facts = DataFacts(channels=("C3", "Cz", "C4"), rate_hz=125.0, window_samples=250)
     with pytest.raises(UserError, match="no class"):
         build_model(config("small_raw", conditions=["class"]), facts)
+
+
+def test_an_image_that_cannot_be_halved_is_one_line() -> None:
+    section = config("small_mel")
+    section["representation"] = {**section["representation"], "multiple": 1}
+    with pytest.raises(UserError, match="halves its image 2 times, which 26 x 32 does not allow"):
+        build_model(section, FACTS)
+    with pytest.raises(UserError, match="at least 8 are needed"):
+        build_model(config("small_raw"), DataFacts(FACTS.channels, 125.0, 7))

@@ -22,7 +22,7 @@ from bm.solvers.wave_files import draw_waves
 from bm.train import main
 from grids.eegdiff._explorer import DiffusionExplorer
 
-PICTURES = {"waves.svg", "spectra.svg", "spectrogram.svg"}
+PICTURES = {"waves.svg", "spectra.svg", "spectrogram.svg", "covariance.svg"}
 PLACES = ((-0.04, 0.05, 0.07), (0.04, 0.05, 0.07), (-0.06, 0.0, 0.07), (0.06, 0.0, 0.07))
 
 

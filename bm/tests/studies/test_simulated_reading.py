@@ -224,3 +224,25 @@ def test_ridge_follows_snr() -> None:
     curve = [ridge(snr, (0, 1), 2)[0]["sentence"] for snr in (0.0, 0.1, 0.3, 3.0)]
     assert curve == pytest.approx([0.10, 0.14, 0.23, 0.79], abs=0.15)
     assert curve[0] < curve[2] < found["sentence"] < curve[3]
+
+
+def test_band_powers_of_words_carry_their_meaning() -> None:
+    """Log powers follow the modulation of the word at the strongest channel of each source."""
+    waves = study("debug", n_sentences=60, n_subjects=1).recordings()[0]
+    words = study("debug", n_sentences=60, n_subjects=1, signal="words").recordings()[0]
+    values, events, truth = words.signal_uv(), words.events(), words.truth()
+    fixated = waves.events().query("kind == 'word' and n_fixations > 0")
+    rows = events[events["kind"] == "word"]
+    assert rows["word"].tolist() == fixated["word"].tolist() and len(rows) == values.shape[1]
+    sentences = events[events["kind"] == "sentence"]
+    assert sentences["n_words"].sum() == len(rows)
+    assert words.channels[:2] == ("t1 Fp1", "t1 Fp2") and values.shape[0] == 8 * 32
+    modulation = semantics(0).modulation[[WORDS.index(word) for word in rows["word"]]]
+    strongest = truth["reader"].patterns.argmax(1)
+    found = [
+        np.corrcoef(np.log(values[32 * (k // 2) + strongest[k]]), modulation[:, k])[0, 1]
+        for k in range(16)
+    ]
+    # fixations of a quarter second hold few cycles of the lower bands
+    assert np.mean(found) > 0.15 and np.mean(found[8:]) > 0.25
+    assert words.fingerprint() != waves.fingerprint()

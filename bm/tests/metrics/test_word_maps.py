@@ -1,0 +1,42 @@
+"""Metrics of word maps on maps whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bm.metrics.word_maps import follows, length_agreement, map_distances, match_scores
+
+RNG = np.random.default_rng(0)
+
+
+def test_equal_sets_are_at_no_distance_and_noise_is_far() -> None:
+    words = RNG.gamma(4, 1, (600, 24)) * np.linspace(1, 3, 24)
+    same = map_distances(words[:300], words[300:], 8)
+    assert same["value_wasserstein"] < 0.15 and same["mean_correlation"] > 0.98
+    far = map_distances(words[:300], RNG.normal(0, 1, (300, 24)), 8)
+    assert far["value_wasserstein"] > 5 * same["value_wasserstein"]
+    assert far["frechet_distance"] > 10 * same["frechet_distance"]
+
+
+def test_lengths() -> None:
+    assert length_agreement(np.array([3, 5, 9]), np.array([4, 5, 7])) == {
+        "length_error_words": 1.0,
+        "length_spearman": pytest.approx(1.0),
+    }
+    assert length_agreement(np.array([5, 5, 5]), np.array([4, 5, 7]))["length_spearman"] == 0.0
+
+
+def scores(share: float, count: int = 40) -> np.ndarray:
+    real, noise = RNG.normal(0, 1, (2, count, 6, 16))
+    there = np.arange(6)[None] < np.where(np.arange(count) % 2, 4, 6)[:, None]
+    return match_scores(real, share * real + noise, there)
+
+
+def test_maps_that_follow_their_sentence_are_told_from_those_that_do_not() -> None:
+    groups = np.arange(40) % 2
+    obeys, ignores = follows(scores(0.6), groups), follows(scores(0.0), groups)
+    assert obeys["matched_rank"] > 0.9 and obeys["matched_p"] < 0.001
+    assert obeys["matched_score"] > obeys["shuffled_score"] + 0.3
+    assert 0.3 < ignores["matched_rank"] < 0.7 and ignores["matched_p"] > 0.01
+    assert follows(scores(0.6), np.arange(40)) == {}  # nothing to compare with
