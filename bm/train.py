@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import models
 from .xp import executor
 from .xp.main import bm_main
 
@@ -21,6 +22,10 @@ def main(cfg: DictConfig) -> None:
     from .solvers import build
 
     Run(build(cfg)).train()
+
+
+# the command line knows no model: it asks here when somebody changes an argument of one
+main.resolver.model_arguments = models.arguments_of
 
 
 if __name__ == "__main__":

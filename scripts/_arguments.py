@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from bm.errors import UserError, nearest
+from bm.xp.former_words import former
+
+SIGNATURE = re.compile("[0-9a-f]{8}")
 
 
 def parse(
@@ -24,14 +28,29 @@ def parse(
     signature = inspect.signature(command).parameters
     parameters = {name: p for name, p in signature.items() if name not in excluded}
     values: dict[str, Any] = {}
-    for word in argv:
+    for word in (_named(word, parameters) for word in argv):
         key, separator, text = word.partition("=")
         key = key.lstrip("-")
         if not separator or key not in parameters:
             usage = " ".join(f"{name}=..." for name in parameters)
-            raise UserError(f"unknown argument {word!r}{nearest(key, parameters)}; use: {usage}")
+            hint = former(key) or nearest(key, parameters)
+            raise UserError(f"unknown argument {word!r}{hint}; use: {usage}")
         values[key] = _value(key, text, parameters[key].default)
     return values
+
+
+def _named(word: str, parameters: Collection[str]) -> str:
+    """Return a word as this command calls it: a bare signature or grid, `sig` or `sigs`."""
+    if "=" not in word and not word.startswith("-"):
+        signature = SIGNATURE.fullmatch(word) is not None
+        names = ("sigs", "sig") if signature else ("grid",)
+        name = next((name for name in names if name in parameters), None)
+        return word if name is None else f"{name}={word}"
+    key, _, text = word.partition("=")
+    for given, there in (("sig", "sigs"), ("sigs", "sig")):
+        if key == given and given not in parameters and there in parameters:
+            return f"{there}={text.strip('[]') if there == 'sig' else text}"
+    return word
 
 
 def _value(key: str, text: str, default: object) -> object:

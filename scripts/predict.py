@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,43 +30,53 @@ from ._arguments import device_of, main_of
 SHOWN = 20  # rows that are printed
 
 
-def command(
-    sig: str | None = None,
-    model: str | None = None,
-    path: str | None = None,
-    out: str | None = None,
-    stride_s: float = 0.0,
-    onsets_s: Sequence[str] | None = None,
-    unit: str | None = None,
-    subject: str | None = None,
-    device: str = "auto",
-    trust_target: bool = False,
-) -> int:
+@dataclass(frozen=True)
+class Request:
+    """The arguments of the command."""
+
+    sig: str | None = None
+    model: str | None = None
+    path: str | None = None
+    out: str | None = None
+    stride_s: float = 0.0
+    onsets_s: Sequence[str] | None = None
+    unit: str | None = None
+    subject: str | None = None
+    device: str = "auto"
+    trust_target: bool = False
+
+
+def command(request: Request) -> int:
     """Predict from one recording; the table goes to `out` too."""
     from bm.predict.predictor import Predictor
     from bm.readers.raw import Reading, open_raw
     from bm.writing import write_text
 
-    if (sig is None) == (model is None) or path is None:
+    if (request.sig is None) == (request.model is None) or request.path is None:
         raise UserError("which model and recording? use: sig=ab12cd34 path=day2.edf")
-    source = f"//sig/{sig}" if sig is not None else str(model)
-    predictor = Predictor.from_pretrained(source, device_of(device), trust_target)
-    raw = open_raw(Path(path).expanduser(), Reading())
-    options: dict[str, Any] = {"unit": unit, "subject": subject}
-    if stride_s:
-        options["stride_s"] = stride_s
-    if onsets_s is not None:
-        options["onsets_s"] = _numbers("onsets_s", onsets_s)
+    source = f"//sig/{request.sig}" if request.sig is not None else str(request.model)
+    predictor = Predictor.from_pretrained(source, device_of(request.device), request.trust_target)
+    raw = open_raw(Path(request.path).expanduser(), Reading())
+    options: dict[str, Any] = {"unit": request.unit, "subject": request.subject}
+    if request.stride_s:
+        options["stride_s"] = request.stride_s
+    if request.onsets_s is not None:
+        options["onsets_s"] = _numbers("onsets_s", request.onsets_s)
     table = predictor.predict(raw, **options)
     if not hasattr(table, "to_csv"):
         raise UserError(f"the model predicts {predictor.kind}: use bm.Predictor in Python")
     print(table.head(SHOWN).to_string(index=False, float_format=lambda x: f"{x:.3f}"))
     if len(table) > SHOWN:
         print(f"... {len(table)} windows")
-    if out is not None:
-        write_text(Path(out).expanduser(), table.to_csv(index=False))
-        print(f"written: {out}")
+    if request.out is not None:
+        write_text(Path(request.out).expanduser(), table.to_csv(index=False))
+        print(f"written: {request.out}")
     return 0
+
+
+def prediction(**values: Any) -> int:
+    """Run `command` with the fields of `Request` as keyword arguments."""
+    return command(Request(**values))
 
 
 def _numbers(key: str, words: Sequence[str] | str) -> list[float]:
@@ -76,4 +87,4 @@ def _numbers(key: str, words: Sequence[str] | str) -> list[float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main_of(command))
+    sys.exit(main_of(prediction, record=Request))

@@ -16,6 +16,7 @@ import pandas as pd
 from ..errors import UserError, there_is
 from ..registry import check_known, check_mapping
 from ..writing import write_text
+from .auto_split import auto_split
 from .recording import RecordingId
 from .segments import PUBLISHED, lengths_of
 from .selection import names_of
@@ -34,6 +35,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "group": ("study", "group"),
     "sentence": ("study", "sequence_uid"),
     "block_uid": ("block_uid",),
+    "auto": ("study", "subject", "session", "run"),  # see `auto_split`
 }
 #: Ways to draw the split of a key, and the order of the splits along [0, 1) in each.
 ORDERS = {"hash": SPLITS, "published": ("test", "valid", "train")}
@@ -117,10 +119,12 @@ def assign(
     keys = table[list(KEYS[split["key"]])].astype(str).agg("|".join, axis=1)
     if method == "published" and len(KEYS[split["key"]]) == 1:
         keys = table[KEYS[split["key"]][0]].astype(str)
+    if split["key"] == "auto":  # what belongs together is decided there
+        keys = pd.Series(range(len(table)), index=table.index).astype(str)
     drawn = {
         key: _draw(key, split["seed"], method, split["ratios"], remove) for key in keys.unique()
     }
-    result = keys.map(drawn)
+    result = auto_split(table, split, REMOVED) if split["key"] == "auto" else keys.map(drawn)
     if split.get("published", True) and PUBLISHED in table:
         result = _published(table[PUBLISHED], keys, result, split)
     for name, conditions in (split.get("fixed") or {}).items():

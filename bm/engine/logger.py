@@ -6,15 +6,24 @@ import logging
 import math
 import netrc
 import os
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import UserError
 from ..registry import check_known
 
+if TYPE_CHECKING:
+    from .narration import Epochs
+
 logger = logging.getLogger("bm.solver")
+#: Least seconds between lines of progress in a file: a short run has one line an epoch.
+QUIET_S = 10.0
+#: Least seconds between two states of the bar on a terminal.
+LIVE_S = 0.2
 
 
 def show_metrics(metrics: Mapping[str, float]) -> str:
@@ -37,6 +46,9 @@ class Logger:
         self.every = config["log"]["every"]
         self.writer: Any = None
         self.wandb: Any = None
+        self.epochs: Epochs | None = None  # makes the line of an epoch, once training begins
+        self.live = active and sys.stderr.isatty()
+        self._said = self._drawn = time.monotonic()
         mode = config["wandb"]["mode"]
         check_known("wandb.mode", mode, ("disabled", "offline", "online"))
         if active and config["log"]["tensorboard"]:
@@ -49,26 +61,43 @@ class Logger:
     def line(self, text: str, *arguments: Any) -> None:
         """Write one line of text."""
         if self.active:
+            self._clear()
+            self._said = time.monotonic()
             logger.info(text, *arguments)
+
+    def _clear(self) -> None:
+        if self.live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
     def due(self, index: int, total: int) -> bool:
         """Return whether a progress line is due after `index` batches of `total`."""
         if not self.active or self.every <= 0:
             return False
-        # `log.every` lines an epoch, however many batches it has.
-        return index % max(1, math.ceil(total / self.every)) == 0
+        if self.live:
+            return time.monotonic() - self._drawn >= LIVE_S
+        # `log.every` lines an epoch, however many batches it has, but none right after another.
+        often = index % max(1, math.ceil(total / self.every)) == 0
+        return often and time.monotonic() - self._said >= QUIET_S
 
     def progress(
         self, head: str, index: int, total: int, speed: float, metrics: Mapping[str, float]
     ) -> None:
         """Write `train 3 | 10/50 | 12.3 it/sec | loss 0.5`; `speed` in batches per second."""
+        if self.live:  # a terminal: one line that changes, and none that stays
+            self._drawn = time.monotonic()
+            bar = "#" * round(20 * index / max(1, total))
+            text = f"{head} [{bar:<20}] {index}/{total} | {show_metrics(metrics)}"
+            print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
+            return
         self.line("%s | %d/%d | %.1f it/sec | %s", head, index, total, speed, show_metrics(metrics))
 
     def epoch(self, epoch: int, groups: Mapping[str, Mapping[str, float]]) -> None:
         """Write the metrics of one epoch, by stage."""
         if not self.active:
             return
-        for stage, metrics in groups.items():
+        if self.epochs is not None:
+            self.line("%s", self.epochs.line(epoch, groups))
+        for stage, metrics in groups.items() if self.epochs is None else ():
             if stage != "perf":
                 self.line("%s summary | epoch %d | %s", stage, epoch, show_metrics(metrics))
         flat = {f"{s}/{k}": v for s, m in groups.items() for k, v in m.items()}

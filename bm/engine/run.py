@@ -20,7 +20,7 @@ from ..metrics.evaluation import Evaluation
 from ..xp import guard, holder, marker
 from ..xp.files import DamagedFileError, read_history
 from ..xp.process import cores
-from . import processes
+from . import narration, processes
 from .audit import NAME as AUDIT
 from .averages import Averages
 from .best import build_best
@@ -80,6 +80,7 @@ class Run:
         if marker.exists(self.folder) and not self.cfg["show"]:
             self.open_log(active=True)
             self.solver.log.line("%s is finished; nothing to do", self.solver.xp.sig)
+            self._say_result()
             return
         # a look at the experiment writes nothing that another process could lose
         training = processes.number() == 0 and not (self.cfg["show"] or self.cfg["download_only"])
@@ -145,6 +146,12 @@ class Run:
             self.solver.load_model(self.folder / "best")
             self.solver.model.eval()
 
+    def _say_result(self) -> None:
+        """Write the last lines of a finished run."""
+        metric = self.solver.best_metric
+        for line in narration.closing(self.folder, self.solver.xp.sig, metric):
+            self.solver.log.line("%s", line)
+
     def prepare(self) -> bool:
         """Build everything and restore the checkpoint; false when there is nothing to train."""
         solver = self.solver
@@ -160,6 +167,8 @@ class Run:
         self._set_threads(checkpoint)
         if not self.open(training=True):
             return False
+        for line in narration.opening(self):
+            solver.log.line("%s", line)
         if not solver.stepped:
             return True
         # a continued run takes the checkpoint's weights: the upstream may be gone by then
@@ -297,6 +306,7 @@ class Run:
         if not self.solver.stepped:
             self._fit_at_once()
             return
+        self.solver.log.epochs = narration.Epochs(self)
         # until here a signal ended the process at once: there was nothing to save
         self.preemption.deferring = True
         try:
@@ -323,6 +333,7 @@ class Run:
         write_evaluation(self.folder, evaluation)
         self.link.update_history([groups])
         marker.write(self.folder, {"epoch": 1, "metrics": evaluation.metrics})
+        self._say_result()
         self.solver.log.close()
 
     def run_epoch(self) -> None:
@@ -394,6 +405,7 @@ class Run:
             values: dict[str, Any] = {"epoch": self.progress.epoch, "step": self.progress.step}
             values.update(best_epoch=self.best.epoch, best_value=self.best.value)
             marker.write(self.folder, values)
+            self._say_result()
 
     def _record_test(self, evaluation: Evaluation) -> None:
         """Add the metrics of the test split to the last epoch of the history."""

@@ -70,7 +70,6 @@ def _card_of(experiment: Experiment, best: Path, evaluation: dict[str, Any], lic
             origin[name] = str(guard[name])
     return Card(
         name=str(config.get("name") or config.get("target")),
-        recipe=experiment.name,
         dataset=experiment.dataset,
         recordings=len(seen.get("recordings", ())),
         evaluation=evaluation,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..registry import Registry
+from ..registry import Registry, argument_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,6 +50,12 @@ MODELS: Registry[Any] = Registry(
         "vqnsp": "bm.models.labram.tokenizer",
     },
 )
+
+
+def arguments_of(name: str) -> list[str]:
+    """Return the names of the arguments of a registered model, none of an unknown one."""
+    return argument_names(MODELS.get(name)) if name in MODELS.names() else []
+
 
 # The functions below import what they call when they are called: this package is on the path of
 # commands that list names and must not wait for torch. Models come back as `Any`, because their

@@ -26,7 +26,6 @@ class Card:
 
     Attributes:
         name: of the model's class.
-        recipe: words of the experiment, or its name.
         dataset: name of the data set.
         recordings: number of those in training and validation.
         evaluation: `evaluation.json` of the experiment: metrics, chance, n_items, intervals.
@@ -36,7 +35,6 @@ class Card:
     """
 
     name: str
-    recipe: str
     dataset: str
     recordings: int
     evaluation: Mapping[str, Any]
@@ -52,7 +50,7 @@ def write_card(card: Card, facts: DataFacts) -> str:
     lines = [
         "---", f"license: {card.licence}", "library_name: bm",
         "tags: [eeg, brain-signals" + (", simulated]" if facts.simulated else "]"), "---", "",
-        f"# {card.name}, {card.recipe}", "",
+        f"# {card.name} on {card.dataset}", "",
         f"{USE.get(kind, 'It decodes nothing by itself.')} {LIMITS}", "",
         "## Data", "",
         f"Trained on {data} of `{card.dataset}`: {card.recordings} recordings of "

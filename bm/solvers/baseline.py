@@ -1,4 +1,4 @@
-"""Baseline solver, without gradients: LDA on log band powers or on mean amplitudes, and chance."""
+"""Baseline solver, without gradients: LDA on powers, amplitudes or spatial patterns, and chance."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from ..metrics.evaluation import Evaluation
 from ..registry import check_known
 from . import SOLVERS
 from .build_data import windows_of
+from .csp import csp_filters, log_powers
 from .supervised.tasks import class_evaluation
 
-METHODS = ("lda", "chance")
+#: `csp` is LDA on the log powers of common spatial patterns.
+METHODS = ("lda", "csp", "chance")
 #: What LDA sees: log band powers, or the mean signal of consecutive stretches.
 FEATURES = ("powers", "means")
 PSD_S = 1.0  # length of a Welch segment: 1 Hz between frequencies, enough for bands
@@ -137,11 +139,15 @@ class BaselineSolver(Solver):
             )
         return parts
 
+    def _windows(self, rows: np.ndarray) -> np.ndarray:
+        """Return windows in microvolts (MEG: femtotesla): (N, C, T)."""
+        columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
+        return np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
+
     def _features(self, rows: np.ndarray) -> np.ndarray:
         """Return features of windows in microvolts (MEG: femtotesla): (N, features)."""
-        columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
-        windows = np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
-        rate = self.data.signals[columns[0][0]].rate_hz
+        windows = self._windows(rows)
+        rate = self.data.signals[int(self.data.table["recording"].iloc[rows[0]])].rate_hz
         if self.cfg.solver.get("features", "powers") == "means":
             return mean_amplitudes(windows, round(self.cfg.solver.stretch_s * rate))
         bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
@@ -155,8 +161,16 @@ class BaselineSolver(Solver):
 
         # With more features than windows (64 channels x 5 bands) the plain covariance is singular.
         decoder = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        decoder.fit(self._features(train), labels[train])
+        features = self._features
+        if self.cfg.solver.method == "csp":
+            number = int(self.cfg.solver.filters_per_class)
+            filters = csp_filters(self._windows(train).astype(float), labels[train], number)
+
+            def features(some: np.ndarray) -> np.ndarray:
+                return log_powers(self._windows(some), filters)
+
+        decoder.fit(features(train), labels[train])
         probs = np.zeros((len(rows), classes))
         # A subject may lack a class in training: its probability stays 0.
-        probs[:, decoder.classes_] = decoder.predict_proba(self._features(rows))
+        probs[:, decoder.classes_] = decoder.predict_proba(features(rows))
         return probs

@@ -55,6 +55,16 @@ def choose() -> str:
     return name or ("slurm" if cluster.answers() else "local")
 
 
+def reason() -> str:
+    """Return in a few words why that executor was chosen."""
+    if os.environ.get("BM_EXECUTOR"):
+        return f"BM_EXECUTOR={os.environ['BM_EXECUTOR']}"
+    client = cluster.missing_client()
+    if client is not None:
+        return f"no SLURM here: {client} is not installed"
+    return "SLURM answers" if choose() == "slurm" else "SLURM is installed and does not answer"
+
+
 def is_local() -> bool:
     """Return whether the local queue runs the jobs; a wrong BM_EXECUTOR ends a command with 2."""
     try:
@@ -163,6 +173,7 @@ def _submit_to_slurm(
         if not getattr(shepherd, "_bm_announced", False):
             cluster.require()
             shepherd._bm_announced = True
+            print(f"SLURM ({reason()})", file=sys.stderr)
         # Two terminals with one grid: the second one sees what the first has submitted.
         with FileLock(Path(shepherd.main.dora.dir) / "submit.lock"):
             sheeps = [s for s in job_array.sheeps if not _taken_meanwhile(shepherd, s)]
@@ -213,7 +224,8 @@ def submit(shepherd: PatchedShepherd, *job_arrays: _JobArray) -> None:
     if not getattr(shepherd, "_bm_announced", False):
         shepherd._bm_announced = True
         slots = runner.count_slots(runner.count_gpus())
-        print(f"local queue, {slots} at once (BM_SLOTS), no SLURM used", file=sys.stderr)
+        why = reason()
+        print(f"local queue ({why}), {slots} at once (BM_SLOTS)", file=sys.stderr)
     jobs.ensure_runner()
 
 

@@ -29,7 +29,7 @@ from omegaconf import DictConfig
 
 from ..errors import UserError, nearest
 from ..registry import check_known
-from . import listing, site
+from . import listing, site, terminal
 from .files import DamagedFileError, read_history, write_text
 from .history import push_metrics, update_history
 from .identity import canonical, lasting
@@ -280,6 +280,7 @@ def mend_dora() -> None:
     link.Link.update_history = update_history  # type: ignore[method-assign,assignment]
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
+    terminal.install()
     dora_run.start_ddp_workers = start_workers
     _mend_git_save()
 
@@ -305,6 +306,10 @@ def _mend_grid() -> None:
 
     @functools.wraps(run_grid)
     def run(main: Main, explorer: Explorer, *args: Any, **kwargs: Any) -> list[Sheep]:
+        given = next((one for one in (*args, *kwargs.values()) if hasattr(one, "interval")), None)
+        interval = terminal.interval_of(sys.argv[1:])
+        if given is not None and given._from_commandline and interval is not None:
+            given.interval = interval
         try:
             return run_grid(main, explorer, *args, **kwargs)
         except UserError as error:

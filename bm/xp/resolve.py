@@ -12,7 +12,7 @@ import copy
 import functools
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, nearest
 from . import address, ranges
+from .former_words import former
 from .key_hints import nearest_key
 from .open_mappings import is_open, spell_out
 
@@ -106,7 +107,13 @@ class Resolver:
         compose: Hydra's composition of a list of overrides.
         groups: names of the config groups.
         folder: the configuration folder, for names of options in messages.
+
+    Attributes:
+        model_arguments: names of the arguments of a registered model; the entry of the command
+            line sets it, because this room knows no model.
     """
+
+    model_arguments: Callable[[str], Collection[str]] = staticmethod(lambda name: ())
 
     def __init__(
         self, compose: Callable[[list[str]], DictConfig], groups: Sequence[str], folder: Path
@@ -172,12 +179,34 @@ class Resolver:
 
     def spell_out(self, argv: Sequence[str]) -> list[str]:
         """Return arguments in which mappings of the user's keys are as Hydra takes them."""
+        argv = self._with_model_arguments(argv)
         if not any(map(is_open, argv)):
             return list(argv)
         choices = [word for word in argv if word.partition("=")[0].strip() in self.groups]
         plain = self.base(choices).plain
         words = [spell_out(parse(word), plain) if is_open(word) else [word] for word in argv]
         return [word for part in words for word in part]
+
+    def _with_model_arguments(self, argv: Sequence[str]) -> Sequence[str]:
+        """Return `+model.f1=16` for `model.f1=16`, when the model's file leaves f1 at its default.
+
+        Any argument of the model can be changed as any key; it gets into the signature so.
+        """
+        keys = [word.partition("=")[0].strip() for word in argv]
+        if not any(key.startswith("model.") for key in keys):
+            return argv
+        section = self.base(self.split(argv)[0]).plain.get("model") or {}
+        absent = {k for k in keys if k.startswith("model.") and k.split(".")[1] not in section}
+        if not absent:
+            return argv
+        names = [w.partition("=")[2] for w in argv if w.startswith("model.name=")]
+        arguments = self.model_arguments(names[-1] if names else str(section.get("name")))
+        for key in sorted(absent) if arguments else ():
+            name = key.removeprefix("model.")
+            if name not in arguments:
+                raise UserError(f"unknown key {key!r}{nearest(name, [*arguments, *section])}")
+        absent = absent if arguments else set()
+        return [f"+{word}" if key in absent else word for word, key in zip(argv, keys, strict=True)]
 
     def resolve(self, argv: Sequence[str]) -> Resolution:
         """Resolve an experiment: its difference to the base now, its configuration when it is read.
@@ -351,7 +380,8 @@ def _default(key: str, base: Base) -> Any:
         elif isinstance(default, Mapping) and part in default:
             default = default[part]
         else:
-            raise UserError(f"unknown key {key!r}{_nearest_key(key, part, default, base)}")
+            hint = former(key) or _nearest_key(key, part, default, base)
+            raise UserError(f"unknown key {key!r}{hint}")
     return default
 
 

@@ -34,8 +34,10 @@ def facts(**changes: Any) -> WaveFacts:
 def test_a_record_and_its_entries_give_the_same() -> None:
     record = DataFacts.from_dict(ENTRIES)
     assert WaveFacts.of(record).channels == facts().channels == ("C3", "C4")
-    assert WaveFacts.of(record).others == {"features": {}, "values": (), "vocabulary": (),
-                                           "preprocess": None}  # fmt: skip
+    assert WaveFacts.of(record).others == {
+        "features": {}, "values": (), "vocabulary": (), "preprocess": None, "recipe": None,
+        "outputs": None,
+    }  # fmt: skip
     assert WaveFacts.of(facts()) == facts()
 
 

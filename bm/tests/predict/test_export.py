@@ -61,7 +61,7 @@ def test_a_file_is_predicted_from_the_command_line(
     raw.save(tmp_path / "day2_raw.fif", verbose="error")
     out = tmp_path / "day2.csv"
     model, path = str(trained.predictor.folder), str(tmp_path / "day2_raw.fif")
-    assert predict.command(model=model, path=path, out=str(out), stride_s=1.0, device="cpu") == 0
+    assert predict.prediction(model=model, path=path, out=str(out), stride_s=1.0, device="cpu") == 0
     table = pd.read_csv(out)
     whole = bm.Predictor.from_pretrained(model).predict(
         mne.io.read_raw_fif(path, verbose="error"), stride_s=1.0
@@ -69,4 +69,4 @@ def test_a_file_is_predicted_from_the_command_line(
     np.testing.assert_allclose(table["prob_feet"], whole["prob_feet"], atol=1e-6)
     assert "left_hand" in capsys.readouterr().out
     with pytest.raises(UserError, match="which model and recording"):
-        predict.command(path=path)
+        predict.prediction(path=path)

@@ -1,0 +1,152 @@
+"""What a run says of itself: what it is, a line an epoch, and how good it is at last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..xp.files import read_or_warn
+
+if TYPE_CHECKING:
+    from .run import Run
+
+#: Metrics whose chance level is one over the number of classes.
+BY_CLASSES = ("accuracy", "balanced_accuracy")
+
+
+def opening(run: Run) -> list[str]:
+    """Return the first lines: experiment, data, model, training."""
+    solver, cfg = run.solver, run.cfg
+    facts = solver.data.facts
+    words = [str(word) for word in solver.xp.argv]
+    recipe = next((w for w in words if w.startswith("solver=")), "solver=supervised/motor")
+    changes = [w for w in words if w != recipe]
+    lines = [
+        f"experiment {solver.xp.sig} in {run.folder}",
+        f"recipe {recipe}" + (f", changed: {' '.join(changes)}" if changes else ", as shipped"),
+        f"data {cfg['dset']['name']}{' (simulated)' if facts.simulated else ''}: "
+        f"{len(solver.data.signals)} recordings, {facts.n_channels} channels at "
+        f"{facts.rate_hz:g} Hz, windows of {facts.window_samples / facts.rate_hz:g} s; "
+        f"{_steps(cfg['dset'])}, scale {cfg['dset']['scale']['kind']}",
+    ]
+    if not solver.stepped:
+        return [
+            *lines,
+            f"decoder {cfg['solver'].get('method', cfg['solver']['name'])}, fitted at once",
+        ]
+    count = sum(p.numel() for p in solver.model.parameters())
+    trained = sum(p.numel() for p in solver.model.parameters() if p.requires_grad)
+    frozen = "" if trained == count else f" ({trained:,} of them train)"
+    name = cfg["model"].get("name") or cfg["model"].get("target")
+    optim = cfg["optim"]
+    return [
+        *lines,
+        f"model {name}: {count:,} parameters{frozen}, {cfg['precision']} on {solver.device}",
+        f"training {optim['epochs']} epochs of {len(run.loaders['train'])} batches of "
+        f"{optim['batch_size']} windows, {optim['name']}, rate {optim['lr']:g}, "
+        f"{run.progress.threads} threads",
+    ]
+
+
+def _steps(dset: Mapping[str, Any]) -> str:
+    """Return the preprocessing in a few words."""
+    parts = []
+    for entry in dset.get("preprocess") or ():
+        values = [
+            f"{v:g}" if isinstance(v, float) else str(v) for k, v in entry.items() if k != "step"
+        ]
+        parts.append(" ".join([str(entry["step"]), *(v for v in values if len(v) < 20)]))
+    if dset.get("rate_hz"):
+        parts.append(f"resampled to {dset['rate_hz']:g} Hz")
+    return ", ".join(parts) or "nothing filtered or resampled"
+
+
+class Epochs:
+    """Makes the line of each epoch.
+
+    Args:
+        run: whose epochs they are.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.begun, self.first = run, time.monotonic(), run.progress.epoch
+        facts, metric = run.solver.data.facts, run.solver.best_metric
+        chance = 1 / len(facts.classes) if facts.classes and metric in BY_CLASSES else None
+        self.chance = "" if chance is None else f" (chance {chance:.3g})"
+
+    def line(self, epoch: int, groups: Mapping[str, Mapping[str, float]]) -> str:
+        """Return `epoch 3/40 | train loss .. | valid loss .. accuracy .. (chance ..) | .. left`."""
+        total, metric = self.run.cfg["optim"]["epochs"], self.run.solver.best_metric
+        parts = [f"epoch {epoch}/{total}"]
+        for stage in ("train", "valid", "test"):
+            values = groups.get(stage, {})
+            names = [n for n in dict.fromkeys(("loss", metric)) if n in values]
+            text = " ".join(f"{name} {values[name]:.4g}" for name in names)
+            if text:
+                parts.append(f"{stage} {text}{self.chance if metric in values else ''}")
+        perf = groups.get("perf", {})
+        if perf.get("items_per_s"):
+            parts.append(f"{perf['items_per_s']:.0f} windows/s")
+        flops = self.run.solver.perf.flops_per_item if self.run.solver.stepped else None
+        if flops and epoch == self.first + 1:
+            parts.append(f"{flops / 1e6:.3g} MFLOP a window")
+        done = epoch - self.first
+        if done > 0 and epoch < total:
+            parts.append(
+                f"{seconds((time.monotonic() - self.begun) / done * (total - epoch))} left"
+            )
+        return " | ".join(parts)
+
+
+def seconds(value: float) -> str:
+    """Return a duration in words.
+
+    >>> seconds(7.4), seconds(75), seconds(7300)
+    ('7 s', '1 min 15 s', '2 h 1 min')
+    """
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def closing(folder: Path, sig: str, metric: str) -> list[str]:
+    """Return the last lines of a finished run: score, best epoch, where things are, what is next.
+
+    Args:
+        folder: of the experiment.
+        sig: its signature.
+        metric: the main one.
+    """
+    evaluation = read_or_warn(folder / "evaluation.json")
+    marker = read_or_warn(folder / "finished.json") or {}
+    lines = [] if evaluation is None else [score(evaluation, metric)]
+    if marker.get("best_epoch") is not None:
+        lines.append(f"best epoch {marker['best_epoch'] + 1} of {marker['epoch']}")
+    places = [("figures", folder / "figures"), ("weights", folder / "best")]
+    lines += [f"{name} {path}" for name, path in places if path.exists()]
+    lines.append(f"next: python -m scripts.run_eval sigs=[{sig}]")
+    if (folder / "best").exists() and evaluation is not None:
+        lines.append(f"      python -m scripts.export sig={sig} out=models/{sig}")
+    return lines
+
+
+def score(evaluation: Mapping[str, Any], metric: str) -> str:
+    """Return `test accuracy 0.892 [0.846, 0.927], chance 0.25, 240 windows (simulated)`."""
+    metrics, extra = evaluation.get("metrics", {}), evaluation.get("extra", {})
+    listed = [name for name in extra.get("table", ()) if name in metrics]
+    name = metric if metric in metrics else next(iter([*listed, *metrics]), None)
+    if name is None:
+        return "test: no metric"
+    text = f"test {name} {metrics[name]:.4g}"
+    interval, chance = extra.get("intervals", {}).get(name), evaluation.get("chance", {}).get(name)
+    if interval:
+        text += f" [{interval[0]:.3f}, {interval[1]:.3f}]"
+    if isinstance(chance, int | float):
+        text += f", chance {chance:.3g}"
+    simulated = " (simulated)" if evaluation.get("simulated") else ""
+    return f"{text}, {evaluation.get('n_items', 0)} windows{simulated}"

@@ -1,0 +1,79 @@
+"""What Dora prints, as a person or a file can read it: plain when nobody watches, and to an end."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from dora import grid as dora_grid
+from dora import info as dora_info
+from dora.shep import Sheep
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+TAIL = 200  # lines of a log that `-t` prints
+#: Minutes between tables of `dora grid` unless `-i` says otherwise; Dora's own are 5.
+INTERVAL = 0.25
+
+
+class Plain:
+    """Stand-in for `print` in Dora's monitoring of grids.
+
+    On a terminal it prints as Dora does. Elsewhere there are no colours, no countdown, and a table
+    only when it is another one than before.
+    """
+
+    def __init__(self) -> None:
+        self.before = ""
+
+    def __call__(self, *parts: Any, end: str = "\n", **options: Any) -> None:
+        """Print the parts, or nothing."""
+        if sys.stdout.isatty():
+            print(*parts, end=end, **options)
+            return
+        text = COLOUR.sub("", " ".join(map(str, parts)))
+        if end == "\r" or not text.strip():
+            return
+        if "\n" in text and text == self.before:
+            return
+        self.before = text if "\n" in text else self.before
+        print(text, flush=True)
+
+
+class EndOfLog:
+    """Stand-in for `os` in Dora's modules: `execvp("tail", ...)` prints the end and returns."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def execvp(self, program: str, words: list[Any]) -> None:
+        """Print the last lines of the log that `words` ends with, and how to follow it."""
+        path = Path(words[-1])
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        print("\n".join(lines[-TAIL:]))
+        print(f"follow it: tail -f {path}", file=sys.stderr)
+
+
+def interval_of(words: list[str]) -> float | None:
+    """Return the minutes between tables where the command line does not say them, else None."""
+    asked = any(w == "--interval" or w.startswith(("-i", "--interval=")) for w in words)
+    return None if asked else INTERVAL
+
+
+def install() -> None:
+    """Replace what Dora prints with; a second call does nothing."""
+    if isinstance(getattr(dora_grid, "print", None), Plain):
+        return
+    dora_grid.print = Plain()  # type: ignore[attr-defined]
+    dora_grid.os = dora_info.os = EndOfLog()  # type: ignore[attr-defined]
+    log = Sheep.log.fget  # type: ignore[attr-defined]
+
+    def log_of(sheep: Sheep) -> Path | None:
+        """Return the log of the job, else that of `dora run`."""
+        path, other = log(sheep), sheep.xp.folder / "train.log"
+        # `dora run` after a job: the newer one is meant, and it writes train.log alone
+        return path if path is not None or not other.exists() else other
+
+    Sheep.log = property(log_of)  # type: ignore[assignment,method-assign]
