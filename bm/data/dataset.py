@@ -158,7 +158,8 @@ class Dataset:
         first = self.signals[recordings[0]]
         channels = len(first.channels)
         finish = self.scaler.finish if self.scaler.changes else None
-        block = gather_windows(self.signals, recordings, starts, length, finish, self._pool)
+        write = self.scaler.write if self.scaler.fuses else None
+        block = gather_windows(self.signals, recordings, starts, length, finish, self._pool, write)
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = (self._columns["label"] if self._values is None else self._values)[index]
