@@ -115,7 +115,7 @@ def bench_resolve() -> list[Measure]:
 
 
 def bench_data() -> list[Measure]:
-    """Measure random windows through the Loader against a bare gather and against MNE; memory."""
+    """Measure random windows through the Loader against memcpy and against MNE; memory."""
     from ._bench_data import measure
 
     return [Measure("data", *figure) for figure in measure()]

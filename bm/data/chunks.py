@@ -21,7 +21,7 @@ from .stretches import Stretch, notes_of, stretches_of
 
 #: Bytes of float64 above which a recording is treated in groups of channels, and bytes of a group:
 #: 512 MiB are 64 channels of 17 minutes at 1 kHz.
-WHOLE, GROUP = 1 << 29, 1 << 28
+WHOLE, GROUP = 1 << 29, 1 << 27
 STRETCH = 1 << 20  # samples mixed at once
 
 
@@ -121,6 +121,7 @@ def _along_time(
     while first < count:
         channels = list(range(first, min(count, first + size)))
         part = read(channels)
+        longest = part.n_times
         # Filters stop at joins; the array of a part has lost its annotations.
         part.set_annotations(notes_of(stretches))
         for step in steps:
@@ -132,7 +133,8 @@ def _along_time(
             data = scratch((block.shape[1], count), folder)
         data[:, channels] = block.T
         first += len(channels)
-        size = max(1, GROUP // (8 * block.shape[1]))  # the first channel tells how long they are
+        # The first channel tells how long they are, before or after resampling.
+        size = max(1, GROUP // (8 * max(longest, block.shape[1])))
         del part, block
     assert data is not None
     changed = info.copy()

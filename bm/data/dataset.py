@@ -161,7 +161,8 @@ class Dataset:
         first = self.signals[recordings[0]]
         channels = len(first.channels)
         finish = self.scaler.finish if self.scaler.changes else None
-        block = gather_windows(self.signals, recordings, starts, length, finish, self._pool)
+        write = self.scaler.write if self.scaler.fuses else None
+        block = gather_windows(self.signals, recordings, starts, length, finish, self._pool, write)
         if self._held is not None:
             for window, held in zip(block.unbind(), self._held[index].tolist(), strict=True):
                 window[held:] = 0

@@ -79,6 +79,17 @@ def _draw(
     return split_of_score(score, ratios, order)
 
 
+def checked_ratios(shares: Mapping[str, Any]) -> list[float]:
+    """Return the shares of `SPLITS`; raise `UserError` unless they are numbers that sum to 1."""
+    for name, ratio in shares.items():
+        if not isinstance(ratio, int | float) or isinstance(ratio, bool):
+            raise UserError(f"dset.split.ratios.{name}={ratio!r}: use a number from 0 to 1")
+    ratios = [float(shares.get(name, 0.0)) for name in SPLITS]
+    if not abs(sum(ratios) - 1) <= 1e-6 or min(ratios) < 0:
+        raise UserError(f"dset.split.ratios: {dict(shares)} do not sum to 1")
+    return ratios
+
+
 def assign(
     table: pd.DataFrame,
     split: Mapping[str, Any],
@@ -105,12 +116,7 @@ def assign(
     check_known("split method", method, ORDERS)
     for name in (*split["ratios"], *(split.get("fixed") or {})):
         check_known("split", name, SPLITS)
-    for name, ratio in split["ratios"].items():
-        if not isinstance(ratio, int | float) or isinstance(ratio, bool):
-            raise UserError(f"dset.split.ratios.{name}={ratio!r}: use a number from 0 to 1")
-    ratios = [float(split["ratios"].get(name, 0.0)) for name in SPLITS]
-    if not abs(sum(ratios) - 1) <= 1e-6 or min(ratios) < 0:
-        raise UserError(f"dset.split.ratios: {dict(split['ratios'])} do not sum to 1")
+    ratios = checked_ratios(split["ratios"])
     if not 0 <= remove <= ratios[0]:
         raise UserError(f"dset.remove_ratio={remove}: the training split is {ratios[0]:g}")
     missing = [c for c in KEYS[split["key"]] if c not in table]

@@ -37,7 +37,7 @@ from .preprocess import check_rate, check_steps
 from .recording import Recording
 from .signal import Signal, make_signal, name_of
 from .sources import Source, read_opened, read_sources, same_content, untouched
-from .stretches import Stretch
+from .stretches import Stretch, joins_of
 
 logger = logging.getLogger(__name__)
 #: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches,
@@ -250,7 +250,9 @@ class Store:
             content = _read_content(file, header)
         # Content, not paths: the same recording elsewhere is the same signal.
         hashes = [one["sha256"] for one in [*header["sources"], *header.get("opened", ())]]
-        text = json.dumps([NUMBERS, header["fingerprint"], hashes, header["recipe"]])
+        stretches = tuple(Stretch(*one) for one in header["stretches"])
+        numbers = numbers_of(header["recipe"], stretches)
+        text = json.dumps([numbers, header["fingerprint"], hashes, header["recipe"]])
         return Signal(
             data=map_floats(path, offset, shape),
             channels=tuple(header["channels"]),
@@ -260,7 +262,7 @@ class Store:
             unit=header["unit"],
             events=events,
             bads=tuple(header["bads"]),
-            stretches=tuple(Stretch(*one) for one in header["stretches"]),
+            stretches=stretches,
             identity=hashlib.sha256(text.encode()).hexdigest(),
             shift_s=content.shift_s,
             content=content,
@@ -326,12 +328,23 @@ def _write(path: Path, signal: Signal, header: str) -> None:
         file["header"] = header
 
 
+def numbers_of(recipe: Mapping[str, Any], stretches: Sequence[Stretch]) -> int | list[object]:
+    """Return what tells signals of one recording and recipe apart that are other numbers.
+
+    Resampling once ran over joins; recordings without any are what they were.
+    """
+    steps = [step.get("step") for step in recipe.get("preprocess") or ()]
+    resampled = recipe.get("rate_hz") is not None or "resample" in steps
+    return [NUMBERS, "pieces"] if resampled and joins_of(stretches) else NUMBERS
+
+
 def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:
     """Return the signal that a store would, for tests and for studies made from equations."""
     signal = make_signal(recording, recipe)
     sources = read_sources(recording.source)
     sources += read_opened(recording.opened, recording.source)
-    text = json.dumps([NUMBERS, recording.fingerprint(), [one.sha256 for one in sources], recipe])
+    hashes, numbers = [one.sha256 for one in sources], numbers_of(recipe, signal.stretches)
+    text = json.dumps([numbers, recording.fingerprint(), hashes, recipe])
     return replace(
         signal,
         identity=hashlib.sha256(text.encode()).hexdigest(),

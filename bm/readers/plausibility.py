@@ -42,6 +42,8 @@ STEPPED = 0.05
 #: each level are narrower than that; levels hold this share of the samples at least. Labels and
 #: triggers with noise on them are such.
 GAP, LEVEL = 0.1, 0.01
+#: Share of samples that differ from the one before, above which so few values are coarse steps.
+HOPS, FEW = 0.3, 20
 #: Samples of a channel, spread over the recording, that levels are looked for in.
 LEVEL_SAMPLES = 20_000
 #: Share of steps that are the same, not zero: a clock or a counter.
@@ -179,7 +181,10 @@ def _scan(raw: mne.io.BaseRaw, path: str | Path) -> Scan:
     constant = lows.min(0) == highs.max(0)
     # Flat for more than half of the time is a median of zero, and flat too.
     share = changes / max(1, raw.n_times - 1)
-    levelled = np.array([has_levels(row) for row in np.concatenate(some, axis=1)])
+    rows = np.concatenate(some, axis=1)
+    # A few microvolts in steps of one are levels too, but hop between them all the time.
+    steady = (share <= HOPS) | np.array([len(np.unique(row)) > FEW for row in rows])
+    levelled = steady & np.array([has_levels(row) for row in rows])
     return Scan(np.where(constant, 0.0, spread), sums, constant, share, counting, levelled)
 
 

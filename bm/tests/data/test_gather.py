@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import pytest
 import torch
 
 from bm.data.gather import BlockPool, gather_windows, subtract_baseline
+from bm.data.scale import Scaler
 from bm.data.signal import bare, pad_channels
 
 SIGNALS = [torch.arange(3000.0).view(1000, 3), -torch.arange(600.0).view(200, 3)]
@@ -56,3 +59,20 @@ def test_baseline_and_padding() -> None:
     assert block[:, :4].mean(1).abs().max() < 1e-5
     padded = pad_channels(block, 5)
     assert torch.equal(padded[..., :3], block) and not padded[..., 3:].any()
+
+
+@pytest.mark.parametrize("clamp", [None, 1.5])
+@pytest.mark.parametrize("length", [64, 61])
+def test_windows_scaled_while_they_are_copied_have_the_same_bits(
+    clamp: float | None, length: int
+) -> None:
+    draw = np.random.default_rng(0)
+    signals = [bare(torch.from_numpy(draw.normal(3, 7, (300, 5)).astype("f4"))) for _ in range(2)]
+    rows = [(r, s, 61, "train") for r in (0, 1) for s in (0, 100, 200)]
+    table = pd.DataFrame(rows, columns=["recording", "start", "length", "split"])
+    scaler = Scaler("robust", clamp)
+    scaler.fit(signals, table, [0, 0])
+    which, starts = np.array([0, 1, 1, 0]), np.array([5, 17, 280, -3])  # the last two wrap
+    one = gather_windows(signals, which, starts, length, scaler.finish)
+    other = gather_windows(signals, which, starts, length, scaler.finish, None, scaler.write)
+    assert torch.equal(one, other)

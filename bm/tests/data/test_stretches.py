@@ -168,3 +168,21 @@ def test_labels_of_two_files_are_one(tmp_path: Path) -> None:
     table = pd.DataFrame({"label": [1, "2", 2.0, "rest"]})
     assert number_labels(table, [], "label") == ("1", "2", "rest")
     assert table["label"].tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("method", ["fft", "polyphase", "sinc"])
+@pytest.mark.parametrize("join_s", [10.0, 10.03])
+def test_resampling_does_not_run_over_a_join(method: str, join_s: float) -> None:
+    uv = np.random.default_rng(0).normal(0, 1, (2, 2000))
+    join = round(join_s * RATE)
+    uv[:, join:] += 500
+    raw = mne.io.RawArray(uv * 1e-6, mne.create_info(2, RATE, "eeg"), verbose="error")
+    raw.set_annotations(mne.Annotations([join_s], [0], ["EDGE boundary"]))
+    out = apply_steps(raw, [{"step": "resample", "rate_hz": 40.0, "method": method}])
+    x, place = out.get_data() * 1e6, round(join_s * 40)
+    assert out.n_times == 800 and joins_of(stretches_of(out)) == [join_s]
+    assert np.abs(x[:, :place]).max() < 5 and np.abs(x[:, place:] - 500).max() < 60
+    # A second away from edges the numbers are those of each part by itself.
+    alone = mne.io.RawArray(uv[:, :join] * 1e-6, mne.create_info(2, RATE, "eeg"), verbose="error")
+    part = apply_steps(alone, [{"step": "resample", "rate_hz": 40.0, "method": method}])
+    np.testing.assert_allclose(x[:, : place - 1], part.get_data()[:, : place - 1] * 1e6, atol=1e-6)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bm.errors import UserError
-from scripts import _bench_step, _step_cases, bench
+from scripts import _bench_data, _bench_step, _step_cases, bench
 from scripts._bench_step import Flops, Times, eff, frac, refusal, refusal_of_eff
 from scripts._step_cases import CASES, Bars, Case, batch_of, trainer
 
@@ -110,3 +110,8 @@ def test_unknown_names_are_one_line(tmp_path, monkeypatch, capsys):
         "labram_finetune",
     ]
     assert _step_cases.case_names("eegdiff") == ["eegdiff_batch8", "eegdiff_batch2"]
+
+
+def test_a_limit_that_moves_is_not_judged() -> None:
+    assert _bench_data.unsteady([100.0, 101.0, 95.0]) == ""
+    assert "moved by 30%" in _bench_data.unsteady([100.0, 130.0, 95.0])

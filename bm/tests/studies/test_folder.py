@@ -33,7 +33,7 @@ def one(path: Path, cache: Path, **options):
 
 #: Folder, pattern, options -> channels, rate, samples, events beside the block (README there).
 CASES = [
-    ("mne/edf", "test.edf", {}, 138, 512, 3072, 5),
+    ("mne/edf", "test.edf", {}, 136, 512, 3072, 5),
     ("mne/edf", "test.bdf", {}, 66, 2048, 2048, 0),
     ("mne/edf", "test_stim_channel.edf", {}, 1, 200, 120000, 0),
     ("mne/brainvision", "*.vhdr", {}, 26, 1000, 7900, 13),

@@ -157,6 +157,12 @@ def test_levels_with_noise_on_them_are_no_input(
     assert signal.channels == ("Fp1", "Cz", "Oz") and "foo" in caplog.text
 
 
+def test_coarse_steps_of_an_electrode_are_no_levels(tmp_path: Path) -> None:
+    line = np.round(np.random.default_rng(1).normal(0, 1.2, 2000))  # a few steps of one microvolt
+    save(tmp_path / "x_raw.fif", np.vstack([noise(3), line]), ["Fp1", "Cz", "Oz", "foo"])
+    assert len(build_dataset(recordings(tmp_path), dset()).signals[0].channels) == 4
+
+
 def test_events_beside_in_a_table_of_commas(tmp_path: Path) -> None:
     save(tmp_path / "x_raw.fif", noise(2), ["Fp1", "Cz"])
     (tmp_path / "x_events.csv").write_text("onset,duration,label\n5.5,1,left\n7.5,1,right\n")
