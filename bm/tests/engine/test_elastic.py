@@ -85,10 +85,12 @@ def losses(folder: Path) -> list[float]:
     return [total / weight for _, (total, weight) in sorted(sums.items())]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def alone(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("alone")
-    run(folder, 1)
+    """Train in this process: what that imports, for seconds, the forks have then too."""
+    folder, threads = tmp_path_factory.mktemp("alone"), torch.get_num_threads()
+    toy.run(folder, *OPTIONS, kind=Noting)
+    torch.set_num_threads(threads)
     return folder
 
 
