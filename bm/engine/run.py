@@ -19,6 +19,7 @@ from ..errors import UserError
 from ..metrics.evaluation import Evaluation
 from ..xp import guard, holder, marker
 from ..xp.files import DamagedFileError, read_history
+from ..xp.history import settle_history
 from ..xp.process import cores
 from . import narration, processes
 from .audit import NAME as AUDIT
@@ -332,6 +333,7 @@ class Run:
         self.solver.log.epoch(1, groups)
         write_evaluation(self.folder, evaluation)
         self.link.update_history([groups])
+        settle_history(self.folder / "history.json")
         marker.write(self.folder, {"epoch": 1, "metrics": evaluation.metrics})
         self._say_result()
         self.solver.log.close()
@@ -401,6 +403,7 @@ class Run:
                 solver.generate()
             if self.cfg["log"]["figures"]:
                 solver.draw(self.folder / "figures", evaluation)
+            settle_history(self.folder / "history.json")
             # the marker comes last: what waits for it finds everything in place
             values: dict[str, Any] = {"epoch": self.progress.epoch, "step": self.progress.step}
             values.update(best_epoch=self.best.epoch, best_value=self.best.value)

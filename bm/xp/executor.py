@@ -220,7 +220,7 @@ def submit(shepherd: PatchedShepherd, *job_arrays: _JobArray) -> None:
                     job_id = _queue_one(shepherd, jobs, sheep, job_array.slurm_config)
                     _keep_code(sheep.xp.folder.resolve(), code)
                 active[sheep.xp.sig] = job_id
-                _hand_over(sheep, LocalJob(jobs.folder, job_id))
+                _hand_over(sheep, LocalJob(jobs.folder, job_id, sheep.xp.sig))
     if not getattr(shepherd, "_bm_announced", False):
         shepherd._bm_announced = True
         slots = runner.count_slots(runner.count_gpus())
@@ -333,11 +333,11 @@ def _keep_code(folder: Path, code: tuple[str, str]) -> None:
 
 def cancel(shepherd: PatchedShepherd, job_list: list[Any]) -> None:
     """Cancel local jobs with all copies of theirs; a job of SLURM left from before is cancelled."""
-    local = [job.job_id for job in job_list if isinstance(job, LocalJob)]
+    local = [job.job_id for job in job_list if isinstance(job, LocalJob) and job.is_ours]
     if local:
         jobs = queue_of(shepherd)
         records = [record for record in map(jobs.read, local) if record is not None]
-        jobs.cancel([*local, *jobs.active({record["sig"] for record in records})])
+        jobs.cancel([*local, *jobs.reachable({record["sig"] for record in records})])
     others = [job.job_id for job in job_list if not isinstance(job, LocalJob)]
     if others and shutil.which("scancel"):
         subprocess.run(["scancel", *others], check=False)
@@ -351,7 +351,7 @@ def cancel_others(main: Main, sheeps: Sequence[Sheep]) -> None:
     """
     if is_local():
         jobs = Queue(Path(main.dora.dir) / queue.FOLDER)
-        numbers = jobs.active({sheep.xp.sig for sheep in sheeps})
+        numbers = jobs.reachable({sheep.xp.sig for sheep in sheeps})
         if numbers:
             print(f"Canceling {', '.join(numbers)}, which no experiment named", file=sys.stderr)
             jobs.cancel(numbers)

@@ -17,7 +17,7 @@ from typing import Any
 from dora.link import Link
 from dora.utils import jsonable
 
-from ..writing import explained, write_text
+from ..writing import explained, sync, write_text
 
 END = b"\n]\n"
 
@@ -78,6 +78,12 @@ def update_history(self: Link, history: Sequence[Mapping[str, Any]]) -> None:
     if path is not None:
         size = write_history(path, self.history)
         self._bm_size = size if self.history else None  # type: ignore[attr-defined]
+
+
+def settle_history(path: Path) -> None:
+    """Bring a history to the disk, for which appending does not wait, before a run is finished."""
+    sync(path)
+    sync(path.parent)
 
 
 def _file_of(link: Link) -> Path | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..writing import sync
 from .files import read_or_warn, write_json
 
 NAME = "finished.json"
@@ -14,6 +15,8 @@ NAME = "finished.json"
 def write(folder: Path, values: Mapping[str, Any]) -> None:
     """Declare the experiment in `folder` finished."""
     write_json(folder / NAME, values)
+    # the queue calls the job completed next: a power cut must not take the marker alone
+    sync(folder)
 
 
 def read(folder: Path) -> dict[str, Any] | None:

@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..writing import sync
 from . import marker, process
 from .files import read_or_warn, write_json
 
@@ -48,6 +49,7 @@ class Queue:
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._last: int | None = None  # number of the last job, while the lock is held
+        self._written = False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -56,12 +58,14 @@ class Queue:
 
         # Of the system, so that it is free when its holder dies.
         with FileLock(self.folder / "queue.lock"):
-            self._last = None
+            self._last, self._written = None, False
             try:
                 yield
             finally:
                 if self._last is not None:
                     write_json(self.folder / COUNTER, {"last": self._last})
+                if self._written:  # else a power cut may bring a cancelled job back
+                    sync(self.folder)
 
     def path(self, job_id: str) -> Path:
         """Return the file of a job."""
@@ -76,6 +80,7 @@ class Queue:
         record = self.read(job_id)
         if record is not None:
             write_json(self.path(job_id), {**record, **values})
+            self._written = True
 
     def records(self) -> list[dict[str, Any]]:
         """Return all jobs in the order of submission."""
@@ -87,6 +92,10 @@ class Queue:
         """Return the ids of all queued and running jobs of experiments."""
         records = (r for r in self.records() if r["sig"] in sigs and r["state"] in ACTIVE)
         return [str(record["job_id"]) for record in records]
+
+    def reachable(self, sigs: Collection[str]) -> list[str]:
+        """Return the ids that `cancel` can do something about, of experiments."""
+        return [str(r["job_id"]) for r in self.records() if r["sig"] in sigs and is_living(r)]
 
     def next_id(self) -> str:
         """Return a number that no job had, even after old files are gone; take the lock first."""
@@ -106,6 +115,7 @@ class Queue:
         record = {"state": PENDING, "pid": None, "started": None, "reason": "", **values}
         log = str(values["log"]).replace("JOB", job_id)
         write_json(self.path(job_id), {**record, "job_id": job_id, "log": log})
+        self._written = True
         return job_id
 
     def runner_alive(self) -> bool:
@@ -119,7 +129,7 @@ class Queue:
             if self.runner_alive():
                 return
             self.settle()
-            if not any(record["state"] in ACTIVE for record in self.records()):
+            if not any(map(is_living, self.records())):
                 return
             with open(self.folder / "runner.log", "a") as log:
                 child = subprocess.Popen(
@@ -164,16 +174,25 @@ class Queue:
         with self.lock():
             for job_id in job_ids:
                 record = self.read(job_id)
-                if record is None or record["state"] in ENDED:
+                if record is None or not is_living(record):
                     continue
                 if process.alive(record["pid"], record["started"]):
                     running.append((record["pid"], record["started"]))
+                if record["state"] == CANCELLED:
+                    continue
                 self.change(
                     job_id, state=CANCELLED, reason="cancelled by the user", ended=time.time()
                 )
         # Without the lock: a job may take 20 s to save, and the runner needs it to go on.
         for pid, started in running:
             process.end(pid, started)
+
+
+def is_living(record: Mapping[str, Any]) -> bool:
+    """Return whether a job waits or runs; a cancelled one may, when its terminal died meanwhile."""
+    if record["state"] == CANCELLED:
+        return process.alive(record["pid"], record["started"])
+    return record["state"] in ACTIVE
 
 
 def upstream_state(record: dict[str, Any], records: Sequence[dict[str, Any]], xps: Path) -> str:
@@ -199,12 +218,21 @@ def upstream_state(record: dict[str, Any], records: Sequence[dict[str, Any]], xp
 class LocalJob:
     """Handle of a job as Dora stores and questions it: id, state, and a watcher that is itself.
 
-    Dora pickles it into the experiment's folder, so it holds nothing but two texts.
+    Dora pickles it into the experiment's folder, so it holds nothing but texts.
+
+    Args:
+        folder: of the queue.
+        job_id: its number.
+        sig: its experiment: after a power cut, which may take the files of the latest jobs, their
+            numbers are given again.
     """
 
-    def __init__(self, folder: Path, job_id: str) -> None:
+    sig = ""  # of handles of earlier versions, which trust the number
+
+    def __init__(self, folder: Path, job_id: str, sig: str = "") -> None:
         self.folder = str(folder)
         self.job_id = job_id
+        self.sig = sig
 
     @property
     def _queue(self) -> Queue:
@@ -218,10 +246,18 @@ class LocalJob:
     @property
     def state(self) -> str:
         """Return the state now."""
-        return self._queue.state(self.job_id)
+        return self.get_state(self.job_id)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the number still is of this experiment's job."""
+        record = self._queue.read(self.job_id)
+        return record is not None and self.sig in ("", record["sig"])
 
     def get_state(self, job_id: str, mode: str = "standard") -> str:
         """Return the state of a job of the same queue."""
+        if job_id == self.job_id and not self.is_ours:
+            return NODE_FAIL
         return self._queue.state(job_id)
 
     def is_done(self, job_id: str, mode: str = "standard") -> bool:
@@ -233,7 +269,8 @@ class LocalJob:
 
     def cancel(self) -> None:
         """Take the job out of the queue, or end it."""
-        self._queue.cancel([self.job_id])
+        if self.is_ours:
+            self._queue.cancel([self.job_id])
 
 
 def _search_path() -> str:

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,10 @@ from .files import write_json
 from .queue import Queue, upstream_state
 
 POLL_S = 0.1
+LEAVE_S = 20.0  # of a cancelled job, before it is killed
+#: A job waits for a word. When this process dies before the record of the job names its process,
+#: which nothing could reach then, its input ends, and so does the job.
+GATE = ("/bin/sh", "-c", 'read -r word && exec "$@" </dev/null', "sh")
 LOOK_S = 2.0  # without any sign, look at all jobs: `dora run` may have finished an upstream
 #: The job saved its state, or was asked to leave before it had one: it is started again.
 REQUEUED = (queue.REQUEUE_EXIT, -signal.SIGTERM)
@@ -47,6 +53,12 @@ class Started:
     started: str
     slots: tuple[int, ...]
     child: subprocess.Popen | None
+    asked: float | None = None  # when it was asked to leave
+
+
+def cancelled_lives(record: dict[str, Any]) -> bool:
+    """Return whether the process of a cancelled job still runs."""
+    return record["state"] == queue.CANCELLED and queue.is_living(record)
 
 
 def over(item: Started) -> bool:
@@ -100,6 +112,7 @@ class Runner:
         self.reap()
         with self.jobs.lock():
             records = self.jobs.records()
+            self.end_cancelled(records)
             for record in records:
                 if record["state"] == queue.PENDING:
                     self.consider(record, records)
@@ -112,7 +125,7 @@ class Runner:
         """Take over the jobs of a runner that died: living ones are watched, the rest judged."""
         self.jobs.settle()
         for record in self.jobs.records():
-            if record["state"] == queue.RUNNING:
+            if record["state"] == queue.RUNNING or cancelled_lives(record):
                 slots = tuple(record.get("slots", (0,)))
                 self.active.append(
                     Started(record["job_id"], record["pid"], record["started"], slots, None)
@@ -129,6 +142,22 @@ class Runner:
             process.end_rest(item.pid)
             with self.jobs.lock():
                 self.judge(item, code)
+
+    def end_cancelled(self, records: Sequence[dict[str, Any]]) -> None:
+        """Ask cancelled jobs to leave whose terminal died before it could; kill them later."""
+        cancelled = {r["job_id"] for r in records if r["state"] == queue.CANCELLED}
+        for item in self.active:
+            if item.job_id not in cancelled:
+                continue
+            if item.asked is None:
+                item.asked = time.monotonic()
+                number = signal.SIGTERM
+            elif time.monotonic() > item.asked + LEAVE_S:
+                number = signal.SIGKILL
+            else:
+                continue
+            with suppress(ProcessLookupError):
+                os.killpg(item.pid, number)
 
     def judge(self, item: Started, code: int | None) -> None:
         """Write the state of an ended job; without a code (not our child) the marker decides."""
@@ -175,8 +204,8 @@ class Runner:
 
         By another job, or by a process that somebody started in a terminal.
         """
-        others = (item for item in records if item["sig"] == record["sig"])
-        if any(item["state"] == queue.RUNNING for item in others):
+        others = [item for item in records if item["sig"] == record["sig"]]
+        if any(item["state"] == queue.RUNNING or cancelled_lives(item) for item in others):
             return True
         values = holder.other(Path(record["folder"]))
         # of another host nobody can say whether it still runs: the job itself ends with a line
@@ -208,15 +237,15 @@ class Runner:
         return [*words, "--", *record["argv"]]
 
     def start(self, record: dict[str, Any], slots: tuple[int, ...]) -> None:
-        """Start a job in a session of its own."""
+        """Start a job in a session of its own, which begins once its record names it."""
         log = Path(record["log"])
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "a") as output:
             child = subprocess.Popen(
-                self.command(record, len(slots)),
+                [*GATE, *self.command(record, len(slots))],
                 cwd=record["cwd"],
                 env=self.environment(slots),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a group of its own, which `cancel` can end as a whole
@@ -231,6 +260,9 @@ class Runner:
             began=time.time(),
         )
         record["state"] = queue.RUNNING  # for the next in this turn, which may be the same one
+        assert child.stdin is not None
+        with suppress(BrokenPipeError), child.stdin:
+            child.stdin.write(b"go\n")
         self.active.append(Started(record["job_id"], child.pid, started, slots, child))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections import defaultdict
@@ -22,7 +23,8 @@ from . import toy
 
 #: A batch that neither 4 nor 3 divides, with the steps of an epoch that end within a group.
 OPTIONS = ("optim.batch_size=10", "optim.lr=0.01", "optim.accumulate=2", "ema.decay=0.9",
-           "checkpoint.every_steps=1", "optim.epochs=3")  # fmt: skip
+           "optim.epochs=2")  # fmt: skip
+OFTEN = ("checkpoint.every_steps=1",)
 
 
 class Shared(toy.Data):
@@ -83,10 +85,12 @@ def losses(folder: Path) -> list[float]:
     return [total / weight for _, (total, weight) in sorted(sums.items())]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def alone(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("alone")
-    run(folder, 1)
+    """Train in this process: what that imports, for seconds, the forks have then too."""
+    folder, threads = tmp_path_factory.mktemp("alone"), torch.get_num_threads()
+    toy.run(folder, *OPTIONS, kind=Noting)
+    torch.set_num_threads(threads)
     return folder
 
 
@@ -94,7 +98,7 @@ def check(folder: Path, alone: Path) -> None:
     """Losses of all steps, and what is written in the end, are those of a single process."""
     assert losses(folder) == pytest.approx(losses(alone), rel=1e-6)
     one, other = (toy.outcome(f) for f in (alone, folder))
-    assert len(one["history"]) == len(other["history"]) == 3
+    assert len(one["history"]) == len(other["history"]) == 2
     for a, b in zip(one["history"], other["history"], strict=True):
         for stage, metrics in a.items():
             assert b[stage] == pytest.approx(metrics, rel=1e-5), stage
@@ -108,10 +112,10 @@ def test_the_number_of_processes_changes_no_loss(tmp_path, alone, count) -> None
     check(tmp_path, alone)
 
 
-@pytest.mark.parametrize(("first", "then"), [(2, 1), (2, 4), (1, 2)])
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (2, 4)])
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path, alone, first, then) -> None:
     """Left within an epoch, so that the sums of its first part are handed over too."""
-    run(tmp_path, first, stop=3, code=3 << 8)
+    run(tmp_path, first, *OFTEN, stop=3, code=3 << 8)
     run(tmp_path, then)
     check(tmp_path, alone)
 
@@ -126,7 +130,7 @@ def test_more_processes_than_windows_in_a_batch(tmp_path) -> None:
 def test_running_means_of_each_process_are_restored(tmp_path) -> None:
     """Symptom: validation differs after a resume, for only the first process's were saved."""
     run(tmp_path / "whole", 2, kind=Normalised)
-    run(tmp_path / "cut", 2, kind=Normalised, stop=4, code=3 << 8)
+    run(tmp_path / "cut", 2, *OFTEN, kind=Normalised, stop=3, code=3 << 8)
     run(tmp_path / "cut", 2, kind=Normalised)
     whole, cut = toy.outcome(tmp_path / "whole"), toy.outcome(tmp_path / "cut")
     states = whole["state"]["process_tensors"]["ranks"]
@@ -134,19 +138,24 @@ def test_running_means_of_each_process_are_restored(tmp_path) -> None:
     assert toy.same(whole, cut)
 
 
+@pytest.mark.endurance
 def test_a_group_of_processes_that_is_killed_goes_on_with_the_same_bits(tmp_path) -> None:
-    run(tmp_path / "whole", 2, kind=Normalised)
+    draw = random.Random(0)
+    options = ("optim.epochs=12", *OFTEN)
+    run(tmp_path / "whole", 2, *options, kind=Normalised)
     folder = tmp_path / "killed"
-    pids = launch(2, lambda rank: toy.run(folder, *OPTIONS, kind=Normalised))
-    limit = time.time() + 60
-    while not (folder / "xps/toy/checkpoint.previous.pt").exists():
-        assert time.time() < limit
-        time.sleep(0.005)
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    assert set(statuses(pids)) <= {signal.SIGKILL, 0}
-    run(folder, 2, kind=Normalised)
-    assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(folder))
+    kills = 0
+    while kills < 10:
+        pids = launch(2, lambda rank: toy.run(folder, *OPTIONS, *options, kind=Normalised))
+        time.sleep(draw.uniform(0.5, 3))
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        ended = statuses(pids)
+        kills += ended == [signal.SIGKILL] * 2
+        if ended == [0, 0]:
+            break
+    run(folder, 2, *options, kind=Normalised)
+    assert toy.same(toy.outcome(tmp_path / "whole"), toy.outcome(folder)) and kills
 
 
 SHAPES = {

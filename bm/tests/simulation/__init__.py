@@ -1,0 +1,1 @@
+"""Simulation of the local queue: real code on a virtual disk, clock and table of processes."""
