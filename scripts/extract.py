@@ -175,6 +175,8 @@ def _dset(
     else:
         raise UserError("which recordings? use study=folder path=FOLDER, study=NAME or dset=NAME")
     merged: dict[str, Any] = to_plain(OmegaConf.merge(base, changes))
+    if str(merged.get("channels")).startswith("//"):  # an address that the training has followed
+        merged["channels"] = list(model.facts.channels)
     return {**merged, "strict": request.strict or bool(merged.get("strict"))}
 
 

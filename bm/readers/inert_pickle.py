@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -56,7 +56,8 @@ class _Array:
 
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, columns_first, raw = state
-        order, dtype = "F" if columns_first else "C", kind.dtype()
+        order: Literal["C", "F"] = "F" if columns_first else "C"
+        dtype = kind.dtype()
         if dtype.kind == "O":
             # Objects are those of this reader; a list holds them without numpy's pointers.
             flat = np.empty(len(raw), dtype=object)

@@ -89,7 +89,7 @@ def word_events(marks: np.ndarray, rate_hz: float) -> pd.DataFrame:
     texts = np.array([str(mark).strip() for mark in marks], dtype=object)
     steps = np.flatnonzero(texts[1:] != texts[:-1]) + 1
     bounds = [0, *steps.tolist(), len(texts)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for first, stop in pairwise(bounds):
         word = texts[first]
         if word:

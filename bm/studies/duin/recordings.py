@@ -184,7 +184,8 @@ class ClipRecording(FileRecording):
     def open(self) -> mne.io.BaseRaw:
         """Return the clips joined, what they share once."""
         last = None if self.before is None else self._load(self.before)
-        parts, joins, length = [], [], 0
+        parts: list[np.ndarray] = []
+        joins, length = [], 0
         for path in self.clips:
             clip = self._load(path)
             shared = 0 if last is None else shared_samples(last, clip)

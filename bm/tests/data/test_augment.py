@@ -18,6 +18,7 @@ from bm.facts import DataFacts
 RATE, T, C, N = 100.0, 64, 4, 40
 ALL = [
     {"step": "time_shift", "max_s": 0.1, "chance": 0.8},
+    {"step": "zero_shift", "max_s": 0.1, "chance": 0.8},
     {"step": "channel_dropout", "p": 0.2},
     {"step": "time_mask", "max_s": 0.1},
     {"step": "amplitude", "low": 0.5, "high": 1.5},
@@ -148,3 +149,20 @@ def test_window_scaling() -> None:
     torch.testing.assert_close(windows.std(2, correction=0), live.double(), atol=1e-3, rtol=0)
     assert torch.equal(data.gather([30]).signal[0], data.gather([5, 30]).signal[1])
     assert data.scaler.to_dict() == {"kind": "window"}
+
+
+def test_a_shift_with_zeros_moves_the_whole_window() -> None:
+    """Every shift occurs; that of 0 leaves a window as it is (a published defect made it zero)."""
+    shift, steps = AUGMENTATIONS.get("zero_shift"), set()
+    original = torch.arange(1.0, 11)[:, None].repeat(1, 2)
+    for seed in range(60):
+        window = original.clone()
+        shift(window, 10.0, np.random.default_rng(seed), max_s=0.2)
+        rows = window[:, 0].tolist()
+        delay = rows.count(0) if rows[0] == 0 else -rows.count(0)
+        expected = torch.zeros(10)
+        first, last = max(0, delay), min(10, 10 + delay)
+        expected[first:last] = original[first - delay : last - delay, 0]
+        assert torch.equal(window, expected[:, None].repeat(1, 2))
+        steps.add(delay)
+    assert steps == {-2, -1, 0, 1, 2}
