@@ -13,11 +13,12 @@ from bm.xp.listing import explorer_of, grid_names
 from grids._explorers import BaseExplorer, SupervisedExplorer
 from grids._hiplot import MainHP
 from grids.clip._explorer import ClipExplorer
+from grids.eeg2speech._explorer import SpeechExplorer
 from grids.eegdiff._explorer import DiffusionExplorer, MapExplorer, ObedienceExplorer
 from grids.labram._explorer import LabramExplorer
 
 EXPLORERS = [BaseExplorer, SupervisedExplorer, ClipExplorer, DiffusionExplorer, LabramExplorer]
-EXPLORERS += [MapExplorer, ObedienceExplorer]
+EXPLORERS += [MapExplorer, ObedienceExplorer, SpeechExplorer]
 HISTORIES = [
     [],
     [{}],

@@ -25,7 +25,7 @@ def write_embeddings(path: Path, audio: Tensor, eeg: Tensor, encoder: str) -> No
     """
     from safetensors.torch import save_file
 
-    tensors = {"audio": audio.contiguous(), "eeg": eeg.contiguous()}
+    tensors = {"audio": audio.clone(), "eeg": eeg.clone()}
     with replacing(path) as aside:
         save_file(tensors, aside, metadata={ENCODER: encoder})
 

@@ -22,21 +22,19 @@ GENERATED = (EEG, TRUE, SHUFFLED, ZERO, NOISE)
 
 
 def derangement(speech: np.ndarray, seed: int) -> np.ndarray:
-    """Return for each item the place of another with another sound, where there is one.
+    """Return for each item the place of another with another sound; each is used once.
 
-    A turn of a random order: no item stays, and each is used once.
+    Items of one sound stand together, the sounds in random order, and all move on by as many
+    places as the commonest sound has: none meets its own unless one sound is more than half of all.
     """
-    order = np.random.default_rng(seed).permutation(len(speech))
-    best, fewest = np.arange(len(speech)), len(speech) + 1
-    for shift in range(1, len(speech)):
-        other = np.empty(len(speech), int)
-        other[order] = np.roll(order, shift)
-        same = int((speech[other] == speech).sum())
-        if same < fewest:
-            best, fewest = other, same
-        if not same:
-            break
-    return best
+    if not len(speech):
+        return np.zeros(0, int)
+    rng = np.random.default_rng(seed)
+    sounds, numbers, counts = np.unique(speech, return_inverse=True, return_counts=True)
+    order = np.lexsort((rng.random(len(speech)), rng.permutation(len(sounds))[numbers]))
+    other = np.empty(len(speech), int)
+    other[order] = np.roll(order, counts.max())
+    return other
 
 
 class SourceConditions:

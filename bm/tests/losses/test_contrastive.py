@@ -97,3 +97,22 @@ def test_scores_stay_in_full_precision_under_autocast() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = ClipLoss().scores(estimates, candidates)
     assert torch.equal(found, plain)
+
+
+def test_the_symmetric_loss_learns_a_temperature_and_looks_both_ways() -> None:
+    loss = ClipLoss(pool=True, symmetric=True)
+    torch.manual_seed(0)
+    estimates, candidates = torch.randn(4, 6, 10), torch.randn(4, 6, 10)
+    scores = loss.scores(estimates, candidates)
+    # cosines times the learned factor
+    vectors = [torch.nn.functional.normalize(x.mean(-1)) for x in (estimates, candidates)]
+    assert torch.allclose(scores, vectors[0] @ vectors[1].T / 0.07, atol=1e-4)
+    targets = torch.arange(4)
+    both = [torch.nn.functional.cross_entropy(s, targets) for s in (scores, scores.T)]
+    value = loss(estimates, candidates)
+    assert torch.allclose(value, sum(both) / 2)
+    value.backward()
+    assert loss.log_scale is not None and loss.log_scale.grad is not None
+    # further candidates have no estimate here, and do not look for one
+    assert torch.isfinite(loss(estimates, torch.randn(9, 6, 10)))
+    assert not any("log_scale" in name for name in ClipLoss().state_dict())

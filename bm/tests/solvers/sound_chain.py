@@ -1,11 +1,17 @@
-"""The chain of eeg2speech in its smallest form, for tests: three experiments in one folder."""
+"""The chain of eeg2speech in its smallest form, for tests: experiments in one folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-from ..experiments import run
+import pytest
+
+from bm.engine.run import Run
+from bm.solvers import build
+
+from ..experiments import opened, run
 
 STUDY = (
     "dset.studies=[{study: simulated, mode: listening, preset: tiny, snr: 20.0}]",
@@ -33,3 +39,25 @@ def chain_of(folder: Path, *words: str) -> SimpleNamespace:
     return SimpleNamespace(
         folder=folder, encoder=encoder, first=first, denoiser=denoiser, stages=stages
     )
+
+
+class KilledError(Exception):
+    """The end of a run in the middle of a step."""
+
+
+def killed_after(folder: Path, steps: int, *words: str) -> None:
+    """Run an experiment that dies after so many training steps."""
+    with opened(folder, *words) as xp:
+        solver = build(xp.cfg)
+        real, count = solver.step, 0
+
+        def step(batch: Any, stage: str) -> Any:
+            nonlocal count
+            count += stage == "train"
+            if count > steps:
+                raise KilledError
+            return real(batch, stage)
+
+        solver.step = step
+        with pytest.raises(KilledError):
+            Run(solver).train()
