@@ -39,12 +39,13 @@ def compare(rows: list[Row], against: str) -> None:
     """Test rows against the row `against`, and add the rows of all data sets together.
 
     Raises:
-        UserError: there is no such row.
+        UserError: there is no such row, or rows that cannot be compared, see `check_rows`.
     """
     # Before any test: a wrong name would only leave all columns of p empty.
     names = sorted({row.variant for row in rows})
     if against not in names:
         raise UserError(f"against={against}: no such row; rows: {', '.join(names)}")
+    comparison.check_rows(rows, against)
     comparison.add_tests(rows, against)
     rows += comparison.pooled_rows(rows, against)
 
