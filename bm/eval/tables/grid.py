@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ..experiments import Experiment
+from ..seal import seal_table
 from . import comparison
 from .cells import table_cells
 from .figures import figures_of
@@ -116,4 +117,6 @@ def table_of_grid(
     tables = [_last_table(grid, last, outputs, folder, against)]
     # Published rows, observers and tests answer the question of the last stage alone.
     tables += [_stage_table(stage, outputs) for stage in others]
-    return write_tables(grid, tables, folder, any(e.simulated for e in experiments))
+    path = write_tables(grid, tables, folder, any(e.simulated for e in experiments))
+    seal_table(folder, outputs / "eval", [e.sig for e in experiments])
+    return path
