@@ -113,3 +113,23 @@ def test_lda_of_people_with_their_own_contacts(tmp_path) -> None:
     assert items["subject"].nunique() == 2
     with pytest.raises(UserError, match=r"solver\.per_subject=true where"):
         run(tmp_path, *words, "solver.per_subject=false")
+
+
+TINY = "dset.studies=[{study: simulated, mode: motor, preset: tiny}]"
+
+
+@pytest.mark.parametrize("method", ["csp", "tangent"])
+def test_spatial_decoders_are_above_chance(method: str, tmp_path) -> None:
+    words = ("solver=baseline/lda", TINY, f"solver.method={method}", "solver.bands=[[8,30]]")
+    stored = json.loads((run(tmp_path, *words).folder / "evaluation.json").read_text())
+    assert stored["metrics"]["accuracy"] > 0.25 + 0.1
+    assert stored["extra"]["unit"].endswith("people") or stored["extra"]["unit"] == "1 person"
+
+
+@pytest.mark.parametrize(
+    ("bands", "message"), [("[]", "no band; set solver.bands"), ("[[8,200]]", r"\[8, 200\] Hz")]
+)
+def test_bands_of_spatial_decoders_are_checked(bands: str, message: str, tmp_path) -> None:
+    words = ("solver=baseline/lda", TINY, "solver.method=csp", f"solver.bands={bands}")
+    with pytest.raises(UserError, match=message):
+        run(tmp_path, *words)
