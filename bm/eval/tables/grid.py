@@ -12,6 +12,7 @@ from . import comparison
 from .cells import table_cells
 from .figures import figures_of
 from .formats import Table, write_tables
+from .overview import rank_lines
 from .references import published_of, references_of
 from .rows import Row, rows_of
 from .stages import Stage, stages_of
@@ -80,7 +81,7 @@ def _last_table(grid: str, stage: Stage, outputs: Path, folder: Path, against: s
         drawn = figures_of(members, folders, metrics[0], folder / name)
         figures += [(path, f"{name}. {caption}") for path, caption in drawn]
     lines = table_cells(rows, metrics, references)
-    notes = notes_of(experiments, against)
+    notes = notes_of(experiments, against) + rank_lines(rows, experiments, metrics[0])
     return Table(stage.title, "", lines, _signatures(rows), notes, figures)
 
 
