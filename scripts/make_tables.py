@@ -2,9 +2,9 @@
 
 Without `metric` the table shows the metrics that the evaluations of the grid's last stage name;
 earlier stages (a tokenizer, a pre-training) have tables of their own with theirs. Mean ± sd over
-seeds, 95 % interval, chance and reference rows, published values, number of items, and with
-`against` (`base`, or another row) paired tests over test items and over people with Holm's
-correction. Markdown, CSV, LaTeX and HTML.
+seeds, 95 % intervals over units of evidence (people, ...) and over seeds, chance and reference
+rows, published values, number of items, and with `against` (`base`, or another row) differences
+and paired tests over units with Holm's correction. Markdown, CSV, LaTeX and HTML.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from ..solvers import build
 from ..writing import replacing
 from ..xp.files import DamagedFileError, read_json, read_or_warn, write_json
 from .experiments import Experiment, of_sigs
+from .seal import NAME as SEAL
+from .seal import seal_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +46,7 @@ class Outcome:
 
 
 def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool = False) -> Outcome:
-    """Evaluate an experiment on its test split and write `metrics.json` and `items.parquet`.
+    """Evaluate an experiment on its test split and write and seal what it gives.
 
     An experiment that has not finished is not evaluated, and says so.
 
@@ -61,7 +63,8 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
         return Outcome(experiment.sig, experiment.name, experiment.state)
     target = folder / experiment.sig
     # An interrupted `run_eval` goes on where it was when it is called again.
-    if read_or_warn(target / "metrics.json") is not None and not again:
+    stored = read_or_warn(target / "metrics.json")
+    if stored is not None and read_or_warn(target / SEAL) is not None and not again:
         return Outcome(experiment.sig, experiment.name, "kept")
     evaluation = read_json(experiment.folder / "evaluation.json")
     items = experiment.folder / "items.parquet"
@@ -77,16 +80,10 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
     elif items.exists():
         _copy(items, target / "items.parquet")
     guard = read_or_warn(experiment.folder / "guard.json") or {}
-    # Last: an evaluation counts as there when `metrics.json` is, whatever died before.
-    write_json(
-        target / "metrics.json",
-        {
-            **evaluation,
-            "sig": experiment.sig,
-            "commit": guard.get("commit"),
-            "data_hash": guard.get("data_hash"),
-        },
-    )
+    identity = {"sig": experiment.sig, **{k: guard.get(k) for k in ("commit", "data_hash")}}
+    write_json(target / "metrics.json", {**evaluation, **identity})
+    # Last: an evaluation counts as there when its seal is, whatever died before.
+    seal_cell(experiment.folder, target, identity)
     return Outcome(experiment.sig, experiment.name, "evaluated")
 
 
@@ -175,7 +172,7 @@ def evaluate_all(
 
 def _needs(experiment: Experiment, folder: Path, again: bool) -> bool:
     """Return whether there is something to compute."""
-    stored = (folder / experiment.sig / "metrics.json").exists()
+    stored = (folder / experiment.sig / SEAL).exists()
     return experiment.state == "done" and (again or not stored)
 
 

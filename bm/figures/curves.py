@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
+from ..metrics.intervals import seed_interval
 from .style import (
     CHANCE_LINE,
     DOUBLE_MM,
@@ -153,7 +153,8 @@ def draw_scores(
     references: Mapping[str, float] | None = None,
     simulated: bool = False,
 ) -> Path:
-    """Draw a row per variant: every seed as a dot, the mean and its 95 % interval over seeds.
+    """Draw a row per variant: every seed as a dot, the mean, and of six seeds or more its 95 %
+    interval over seeds.
 
     Args:
         scores: name of a variant -> value of each seed.
@@ -168,10 +169,9 @@ def draw_scores(
             values = np.asarray(scores[name], dtype=float)
             colour = PALETTE[row % len(PALETTE)]
             axis.plot(values, np.full(len(values), row), "o", ms=3, alpha=0.5, color=colour)
-            if len(values) > 1:
-                # Student: with three seeds the normal quantile would be half as wide as it must be.
-                half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-                axis.errorbar(values.mean(), row, xerr=half, fmt="|", color=colour, capsize=2)
+            ends = seed_interval(values.tolist())
+            half = None if ends is None else (ends[1] - ends[0]) / 2
+            axis.errorbar(values.mean(), row, xerr=half, fmt="|", color=colour, capsize=2)
         for index, (label, value) in enumerate((references or {}).items()):
             axis.axvline(value, **CHANCE_LINE)
             # Two of them may lie close together: their names stand on different heights.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from ..metrics.intervals import seed_interval
 from .style import (
     DOUBLE_MM,
     PALETTE,
@@ -31,11 +31,11 @@ FEW = 8  # people up to whom panels stand side by side
 
 @dataclass(frozen=True)
 class Share:
-    """Accuracy of a person: share from 0 to 1, with the ends of its interval."""
+    """Accuracy of a person: share from 0 to 1, with the ends of its interval where there is one."""
 
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
 
 def draw_people(
@@ -45,7 +45,7 @@ def draw_people(
     chance: float | None = None,
     simulated: bool = False,
 ) -> Path:
-    """Draw a panel per row with every person's accuracy and interval; a line at their mean.
+    """Draw a panel per row with every person's accuracy, its interval, and the mean of all.
 
     People stand in the same order in every panel, that of the first row's accuracies, so that a
     person stands below the same person.
@@ -87,10 +87,10 @@ def _draw_row(axis: Axes, shares: Sequence[Share | None]) -> None:
     tested = [(place, share) for place, share in enumerate(shares) if share is not None]
     x = [place for place, _ in tested]
     y = np.array([share.value for _, share in tested])
-    ends = [[s.value - s.low for _, s in tested], [s.high - s.value for _, s in tested]]
-    style = {"fmt": "o", "ms": 3, "elinewidth": 0.8, "color": PALETTE[0]}
-    # Rounding may leave an end of the interval just inside of a value of 0 or 1.
-    axis.errorbar(x, y, yerr=np.maximum(ends, 0), **style)  # type: ignore[arg-type]
+    axis.plot(x, y, "o", ms=3, color=PALETTE[0])
+    for place, share in tested:
+        if share.low is not None and share.high is not None:
+            axis.plot([place, place], [share.low, share.high], linewidth=0.8, color=PALETTE[0])
     axis.axhline(y.mean(), color=PALETTE[5], linewidth=0.8)
     axis.set_xlim(-0.6, len(shares) - 0.4)
 
@@ -119,7 +119,8 @@ def draw_training_people(
     chance: float | None = None,
     simulated: bool = False,
 ) -> Path:
-    """Draw the metric against the number of people who train: seeds as dots, mean, 95 % interval.
+    """Draw the metric against the number of people who train: seeds as dots, mean, and of six
+    seeds or more its 95 % interval over seeds.
 
     Args:
         rows: name of a row -> people who train -> value of each seed.
@@ -136,8 +137,9 @@ def draw_training_people(
             for count, mean in zip(counts, means, strict=True):
                 seeds = np.asarray(values[count], dtype=float)
                 axis.plot(np.full(len(seeds), count), seeds, "o", ms=2.5, alpha=0.4, color=colour)
-                if len(seeds) > 1:
-                    half = stats.t.ppf(0.975, len(seeds) - 1) * stats.sem(seeds)
+                ends = seed_interval(seeds.tolist())
+                if ends is not None:
+                    half = (ends[1] - ends[0]) / 2
                     axis.errorbar(count, mean, yerr=half, fmt="_", color=colour, capsize=2)
         if chance is not None:
             draw_chance(axis, chance)

@@ -1,13 +1,9 @@
-"""Metrics of classification over a whole split, with their chance levels and intervals."""
+"""Metrics of classification over a whole split, with their chance levels."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from sklearn import metrics as reference
-
-Z95 = 1.959963984540054  # two-sided 95 % of the standard normal
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -86,35 +82,3 @@ def chance_levels(labels: np.ndarray, classes: int) -> dict[str, float]:
     if classes == 2:
         chance |= {"auroc": 0.5, "auc_pr": float(shares[1])}
     return chance
-
-
-def wilson_interval(share: float, n: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of n items; (0, 1) of none.
-
-    Source: Wilson 1927. Unlike the normal interval it stays within 0 and 1 and has a width where
-    all or none were right.
-    """
-    if n == 0:
-        return 0.0, 1.0
-    middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n)) / (1 + Z95**2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def balanced_interval(
-    labels: np.ndarray, decided: np.ndarray, draws: int = 20_000
-) -> tuple[float, float]:
-    """Return a 95 % interval of the balanced accuracy over items drawn independently.
-
-    The share decided right of each class that occurs is drawn from its Jeffreys posterior,
-    Beta(right + 1/2, wrong + 1/2); the quantiles are those of the mean over classes.
-    """
-    generator = np.random.default_rng(0)  # the same interval whenever a table is made again
-    shares = np.zeros(draws)
-    classes = np.unique(labels)
-    for k in classes:
-        right = int((decided[labels == k] == k).sum())
-        wrong = int((labels == k).sum()) - right
-        shares += generator.beta(right + 0.5, wrong + 0.5, draws) / len(classes)
-    low, high = np.quantile(shares, (0.025, 0.975))
-    return float(low), float(high)

@@ -13,7 +13,9 @@ import numpy as np
 
 from . import covariance, neighbours, spectra, temporal
 from .distribution import frechet_distance
+from .intervals import Interval, resampled_interval
 from .spectra import BANDS, Bands
+from .units import Units
 
 COPY = 0.95  # correlation with a training sample above which a generated one counts as a copy
 SMALLEST = 1e-20  # power under which a logarithm would be noise
@@ -150,7 +152,10 @@ def copy_metrics(
 def intervals(
     real: Described, other: Described, train: Described, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Return a 95 % interval of each moment metric from resampled samples of both sets."""
+    """Return the 2.5 and 97.5 % quantiles of each moment metric over single samples drawn anew.
+
+    As published; samples of one person resemble each other, which `unit_intervals` counts.
+    """
     generator = np.random.default_rng(seed)
     rows: dict[str, list[float]] = {}
     for _ in range(resamples):
@@ -162,6 +167,37 @@ def intervals(
         name: (float(np.percentile(v, 2.5)), float(np.percentile(v, 97.5)))
         for name, v in rows.items()
     }
+
+
+def unit_intervals(
+    sets: tuple[Described, Described, Described], resamples: int, seed: int, units: Units
+) -> dict[str, Interval]:
+    """Return a 95 % interval of each moment metric from units drawn anew; none of too few.
+
+    The sd over draws, corrected by sqrt(U / (U - 1)), times Student's t of U - 1: a draw of few
+    units varies less than the units do (Hesterberg 2015).
+
+    Args:
+        sets: real windows, generated ones that stand for them one by one, and training windows,
+            which only scale the features.
+        resamples: draws.
+        seed: of the draws.
+        units: of the real windows.
+    """
+    if units.few:
+        return {}
+    real, other, train = sets
+    codes = np.unique(units.codes, return_inverse=True)[1]
+    rows_of = [np.flatnonzero(codes == number) for number in range(units.count)]
+    generator, drawn = np.random.default_rng(seed), []
+    for _ in range(resamples):
+        chosen = generator.integers(0, len(rows_of), len(rows_of))
+        rows = np.concatenate([rows_of[number] for number in chosen])
+        drawn.append(moment_metrics(real.take(rows), other.take(rows), train))
+    whole = moment_metrics(real, other, train)
+    sds = {name: float(np.std([values[name] for values in drawn], ddof=1)) for name in whole}
+    sizes = np.bincount(codes).astype(float)
+    return {name: resampled_interval(whole[name], sds[name], sizes) for name in whole}
 
 
 def phase_surrogate(waves: np.ndarray, seed: int) -> np.ndarray:

@@ -40,23 +40,66 @@ def _mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:
     return float(within - 2 * xy.mean())
 
 
-def mmd_p_value(first: np.ndarray, second: np.ndarray, permutations: int, seed: int) -> float:
+def mmd_p_value(
+    first: np.ndarray,
+    second: np.ndarray,
+    permutations: int,
+    seed: int,
+    units: tuple[np.ndarray, np.ndarray] | None = None,
+) -> float:
     """Return the permutation p of the RBF distance: (1 + number >= observed) / (1 + permutations).
 
     The bandwidth is that of the pooled set, the same for every permutation.
+
+    Args:
+        first, second: (N, D) and (M, D) points.
+        permutations: random ones.
+        seed: of them.
+        units: number of the unit (person, recording) of each point of both sets, which changes
+            sides whole; None = every point is one, as published.
     """
-    pooled = np.concatenate([first, second])
+    pooled, generator = np.concatenate([first, second]), np.random.default_rng(seed)
     squared = cdist(pooled, pooled, "sqeuclidean")
     kernel = np.exp(-squared / np.median(squared[np.triu_indices(len(pooled), 1)]))
-    generator, n = np.random.default_rng(seed), len(first)
+    sides = np.arange(len(pooled)) < len(first)
+    if units is None:
+        orders = (generator.permutation(len(pooled)) for _ in range(permutations))
+        drawn_sides = (_first_of(order, len(first)) for order in orders)
+    else:
+        drawn_sides = (swapped_units(sides, units, generator) for _ in range(permutations))
 
-    def distance(order: np.ndarray) -> float:
-        a, b = order[:n], order[n:]
+    def distance(inside: np.ndarray) -> float:
+        a, b = np.flatnonzero(inside), np.flatnonzero(~inside)
         return _mmd(kernel[np.ix_(a, a)], kernel[np.ix_(b, b)], kernel[np.ix_(a, b)])
 
-    observed = distance(np.arange(len(pooled)))
-    drawn = (distance(generator.permutation(len(pooled))) for _ in range(permutations))
-    return (1 + sum(value >= observed for value in drawn)) / (1 + permutations)
+    observed = distance(sides)
+    return (1 + sum(distance(drawn) >= observed for drawn in drawn_sides)) / (1 + permutations)
+
+
+def _first_of(order: np.ndarray, count: int) -> np.ndarray:
+    """Return which points (N,) are among the first `count` of an order."""
+    inside = np.zeros(len(order), bool)
+    inside[order[:count]] = True
+    return inside
+
+
+def swapped_units(
+    sides: np.ndarray, units: tuple[np.ndarray, np.ndarray], generator: np.random.Generator
+) -> np.ndarray:
+    """Return sides (N,) under another drawing of the units.
+
+    A unit that is in both sets (a person, and what was generated in that person's place) changes
+    both of its parts or none; those of one set alone are dealt out anew.
+    """
+    codes = np.unique(np.concatenate(units), return_inverse=True)[1]
+    first, second = (np.bincount(codes[part], minlength=codes.max() + 1) > 0
+                     for part in (sides, ~sides))  # fmt: skip
+    flips = generator.integers(0, 2, len(first)).astype(bool)
+    alone = np.flatnonzero(first != second)
+    place = np.zeros(len(first), bool)
+    place[alone] = generator.permutation(first[alone])
+    shared = first & second
+    return np.where(shared[codes], sides ^ flips[codes], place[codes])
 
 
 def manifold_metrics(real: np.ndarray, generated: np.ndarray, k: int = 5) -> dict[str, float]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .intervals import Interval, metric_interval
+from .units import Units
+
 
 def value_metrics(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
     """Return R2, Pearson correlation and root mean squared error.
@@ -25,6 +28,25 @@ def value_metrics(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
         "pearson": float(np.mean(pairs)) if pairs else float("nan"),
         "rmse": float(np.sqrt(squares).mean()),
     }
+
+
+def value_intervals(predicted: np.ndarray, true: np.ndarray, units: Units) -> dict[str, Interval]:
+    """Return 95 % intervals of `value_metrics` over units; none of too few, or where one is NaN.
+
+    Args:
+        predicted, true: (N, V).
+        units: of the N items.
+    """
+    intervals = {}
+    for name, bounds in (("r2", None), ("pearson", (-1.0, 1.0)), ("rmse", None)):
+
+        def metric(inside: np.ndarray, name: str = name) -> float:
+            return value_metrics(predicted[inside], true[inside])[name]
+
+        ends = metric_interval(metric, units, bounds)
+        if ends is not None:
+            intervals[name] = ends
+    return intervals
 
 
 def pearson(predicted: np.ndarray, true: np.ndarray) -> float:

@@ -1,6 +1,8 @@
-"""Baseline solver, without gradients: LDA on powers, amplitudes or spatial patterns, and chance."""
+"""Baseline solver, fitted at once: LDA on powers, means or CSP, Riemannian rows, and chance."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -11,16 +13,17 @@ from ..engine.solver import Solver
 from ..errors import UserError
 from ..facts import DataFacts
 from ..metrics.evaluation import Evaluation
+from ..models.baselines.csp import CommonSpatialPatterns
+from ..models.baselines.tangent import TangentSpace
 from ..registry import check_known
 from . import SOLVERS
 from .build_data import windows_of
-from .csp import csp_filters, log_powers
 from .supervised.tasks import class_evaluation
 
-#: `csp` is LDA on the log powers of common spatial patterns.
-METHODS = ("lda", "csp", "chance")
+METHODS = ("lda", "csp", "tangent", "chance")
 #: What LDA sees: log band powers, or the mean signal of consecutive stretches.
 FEATURES = ("powers", "means")
+COMPONENTS, FILTER_ORDER = 6, 4  # of common spatial patterns; of their band-pass
 PSD_S = 1.0  # length of a Welch segment: 1 Hz between frequencies, enough for bands
 
 
@@ -68,6 +71,40 @@ def mean_amplitudes(windows: np.ndarray, samples: int) -> np.ndarray:
     return parts.mean(-1).reshape(len(windows), -1)
 
 
+def band_passed(windows: np.ndarray, rate_hz: float, low_hz: float, high_hz: float) -> np.ndarray:
+    """Return windows (N, C, T) within a band: Butterworth of order 4, there and back.
+
+    Raises:
+        UserError: a band that the rate cannot hold.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    if not 0 < low_hz < high_hz < rate_hz / 2:
+        raise UserError(
+            f"solver.bands: [{low_hz:g}, {high_hz:g}] Hz does not lie between 0 and "
+            f"{rate_hz / 2:g} Hz, half the rate of these windows; use another band"
+        )
+    sections = butter(FILTER_ORDER, (low_hz, high_hz), "bandpass", fs=rate_hz, output="sos")
+    return np.asarray(sosfiltfilt(sections, windows, padlen=min(windows.shape[-1] - 1, 200)))
+
+
+def shrunk_lda() -> Any:
+    """Return LDA with the shrinkage of Ledoit and Wolf."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    # With more features than windows (64 channels x 5 bands) the plain covariance is singular.
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+
+
+def logistic_regression() -> Any:
+    """Return logistic regression with a penalty of 1 on the squares of scaled features' weights."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+
+
 @SOLVERS.register("baseline")
 class BaselineSolver(Solver):
     """Decoders without training by gradient, on the same windows and splits as the networks."""
@@ -78,6 +115,10 @@ class BaselineSolver(Solver):
     def build_data(self) -> Dataset:
         """Build windows with class labels."""
         check_known("baseline", self.cfg.solver.method, METHODS)
+        if self.cfg.solver.method in ("csp", "tangent") and not self.cfg.solver.bands:
+            raise UserError(
+                f"solver.method={self.cfg.solver.method}: no band; set solver.bands=[[8,30]] (Hz)"
+            )
         check_known("solver.features", self.cfg.solver.get("features", "powers"), FEATURES)
         dataset = windows_of(self.cfg, self.folder_of)
         if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
@@ -115,7 +156,6 @@ class BaselineSolver(Solver):
         labels = self.data.table["label"].to_numpy(dtype=int)
         classes = len(self.data.facts.classes)
         if self.cfg.solver.method == "chance":
-            # The prior of training, not a uniform guess: it is the best that knows no signal.
             shares = np.bincount(labels[train], minlength=classes) / len(train)
             return class_evaluation(self.data, split, rows, np.tile(shares, (len(rows), 1)))
         probs = np.zeros((len(rows), classes))
@@ -139,15 +179,15 @@ class BaselineSolver(Solver):
             )
         return parts
 
-    def _windows(self, rows: np.ndarray) -> np.ndarray:
-        """Return windows in microvolts (MEG: femtotesla): (N, C, T)."""
+    def _windows(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return windows (N, C, T) in microvolts (MEG: femtotesla), and their rate in Hz."""
         columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
-        return np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
+        windows = np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
+        return windows, self.data.signals[columns[0][0]].rate_hz
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
-        """Return features of windows in microvolts (MEG: femtotesla): (N, features)."""
-        windows = self._windows(rows)
-        rate = self.data.signals[int(self.data.table["recording"].iloc[rows[0]])].rate_hz
+        """Return features of windows for LDA: (N, features)."""
+        windows, rate = self._windows(rows)
         if self.cfg.solver.get("features", "powers") == "means":
             return mean_amplitudes(windows, round(self.cfg.solver.stretch_s * rate))
         bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
@@ -156,21 +196,33 @@ class BaselineSolver(Solver):
     def _fit(
         self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray, classes: int
     ) -> np.ndarray:
-        """Return class probabilities of `rows` by LDA with the shrinkage of Ledoit and Wolf."""
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-        # With more features than windows (64 channels x 5 bands) the plain covariance is singular.
-        decoder = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        features = self._features
-        if self.cfg.solver.method == "csp":
-            number = int(self.cfg.solver.filters_per_class)
-            filters = csp_filters(self._windows(train).astype(float), labels[train], number)
-
-            def features(some: np.ndarray) -> np.ndarray:
-                return log_powers(self._windows(some), filters)
-
-        decoder.fit(features(train), labels[train])
+        """Return class probabilities of `rows` by the configured decoder."""
+        method = self.cfg.solver.method
+        if method == "lda":
+            features = self._features(train), self._features(rows)
+        else:
+            features = self._spatial(train, rows, labels)
+        decoder = logistic_regression() if method == "tangent" else shrunk_lda()
+        decoder.fit(features[0], labels[train])
         probs = np.zeros((len(rows), classes))
         # A subject may lack a class in training: its probability stays 0.
-        probs[:, decoder.classes_] = decoder.predict_proba(features(rows))
+        probs[:, decoder.classes_] = decoder.predict_proba(features[1])
         return probs
+
+    def _spatial(
+        self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return features of both sets of windows, band by band: of CSP, or in a tangent space."""
+        windows, rate = self._windows(train)
+        others = self._windows(rows)[0]
+        parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        for band in self.cfg.solver.bands:
+            inside = [band_passed(x, rate, band[0], band[1]) for x in (windows, others)]
+            if self.cfg.solver.method == "csp":
+                patterns = CommonSpatialPatterns(self.cfg.solver.get("components", COMPONENTS))
+                space: CommonSpatialPatterns | TangentSpace = patterns.fit(inside[0], labels[train])
+            else:
+                space = TangentSpace().fit(inside[0])
+            for part, x in zip(parts, inside, strict=True):
+                part.append(space.transform(x))
+        return np.concatenate(parts[0], 1), np.concatenate(parts[1], 1)

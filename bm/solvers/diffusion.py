@@ -20,6 +20,7 @@ from ..errors import UserError
 from ..facts import DataFacts
 from ..metrics import generation
 from ..metrics.evaluation import Evaluation
+from ..metrics.units import units_of
 from ..models.eegdiff.conditioning import Condition
 from ..models.eegdiff.generation import Sampling, generate_waves
 from ..models.eegdiff.model import EEGDiffusion
@@ -224,18 +225,22 @@ class DiffusionSolver(Solver):
         noise = generation.describe(generation.white_noise(windows, seed), rate)
         evaluation.metrics |= _distances(real, fake, train)
         evaluation.metrics |= generation.copy_metrics(train, real, fake)
-        resamples = self.cfg.solver.n_resamples
+        resamples, items = self.cfg.solver.n_resamples, evaluation.items
+        assert items is not None
+        units = units_of(items)
+        ends = generation.unit_intervals((real, fake, train), resamples, seed, units)
         evaluation.extra |= {
             "references": {
                 "training windows": _distances(real, train, train),
                 "phase surrogate": _distances(real, surrogate, train),
                 "white noise": _distances(real, noise, train),
             },
-            "intervals": generation.intervals(real, fake, train, resamples, seed),
+            "intervals": {name: list(pair) for name, pair in ends.items()},
+            "unit": str(units),
         }
         judge(self, evaluation, rows, waves)
         features = generation.band_features(fake, train)
-        evaluation.items["distance"] = np.linalg.norm(features, axis=1)  # type: ignore[index]
+        items["distance"] = np.linalg.norm(features, axis=1)
 
     def _items(self, rows: np.ndarray, generated: Generated) -> pd.DataFrame:
         """Return one row per generated wave."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ...metrics.intervals import Interval, seed_interval
+from ...metrics.units import LEAST_UNITS, Units, counted
 from ..published.rows import IDEAL, Reference
 from .rows import Row
-from .statistics import LEAST_PAIRS, mean_interval
 
 
 def format_value(values: Sequence[float]) -> str:
@@ -21,18 +21,48 @@ def format_value(values: Sequence[float]) -> str:
     return f"{mean:.3f} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else f"{mean:.3f}"
 
 
-def value_cell(values: Sequence[float], interval: tuple[float, float] | None) -> str:
-    """Return a value over seeds; of one seed with its resampled interval where there is one."""
+def value_cell(values: Sequence[float], interval: Interval | None) -> str:
+    """Return a value over seeds; of one seed with its interval over units where there is one."""
     if len(values) == 1 and interval is not None:
-        return f"{values[0]:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+        return f"{values[0]:.3f} {brackets(interval)}"
     return format_value(values)
+
+
+def brackets(interval: Interval) -> str:
+    """Return `[0.400, 0.600]`."""
+    return f"[{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def interval_cell(interval: Interval | None, units: Units | None) -> str:
+    """Return an interval, or that there were too few units for one; empty without units."""
+    if interval is not None:
+        return f"{interval[0]:.3f} to {interval[1]:.3f}"
+    return too_few(units)
+
+
+def too_few(units: Units | None) -> str:
+    """Return `5 people: too few` where there are too few for any claim, else nothing."""
+    return f"{units}: too few" if units is not None and units.few else ""
 
 
 def people_cell(p: float | None, n: int) -> str:
     """Return a corrected p over people, or that there were too few; empty where none was tested."""
     if p is not None:
         return f"{p:.2g}"
-    return f"{n} people: too few" if 0 < n < LEAST_PAIRS else ""
+    return f"{counted('person', n)}: too few" if 0 < n < LEAST_UNITS else ""
+
+
+def comparison_cells(row: Row) -> dict[str, str]:
+    """Return the cells of a row's tests against the reference row; empty without any."""
+    if row.difference is None:
+        return {}
+    interval = row.difference_interval
+    return {
+        "difference": f"{row.difference:+.3f}" + (f" {brackets(interval)}" if interval else ""),
+        "g": "" if row.effect is None else f"{row.effect:.2f}",
+        "p, units": too_few(row.units) if row.p is None else f"{row.p:.2g}",
+        "p, people": people_cell(row.p_people, row.n_people),
+    }
 
 
 def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str, str]:
@@ -46,16 +76,19 @@ def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str
     values = {metrics[0]: row.values, **row.more}
     names = [name for name in metrics if name in values]
     cells = {name: value_cell(values[name], row.intervals.get(name)) for name in names}
-    low, high = mean_interval(row.values)
-    cells["95 % CI over seeds"] = "" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
+    # People and seeds are separate sources: of who was measured, and of how it was trained.
+    cells["95 % CI over units"] = interval_cell(row.interval, row.units)
+    if len(row.values) > 1:
+        seeds = Units("seed", np.arange(len(row.values)))
+        cells["95 % CI over seeds"] = interval_cell(seed_interval(row.values), seeds)
     # Only above chance has the way there a length.
     if ideal is not None and row.chance is not None and row.values and ideal > row.chance:
         share = (float(np.mean(row.values)) - row.chance) / (ideal - row.chance)
         cells["from chance to ideal"] = f"{share:.0%}"
     cells["seeds"] = "" if row.pooled else str(len(row.values))
-    cells["items"], cells["people"] = str(row.n_items or ""), str(len(row.scores.people) or "")
-    cells["p, items"] = "" if row.p is None else f"{row.p:.2g}"
-    cells["p, people"] = people_cell(row.p_people, row.n_people)
+    cells["items"] = str(row.n_items or "")
+    cells["units"] = "" if row.units is None else str(row.units)
+    cells |= comparison_cells(row)
     if row.published is not None:
         published = row.published.values.get(row.dataset, {})
         cells["published as"] = row.published.name

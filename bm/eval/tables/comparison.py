@@ -1,28 +1,38 @@
-"""Rows of a table against a reference row: over test items, over people, over data sets."""
+"""Rows of a table against a reference row: over units of evidence, over people, over data sets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
+from ...errors import UserError
+from ...metrics.units import LEAST_UNITS
 from ..published.rows import PublishedRow, Reference
+from .item_scores import Scores
+from .pairs import Pairs, joined, pairs_of
+from .protocol import check_data, check_items, check_leaks
 from .rows import Row
-from .statistics import holm, paired_permutation, wilcoxon_signed_rank
+from .statistics import holm
 
 POOLED = "all data sets"
 NOTES = (
-    "p, items: paired permutation test over test items against '{against}', two-sided, "
-    "Holm-corrected over all rows.",
+    "difference: mean difference of the scores of test items from '{against}', with its 95 % "
+    "interval over units; g: Hedges' g of the units' differences.",
+    "p, units: signs of the units' differences from '{against}' flipped, two-sided, exact up to 18 "
+    "units, Holm-corrected over all rows. Where people share stimuli, the larger p of it and of a "
+    "test over both counts.",
     "p, people: Wilcoxon's signed-rank test of the accuracies of people against '{against}', "
     "two-sided, exact, Holm-corrected over all rows; rows of '{pooled}' pool the people, and are "
-    "corrected among themselves. Fewer than 6 people are not tested.",
+    "corrected among themselves.",
+    "Fewer than {least} units are not tested, and have no interval.",
 )
 
 
 def notes(against: str) -> list[str]:
-    """Return the lines under a table that explain its columns of `p`."""
-    return [text.format(against=against, pooled=POOLED) for text in NOTES]
+    """Return the lines under a table that explain its columns of tests."""
+    return [text.format(against=against, pooled=POOLED, least=LEAST_UNITS) for text in NOTES]
 
 
 def reference_row(rows: Sequence[Row], row: Row, against: str) -> Row | None:
@@ -32,43 +42,63 @@ def reference_row(rows: Sequence[Row], row: Row, against: str) -> Row | None:
     return None if reference is row else reference
 
 
-def people_pairs(row: Row, reference: Row) -> list[tuple[float, float]]:
-    """Return the accuracies of the people that both rows tested, by name."""
-    first, second = row.scores.people, reference.scores.people
-    return [(first[name], second[name]) for name in sorted(first.keys() & second.keys())]
+def check_rows(rows: Sequence[Row], against: str) -> None:
+    """Refuse what cannot be compared, before any test.
+
+    Raises:
+        UserError: fewer than two rows, a leak, a row without the metric, different data, splits or
+            test items, or one unit of evidence in all data sets.
+    """
+    pairs = [(row, reference) for row in rows if (reference := reference_row(rows, row, against))]
+    if not pairs:
+        raise UserError(f"against={against}: fewer than two rows to compare; add one to the grid")
+    for row in rows:
+        check_leaks(row.origins)
+        if row.lacking:
+            raise UserError(
+                f"row {row.variant!r} of {row.dataset}: {row.lacking}; choose a metric that all "
+                "rows have, or compare without this row"
+            )
+    for row, reference in pairs:
+        names = (row.variant, reference.variant)
+        if row.origins and reference.origins:
+            origins = (row.origins[0], reference.origins[0])
+            check_data(names, *origins)
+            check_items(names, (row.scores, reference.scores), origins)
+    units = [row.scores.units for row, _ in pairs if len(row.scores)]
+    if units and all(unit.count < 2 for unit in units):
+        raise UserError(
+            f"against={against}: one unit of evidence ({units[0]}): nothing can be tested; leave "
+            "`against` out, or evaluate more people, recordings or sessions"
+        )
 
 
 def add_tests(rows: Sequence[Row], against: str) -> None:
     """Add paired tests of each row against the row `against` of its dataset, Holm-corrected."""
-    over_items, over_people = [], []
+    tested = []
     for row in rows:
         reference = reference_row(rows, row, against)
-        if reference is None:
-            continue
-        first, second = row.scores.items, reference.scores.items
-        # Pairs exist for what both rows tested: a split may differ in a window or a person.
-        shared = sorted(first.keys() & second.keys())  # type: ignore[type-var]
-        if shared:
-            pair = [first[k] for k in shared], [second[k] for k in shared]
-            over_items.append((row, paired_permutation(*pair)))
-        over_people.append((row, people_pairs(row, reference)))
+        pairs = pairs_of(row.scores, reference.scores) if reference is not None else None
+        if pairs is not None:
+            tested.append((row, pairs))
     # One family of tests: all rows of the table, on all its data sets.
-    corrected = holm([p for _, p in over_items])
-    for (row, _), p in zip(over_items, corrected, strict=True):
-        row.p = p
-    _test_people(over_people)
+    _add(tested)
 
 
-def _test_people(pairs_of: Sequence[tuple[Row, list[tuple[float, float]]]]) -> None:
-    """Add signed-rank tests, corrected together; rows with too few people only their number."""
-    tested = []
-    for row, pairs in pairs_of:
-        row.n_people = len(pairs)
-        p = wilcoxon_signed_rank(*np.array(pairs).T) if pairs else None
-        if p is not None:
-            tested.append((row, p))
-    for (row, _), p in zip(tested, holm([p for _, p in tested]), strict=True):
-        row.p_people = p
+def _add(pairs_of_rows: Sequence[tuple[Row, Pairs]]) -> None:
+    """Add differences and both tests, corrected together; of too few units only their number."""
+    over_units, over_people = [], []
+    for row, pairs in pairs_of_rows:
+        row.units, row.n_people = pairs.units, len(pairs.people)
+        row.difference, row.difference_interval = pairs.mean, pairs.interval()
+        row.effect = pairs.effect()
+        over_units.append((row, pairs.p()))
+        over_people.append((row, pairs.p_people()))
+    for name, values in (("p", over_units), ("p_people", over_people)):
+        claimed = [(row, p) for row, p in values if p is not None]
+        corrected = holm([p for _, p in claimed])
+        for (row, _), p in zip(claimed, corrected, strict=True):
+            setattr(row, name, p)
 
 
 def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
@@ -80,7 +110,7 @@ def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
     references = [row for row in rows if row.variant == against and row.values]
     if len(references) < 2:
         return []
-    pooled, pairs_of = [], []
+    pooled, tested = [], []
     for variant in dict.fromkeys(row.variant for row in rows):
         members = {row.dataset: row for row in rows if row.variant == variant and row.values}
         if any(reference.dataset not in members for reference in references):
@@ -92,11 +122,12 @@ def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
         total = Row(POOLED, variant, [float(np.mean(means))], sigs=sigs, simulated=simulated)
         total.marks = list(dict.fromkeys(mark for row, _ in pairs for mark in row.marks))
         total.published, total.pooled = pooled_publication([row for row, _ in pairs]), True
-        total.scores.people = {k: v for row, _ in pairs for k, v in row.scores.people.items()}
+        total.scores = Scores(pd.concat([row.scores.items for row, _ in pairs]))
         pooled.append(total)
-        if variant != against:
-            pairs_of.append((total, [p for row, r in pairs for p in people_pairs(row, r)]))
-    _test_people(pairs_of)
+        parts = [p for row, r in pairs if (p := pairs_of(row.scores, r.scores)) is not None]
+        if variant != against and parts:
+            tested.append((total, joined(parts)))
+    _add(tested)
     return pooled
 
 

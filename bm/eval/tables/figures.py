@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from ...figures.people import Share, draw_people, draw_training_people
-from ...metrics.classification import wilson_interval
 from ...xp.files import read_or_warn
 from ..experiments import Experiment
 from .item_scores import Scores, mean_scores, read_scores
 from .variants import BLANK, variants
 
-PEOPLE = "Every person: mean over seeds, Wilson's 95 % interval over the test windows"
-TRAINING = "People who train: seeds as dots, mean and 95 % interval over seeds"
+PEOPLE = (
+    "Every person: mean over seeds; of six or more recordings, sessions or stimuli of a person "
+    "their 95 % interval"
+)
+TRAINING = (
+    "People who train: seeds as dots, their mean, and of six seeds or more its 95 % interval over "
+    "seeds"
+)
 COUNT = re.compile(r"\w+\.n_subjects=")  # a part of a name, shortened or not
 
 
@@ -53,15 +58,16 @@ def results_of(experiments: Sequence[Experiment], folders: Sequence[Path]) -> li
 
 
 def shares_of(scores: Scores) -> dict[str, Share]:
-    """Return the accuracy of every person with Wilson's interval.
+    """Return the accuracy of every person, with its interval over the units within that person.
 
-    The number of windows is that of one seed: all seeds test the same ones, so that more seeds
-    do not narrow the interval.
+    One person's recordings, sessions or stimuli are units of what is said of that person alone; of
+    fewer than six there is no interval. Means over seeds: more seeds do not narrow it.
     """
-    return {
-        name: Share(value, *wilson_interval(value, scores.counts[name]))
-        for name, value in scores.people.items()
-    }
+    shares = {}
+    for name, value in scores.people.items():
+        ends = scores.of_person(name).interval()
+        shares[name] = Share(value, *(ends or (None, None)))
+    return shares
 
 
 def draw_every_person(results: Sequence[Result], metric: str, path: Path) -> Path | None:

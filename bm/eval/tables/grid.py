@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ...errors import UserError
 from ..experiments import Experiment
+from ..seal import seal_table
 from . import comparison
 from .cells import table_cells
 from .figures import figures_of
 from .formats import Table, write_tables
+from .overview import rank_lines
 from .references import published_of, references_of
 from .rows import Row, rows_of
 from .stages import Stage, stages_of
@@ -39,12 +41,13 @@ def compare(rows: list[Row], against: str) -> None:
     """Test rows against the row `against`, and add the rows of all data sets together.
 
     Raises:
-        UserError: there is no such row.
+        UserError: there is no such row, or rows that cannot be compared, see `check_rows`.
     """
     # Before any test: a wrong name would only leave all columns of p empty.
     names = sorted({row.variant for row in rows})
     if against not in names:
         raise UserError(f"against={against}: no such row; rows: {', '.join(names)}")
+    comparison.check_rows(rows, against)
     comparison.add_tests(rows, against)
     rows += comparison.pooled_rows(rows, against)
 
@@ -78,7 +81,7 @@ def _last_table(grid: str, stage: Stage, outputs: Path, folder: Path, against: s
         drawn = figures_of(members, folders, metrics[0], folder / name)
         figures += [(path, f"{name}. {caption}") for path, caption in drawn]
     lines = table_cells(rows, metrics, references)
-    notes = notes_of(experiments, against)
+    notes = notes_of(experiments, against) + rank_lines(rows, experiments, metrics[0])
     return Table(stage.title, "", lines, _signatures(rows), notes, figures)
 
 
@@ -115,4 +118,6 @@ def table_of_grid(
     tables = [_last_table(grid, last, outputs, folder, against)]
     # Published rows, observers and tests answer the question of the last stage alone.
     tables += [_stage_table(stage, outputs) for stage in others]
-    return write_tables(grid, tables, folder, any(e.simulated for e in experiments))
+    path = write_tables(grid, tables, folder, any(e.simulated for e in experiments))
+    seal_table(folder, outputs / "eval", [e.sig for e in experiments])
+    return path

@@ -97,7 +97,7 @@ def _dataset_section(
     if scores:
         path = folder / f"{stem}-scores.svg"
         curves.draw_scores(scores, path, f"test {metric}", references, simulated)
-        figures.append((path, "Test score: seeds as dots, mean and 95 % interval over seeds"))
+        figures.append((path, "Test score: seeds as dots, mean; of six or more its 95 % interval"))
     if histories:
         path = folder / f"{stem}-curves.svg"
         curves.draw_learning_curves(histories, metric, path, references.get("chance"), simulated)

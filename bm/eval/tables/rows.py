@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ...metrics.intervals import Interval
+from ...metrics.units import Units
 from ...xp.files import read_or_warn
+from ...xp.resolve import to_plain
 from ..experiments import Experiment
 from ..published.rows import PublishedRow
 from .item_scores import Scores, mean_scores, read_scores
+from .protocol import Origin, flat
 from .variants import variants
 
 
@@ -28,11 +34,18 @@ class Row:
         sigs: signatures behind the row.
         scores: means over seeds of the main metric's score of each test item and person.
         simulated: whether the data are simulated.
-        p: corrected p of the paired test over test items against the reference row.
+        units: of its test items; of a test those that both rows tested.
+        difference: mean difference of its items' scores from the reference row's.
+        difference_interval: its 95 % interval over units, None of too few.
+        effect: Hedges' g of the differences of units.
+        p: corrected p of the paired test over units against the reference row.
         p_people: corrected p of the signed-rank test over people against it.
         n_people: people in that test; 0 = not tested.
         more: other metrics of each seed, by name.
-        intervals: resampled 95 % interval of each metric, of the seed read last.
+        intervals: 95 % interval over units of each metric, of the seed read last.
+        interval: 95 % interval over units of the main metric's mean over seeds.
+        origins: experiments behind the values, and what their data are.
+        lacking: what an evaluation lacks of the table's main metric.
         references: name of a reference -> metric -> value, chance excepted.
         published: the published row that it repeats.
         marks: what the audits of its experiments say of their numbers, each once.
@@ -58,6 +71,13 @@ class Row:
     published: PublishedRow | None = None
     marks: list[str] = field(default_factory=list)
     pooled: bool = False
+    units: Units | None = None
+    interval: Interval | None = None
+    difference: float | None = None
+    difference_interval: Interval | None = None
+    effect: float | None = None
+    origins: list[Origin] = field(default_factory=list)
+    lacking: str = ""
 
     def add(self, evaluation: dict[str, Any], metrics: Sequence[str]) -> None:
         """Add the evaluation of one seed.
@@ -73,10 +93,22 @@ class Row:
                 self.more.setdefault(name, []).append(float(measured[name]))
         self.chance = evaluation["chance"].get(metrics[0])
         self.chances = dict(evaluation["chance"])
-        # Of one seed: over several the interval over seeds is shown instead.
-        self.intervals = {k: (v[0], v[1]) for k, v in extra.get("intervals", {}).items()}
+        # Without a unit they took windows for independent, as evaluations did before they named it.
+        intervals = extra.get("intervals", {}) if "unit" in extra else {}
+        self.intervals = {k: (v[0], v[1]) for k, v in intervals.items()}
         self.references = dict(extra.get("references", {}))
         self.n_items = int(evaluation["n_items"])
+
+    def is_mean_of(self, scores: Scores) -> bool:
+        """Return whether the main metric is the mean of these scores of items."""
+        mean = float((scores.items["score"] * scores.weights()).sum())
+        return bool(self.values) and abs(mean - float(np.mean(self.values))) < 1e-6
+
+
+def _origin(experiment: Experiment, evaluation: dict[str, Any]) -> Origin:
+    """Return what the data of an evaluated experiment are."""
+    dset = flat(to_plain(experiment.config.dset))
+    return Origin(experiment.sig, evaluation.get("data_hash"), dset, experiment.marks)
 
 
 def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[str]) -> list[Row]:
@@ -101,12 +133,20 @@ def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[s
         if evaluation is None or metrics[0] not in evaluation["metrics"]:
             reason = _reason(experiment) if evaluation is None else f"no {metrics[0]}"
             row.missing.append(f"{experiment.sig}: {reason}")
+            if evaluation is not None:
+                row.lacking = f"{experiment.sig} has {reason}"
             continue
         row.add(evaluation, metrics)
+        row.origins.append(_origin(experiment, evaluation))
         items = folder / experiment.sig / "items.parquet"
         scores[key].append(read_scores(items, evaluation.get("extra", {}), metrics[0]))
     for key, parts in scores.items():
-        rows[key].scores = mean_scores(parts)
+        row = rows[key]
+        row.scores = mean_scores(parts)
+        if len(row.scores):
+            row.units = row.scores.units
+            # of another metric than the items are scored by it would be another number's
+            row.interval = row.scores.interval() if row.is_mean_of(row.scores) else None
     return list(rows.values())
 
 

@@ -1,48 +1,96 @@
-"""Statistics of tables: intervals over seeds, paired tests over items and people, Holm."""
+"""Tests of tables: paired, over units of evidence, corrected for their number (Holm)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
-LEAST_PAIRS = 6  # fewer cannot reach p < 0.05 in two-sided tests of signs: 2 / 2**5 = 0.0625
+from ...metrics.intervals import crossed_variance, effective_count
+from ...metrics.units import LEAST_UNITS, Units
+
 DECIMALS = 12  # of scores: differences that are equal on paper differ by rounding in binary
+EXACT = 18  # units up to which all 2**17 patterns of signs are looked at, else `DRAWS` of them
+DRAWS = 100_000
 
 
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Return Student's interval of the mean over seeds; NaN for fewer than two values."""
-    array = np.asarray(values, dtype=float)
-    if len(array) < 2:
-        return float("nan"), float("nan")
-    half = stats.t.ppf(0.5 + confidence / 2, len(array) - 1) * stats.sem(array)
-    return float(array.mean() - half), float(array.mean() + half)
+def sign_flip(differences: Sequence[float], draws: int = DRAWS, seed: int = 0) -> float | None:
+    """Return the two-sided p of a sum of differences, one of each unit, by flips of their signs.
 
-
-def paired_permutation(
-    first: Sequence[float], second: Sequence[float], draws: int = 100_000, seed: int = 0
-) -> float:
-    """Return the two-sided p of the mean difference of paired scores, by random sign flips.
-
-    Differences of one size flip as one binomial draw: scores of items take few values, and a
-    hundred thousand items cost no more than a hundred.
+    Exact for up to `EXACT` units, else by random patterns, of which the observed one is one. None
+    for fewer than six units.
 
     Args:
-        first, second: score of each item under two models, in the same order.
-        draws: random sign patterns; the observed one counts too, so p > 0.
+        differences: (U,) of each unit between two models.
+        draws: random patterns.
         seed: of the draws.
     """
-    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    observed = abs(difference.sum())
-    sizes, counts = np.unique(np.abs(difference).round(DECIMALS), return_counts=True)
-    generator = np.random.default_rng(seed)
-    sums = np.zeros(draws)
-    for size, count in zip(sizes[sizes > 0], counts[sizes > 0], strict=True):
-        sums += size * (2.0 * generator.binomial(count, 0.5, draws) - count)
+    values = np.asarray(differences, dtype=float)
+    if len(values) < LEAST_UNITS:
+        return None
     # Patterns as extreme as the observed one count; sums in another order differ by rounding.
-    hits = int((np.abs(sums) >= observed - 1e-9).sum())
+    edge = abs(values.sum()) - 1e-9 * max(np.abs(values).sum(), 1e-300)
+    if len(values) <= EXACT:
+        sums = values[:1]
+        for value in values[1:]:  # the first sign stays: the other half of patterns mirrors this
+            sums = np.concatenate([sums + value, sums - value])
+        return float((np.abs(sums) >= edge).mean())
+    generator, hits = np.random.default_rng(seed), 0
+    for start in range(0, draws, 10_000):
+        size = min(10_000, draws - start)
+        signs = 2.0 * generator.integers(0, 2, (size, len(values)), np.int8) - 1
+        hits += int((np.abs(signs @ values) >= edge).sum())
     return (hits + 1) / (draws + 1)
+
+
+def sums_by(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the sum of values (N,) of each code that occurs, (U,)."""
+    return np.bincount(np.unique(codes, return_inverse=True)[1], values)
+
+
+def crossed_test(parts: np.ndarray, units: Units) -> float:
+    """Return the two-sided p of a sum of items of two crossed kinds of units.
+
+    Student's t of the sum over the root of its variance over people and stimuli (Cameron, Gelbach
+    and Miller 2011), with the fewer effective units less one.
+
+    Args:
+        parts: (N,) of the sum, weighted.
+        units: with stimuli.
+    """
+    assert units.stimuli is not None
+    total, rest = parts.sum(), parts - parts.mean()
+    pairs = units.codes.astype(np.int64) * (int(units.stimuli.max()) + 1) + units.stimuli
+    variances, counts = [], []
+    for codes in (units.codes, units.stimuli, pairs):
+        sums = sums_by(rest, codes)
+        variances.append(float(len(sums) / (len(sums) - 1) * np.square(sums).sum()))
+        counts.append(effective_count(sums_by(np.ones(len(rest)), codes)))
+    variance = crossed_variance(variances)
+    if variance <= 0:
+        return 1.0 if abs(total) < 10.0**-DECIMALS else 0.0
+    return float(2 * stats.t.sf(abs(total) / np.sqrt(variance), min(counts[:2]) - 1))
+
+
+def paired_test(differences: np.ndarray, weights: np.ndarray, units: Units) -> float | None:
+    """Return the two-sided p of the weighted mean of paired differences; None of too few units.
+
+    The sums of units are flipped; where units share stimuli, the larger p of that and of
+    `crossed_test` counts: what all people find easier is no evidence of each.
+
+    Args:
+        differences: (N,) between the scores of an item under two models.
+        weights: (N,) of the items.
+        units: of the items.
+    """
+    if units.few:
+        return None
+    parts = differences * weights
+    p = sign_flip(sums_by(parts, units.codes).tolist())
+    if p is None or units.stimuli is None:
+        return p
+    return max(p, crossed_test(parts, units))
 
 
 def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -56,7 +104,7 @@ def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> flo
         first, second: score of each person under two models, in the same order.
     """
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    if len(difference) < LEAST_PAIRS:
+    if len(difference) < LEAST_UNITS:
         return None
     difference = difference[np.abs(difference) > 10.0**-DECIMALS]
     if not len(difference):
@@ -72,6 +120,23 @@ def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> flo
     low = int(ranks[difference > 0].sum())
     low = min(low, int(ranks.sum()) - low)
     return float(min(1.0, 2 * chances[: low + 1].sum()))
+
+
+def effect_size(differences: Sequence[float]) -> float | None:
+    """Return Hedges' g of paired differences: their mean in sds, corrected for few units.
+
+    None for fewer than two units, or where all differences are the same.
+
+    Source: Hedges 1981, with the exact correction by gamma functions.
+    """
+    values = np.asarray(differences, dtype=float)
+    spread = values.std(ddof=1) if len(values) > 1 else 0.0
+    if spread < 10.0**-DECIMALS:
+        return None
+    free = len(values) - 1
+    # of one degree of freedom the correction is 0: one sd of two values says nothing
+    logs = special.gammaln(free / 2) - special.gammaln((free - 1) / 2) if free > 1 else -np.inf
+    return float(np.exp(logs) * np.sqrt(2 / free) * values.mean() / spread)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

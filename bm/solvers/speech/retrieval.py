@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from ...data.dataset import Dataset
-from ...metrics.classification import wilson_interval
 from ...metrics.evaluation import Evaluation
+from ...metrics.intervals import share_interval
 from ...metrics.retrieval import Ranker, Ranking
+from ...metrics.units import units_of
 from ...metrics.words import word_retrieval_errors
 from .candidates import (
     CandidateSet,
@@ -208,20 +209,22 @@ def retrieval_evaluation(
 def accuracies(
     split: str, items: pd.DataFrame, sets: list[CandidateSet], simulated: bool
 ) -> Evaluation:
-    """Return the metrics of ranked windows: chance, Wilson intervals, top-10 of every person."""
+    """Return the metrics of ranked windows: chance, intervals, top-10 of every person."""
     rank, hashes = items["rank"].to_numpy(), items["segment_hash"].to_numpy()
     names = {k: f"top{k}_accuracy" for k in TOPS}
     metrics = {name: float((rank < k).mean()) for k, name in names.items()}
     people = (rank < 10).astype(float), items["study"] + "/" + items["subject"]
     # Names repeat between studies (sub-01), so a person is both.
     by_person = pd.Series(people[0]).groupby(people[1].to_numpy()).mean()
-    intervals = {n: list(wilson_interval(v, len(rank))) for n, v in metrics.items()}
+    units = units_of(items)
+    intervals = {n: share_interval((rank < k).astype(float), units) for k, n in names.items()}
     frequent = {name: most_frequent(sets, hashes, k) for k, name in names.items()}
     extra = {
         "table": ["top10_accuracy", "top1_accuracy"],
         "item_scores": {name: {"column": "rank", "below": k} for k, name in names.items()},
         "n_candidates": [len(s.hashes) for s in sets],
-        "intervals": intervals,
+        "intervals": {name: list(ends) for name, ends in intervals.items() if ends is not None},
+        "unit": str(units),
         # Top-k of a decoder that always answers with the commonest segments of the test.
         "references": {"most frequent segments": frequent},
         "subjects": {str(k): float(v) for k, v in by_person.items()},

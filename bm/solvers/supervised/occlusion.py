@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...data.batch import Batch
+from ...metrics.units import Units, units_of
 from ..build_data import batches_of_commonest
 from ..electrode_maps import draw_electrode_maps
 
@@ -48,8 +49,9 @@ def occlusion(
 def draw_occlusion(solver: SupervisedSolver, split: str, path: Path) -> None:
     """Draw what a decoder loses electrode by electrode, for the commonest channels of a split.
 
-    The mean over windows, and the mean in units of its standard error: within two of them a loss is
-    no more than chance. Nothing is drawn where the channels have no places on a head.
+    The mean over windows, and from six people (else recordings or sessions) on the mean in standard
+    errors over them: within two a loss is no more than chance. Nothing is drawn where the channels
+    have no places on a head.
 
     Args:
         solver: with `outputs` and a `task`; its network is left in evaluation mode.
@@ -60,23 +62,38 @@ def draw_occlusion(solver: SupervisedSolver, split: str, path: Path) -> None:
     size = solver.cfg.eval.batch_size or solver.cfg.optim.batch_size
     batches = batches_of_commonest(solver.data, split, max(2, N_FORWARD // channels), size)
     solver.model.eval()
-    losses = []
+    losses, rows = [], []
     for batch in batches:
         with solver.precision.autocast():
             lost = occlusion(solver.outputs, solver.task.scores, batch.to(solver.device))
         losses.append(lost.double().cpu().numpy())
-    values = maps_of(np.concatenate(losses), solver.task.score_name) if losses else {}
+        rows.append(batch.segment.cpu().numpy())
+    if not losses:
+        return
+    units = units_of(solver.data.table.iloc[np.concatenate(rows)])
+    values = maps_of(np.concatenate(losses), solver.task.score_name, units)
     if values:
         draw_electrode_maps(solver, values, batches[0], path)
 
 
-def maps_of(lost: np.ndarray, name: str) -> dict[str, np.ndarray]:
-    """Return the mean of (N, C) losses, and it in standard errors; nothing of a single window."""
-    if len(lost) < 2:
-        return {}
-    error = lost.std(0, ddof=1) / np.sqrt(len(lost))
-    mean = lost.mean(0)
-    return {
-        f"{name}\nwhen silent": mean,
-        "the same\nin standard errors": mean / np.where(error > 0, error, np.inf),
-    }
+def maps_of(lost: np.ndarray, name: str, units: Units) -> dict[str, np.ndarray]:
+    """Return the mean of (N, C) losses, and it in standard errors over units; else the mean alone.
+
+    Args:
+        lost: of N windows and C channels.
+        name: of what is lost.
+        units: of the windows.
+    """
+    maps = {f"{name}\nwhen silent": lost.mean(0)}
+    if units.few:
+        return maps
+    codes = np.unique(units.codes, return_inverse=True)[1]
+    sizes = np.bincount(codes)[:, None]
+    sums = np.stack([np.bincount(codes, column) for column in lost.T], 1)
+    # the mean of all windows without each unit: the jackknife, see bm.metrics.intervals
+    parts = (sums.sum(0) - sums) / (len(lost) - sizes)
+    error = np.sqrt((units.count - 1) / units.count * np.square(parts - lost.mean(0)).sum(0))
+    maps[f"the same in standard\nerrors over {units}"] = lost.mean(0) / np.where(
+        error > 0, error, np.inf
+    )
+    return maps

@@ -22,15 +22,15 @@ from ...losses.classification import (
     sigmoid_cross_entropy,
     sigmoid_probabilities,
 )
+from ...metrics.class_intervals import class_intervals
 from ...metrics.classification import (
-    balanced_interval,
     chance_levels,
     classification_metrics,
     probabilities,
-    wilson_interval,
 )
 from ...metrics.evaluation import Evaluation
-from ...metrics.values import value_metrics
+from ...metrics.units import units_of
+from ...metrics.values import value_intervals, value_metrics
 from ...registry import Registry, check_known
 
 #: Columns of the segment table that items keep.
@@ -116,10 +116,8 @@ def class_evaluation(
     for number, name in enumerate(dataset.facts.classes):
         items[f"prob_{name}"] = probs[:, number]
     metrics = classification_metrics(probs, labels)
-    intervals = {
-        "accuracy": list(wilson_interval(metrics["accuracy"], len(labels))),
-        "balanced_accuracy": list(balanced_interval(labels, probs.argmax(1))),
-    }
+    units = units_of(items)
+    intervals = class_intervals(labels, probs, units)
     return Evaluation(
         split=split,
         metrics=metrics,
@@ -129,7 +127,8 @@ def class_evaluation(
         simulated=dataset.facts.simulated,
         extra={
             "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
-            "intervals": intervals,
+            "intervals": {name: list(ends) for name, ends in intervals.items()},
+            "unit": str(units),
         },
     )
 
@@ -303,7 +302,8 @@ class Values:
         for number, name in enumerate(self.names):
             items[f"true_{name}"] = targets[:, number]
             items[f"predicted_{name}"] = outputs[:, number]
-        mean = np.broadcast_to(self.mean, targets.shape)
+        mean, units = np.broadcast_to(self.mean, targets.shape), units_of(items)
+        intervals = value_intervals(outputs, targets, units)
         return Evaluation(
             split=split,
             metrics=value_metrics(outputs, targets),
@@ -311,7 +311,11 @@ class Values:
             items=items,
             n_items=len(rows),
             simulated=self.dataset.facts.simulated,
-            extra={"table": ["r2", "pearson", "rmse"]},
+            extra={
+                "table": ["r2", "pearson", "rmse"],
+                "intervals": {name: list(ends) for name, ends in intervals.items()},
+                "unit": str(units),
+            },
         )
 
     def draw(self, folder: Path, evaluation: Evaluation) -> None:

@@ -46,7 +46,7 @@ def test_what_is_written_names_commit_and_data(tmp_path: Path) -> None:
     items = pd.read_parquet(tmp_path / "eval" / one.sig / "items.parquet")
     assert items["label"].tolist() == [0, 1]
     assert {p.name for p in (tmp_path / "eval" / one.sig).iterdir()} == {
-        "metrics.json", "items.parquet"
+        "metrics.json", "items.parquet", "seal.json"
     }  # fmt: skip
 
 

@@ -12,6 +12,15 @@ def shares(values: dict[str, float]) -> dict[str, Share]:
     return {f"s/{k}": Share(v, max(0, v - 0.1), v + 0.1) for k, v in values.items()}
 
 
+def test_a_person_of_too_few_units_has_no_interval(tmp_path: Path) -> None:
+    def lines(share: Share) -> int:
+        return (
+            draw_people({"a": {"s/1": share}}, tmp_path / "p.svg", "x").read_text().count("<path")
+        )
+
+    assert lines(Share(0.5)) == lines(Share(0.5, 0.4, 0.6)) - 1
+
+
 def names(text: str) -> list[str]:
     """Tick labels and titles in the order of the file."""
     return [name.strip() for name in re.findall(r"<text [^>]*>([^<]*)</text>", text)]

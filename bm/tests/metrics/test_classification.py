@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from bm.metrics.classification import (
     balanced_accuracy,
-    balanced_interval,
     chance_levels,
     classification_metrics,
     cohen_kappa,
     probabilities,
-    wilson_interval,
 )
 
 
@@ -124,31 +121,3 @@ def test_metrics_of_a_split_are_not_means_over_its_parts() -> None:
     shards = [classification_metrics(probs[s], labels[s]) for s in np.split(np.arange(60), 2)]
     assert whole["accuracy"] == pytest.approx(np.mean([h["accuracy"] for h in halves]))
     assert whole["kappa"] != pytest.approx(np.mean([s["kappa"] for s in shards]), abs=1e-3)
-
-
-@pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (3, 10), (57, 60), (1, 1000)])
-def test_wilson_interval_is_that_of_scipy(right: int, n: int) -> None:
-    expected = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
-    assert wilson_interval(right / n, n) == pytest.approx((expected.low, expected.high))
-    assert wilson_interval(0.5, 0) == (0.0, 1.0)
-
-
-def test_interval_of_the_balanced_accuracy_covers_the_truth() -> None:
-    rng = np.random.default_rng(0)
-    covered = []
-    for _ in range(200):
-        labels = np.repeat([0, 1, 2], (60, 30, 15))
-        right = rng.random(len(labels)) < np.array([0.9, 0.6, 0.4])[labels]
-        guesses = np.where(right, labels, (labels + 1) % 3)
-        low, high = balanced_interval(labels, guesses, 2000)
-        assert 0 < low < balanced_accuracy(labels, guesses) < high < 1
-        covered.append(low < (0.9 + 0.6 + 0.4) / 3 < high)
-    assert 0.9 <= np.mean(covered) <= 0.99
-    low, high = balanced_interval(np.repeat([0, 1], 5), np.repeat([0, 1], 5))
-    assert 0.6 < low < high < 1  # ten right ones prove no perfection
-
-
-def test_interval_of_one_class_is_that_of_its_share() -> None:
-    labels, guesses = np.zeros(40, int), np.repeat([0, 1], (30, 10))
-    expected = stats.beta(30.5, 10.5).interval(0.95)
-    assert balanced_interval(labels, guesses) == pytest.approx(expected, abs=0.005)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bm.metrics import covariance, generation, neighbours, spectra, temporal
+from bm.metrics.units import Units
 
 RATE = 128
 
@@ -110,3 +111,23 @@ def test_moments_of_a_sine() -> None:
     assert complexity == pytest.approx(1.0, rel=1e-2)
     acf = temporal.autocorrelation(wave, 16)[0, 0]
     assert acf[15] == pytest.approx(1.0, abs=0.02) and acf[7] == pytest.approx(-1, abs=0.02)
+
+
+def people_waves(seed: int, people: int, each: int, gain: float) -> np.ndarray:
+    """Waves of people whose amplitudes differ."""
+    levels = np.exp(np.random.default_rng(seed).normal(0, 0.3, people))
+    return pink(people * each, seed, gain=gain) * np.repeat(levels, each)[:, None, None]
+
+
+def test_intervals_over_people_are_wider_than_over_windows() -> None:
+    units = Units("person", np.repeat(np.arange(10), 12))
+    real = generation.describe(people_waves(0, 10, 12, 1.0), RATE)
+    other = generation.describe(people_waves(1, 10, 12, 2.0), RATE)
+    name = "log_bandpower_mean_abs_diff"
+    by_people = generation.unit_intervals((real, other, real), 40, 0, units)[name]
+    by_window = generation.intervals(real, other, real, 40, 0)[name]
+    value = generation.moment_metrics(real, other, real)[name]
+    assert by_people[0] < value < by_people[1]
+    assert by_people[1] - by_people[0] > 1.5 * (by_window[1] - by_window[0])
+    few = Units("person", np.repeat(np.arange(5), 24))
+    assert generation.unit_intervals((real, other, real), 40, 0, few) == {}

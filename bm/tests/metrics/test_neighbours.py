@@ -90,3 +90,22 @@ def test_diversity_is_of_distinct_pairs() -> None:
     real, generated = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [3.0]])
     assert neighbours.diversity_ratio(real, generated) == pytest.approx(3 / (4 / 3))
     assert neighbours.diversity_ratio(real, np.zeros((5, 1))) == 0.0
+
+
+def test_units_change_sides_whole() -> None:
+    """Ten people with clouds of their own: single points are exchanged far too freely."""
+
+    def clouds(seed: int, people: int) -> np.ndarray:
+        generator = np.random.default_rng(seed)
+        centres = np.repeat(generator.standard_normal((people, 2)), 8, 0)
+        return centres + 0.2 * generator.standard_normal((people * 8, 2))
+
+    units = np.repeat(np.arange(5), 8)
+    both = [(clouds(2 * i, 5), clouds(2 * i + 1, 5)) for i in range(40)]
+    by_unit = [neighbours.mmd_p_value(*pair, 39, 0, (units, units + 5)) for pair in both]
+    by_point = [neighbours.mmd_p_value(*pair, 39, 0) for pair in both]
+    assert np.mean(np.array(by_unit) <= 0.05) <= 0.15 < np.mean(np.array(by_point) <= 0.05)
+    # a person and what was generated in that person's place change sides together
+    sides = np.arange(80) < 40
+    moved = neighbours.swapped_units(sides, (units, units), np.random.default_rng(1))
+    assert moved.sum() == 40 and (moved[:40] != moved[40:]).all()

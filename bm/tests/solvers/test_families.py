@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from bm.errors import UserError
-from bm.metrics.classification import chance_levels, classification_metrics, wilson_interval
+from bm.metrics.classification import chance_levels, classification_metrics
 from bm.solvers.baseline import log_band_powers
+from bm.studies.simulated import observers
 from bm.tests.experiments import run
 from grids._explorers import SupervisedExplorer
 
@@ -57,7 +58,7 @@ def test_without_signal_both_are_at_chance(tmp_path) -> None:
     lda = run(tmp_path, "solver=baseline/lda", none)
     for solver in (net, lda):
         stored = json.loads((solver.folder / "evaluation.json").read_text())
-        low, high = wilson_interval(0.25, stored["n_items"])
+        low, high = observers.interval(0.25, stored["n_items"])
         assert low - 0.03 < stored["metrics"]["accuracy"] < high + 0.03
 
 
@@ -97,8 +98,6 @@ def test_metrics_of_known_decisions() -> None:
     assert chance_levels(labels, 2) == {
         "accuracy": 0.75, "balanced_accuracy": 0.5, "kappa": 0.0, "auroc": 0.5, "auc_pr": 0.25,
     }  # fmt: skip
-    low, high = wilson_interval(0.5, 100)
-    assert (low, high) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))
 
 
 @pytest.mark.story
@@ -114,3 +113,23 @@ def test_lda_of_people_with_their_own_contacts(tmp_path) -> None:
     assert items["subject"].nunique() == 2
     with pytest.raises(UserError, match=r"solver\.per_subject=true where"):
         run(tmp_path, *words, "solver.per_subject=false")
+
+
+TINY = "dset.studies=[{study: simulated, mode: motor, preset: tiny}]"
+
+
+@pytest.mark.parametrize("method", ["csp", "tangent"])
+def test_spatial_decoders_are_above_chance(method: str, tmp_path) -> None:
+    words = ("solver=baseline/lda", TINY, f"solver.method={method}", "solver.bands=[[8,30]]")
+    stored = json.loads((run(tmp_path, *words).folder / "evaluation.json").read_text())
+    assert stored["metrics"]["accuracy"] > 0.25 + 0.1
+    assert stored["extra"]["unit"].endswith("people") or stored["extra"]["unit"] == "1 person"
+
+
+@pytest.mark.parametrize(
+    ("bands", "message"), [("[]", "no band; set solver.bands"), ("[[8,200]]", r"\[8, 200\] Hz")]
+)
+def test_bands_of_spatial_decoders_are_checked(bands: str, message: str, tmp_path) -> None:
+    words = ("solver=baseline/lda", TINY, "solver.method=csp", f"solver.bands={bands}")
+    with pytest.raises(UserError, match=message):
+        run(tmp_path, *words)

@@ -58,10 +58,14 @@ def test_people_who_train(experiments: list[Experiment], tmp_path: Path) -> None
     path = table_of_grid(grid, experiments, ["top10_accuracy"], tmp_path, against)
     first, second, third, chance = rows_of(path)
     assert [row["variant"] for row in (first, third)] == [against, "dse.n_subjects=9"]
-    assert second["p, people"] == "0.031" and second["people"] == "7"  # Holm: 2 * 2 / 2**7
-    assert float(third["p, items"]) < 0.001 and chance["top10_accuracy"] == "0.050"
+    assert second["p, people"] == "0.031" and second["units"] == "7 people"  # Holm: 2 * 2 / 2**7
+    assert third["p, units"] == "0.031" and chance["top10_accuracy"] == "0.050"
     text = path.read_text()
-    assert "Wilcoxon" in text and "All rows of gwilliams2022: solver=clip/main" in text
+    assert (
+        "Wilcoxon" in text
+        and "signs of the units" in text
+        and "All rows of gwilliams2022: solver=clip/main" in text
+    )
     page = path.with_suffix(".html").read_text()
     assert page.count("<svg") == 2 and "people who train" in page and "7 people" in page
     with pytest.raises(UserError, match=r"no such row; rows: dse\.n_subjects=3"):

@@ -17,9 +17,9 @@ from bm.engine.run import Run
 from bm.errors import UserError
 from bm.eval.evaluate import trained_solver
 from bm.eval.tables.ideal_observer import observer_retrieval
-from bm.metrics.classification import wilson_interval
 from bm.solvers import build
 from bm.solvers.speech.typed_sentence import sentence_response
+from bm.studies.simulated import observers
 from bm.train import main
 from grids.clip._explorer import ClipExplorer
 
@@ -95,7 +95,7 @@ def test_the_recipe_comes_near_the_ideal_observer(solver_of, tmp_path) -> None:
 
 def test_shuffled_signals_are_at_chance(solver_of) -> None:
     stored = evaluation(solver_of("optim.epochs=4", "solver.shuffle_signals=true"))
-    low, high = wilson_interval(stored["chance"]["top10_accuracy"], stored["n_items"])
+    low, high = observers.interval(stored["chance"]["top10_accuracy"], stored["n_items"])
     # windows of one person overlap and all share their candidates: wider than of independent items
     assert low - 0.06 < stored["metrics"]["top10_accuracy"] < high + 0.06
 

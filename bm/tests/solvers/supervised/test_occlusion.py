@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bm.data.batch import Batch
+from bm.metrics.units import Units
 from bm.models.reconstruction import Reconstruction
 from bm.solvers.supervised.occlusion import maps_of, occlusion
 from bm.solvers.supervised.tasks import Classes, Values
@@ -57,11 +58,13 @@ def test_scores_of_one_logit_two_classes_and_values() -> None:
 
 
 def test_maps_are_the_mean_and_the_mean_in_standard_errors() -> None:
-    lost = np.array([[1.0, 0.0, 2.0], [3.0, 0.0, 2.0]])
-    mean, ratio = maps_of(lost, "log probability lost").values()
+    lost = np.tile([[1.0, 0.0, 2.0], [3.0, 0.0, 2.0]], (9, 1))
+    people = Units("person", np.arange(18) // 3)
+    mean, ratio = maps_of(lost, "log probability lost", people).values()
     assert mean.tolist() == [2.0, 0.0, 2.0]
-    assert ratio == pytest.approx([2.0, 0.0, 0.0])  # no spread: nothing to compare with
-    assert maps_of(lost[:1], "log probability lost") == {}
+    means = lost[:, 0].reshape(6, 3).mean(1)  # of people, who count and not their windows
+    assert ratio == pytest.approx([2 / (means.std(ddof=1) / np.sqrt(6)), 0.0, 0.0])  # no spread: 0
+    assert len(maps_of(lost[:15], "log probability lost", people.take(np.arange(15)))) == 1
 
 
 def test_electrodes_are_judged_by_their_own_patches() -> None:
