@@ -1,4 +1,4 @@
-"""`scripts.encode_condition`: sentences of a data set or a file, once each; mistakes in one line."""
+"""`scripts.encode_condition`: sentences of a data set or a file, once each; bad input in a line."""
 
 from __future__ import annotations
 
