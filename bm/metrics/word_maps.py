@@ -85,7 +85,8 @@ def follows(scores: np.ndarray, groups: np.ndarray, seed: int = 0) -> dict[str, 
         seed: of the test.
 
     Returns:
-        matched_score, shuffled_score: mean score with the candidate of the condition, and with the others.
+        matched_score, shuffled_score: mean score with the candidate of the condition, and with the
+            others.
         matched_rank: mean percentile of the right candidate; 0.5 by chance.
         matched_p: of a paired test over items, of random signs, one-sided.
     """
