@@ -67,28 +67,23 @@ def segments_of(
             rule.check_inside(event, rate_hz)
         for anchor in rule.anchors(event).tolist():
             block = rule.block_of(anchor, blocks, rate_hz) if rule.within else 0
-            if block < 0 or not rule.fits(anchor, samples, rate_hz):
+            held = rule.held(event, rate_hz) if rule.pad else length
+            if block < 0 or held < 1 or not rule.fits(anchor, samples, rate_hz):
                 left_out += 1
                 continue
             uid = blocks["uid"].iloc[block] if rule.within else None
-            held = rule.held(event, rate_hz) if rule.pad else length
-            if not held:
-                left_out += 1
-                continue
             others = (uid, event.get(STIMULUS), event.get(PUBLISHED), held)
             rows.append((index, rule.start(anchor, rate_hz), length, number, label, *others))
     if left_out:
-        logger.warning(
-            "recording %d: %d windows reach outside it%s and are left out",
-            index, left_out, " or its blocks" if rule.within else "",
-        )  # fmt: skip
+        where = " or its blocks" if rule.within else ""
+        text = "recording %d: %d windows reach outside it%s and are left out"
+        logger.warning(text, index, left_out, where)
     table = pd.DataFrame(rows, columns=[*names, "block_uid", STIMULUS, PUBLISHED, HELD])
     if rule.within:  # as published, words that round to one sample give one window
         table = table.drop_duplicates("start", ignore_index=True)
-    dropped = [] if rule.within else ["block_uid"]
-    dropped += [name for name in (STIMULUS, PUBLISHED) if name not in anchored]
-    dropped += [] if rule.pad else [HELD]
-    table = table.drop(columns=dropped)
+    optional = {"block_uid": bool(rule.within), HELD: rule.pad}
+    optional |= {name: name in anchored for name in (STIMULUS, PUBLISHED)}
+    table = table.drop(columns=[name for name, there in optional.items() if not there])
     clean = _off_stretches(table, stretches, rate_hz)
     clean.attrs["left_out"] = left_out + len(table) - len(clean)
     return clean

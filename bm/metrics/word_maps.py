@@ -8,7 +8,6 @@ from scipy.stats import spearmanr, wasserstein_distance
 from .distribution import frechet_distance
 
 FLIPS = 2000  # random signs of the paired test
-SMALLEST_P = 1 / (FLIPS + 1)
 
 
 def map_distances(real: np.ndarray, other: np.ndarray, bands: int) -> dict[str, float]:
@@ -79,19 +78,22 @@ def follows(scores: np.ndarray, groups: np.ndarray, seed: int = 0) -> dict[str, 
     """Return whether generated items fit their condition better than other ones.
 
     Args:
-        scores: (N, K) of item i with candidate j; candidate i has the condition of item i.
+        scores: (N, N) of item i with candidate j; candidate i has the condition of item i. NaN is
+            no candidate: another reader of the same sentence.
         groups: (N,) items of one group compete, such as sentences of one length: else a model that
             follows the length alone would win.
         seed: of the test.
 
     Returns:
-        matched, shuffled: mean score with the candidate of the condition, and with the others.
-        rank_chance_50: mean percentile of the right candidate; 0.5 by chance.
+        matched_score, shuffled_score: mean score with the candidate of the condition, and with the
+            others.
+        matched_rank: mean percentile of the right candidate; 0.5 by chance.
         matched_p: of a paired test over items, of random signs, one-sided.
     """
     gains, ranks, matched, shuffled = [], [], [], []
     for item, row in enumerate(scores):
-        rivals = np.flatnonzero((groups == groups[item]) & (np.arange(len(row)) != item))
+        alike = (groups == groups[item]) & np.isfinite(row)
+        rivals = np.flatnonzero(alike & (np.arange(len(row)) != item))
         if not len(rivals):
             continue
         matched.append(row[item])

@@ -161,9 +161,15 @@ def _write_split(folder: Path, name: str, split: MapSplit, about: Mapping[str, A
         kind = COLUMNS[key]
         single = {"dtype": kind.removeprefix("list<").removesuffix(">"), "_type": "Value"}
         features[key] = {"feature": single, "_type": "Sequence"} if "<" in kind else single  # type: ignore[dict-item]
-    state = {"_data_files": [{"filename": file}], "_fingerprint": "bm", "_format_columns": None,
-             "_format_kwargs": {}, "_format_type": None, "_output_all_columns": False,
-             "_split": name}  # fmt: skip
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": file}],
+        "_fingerprint": "bm",
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": name,
+    }
     (folder / INFO).write_text(json.dumps({"features": features, MAPS: maps}))
     (folder / STATE).write_text(json.dumps(state))
 

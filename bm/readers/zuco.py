@@ -97,7 +97,7 @@ def read_sentences(path: Path) -> tuple[list[ReadSentence], tuple[str, ...] | No
 
 def _of_struct(number: int, struct: Any) -> ReadSentence:
     """Return a sentence of a structure; a NaN in the place of a matrix is "missing"."""
-    words = getattr(struct, "word", None)
+    words: Any = getattr(struct, "word", None)
     there = [word for word in np.atleast_1d(words) if hasattr(word, "content")]
     return ReadSentence(
         number,

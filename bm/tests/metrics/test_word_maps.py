@@ -40,3 +40,7 @@ def test_maps_that_follow_their_sentence_are_told_from_those_that_do_not() -> No
     assert obeys["matched_score"] > obeys["shuffled_score"] + 0.3
     assert 0.3 < ignores["matched_rank"] < 0.7 and ignores["matched_p"] > 0.01
     assert follows(scores(0.6), np.arange(40)) == {}  # nothing to compare with
+    table = np.where(np.eye(4, dtype=bool), 1.0, 0.0)
+    table[0, 1] = np.nan  # the same sentence, read by another person
+    table[0, 2] = 2.0
+    assert follows(table, np.zeros(4))["matched_rank"] == (0.5 + 1 + 1 + 1) / 4

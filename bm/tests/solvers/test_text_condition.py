@@ -110,3 +110,12 @@ def test_mistakes_are_one_line(outputs: Path, words: list[str], said: str) -> No
         with xp.enter():
             Run(build(xp.cfg)).train()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.story
+def test_the_codex_of_words_trains_as_a_tokenizer(outputs: Path) -> None:
+    xp, solver = run("solver=eegdiff/debug_codex")
+    found = json.loads((xp.folder / "evaluation.json").read_text())["metrics"]
+    assert np.isfinite(found["loss"]) and 0 < found["perplexity"] <= 16
+    assert -1 <= found["words_correlation"] <= 1
+    assert solver.model.tokens(solver.data.gather([0, 1]).signal).shape == (2, 16)
