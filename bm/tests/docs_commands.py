@@ -22,7 +22,7 @@ def commands_of(page: Path) -> list[list[str]]:
     """Return the words of each command in the plain blocks of a page, remarks left out."""
     commands = []
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        for line in block.splitlines():
+        for line in re.sub(r"\\\n\s*", "", block).splitlines():  # a line may go on
             if line.startswith(STARTS):
                 text = re.sub(r"\bSIG\b", SIGNATURE, line)
                 commands.append(shlex.split(text, comments=True))
