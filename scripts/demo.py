@@ -73,8 +73,8 @@ def command(grid: str | None = None) -> int:
         print(f"{name}: {time.monotonic() - started:.0f} s since the beginning", flush=True)
     shown = MAIN if grid is None else grid
     outputs = Path(main.dora.dir).resolve()
-    report = make_report.run(shown).resolve()
     hiplot = write_hiplot(shown, outputs / "hiplot" / f"{shown}.html")
+    report = make_report.run(shown).resolve()  # last: it leads to the other pages
     print(f"\ntable    {outputs / 'tables' / shown / 'table.md'}")
     print(f"report   {report}\nhiplot   {hiplot}")
     print(f"took {time.monotonic() - started:.0f} s; to try next:")
