@@ -6,7 +6,7 @@ import numpy as np
 
 #: Share of the mean eigenvalue that is added to the diagonal: covariances of few trials are
 #: nearly singular.
-RIDGE = 0.01
+RIDGE = 0.001
 
 
 def csp_filters(windows: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:
