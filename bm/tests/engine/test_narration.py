@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from bm.engine import narration
+from bm.engine import logger, narration
 from bm.tests.experiments import run
 
 
 @pytest.mark.story
 def test_a_run_speaks_and_a_finished_one_says_its_score(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logger, "QUIET_S", 1e6)  # a busy machine takes longer than a quick run may
     caplog.set_level("INFO", logger="bm.solver")
     solver = run(tmp_path, "solver=supervised/debug", "seed=7", "log.figures=false")
     lines = [record.getMessage() for record in caplog.records if record.name == "bm.solver"]
