@@ -43,6 +43,8 @@ def _named(word: str, parameters: Collection[str]) -> str:
     """Return a word as this command calls it: a bare signature or grid, `sig` or `sigs`."""
     if "=" not in word and not word.startswith("-"):
         signature = SIGNATURE.fullmatch(word) is not None
+        if not signature and "." not in word:
+            return word
         names = ("sigs", "sig") if signature else ("grid",)
         name = next((name for name in names if name in parameters), None)
         return word if name is None else f"{name}={word}"

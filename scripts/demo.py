@@ -1,7 +1,12 @@
-"""`python -m scripts.demo`: a small grid on simulated data, trained, evaluated and shown.
+"""`python -m scripts.demo [grid=NAME]`: small grids on simulated data, trained, evaluated, shown.
 
-Runs the real `dora grid` through the local queue, then evaluates, and prints where the table, the
-HiPlot page and the report are. Running it again continues what is unfinished and redoes nothing.
+Runs the real `dora grid` through the local queue: references first (a table within half a minute),
+then a network of three seeds beside them, then the smallest run of every family. Prints where the
+table, the HiPlot page and the report are. Running it again continues what is unfinished and redoes
+nothing. `grid=demo.main` shows that grid alone.
+
+  python -m scripts.demo
+  python -m scripts.demo grid=demo.tiny
 """
 
 from __future__ import annotations
@@ -16,6 +21,13 @@ from . import make_report, make_tables, run_eval
 from ._arguments import main_of
 
 ROOT = Path(__file__).resolve().parents[1]
+MAIN = "demo.motor"  # whose pages are shown at the end
+STEPS = ("demo.first", MAIN, "demo.families")
+NEXT = (
+    "dora run solver=supervised/motor_power seed=3                   # one more seed",
+    "python -m scripts.experiments                                   # everything that there is",
+    "dora run solver=supervised/folder 'dset.studies=[{study: folder, path: /data/mine}]'",
+)
 
 
 def run_grid(grid: str) -> None:
@@ -37,23 +49,36 @@ def write_hiplot(grid: str, path: Path) -> Path:
     return path
 
 
-def command(grid: str = "demo.main") -> int:
-    """Run, evaluate and show a grid; exit code 1 when an experiment did not finish."""
+def show(grid: str) -> list[str]:
+    """Run and evaluate a grid, print its table; return the signatures that did not finish."""
     from bm.eval.experiments import of_grid
+    from bm.train import main
+
+    run_grid(grid)
+    run_eval.command(grid=grid)
+    make_tables.command(grid=grid)
+    return [e.sig for e in of_grid(grid, main) if e.state != "done"]
+
+
+def command(grid: str | None = None) -> int:
+    """Run, evaluate and show the demonstration; exit code 1 when an experiment did not finish."""
     from bm.train import main
 
     started = time.monotonic()
     print("simulated data: everything below is made from equations, no recording is read")
-    run_grid(grid)
-    run_eval.command(grid=grid)
-    make_tables.command(grid=grid)
+    grids = STEPS if grid is None else (grid,)
+    unfinished: list[str] = []
+    for name in grids:
+        unfinished += show(name)
+        print(f"{name}: {time.monotonic() - started:.0f} s since the beginning", flush=True)
+    shown = MAIN if grid is None else grid
     outputs = Path(main.dora.dir).resolve()
-    report = make_report.run(grid).resolve()
-    hiplot = write_hiplot(grid, outputs / "hiplot" / f"{grid}.html")
-    print(f"\ntable    {outputs / 'tables' / grid / 'table.md'}")
+    hiplot = write_hiplot(shown, outputs / "hiplot" / f"{shown}.html")
+    report = make_report.run(shown).resolve()  # last: it leads to the other pages
+    print(f"\ntable    {outputs / 'tables' / shown / 'table.md'}")
     print(f"report   {report}\nhiplot   {hiplot}")
-    print(f"took {time.monotonic() - started:.0f} s")
-    unfinished = [e.sig for e in of_grid(grid, main) if e.state != "done"]
+    print(f"took {time.monotonic() - started:.0f} s; to try next:")
+    print("\n".join(f"  {line}" for line in NEXT))
     if unfinished:
         print(f"did not finish: {', '.join(unfinished)}; see `dora info -f SIG -l`")
     return 1 if unfinished else 0

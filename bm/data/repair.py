@@ -25,7 +25,7 @@ KINDS = ("eeg", "mag", "grad")
 AT_ONCE = 64  # windows repaired at a time: all at once would be a copy of the recording
 MISSING = (
     "preprocessing step autoreject needs the package autoreject, which is not installed; run "
-    "`pip install 'bm[autoreject]'`"
+    "`pip install -e '.[autoreject]'`"
 )
 
 

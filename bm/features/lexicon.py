@@ -33,7 +33,7 @@ def missing_package(feature: str, package: str) -> UserError:
     """Return the error of a feature whose package is not installed."""
     return UserError(
         f"feature {feature} needs the package {package}, which is not installed; "
-        "run `pip install 'bm[words]'`"
+        "run `pip install -e '.[words]'`"
     )
 
 

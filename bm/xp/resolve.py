@@ -196,7 +196,9 @@ class Resolver:
         if not any(key.startswith("model.") for key in keys):
             return argv
         section = self.base(self.split(argv)[0]).plain.get("model") or {}
-        absent = {k for k in keys if k.startswith("model.") and k.split(".")[1] not in section}
+        added = {key.split(".")[1] for key in keys if key.startswith(("+model.", "++model."))}
+        present = {*section, *added}
+        absent = {k for k in keys if k.startswith("model.") and k.split(".")[1] not in present}
         if not absent:
             return argv
         names = [w.partition("=")[2] for w in argv if w.startswith("model.name=")]

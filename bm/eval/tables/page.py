@@ -84,17 +84,26 @@ def figure_html(path: Path, caption: str) -> str:
     )
 
 
-def render(title: str, sections: Iterable[Section], note: str | None = None) -> str:
+def render(
+    title: str,
+    sections: Iterable[Section],
+    note: str | None = None,
+    links: Sequence[tuple[str, str]] = (),
+) -> str:
     """Return the whole page as text.
 
     Args:
         title: heading.
         sections: in order.
         note: one conspicuous line under the heading, e.g. that data are simulated.
+        links: names and addresses of other pages, below it.
     """
     parts = [f"<h1>{html.escape(title)}</h1>"]
     if note:
         parts.append(f'<p class="note">{html.escape(note)}</p>')
+    if links:
+        pairs = (f'<a href="{html.escape(to)}">{html.escape(name)}</a>' for name, to in links)
+        parts.append(f"<p>{' · '.join(pairs)}</p>")
     for section in sections:
         parts.append(f"<h2>{html.escape(section.title)}</h2>")
         parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ...figures import curves
-from ...xp.files import write_text
+from ...xp.files import read_or_warn, write_text
 from ..experiments import Experiment
 from ..published.rows import IDEAL
 from .cells import format_value
@@ -20,6 +21,10 @@ from .page import Section, render
 from .references import ideal_references
 from .stages import Stage, stages_of
 from .variants import BASE, variants
+
+#: Most rows that a figure draws, and most configurations that a page folds: of 1,000 experiments a
+#: panel each took minutes, and nobody reads them.
+MOST_CURVES, MOST_SCORES, MOST_PANELS, MOST_FOLDED = 12, 60, 24, 100
 
 #: CSS class of a state in the table of experiments.
 STATE_CLASSES = {
@@ -73,8 +78,15 @@ def write_report(
     simulated = any(e.simulated for e in experiments)
     note = "All data on this page are simulated." if simulated else None
     path = folder / "index.html"
-    write_text(path, render(f"Grid {grid}", sections, note))
+    write_text(path, render(f"Grid {grid}", sections, note, links_of(grid, folder)))
     return path
+
+
+def links_of(grid: str, folder: Path) -> list[tuple[str, str]]:
+    """Return the other pages of a grid that are there, as they are found from its report."""
+    pages = {"table": f"tables/{grid}/table.html", "HiPlot": f"hiplot/{grid}.html"}
+    root = folder.parent.parent
+    return [(name, f"../../{page}") for name, page in pages.items() if (root / page).exists()]
 
 
 def _dataset_section(
@@ -93,18 +105,36 @@ def _dataset_section(
     simulated = any(e.simulated for e in experiments)
     references = _references(experiments, metric, folder)
     stem = f"{dataset}-{stage.name}" if stage.name else dataset
-    figures = []
+    figures, best = [], sorted(scores, key=lambda name: -sum(scores[name]) / len(scores[name]))
+    paragraphs = capped(len(scores), len(histories))
     if scores:
         path = folder / f"{stem}-scores.svg"
-        curves.draw_scores(scores, path, f"test {metric}", references, simulated)
+        shown = {n: v for n, v in scores.items() if n in set(best[:MOST_SCORES])}
+        curves.draw_scores(shown, path, f"test {metric}", references, simulated)
         figures.append((path, "Test score: seeds as dots, mean; of six or more its 95 % interval"))
     if histories:
         path = folder / f"{stem}-curves.svg"
-        curves.draw_learning_curves(histories, metric, path, references.get("chance"), simulated)
+        first = [n for n in (*best, *histories) if n in histories]
+        some = {n: histories[n] for n in histories if n in set(first[:MOST_CURVES])}
+        curves.draw_learning_curves(some, metric, path, references.get("chance"), simulated)
         figures.append((path, "Learning curves: mean over seeds, band of one standard deviation"))
-    figures += figures_of(experiments, [e.folder for e in experiments], metric, folder / stem)
+    if len(scores) <= MOST_PANELS:
+        figures += figures_of(experiments, [e.folder for e in experiments], metric, folder / stem)
     title = f"{dataset}, {stage.title}" if stage.name else dataset
-    return Section(title, rows=_score_rows(scores, references, simulated), figures=figures)
+    rows = _score_rows(scores, references, simulated, f"test {metric}")
+    return Section(title, paragraphs, rows, figures)
+
+
+def capped(scores: int, histories: int) -> list[str]:
+    """Return what the figures leave out of so many rows; the table has all."""
+    lines = []
+    if scores > MOST_SCORES:
+        lines.append(f"The figure of scores shows the best {MOST_SCORES} of {scores} rows.")
+    if histories > MOST_CURVES:
+        lines.append(f"Learning curves are those of the best {MOST_CURVES} of {histories} rows.")
+    if scores > MOST_PANELS:
+        lines.append(f"People are not drawn for more than {MOST_PANELS} rows.")
+    return lines
 
 
 def _references(experiments: Sequence[Experiment], metric: str, folder: Path) -> dict[str, float]:
@@ -122,12 +152,15 @@ def _references(experiments: Sequence[Experiment], metric: str, folder: Path) ->
 
 
 def _score_rows(
-    scores: Mapping[str, Sequence[float]], references: Mapping[str, float], simulated: bool
+    scores: Mapping[str, Sequence[float]],
+    references: Mapping[str, float],
+    simulated: bool,
+    title: str,
 ) -> list[dict[str, str]]:
     rows = []
     for name, values in scores.items():
-        rows.append({"variant": name, "test": format_value(values), "seeds": str(len(values))})
-    rows += [{"variant": name, "test": f"{value:.3f}"} for name, value in references.items()]
+        rows.append({"variant": name, title: format_value(values), "seeds": str(len(values))})
+    rows += [{"variant": name, title: f"{value:.3f}"} for name, value in references.items()]
     return [{**row, "data": "simulated"} for row in rows] if simulated else rows
 
 
@@ -145,9 +178,24 @@ def _experiments_section(stages: Sequence[Stage]) -> Section:
                     "state": experiment.state,
                     "epochs": str(len(experiment.history)),
                     f"test {metric}": "" if value is None else f"{value:.3f}",
+                    "commit": str(_guard(experiment).get("commit") or "")[:10],
+                    "finished": _finished(experiment),
                     "audit": "; ".join(experiment.marks),
                 }
             )
-            config = OmegaConf.to_yaml(experiment.config)
-            folded.append((f"{experiment.sig} {experiment.name}", config))
+            if len(folded) < MOST_FOLDED:
+                config = OmegaConf.to_yaml(experiment.config)
+                folded.append((f"{experiment.sig} {experiment.name}", config))
     return Section("Experiments", rows=rows, folded=folded, classes=STATE_CLASSES)
+
+
+def _guard(experiment: Experiment) -> dict[str, Any]:
+    return read_or_warn(experiment.folder / "guard.json") or {}
+
+
+def _finished(experiment: Experiment) -> str:
+    """Return the day on which an experiment finished, empty when it has not."""
+    path = experiment.folder / "finished.json"
+    if experiment.state != "done" or not path.exists():
+        return ""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))

@@ -22,7 +22,7 @@ EXTRA = 20  # samples beyond the last whole window
 
 
 def installed() -> None:
-    pytest.importorskip("autoreject", reason="install it with `pip install 'bm[autoreject]'`")
+    pytest.importorskip("autoreject", reason="install it with `pip install -e '.[autoreject]'`")
 
 
 def recording(bad: tuple[int, ...] = BAD):

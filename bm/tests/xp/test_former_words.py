@@ -31,7 +31,7 @@ def test_scripts_take_the_same_words() -> None:
     assert parse(run_eval.command, ["demo.main"]) == {"grid": "demo.main"}
     assert parse(run_eval.command, ["12e45678"]) == {"sigs": "12e45678"}
     assert parse(run_eval.command, ["sig=ab12cd34"]) == {"sigs": "ab12cd34"}
-    with pytest.raises(UserError, match="grid_name=x.*use grid="):
+    with pytest.raises(UserError, match=r"grid_name=x.*use grid="):
         parse(run_eval.command, ["grid_name=x"])
     with pytest.raises(UserError, match=r"scripts.run_eval grid="):
         run_eval_probs.command()
