@@ -260,8 +260,7 @@ def test_selected_channels_are_gathered_from_the_whole(recording: Saved, tmp_pat
 
 
 def test_only_signals_resampled_in_pieces_are_told_apart() -> None:
-    join, trial = Stretch(1, 1, "EDGE boundary"), Stretch(2, 2, "EDGE trial")
-    bad = Stretch(3, 4, "BAD")
+    join, trial, bad = (
         Stretch(1, 1, "EDGE boundary"),
         Stretch(2, 2, "EDGE trial"),
         Stretch(3, 4, "BAD"),
