@@ -37,7 +37,7 @@ from .preprocess import check_rate, check_steps
 from .recording import Recording
 from .signal import Signal, make_signal, name_of
 from .sources import Source, read_opened, read_sources, same_content, untouched
-from .stretches import Stretch, joins_of
+from .stretches import TRIAL_EDGE, Stretch, is_join
 
 logger = logging.getLogger(__name__)
 #: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches,
@@ -335,7 +335,9 @@ def numbers_of(recipe: Mapping[str, Any], stretches: Sequence[Stretch]) -> int |
     """
     steps = [step.get("step") for step in recipe.get("preprocess") or ()]
     resampled = recipe.get("rate_hz") is not None or "resample" in steps
-    return [NUMBERS, "pieces"] if resampled and joins_of(stretches) else NUMBERS
+    # Trials that are cut already were always resampled each by itself.
+    joined = any(is_join(one.text) and one.text != TRIAL_EDGE for one in stretches)
+    return [NUMBERS, "pieces"] if resampled and joined else NUMBERS
 
 
 def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:

@@ -18,7 +18,8 @@ import torch
 from bm.data import store as store_module
 from bm.data.dataset import build_dataset
 from bm.data.recording import Recording, RecordingId
-from bm.data.store import PAGE, Store, in_memory, recipe_of
+from bm.data.store import NUMBERS, PAGE, Store, in_memory, numbers_of, recipe_of
+from bm.data.stretches import Stretch
 from bm.errors import RecordingError, UserError
 from bm.readers.montage import standard_montage
 
@@ -275,3 +276,16 @@ def test_changed_bytes_of_stored_samples_are_noticed(
     assert torch.equal(Store(tmp_path).get(recording, RECIPE).data, before) == bool(limit)
     assert torch.equal(Store(tmp_path, verify=True).get(recording, RECIPE).data, before)
     assert recording.builds.read_text() == "xx"
+
+
+def test_only_signals_resampled_in_pieces_are_told_apart() -> None:
+    join, trial, bad = (
+        Stretch(1, 1, "EDGE boundary"),
+        Stretch(2, 2, "EDGE trial"),
+        Stretch(3, 4, "BAD"),
+    )
+    resampled = ({"rate_hz": 100.0}, {"preprocess": [{"step": "resample", "rate_hz": 100.0}]})
+    for recipe in resampled:
+        assert numbers_of(recipe, [trial, bad]) == numbers_of(recipe, []) == NUMBERS
+        assert numbers_of(recipe, [bad, join]) != NUMBERS
+    assert numbers_of({"rate_hz": None, "preprocess": []}, [join]) == NUMBERS
