@@ -116,6 +116,7 @@ class TokenModel:
         self.facts = DataFacts.from_dict(json.loads((self.folder / FACTS).read_text()))
         self.dropped: dict[str, None] = {}
         self._model, self._channels = model, tuple[str, ...]()
+        self._row: int | None = None  # of the person in the network, where it tells people apart
 
     def fit(self, signal: Signal, name: str) -> Signal:
         """Return the signal of the recording `name` with the channels that the network knows.
@@ -170,7 +171,7 @@ class TokenModel:
             self._model = load(self.folder, self.options.trust_target, **changes)
             self._model.eval().to(self.options.device)
             self._channels = part.signal.channels
-        row = row_of(self.facts, part.identity) if self.scales else None
+        self._row = row_of(self.facts, part.identity) if self.scales else None
         scaling = centre_and_scale(self.facts, part.signal) if self.scales else None
         starts, size = part.windows["start"].to_numpy(), self.options.batch_size
         length = int(part.windows["length"].iloc[0])
@@ -181,9 +182,10 @@ class TokenModel:
                 block = (block - scaling[0]) / scaling[1]
             # Contiguous, as models receive their batches.
             x = block.transpose(1, 2).contiguous().to(self.options.device)
-            yield self._outputs_of(x, row).cpu().numpy()
+            yield self._outputs_of(x).cpu().numpy()
 
-    def _outputs_of(self, x: torch.Tensor, row: int | None) -> torch.Tensor:
+    def _outputs_of(self, x: torch.Tensor) -> torch.Tensor:
+        row = self._row
         person = {} if row is None else {"subject": torch.full((len(x),), row, device=x.device)}
         if self.codes:
             codes: torch.Tensor = self._model.tokens(x, **person)
