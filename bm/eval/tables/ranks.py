@@ -37,7 +37,8 @@ class Ranks:
 
     def groups(self) -> list[list[str]]:
         """Return the largest groups of models that the distance does not tell apart."""
-        names, groups = list(self.means), []
+        names = list(self.means)
+        groups: list[list[str]] = []
         for start, name in enumerate(names):
             ends = [other for other in names[start:] if not self.apart(name, other)]
             if len(ends) > 1 and not any(set(ends) <= set(group) for group in groups):

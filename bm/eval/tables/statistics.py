@@ -14,8 +14,10 @@ DECIMALS = 12  # of scores: differences that are equal on paper differ by roundi
 EXACT = 18  # units up to which all 2**17 patterns of signs are looked at, else `DRAWS` of them
 DRAWS = 100_000
 
+Values = Sequence[float] | np.ndarray
 
-def sign_flip(differences: Sequence[float], draws: int = DRAWS, seed: int = 0) -> float | None:
+
+def sign_flip(differences: Values, draws: int = DRAWS, seed: int = 0) -> float | None:
     """Return the two-sided p of a sum of differences, one of each unit, by flips of their signs.
 
     Exact for up to `EXACT` units, else by random patterns, of which the observed one is one. None
@@ -93,7 +95,7 @@ def paired_test(differences: np.ndarray, weights: np.ndarray, units: Units) -> f
     return max(p, crossed_test(parts, units))
 
 
-def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> float | None:
+def wilcoxon_signed_rank(first: Values, second: Values) -> float | None:
     """Return the two-sided p of Wilcoxon's signed-rank test of paired scores.
 
     Pairs without a difference are left out; ranks of equal differences are shared. The null
@@ -122,7 +124,7 @@ def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> flo
     return float(min(1.0, 2 * chances[: low + 1].sum()))
 
 
-def effect_size(differences: Sequence[float]) -> float | None:
+def effect_size(differences: Values) -> float | None:
     """Return Hedges' g of paired differences: their mean in sds, corrected for few units.
 
     None for fewer than two units, or where all differences are the same.
