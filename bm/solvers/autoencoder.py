@@ -106,10 +106,7 @@ class AutoencoderSolver(Solver):
         # per clip as many numbers as a latent has: frames x components
         count = min(train.shape[-1], max(1, size // true.shape[1]))
         components = mel_components(train, true, count)
-        few = mel_components(train, true, 64) if true.shape[-1] > 64 else None
         references = {f"{count} principal components of the mel, {size} numbers a clip": components}
-        if few is not None:
-            references["64 principal components of the mel"] = few
         return Evaluation(
             split,
             metrics,

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import UserError
-from ...nn.mel import nonnegative_solution
 
 FLOOR = 1e-5  # of mel magnitudes before the logarithm
 EPSILON = 1e-8  # added to the peak by which a clip is divided
@@ -179,17 +178,30 @@ class LogMel(nn.Module):
         return self(padded(normalised(wave.float()), self.settings.samples))
 
 
+def magnitudes_of(basis: Tensor, mel: Tensor, iterations: int = 40) -> Tensor:
+    """Return magnitudes (..., bins) >= 0 whose bands (..., n_mels) are close to `mel`.
+
+    Multiplicative updates (Lee and Seung 2001). They need products with the basis alone: with 32
+    bands a sixteenth of the work of projected gradients on the bins.
+    """
+    target = mel @ basis
+    x = target / basis.sum(0).clamp_min(1e-8)
+    for _ in range(iterations):
+        x = x * target / ((x @ basis.T) @ basis).clamp_min(1e-12)
+    return x
+
+
 def griffin_lim(
     mel: LogMel, log_mel: Tensor, iterations: int = 32, momentum: float = 0.99
 ) -> Tensor:
     """Return waves (B, frames * hop) whose log-mel is close to (B, frames, n_mels).
 
-    Magnitudes by non-negative least squares, phases by the fast algorithm of Griffin and Lim
+    Magnitudes by `magnitudes_of`, phases by the fast algorithm of Griffin and Lim
     (Perraudin et al. 2013) from zero phases: equal input gives equal sound.
     """
     missing = mel.settings.n_mels - log_mel.shape[-1]
     log_mel = nn.functional.pad(log_mel, (0, missing), value=float(torch.tensor(FLOOR).log()))
-    magnitude = nonnegative_solution(mel.basis, log_mel.exp()).transpose(1, 2)
+    magnitude = magnitudes_of(mel.basis, log_mel.exp()).transpose(1, 2)
     angles = torch.ones_like(magnitude, dtype=torch.complex64)
     before = torch.zeros_like(angles)
     for _ in range(iterations):

@@ -6,10 +6,9 @@ import numpy as np
 
 
 def mel_components(train: np.ndarray, maps: np.ndarray, count: int) -> np.ndarray:
-    """Return log-mel (N, frames, bands) rebuilt from principal components of blocks of frames.
+    """Return log-mel (N, frames, bands) rebuilt from principal components of single frames.
 
-    Blocks are as long as makes a clip of `count` numbers a frame; with as many components as bands
-    that is the frame itself.
+    With as many components as bands that is the frame itself.
 
     Args:
         train: (M, frames, bands) that the components are of.

@@ -179,10 +179,15 @@ def claims(
                 "person": compare("person", units.people, *values),
             }
             said.setdefault(score, {})[name] = {
-                **{unit: asdict(test) for unit, test in tests.items()},
+                **{unit: record(test) for unit, test in tests.items()},
                 "says": sentence(score, name, list(tests.values())),
             }
     return said
+
+
+def record(test: Comparison) -> dict[str, Any]:
+    """Return a test as plain values for JSON, which has no nan: None where nothing was tested."""
+    return {k: None if v != v else v for k, v in asdict(test).items()}
 
 
 def sentence(score: str, control: str, tests: list[Comparison]) -> str:

@@ -73,6 +73,7 @@ def test_a_stage_that_was_killed_goes_on(chain) -> None:
     assert state["discriminator_optimizer"]["state"]
 
 
+@pytest.mark.endurance  # each opens the data anew: a few seconds of a processor
 @pytest.mark.story
 @pytest.mark.parametrize(
     ("words", "what"),

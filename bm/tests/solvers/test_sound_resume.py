@@ -9,7 +9,7 @@ from ..engine import toy
 from ..experiments import history_of, run
 from .sound_chain import SHORT, killed_after
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.endurance]
 STAGES = {
     "autoencoder": ("solver=eeg2speech/debug_autoencoder", "solver.loss.start=2"),
     "vocoder": (
