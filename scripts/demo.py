@@ -1,7 +1,7 @@
 """`python -m scripts.demo [grid=NAME]`: small grids on simulated data, trained, evaluated, shown.
 
 Runs the real `dora grid` through the local queue: references first (a table within half a minute),
-then a network of three seeds beside them, then the smallest run of every family. Prints where the
+then a network of three seeds, then the smallest run of every family. Prints where the
 table, the HiPlot page and the report are. Running it again continues what is unfinished and redoes
 nothing. `grid=demo.main` shows that grid alone.
 

@@ -57,13 +57,14 @@ def _last(folder: Path) -> dict[str, Any]:
 
 
 def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    names = dict.fromkeys([*before, *after])
-    missing = object()
-    return [
-        (name, *(ABSENT if v is missing else text(v) for v in pair))
-        for name in names
-        if not same(*(pair := (before.get(name, missing), after.get(name, missing))))
-    ]  # type: ignore[misc]
+    """Return names whose values differ, with both values as text."""
+    rows, missing = [], object()
+    for name in dict.fromkeys([*before, *after]):
+        first, second = before.get(name, missing), after.get(name, missing)
+        if not same(first, second):
+            pair = [ABSENT if value is missing else text(value) for value in (first, second)]
+            rows.append((name, pair[0], pair[1]))
+    return rows
 
 
 def text(value: Any) -> str:
