@@ -147,8 +147,9 @@ class LogMel(nn.Module):
     def spectrum(self, wave: Tensor) -> Tensor:
         """Return the complex spectrum (B, n_fft // 2 + 1, frames) of waves (B, n) as they are."""
         s = self.settings
-        options = {"hop_length": s.hop, "win_length": s.window, "window": self.hann}
-        return torch.stft(wave, s.n_fft, center=False, return_complex=True, **options)
+        return torch.stft(
+            wave, s.n_fft, s.hop, s.window, self.hann, center=False, return_complex=True
+        )
 
     def magnitude(self, wave: Tensor) -> Tensor:
         """Return magnitudes (B, n_fft // 2 + 1, frames) of waves (B, n), reflected at the ends."""

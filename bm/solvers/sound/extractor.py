@@ -52,13 +52,15 @@ class SoundEncoder:
     def __init__(self, pair: SavedPair, rate_hz: int) -> None:
         entries = {e["name"] if isinstance(e, dict) else e: e for e in pair.record.features}
         self.pair, self.rate_hz = pair, rate_hz
-        self.features = {name: build_feature(entries[name]) for name in pair.names}
-        for name, feature in self.features.items():
+        self.features: dict[str, SoundFeature] = {}
+        for name in pair.names:
+            feature = build_feature(entries[name])
             if not isinstance(feature, SoundFeature):
                 raise UserError(
                     f"solver.encoder: it reads feature {name}, which a generated sound does not "
                     "have; train encoders of features of sound, such as MelSpectrum"
                 )
+            self.features[name] = feature
 
     def embeddings(self, waves: Tensor) -> Tensor:
         """Return embeddings (N, D, T') of sounds (N, n), each a whole event of its own."""
