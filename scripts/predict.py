@@ -48,6 +48,8 @@ class Request:
 
 def command(request: Request) -> int:
     """Predict from one recording; the table goes to `out` too."""
+    import pandas as pd
+
     from bm.predict.predictor import Predictor
     from bm.readers.raw import Reading, open_raw
     from bm.writing import write_text
@@ -63,7 +65,7 @@ def command(request: Request) -> int:
     if request.onsets_s is not None:
         options["onsets_s"] = _numbers("onsets_s", request.onsets_s)
     table = predictor.predict(raw, **options)
-    if not hasattr(table, "to_csv"):
+    if not isinstance(table, pd.DataFrame):
         raise UserError(f"the model predicts {predictor.kind}: use bm.Predictor in Python")
     print(table.head(SHOWN).to_string(index=False, float_format=lambda x: f"{x:.3f}"))
     if len(table) > SHOWN:

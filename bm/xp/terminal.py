@@ -67,7 +67,7 @@ def install() -> None:
     if isinstance(getattr(dora_grid, "print", None), Plain):
         return
     dora_grid.print = Plain()  # type: ignore[attr-defined]
-    dora_grid.os = dora_info.os = EndOfLog()  # type: ignore[attr-defined]
+    dora_grid.os = dora_info.os = EndOfLog()  # type: ignore[attr-defined,assignment]
     log = Sheep.log.fget  # type: ignore[attr-defined]
 
     def log_of(sheep: Sheep) -> Path | None:
