@@ -49,8 +49,8 @@ def _named(word: str, parameters: Collection[str]) -> str:
         name = next((name for name in names if name in parameters), None)
         return word if name is None else f"{name}={word}"
     key, _, text = word.partition("=")
-    for given, there in (("sig", "sigs"), ("sigs", "sig")):
-        if key == given and given not in parameters and there in parameters:
+    for spelling, there in (("sig", "sigs"), ("sigs", "sig")):
+        if key == spelling and spelling not in parameters and there in parameters:
             return f"{there}={text.strip('[]') if there == 'sig' else text}"
     return word
 

@@ -31,9 +31,9 @@ def pieces_of(path: Path) -> list[Path]:
         raise UserError(f"{path}: no piece of an archive (NAME.part1)")
     numbered: dict[int, Path] = {}
     for other in sorted(path.parent.iterdir()):
-        found = PIECE.fullmatch(other.name)
-        if found is not None and found["stem"] == match["stem"]:
-            number = int(found["number"])
+        match = PIECE.fullmatch(other.name)
+        if match is not None and match["stem"] == match["stem"]:
+            number = int(match["number"])
             if number in numbered:
                 raise UserError(f"{other}: piece {number} is there twice ({numbered[number].name})")
             numbered[number] = other

@@ -135,5 +135,5 @@ def common_draws(batch: Batch) -> AbstractContextManager[Any]:
     world = processes.world()
     if world == 1:
         return nullcontext()
-    own = len(batch)
-    return CommonDraws(own, batch.common or own * world, processes.rank(), world)
+    share = len(batch)
+    return CommonDraws(share, batch.common or share * world, processes.rank(), world)

@@ -146,6 +146,8 @@ def score(evaluation: Mapping[str, Any], metric: str) -> str:
     interval, chance = extra.get("intervals", {}).get(name), evaluation.get("chance", {}).get(name)
     if interval:
         text += f" [{interval[0]:.3f}, {interval[1]:.3f}]"
+    elif extra.get("unit"):
+        text += f" (no interval: {extra['unit']})"  # too few for any claim
     if isinstance(chance, int | float):
         text += f", chance {chance:.3g}"
     simulated = " (simulated)" if evaluation.get("simulated") else ""

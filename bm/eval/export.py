@@ -62,7 +62,7 @@ def export(experiment: Experiment, out: Path, licence: str = "other") -> Path:
 
 def _card_of(experiment: Experiment, best: Path, evaluation: dict[str, Any], licence: str) -> Card:
     guard = read_or_warn(experiment.folder / "guard.json") or {}
-    seen = read_or_warn(best / SEEN) or {}
+    recordings = read_or_warn(best / SEEN) or {}
     config = read_config(best)
     origin = {"experiment": experiment.sig, "bm": __version__}
     for name in ("commit", "data_hash"):
@@ -71,7 +71,7 @@ def _card_of(experiment: Experiment, best: Path, evaluation: dict[str, Any], lic
     return Card(
         name=str(config.get("name") or config.get("target")),
         dataset=experiment.dataset,
-        recordings=len(seen.get("recordings", ())),
+        recordings=len(recordings.get("recordings", ())),
         evaluation=evaluation,
         marks=experiment.marks,
         origin=origin,

@@ -165,7 +165,7 @@ def downstream_of(root: Path) -> dict[str, set[str]]:
 
 def _upstream(folder: Path) -> Iterator[str]:
     config = (read_or_warn(folder / "guard.json") or {}).get("config", {})
-    found = [signature_of(value) for value in config.values()]
-    found += [signature_of(w.partition("=")[2].strip("'\"")) for w in arguments_of(folder) or ()]
-    found += [signature_of(address) for address in addresses(config)]
-    yield from (sig for sig in found if sig is not None)
+    upstream = [signature_of(value) for value in config.values()]
+    upstream += [signature_of(w.partition("=")[2].strip("'\"")) for w in arguments_of(folder) or ()]
+    upstream += [signature_of(address) for address in addresses(config)]
+    yield from (sig for sig in upstream if sig is not None)

@@ -48,8 +48,12 @@ def plan_removal(sigs: Sequence[str], root: Path) -> Removal:
             stays[sig] = "it runs"
     # what stays needs its own upstream: until nothing changes
     while True:
-        kept = {sig: users.get(sig, set()) - (going.keys() - stays.keys()) for sig in going}
-        new = {s: f"{sorted(u)[0]} begins from it" for s, u in kept.items() if u and s not in stays}
+        users_left = {sig: users.get(sig, set()) - (going.keys() - stays.keys()) for sig in going}
+        new = {
+            s: f"{sorted(u)[0]} begins from it"
+            for s, u in users_left.items()
+            if u and s not in stays
+        }
         if not new:
             break
         stays |= new

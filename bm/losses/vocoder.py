@@ -115,9 +115,9 @@ class VocoderDiscriminator(nn.Module):
     def generator_loss(self, real: Tensor, generated: Tensor) -> dict[str, Tensor]:
         """Return the generator's `adversarial` and `feature` losses."""
         with torch.no_grad():
-            wanted = self(real)
+            targets = self(real)
         adversarial, feature = [], []
-        for r, g in zip(wanted, self(generated), strict=True):
+        for r, g in zip(targets, self(generated), strict=True):
             adversarial.append((1 - g.logits).square().mean())
             feature += [(a - b).abs().mean() for a, b in zip(r.features, g.features, strict=True)]
         return {

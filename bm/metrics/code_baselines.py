@@ -27,12 +27,12 @@ def component_code_error(
     mean = train.mean(0)
     _, _, directions = np.linalg.svd(train - mean, full_matrices=False)
     directions = directions[:components]
-    known, unknown = (train - mean) @ directions.T, (test - mean) @ directions.T
-    variance, share = known.var(0), np.zeros(len(directions), dtype=int)
+    scores, unknown = (train - mean) @ directions.T, (test - mean) @ directions.T
+    variance, share = scores.var(0), np.zeros(len(directions), dtype=int)
     for _ in range(int(bits)):
         share[np.argmax(variance * 4.0**-share)] += 1
     columns = [
-        _quantised(known[:, k], unknown[:, k], 2 ** int(n)) if n else np.zeros(len(test))
+        _quantised(scores[:, k], unknown[:, k], 2 ** int(n)) if n else np.zeros(len(test))
         for k, n in enumerate(share)
     ]
     rebuilt = np.stack(columns, 1) @ directions + mean

@@ -191,8 +191,8 @@ def unit_intervals(
     rows_of = [np.flatnonzero(codes == number) for number in range(units.count)]
     generator, drawn = np.random.default_rng(seed), []
     for _ in range(resamples):
-        chosen = generator.integers(0, len(rows_of), len(rows_of))
-        rows = np.concatenate([rows_of[number] for number in chosen])
+        drawn = generator.integers(0, len(rows_of), len(rows_of))
+        rows = np.concatenate([rows_of[number] for number in drawn])
         drawn.append(moment_metrics(real.take(rows), other.take(rows), train))
     whole = moment_metrics(real, other, train)
     sds = {name: float(np.std([values[name] for values in drawn], ddof=1)) for name in whole}

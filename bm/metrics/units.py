@@ -92,18 +92,18 @@ def units_of(items: pd.DataFrame) -> Units:
     Args:
         items: one row per item, with the columns of `KINDS` that its solver knows.
     """
-    chosen = Units("person", np.zeros(len(items), int))
+    units = Units("person", np.zeros(len(items), int))
     for kind in KINDS:
         names = names_of(items, kind)
         codes = None if names is None else np.unique(names, return_inverse=True)[1]
         if codes is not None and codes.max(initial=0) > 0:
-            chosen = Units(kind, codes)
+            units = Units(kind, codes)
             break
     stimuli = names_of(items, "stimulus")
-    if stimuli is None or chosen.name == "stimulus":
-        return chosen
+    if stimuli is None or units.name == "stimulus":
+        return units
     shared = np.unique(stimuli, return_inverse=True)[1]
-    pairs = np.unique(np.stack([chosen.codes, shared]), axis=1).shape[1]
+    pairs = np.unique(np.stack([units.codes, shared]), axis=1).shape[1]
     # every stimulus in one unit alone: then units hold all that is drawn anew
     nested = pairs == shared.max(initial=-1) + 1
-    return chosen if nested else Units(chosen.name, chosen.codes, shared)
+    return units if nested else Units(units.name, units.codes, shared)

@@ -53,12 +53,12 @@ def utility(
 def _some(trials: Labelled, share: float, rng: np.random.Generator) -> Labelled:
     """Return a share of the trials of each class, two of each at least."""
     features, labels = trials
-    chosen = []
+    places = []
     for number in np.unique(labels):
         places = np.flatnonzero(labels == number)
         count = min(len(places), max(2, round(share * len(places))))
-        chosen.append(rng.permutation(places)[:count])
-    rows = np.sort(np.concatenate(chosen))
+        places.append(rng.permutation(places)[:count])
+    rows = np.sort(np.concatenate(places))
     return features[rows], labels[rows]
 
 

@@ -73,16 +73,17 @@ def write_card(card: Card, facts: DataFacts) -> str:
 
 
 def _table(evaluation: Mapping[str, Any]) -> list[str]:
-    """Return a row per metric: value, interval over items, chance."""
+    """Return a row per metric: value, interval over units of evidence (none of too few), chance."""
     metrics: Mapping[str, float] = evaluation.get("metrics", {})
     extra = evaluation.get("extra", {})
     intervals, chance = extra.get("intervals", {}), evaluation.get("chance", {})
     first = [name for name in extra.get("table", ()) if name in metrics]
-    rows = [f"{evaluation.get('n_items', 0)} windows.", "",
-            "| metric | value | 95 % over windows | chance |", "|---|---|---|---|"]  # fmt: skip
+    unit = extra.get("unit")
+    over = f"{evaluation.get('n_items', 0)} windows" + (f" of {unit}." if unit else ".")
+    rows = [over, "", "| metric | value | 95 % interval | chance |", "|---|---|---|---|"]
     for name in dict.fromkeys([*first, *intervals, *metrics]):
         low_high = intervals.get(name)
-        interval = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
+        interval = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else "none"
         level = f"{chance[name]:.3f}" if isinstance(chance.get(name), int | float) else ""
         rows.append(f"| {name} | {metrics[name]:.3f} | {interval} | {level} |")
     return rows if metrics else ["It was not evaluated."]

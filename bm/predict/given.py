@@ -84,22 +84,22 @@ def given_of(
         names = [name for name in FACTORS if name.endswith("T") == (kind == "meg")]
         raise UserError(f"unit={unit}: use one of {', '.join(names)}")
     if isinstance(data, mne.io.BaseRaw):
-        given = Given(data.copy().load_data(verbose="error"), kind)
+        recording = Given(data.copy().load_data(verbose="error"), kind)
     elif isinstance(data, mne.BaseEpochs):
-        given = _joined(data.get_data(copy=True), data.info, kind, float(data.tmin))
+        recording = _joined(data.get_data(copy=True), data.info, kind, float(data.tmin))
     else:
-        given = _of_array(np.asarray(data), facts, sfreq, ch_names, kind)
+        recording = _of_array(np.asarray(data), facts, sfreq, ch_names, kind)
         if unit is None:
             lower = UNITS[kind][0]
             raise UserError(
                 f"an array has no unit: give unit={SI[kind]!r} (as MNE has it) or unit={lower!r}"
             )
     if unit is not None and FACTORS[unit] != 1.0:
-        given.raw.apply_function(
+        recording.raw.apply_function(
             lambda x: x * FACTORS[unit], picks="all", channel_wise=False, verbose="error"
         )
-    _check_size(given, unit)
-    return given
+    _check_size(recording, unit)
+    return recording
 
 
 def _of_array(

@@ -124,13 +124,13 @@ class Predictor:
         check_known("output", output, OUTPUTS)
         for name in options:
             check_known("argument of predict", name, (*Placement.__annotations__, *DEFAULTS))
-        chosen = {**DEFAULTS, **options}
+        settings = {**DEFAULTS, **options}
         placement = Placement(**{k: v for k, v in options.items() if k not in DEFAULTS})
-        given = given_of(data, self.facts, sfreq, ch_names, unit)
-        signal = self.maker.signal(given, bool(chosen["preprocessed"]))
-        starts = self.maker.starts(signal, given, placement)
-        scaler = self.maker.scaler(signal, starts, chosen["recording"])
-        size, subject = int(chosen["batch_size"]), self._subject(chosen["subject"])
+        recording = given_of(data, self.facts, sfreq, ch_names, unit)
+        signal = self.maker.signal(recording, bool(settings["preprocessed"]))
+        starts = self.maker.starts(signal, recording, placement)
+        scaler = self.maker.scaler(signal, starts, settings["recording"])
+        size, subject = int(settings["batch_size"]), self._subject(settings["subject"])
         batches = self.maker.batches(signal, starts, scaler, subject, size)
         values = self._run(batches, output)
         if output in ("outputs", "tokens") or (output == "table" and self.kind == "speech"):

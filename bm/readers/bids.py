@@ -225,7 +225,7 @@ def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
     rows = list(zip(names, table.to_dict("records"), strict=True))
     if all(name is None for name in names):
         raise RecordingError(path, "names no channel of its recording", "check the names")
-    strange = [name for name, own in zip(cleaned, names, strict=True) if own is None]
+    strange = [name for name, matched in zip(cleaned, names, strict=True) if matched is None]
     if strange:
         logger.info("%s: no channels of its recording: %s", path, ", ".join(strange[:8]))
     types = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))

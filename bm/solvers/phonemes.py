@@ -84,12 +84,12 @@ class PhonemeSolver(WindowSolver):
             for name, values in self.classes.items()
         }
         mask = torch.stack([label != NONE for label in labels.values()]).all(0)
-        known = {name: label.clamp(min=0) for name, label in labels.items()}
-        values: dict[str, Tensor] = self.model.losses(outputs, known, mask)
-        rights = [((outputs[n].argmax(-1) == known[n]) & mask).sum() for n in known]
+        targets = {name: label.clamp(min=0) for name, label in labels.items()}
+        values: dict[str, Tensor] = self.model.losses(outputs, targets, mask)
+        rights = [((outputs[n].argmax(-1) == targets[n]) & mask).sum() for n in targets]
         if stage == "train":
             total = mask.sum().clamp(min=1)
-            values |= {f"accuracy_{n}": r / total for n, r in zip(known, rights, strict=True)}
+            values |= {f"accuracy_{n}": r / total for n, r in zip(targets, rights, strict=True)}
             return values
         both = torch.stack([torch.stack(rights), mask.sum().expand(len(rights))], 1)
         self.counts = self.counts.to(both.device) + both

@@ -41,12 +41,17 @@ class TrainedFacts:
         return {**self.facts.to_dict(), **self.others}
 
 
+def conditions_of(cfg: DictConfig) -> tuple[str, ...]:
+    """Return the conditions of a configured model; models without the key have none."""
+    return tuple(cfg.model.get("conditions") or ())
+
+
 def trained_facts(cfg: DictConfig, facts: DataFacts) -> TrainedFacts:
     """Return the facts to save: how often conditions were withheld, and who read the texts."""
     others: dict[str, Any] = {}
-    if cfg.model.conditions:
+    if conditions_of(cfg):
         others["drop_condition"] = float(cfg.solver.drop_condition)
-    if "text" in cfg.model.conditions:
+    if "text" in conditions_of(cfg):
         others["text"] = asdict(text_options(to_plain(cfg.solver.get("text"))))
     return TrainedFacts(facts, others)
 
@@ -143,7 +148,7 @@ def window_texts(cfg: DictConfig, dataset: Dataset) -> WindowTexts | None:
 
     States that are not in the cache (`scripts.encode_condition` fills it) are computed.
     """
-    if "text" not in cfg.model.conditions:
+    if "text" not in conditions_of(cfg):
         return None
     texts = texts_of(dataset)
     options = text_options(to_plain(cfg.solver.get("text")))
@@ -166,7 +171,7 @@ def check_guidance(cfg: DictConfig) -> None:
     guidance = float(cfg.generate.get("guidance", 1.0))
     if guidance == 1.0:
         return
-    if not cfg.model.conditions:
+    if not conditions_of(cfg):
         raise UserError(f"generate.guidance={guidance:g}: the model has no condition; use 1")
     if not cfg.solver.drop_condition > 0:
         raise UserError(

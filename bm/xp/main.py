@@ -306,10 +306,11 @@ def _mend_grid() -> None:
 
     @functools.wraps(run_grid)
     def run(main: Main, explorer: Explorer, *args: Any, **kwargs: Any) -> list[Sheep]:
-        given = next((one for one in (*args, *kwargs.values()) if hasattr(one, "interval")), None)
+        objects = (*args, *kwargs.values())
+        launcher = next((one for one in objects if hasattr(one, "interval")), None)
         interval = terminal.interval_of(sys.argv[1:])
-        if given is not None and given._from_commandline and interval is not None:
-            given.interval = interval
+        if launcher is not None and launcher._from_commandline and interval is not None:
+            launcher.interval = interval
         try:
             return run_grid(main, explorer, *args, **kwargs)
         except UserError as error:

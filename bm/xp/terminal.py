@@ -58,8 +58,8 @@ class EndOfLog:
 
 def interval_of(words: list[str]) -> float | None:
     """Return the minutes between tables where the command line does not say them, else None."""
-    asked = any(w == "--interval" or w.startswith(("-i", "--interval=")) for w in words)
-    return None if asked else INTERVAL
+    said = any(w == "--interval" or w.startswith(("-i", "--interval=")) for w in words)
+    return None if said else INTERVAL
 
 
 def install() -> None:

@@ -81,9 +81,9 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
     stimuli = None
     if any(part.units.stimuli is not None for part in parts):
         # what shares no stimuli has one of its own for each item
-        own = [np.arange(len(p.differences)) if p.units.stimuli is None else p.units.stimuli
+        stimuli = [np.arange(len(p.differences)) if p.units.stimuli is None else p.units.stimuli
                for p in parts]  # fmt: skip
-        heard = [f"{number}/{code}" for number, part in enumerate(own) for code in part]
+        heard = [f"{number}/{code}" for number, part in enumerate(stimuli) for code in part]
         stimuli = pd.factorize(np.array(heard))[0]
     kinds = {part.units.name for part in parts}
     units = Units(kinds.pop() if len(kinds) == 1 else "unit", codes, stimuli)

@@ -53,11 +53,11 @@ class CommonSpatialPatterns:
         count = min(self.components, windows.shape[1])
         classes = np.unique(labels)
         # of two classes the rest is the other: its filters would be the same ones
-        chosen = classes[:1] if len(classes) == 2 else classes
+        fitted = classes[:1] if len(classes) == 2 else classes
         self.filters = np.concatenate(
             [
                 pair_filters(matrices[labels == k].mean(0), matrices[labels != k].mean(0), count)
-                for k in chosen
+                for k in fitted
             ]
         )
         return self

@@ -21,8 +21,8 @@ def powers(matrix: np.ndarray, exponent: float) -> np.ndarray:
 def whitened(matrices: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Return matrices (N, C, C) as seen from `centre`, which becomes the identity."""
     root = powers(centre, -0.5)
-    seen = root @ matrices @ root
-    return np.asarray((seen + seen.swapaxes(1, 2)) / 2)
+    centred = root @ matrices @ root
+    return np.asarray((centred + centred.swapaxes(1, 2)) / 2)
 
 
 def riemann_mean(matrices: np.ndarray) -> np.ndarray:

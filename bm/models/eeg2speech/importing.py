@@ -32,16 +32,16 @@ SCALE = "scale_factor"
 
 def published_names(module: nn.Module) -> dict[str, str]:
     """Return our name -> the original's, without its prefix, of the tensors of a model."""
-    own = {n.removeprefix("network."): n for n in module.state_dict() if n.startswith("network.")}
+    names = {n.removeprefix("network."): n for n in module.state_dict() if n.startswith("network.")}
     if isinstance(module, LatentDiffusion):
-        theirs = published.denoiser_names(own, module.sizes)
-        named = {own[name]: there for name, there in theirs.items()}
+        theirs = published.denoiser_names(names, module.sizes)
+        named = {names[name]: there for name, there in theirs.items()}
         return {**named, "scale": SCALE}
     if isinstance(module, MelAutoencoder):
-        theirs = published.autoencoder_names(own, module.sizes)
+        theirs = published.autoencoder_names(names, module.sizes)
     else:
-        theirs = published.vocoder_names(own)
-    return {own[name]: there for name, there in theirs.items()}
+        theirs = published.vocoder_names(names)
+    return {names[name]: there for name, there in theirs.items()}
 
 
 def names_with_own(module: nn.Module) -> dict[str, str]:
@@ -65,11 +65,11 @@ def part_of(module: nn.Module, tensors: Mapping[str, Tensor], average: bool) -> 
     part = _below(tensors, FIRST_STAGE)
     if isinstance(module, Vocoder):
         plain = published.without_weight_norm(_below(part, VOCODER))
-        own = module.state_dict()
+        state = module.state_dict()
         # statistics of the library's vocoder that the original lacks: it scales nothing
-        return plain | {f"network.{n}": own[f"network.{n}"] for n in ("mean", "scale")}
-    kept = {name: t for name, t in part.items() if not name.startswith(ASIDE)}
-    return published.attention_as_linear(kept)
+        return plain | {f"network.{n}": state[f"network.{n}"] for n in ("mean", "scale")}
+    rest = {name: t for name, t in part.items() if not name.startswith(ASIDE)}
+    return published.attention_as_linear(rest)
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -314,10 +314,10 @@ class EEGDiffusion(Described, Loadable):
             # one pass over twice the items fills a GPU; on two cores two passes were faster, and
             # by device, not by measurement, a seed gives the same wave every time
             both = condition.joined(free_condition)
-            known, free = self(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
+            conditional, free = self(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
         else:
-            known, free = self(x, t, condition), self(x, t, free_condition)
-        return free + guidance * (known - free)  # type: ignore[no-any-return]
+            conditional, free = self(x, t, condition), self(x, t, free_condition)
+        return free + guidance * (conditional - free)  # type: ignore[no-any-return]
 
     def denoiser(self, condition: Condition | None = None, guidance: float = 1.0) -> Denoise:
         """Return (x, t) -> predicted noise, as the samplers of `bm.nn.sampling` take it.

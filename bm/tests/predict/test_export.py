@@ -43,9 +43,9 @@ def test_an_exported_folder_says_what_it_is(
     card = (out / "README.md").read_text()
     stored = json.loads((out / "evaluation.json").read_text())
     value = stored["metrics"]["balanced_accuracy"]
-    low, high = stored["extra"]["intervals"]["balanced_accuracy"]
-    assert f"| balanced_accuracy | {value:.3f} | {low:.3f} to {high:.3f} | 0.250 |" in card
-    for text in ("license: cc-by-4.0", "simulated", "32 windows", experiment.sig, "no medical"):
+    assert "balanced_accuracy" not in stored["extra"]["intervals"]  # two people are no evidence
+    assert f"| balanced_accuracy | {value:.3f} | none | 0.250 |" in card
+    for text in ("license: cc-by-4.0", "simulated", "32 windows of 2 people", experiment.sig, "no medical"):
         assert text in card
     export(experiment, out, "mit")  # again, over its own
     (tmp_path / "other").mkdir()
