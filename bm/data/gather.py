@@ -109,7 +109,7 @@ def gather_windows(
         if start < 0 or start + length > signal.samples:
             rows = torch.arange(start, start + length).remainder_(signal.samples)
             place.copy_(signal.at(rows))
-        elif signal.empty:
+        elif signal.empty or signal.columns is None:  # not float32, or not in one piece
             place.copy_(signal.rows(start, length))
         else:
             part = signal.data.narrow(0, start, length)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..facts import DataFacts
 from ..xp.files import read_or_warn
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ def opening(run: Run) -> list[str]:
     lines = [
         f"experiment {solver.xp.sig} in {run.folder}",
         f"recipe {recipe}" + (f", changed: {' '.join(changes)}" if changes else ", as shipped"),
-        f"data {cfg['dset']['name']}{' (simulated)' if facts.simulated else ''}: "
-        f"{len(solver.data.signals)} recordings, {facts.n_channels} channels at "
-        f"{facts.rate_hz:g} Hz, windows of {facts.window_samples / facts.rate_hz:g} s; "
-        f"{_steps(cfg['dset'])}, scale {cfg['dset']['scale']['kind']}",
+        _data_line(cfg["dset"], facts, len(getattr(solver.data, "signals", ()))),
     ]
     if not solver.stepped:
         return [
@@ -39,7 +37,8 @@ def opening(run: Run) -> list[str]:
     count = sum(p.numel() for p in solver.model.parameters())
     trained = sum(p.numel() for p in solver.model.parameters() if p.requires_grad)
     frozen = "" if trained == count else f" ({trained:,} of them train)"
-    name = cfg["model"].get("name") or cfg["model"].get("target")
+    section = cfg.get("model", {})
+    name = section.get("name") or section.get("target") or type(solver.model).__name__
     optim = cfg["optim"]
     return [
         *lines,
@@ -48,6 +47,17 @@ def opening(run: Run) -> list[str]:
         f"{optim['batch_size']} windows, {optim['name']}, rate {optim['lr']:g}, "
         f"{run.progress.threads} threads",
     ]
+
+
+def _data_line(dset: Mapping[str, Any], facts: DataFacts, recordings: int) -> str:
+    """Return what is trained on; a section without names or steps is that of a plain array."""
+    name = f"{dset.get('name', 'arrays')}{' (simulated)' if facts.simulated else ''}"
+    windows = f"windows of {facts.window_samples / facts.rate_hz:g} s"
+    scale = dset.get("scale", {}).get("kind", "none")
+    return (
+        f"data {name}: {recordings} recordings, {facts.n_channels} channels at "
+        f"{facts.rate_hz:g} Hz, {windows}; {_steps(dset)}, scale {scale}"
+    )
 
 
 def _steps(dset: Mapping[str, Any]) -> str:

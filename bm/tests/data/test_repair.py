@@ -85,7 +85,7 @@ def test_mistakes_are_one_line(monkeypatch) -> None:
     import mne
 
     monkeypatch.setitem(sys.modules, "autoreject", None)
-    with pytest.raises(UserError, match=r"pip install 'bm\[autoreject\]'"):
+    with pytest.raises(UserError, match=r"pip install -e '\.\[autoreject\]'"):
         apply_steps(recording()[0], [STEP])
     raw = recording()[0]
     with pytest.raises(UserError, match="unknown option 'window'"):

@@ -33,7 +33,11 @@ def test_a_run_speaks_and_a_finished_one_says_its_score(
     assert len(lines) < 25
     evaluation = json.loads((solver.folder / "evaluation.json").read_text())
     score = narration.score(evaluation, "balanced_accuracy")
-    assert score in text and ", chance 0.25, 32 windows (simulated)" in score and "(no interval: 2 people)" in score
+    assert (
+        score in text
+        and ", chance 0.25, 32 windows (simulated)" in score
+        and "(no interval: 2 people)" in score
+    )
     assert f"next: python -m scripts.run_eval sigs=[{solver.xp.sig}]" in text
     caplog.clear()
     run(tmp_path, "solver=supervised/debug", "seed=7", "log.figures=false")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import torch
@@ -18,6 +17,7 @@ from bm.engine.audit import Audit
 from bm.engine.run import Run
 from bm.engine.schedule import Schedule
 from bm.engine.solver import Solver
+from bm.facts import DataFacts
 
 CONF = Path(__file__).parents[3] / "conf" / "config.yaml"
 SIZES = {"train": 45, "valid": 20, "test": 13}
@@ -66,7 +66,7 @@ class Data:
     def __init__(self):
         self.splits = {name: points(n, i) for i, (name, n) in enumerate(SIZES.items())}
         self.table = pd.DataFrame({"split": [s for s, n in SIZES.items() for _ in range(n)]})
-        self.facts = SimpleNamespace(simulated=True)
+        self.facts = DataFacts(("x", "y"), 100.0, 1, simulated=True)
 
     def loader(self, split, batch_size, shuffle, seed, rank=0, world=1):
         return Loader(self.splits[split], batch_size, shuffle, seed, rank, world)

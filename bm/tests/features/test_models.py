@@ -211,7 +211,7 @@ def test_packages_for_words_are_named_when_they_are_missing(monkeypatch) -> None
     pipeline.cache_clear()
     events = words((0.0, 0.5, "the")).assign(language="english")
     for name, package in (("WordFrequency", "wordfreq"), ("PartOfSpeech", "spacy")):
-        with pytest.raises(UserError, match=rf"{name} needs the package {package}.*bm\[words\]"):
+        with pytest.raises(UserError, match=rf"{name} needs the package {package}.*\.\[words\]"):
             one(name, events, 0, 5)
 
 

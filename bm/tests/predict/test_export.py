@@ -45,7 +45,13 @@ def test_an_exported_folder_says_what_it_is(
     value = stored["metrics"]["balanced_accuracy"]
     assert "balanced_accuracy" not in stored["extra"]["intervals"]  # two people are no evidence
     assert f"| balanced_accuracy | {value:.3f} | none | 0.250 |" in card
-    for text in ("license: cc-by-4.0", "simulated", "32 windows of 2 people", experiment.sig, "no medical"):
+    for text in (
+        "license: cc-by-4.0",
+        "simulated",
+        "32 windows of 2 people",
+        experiment.sig,
+        "no medical",
+    ):
         assert text in card
     export(experiment, out, "mit")  # again, over its own
     (tmp_path / "other").mkdir()
