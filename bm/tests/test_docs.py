@@ -35,7 +35,7 @@ def check_grid(words: list[str]) -> None:
 def check_script(module: str, words: list[str]) -> None:
     """`python -m scripts.NAME`: the script takes these arguments."""
     script: Any = importlib.import_module(module)
-    record = getattr(script, "Request", None)
+    record = getattr(script, "Request", None) or getattr(script, "Arguments", None)
     function = record or script.command
     if "words" in inspect.signature(script.command).parameters or not record:
         words = [word for word in words if not word.startswith("dset.")]

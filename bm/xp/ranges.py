@@ -123,13 +123,17 @@ NAMES: dict[str, tuple[str, ...]] = {
 DEVICES = ("auto", "cpu", "cuda", "mps")
 #: Solvers that train step by step.
 STEPPED = (
-    *("autoencoder", "contrastive", "diffusion", "latent_diffusion", "masked", "supervised"),
-    *("tokenizer", "vocoder"),
+    *("autoencoder", "channels", "contrastive", "diffusion", "diffusion_maps"),
+    *("latent_diffusion", "masked"),
+    *("phonemes", "selfsupervised", "supervised", "tokenizer", "vocoder"),
 )
 #: Section -> solvers that read it. A solver of another package may read all of them.
 READERS: dict[str, tuple[str, ...]] = {
     "tokenizer": ("masked",),
-    "generate": ("autoencoder", "diffusion", "latent_diffusion", "tokenizer", "vocoder"),
+    "generate": (
+        *("autoencoder", "diffusion", "diffusion_maps", "latent_diffusion"),
+        *("tokenizer", "vocoder"),
+    ),
     "ema": STEPPED,
     "schedule": STEPPED,
     "early_stop": STEPPED,

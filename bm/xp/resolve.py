@@ -473,6 +473,6 @@ def set_key(config: DictConfig, key: str, value: object) -> None:
         OmegaConf.update(config, key, value)
 
 
-def to_plain(config: DictConfig | ListConfig) -> Any:
-    """Return nested plain values with interpolations resolved."""
-    return OmegaConf.to_container(config, resolve=True)
+def to_plain(config: DictConfig | ListConfig | None) -> Any:
+    """Return nested plain values with interpolations resolved; None for a section that is null."""
+    return None if config is None else OmegaConf.to_container(config, resolve=True)

@@ -108,7 +108,13 @@ def stages_of(
             keys[e.sig] = LAST
         elif tables[e.sig]:
             keys[e.sig] = (e.solver, tables[e.sig][0])
-    keys = {e.sig: keys.get(e.sig) or _key_like(e, experiments, keys, solvers) for e in experiments}
+    # Once for all: with a thousand experiments, pairs of them would take minutes.
+    places: dict[tuple[str, str | None], Key] = {}
+    for e in experiments:
+        if e.sig in keys:
+            places.setdefault((e.solver, e.dataset), keys[e.sig])
+            places.setdefault((e.solver, None), keys[e.sig])
+    keys = {e.sig: keys.get(e.sig) or _key_like(e, places, solvers) for e in experiments}
     groups: dict[Key, list[Experiment]] = {LAST: []}
     for e in experiments:
         groups.setdefault(keys[e.sig], []).append(e)
@@ -139,24 +145,22 @@ def _has(experiment: Experiment, metric: str, folder: Path | None, table: Sequen
 
 def _key_like(
     experiment: Experiment,
-    experiments: Sequence[Experiment],
-    keys: Mapping[str, Key],
+    places: Mapping[tuple[str, str | None], Key],
     last_solvers: set[str],
 ) -> Key:
-    """Return the stage of an experiment without evaluation: that of the most similar evaluated one.
+    """Return the stage of an experiment without evaluation: that of the first similar one with one.
 
     Of its solver and dataset, else the last stage where its solver has a part in that, else of its
     solver alone; else a stage of its own, by the metric that selects the solver's best weights.
     """
-    alike = [e for e in experiments if e.solver == experiment.solver and e.sig in keys]
-    for other in alike:
-        if other.dataset == experiment.dataset:
-            return keys[other.sig]
-    if experiment.solver in last_solvers:
+    solver = experiment.solver
+    if (solver, experiment.dataset) in places:
+        return places[solver, experiment.dataset]
+    if solver in last_solvers:
         return LAST
-    if alike:
-        return keys[alike[0].sig]
-    return experiment.solver, SOLVERS.get(experiment.solver).main_metric[0]
+    if (solver, None) in places:
+        return places[solver, None]
+    return solver, SOLVERS.get(experiment.solver).main_metric[0]
 
 
 def main_metrics(experiments: Sequence[Experiment], folder: Path) -> list[str]:

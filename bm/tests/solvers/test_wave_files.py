@@ -10,6 +10,8 @@ import mne
 import numpy as np
 import pytest
 
+from bm import writing
+from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.models.eegdiff.epochs import Generated
 from bm.solvers import wave_files
@@ -99,8 +101,8 @@ def test_a_failed_writing_leaves_the_old_files(
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(wave_files, "_flush", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(writing, "sync", full)
+    with pytest.raises(UserError, match="no space left; free some"):
         write_waves(tmp_path, generated(5), FACTS)
     assert [path.read_bytes() for path in (files.fif, files.hdf5)] == before
     assert len(list(tmp_path.iterdir())) == 2

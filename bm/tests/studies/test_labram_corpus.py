@@ -78,7 +78,7 @@ def test_a_long_recording_takes_the_way_in_groups_of_channels(
     recipe = recipe_of({"preprocess": [{"step": "bandpass", "low_hz": 1.0}], "rate_hz": 100.0})
     short = in_memory(recording, recipe)
     monkeypatch.setattr(chunks, "WHOLE", 1000)
-    monkeypatch.setattr(chunks, "GROUP", 16 * 1000)  # two channels
+    monkeypatch.setattr(chunks, "GROUP", 32 * 1000)  # two channels
     asked: list[int] = []
     plain = h5_raw.read_samples
 

@@ -74,7 +74,8 @@ def test_commands_of_the_pages_name_what_exists(verb: str, rest: str) -> None:
     words = rest.split()
     if verb.startswith("scripts.") and not verb.endswith("NAME"):
         assert (ROOT / f"{verb.replace('.', '/')}.py").is_file()
-    for word in words if verb != "scripts.bench" else ():  # its model= names a row
+    # Of the bench model= names a row, of a prediction a folder.
+    for word in words if verb not in ("scripts.bench", "scripts.predict") else ():
         name, _, value = word.strip("'").partition("=")
         if name in ("solver", "dset", "model") and re.fullmatch(r"[a-z0-9_/]+", value):
             assert (ROOT / "conf" / name / f"{value}.yaml").is_file(), word
