@@ -31,9 +31,9 @@ def pieces_of(path: Path) -> list[Path]:
         raise UserError(f"{path}: no piece of an archive (NAME.part1)")
     numbered: dict[int, Path] = {}
     for other in sorted(path.parent.iterdir()):
-        match = PIECE.fullmatch(other.name)
-        if match is not None and match["stem"] == match["stem"]:
-            number = int(match["number"])
+        piece = PIECE.fullmatch(other.name)
+        if piece is not None and piece["stem"] == match["stem"]:
+            number = int(piece["number"])
             if number in numbered:
                 raise UserError(f"{other}: piece {number} is there twice ({numbered[number].name})")
             numbered[number] = other

@@ -108,7 +108,8 @@ class CommonDraws(TorchDispatchMode):
         size = self._size(like.shape)
         if size is None:
             return None
-        order = sorted(range(like.ndim), key=lambda place: -like.stride(place))
+        strides = like.stride()
+        order = sorted(range(like.ndim), key=lambda place: -strides[place])
         whole = like.new_empty([size[place] for place in order])
         return whole.permute([order.index(place) for place in range(like.ndim)])
 

@@ -133,7 +133,8 @@ class ProcessTensors:
 
 def _checksum(tensor: Tensor) -> int:
     plain = tensor.detach().cpu().contiguous().flatten()
-    return zlib.crc32(plain.view(torch.uint8).numpy()) if plain.numel() else 0
+    samples = np.ascontiguousarray(plain.view(torch.uint8).numpy())
+    return zlib.crc32(samples.data) if plain.numel() else 0
 
 
 class PerProcess:

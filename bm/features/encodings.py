@@ -86,7 +86,7 @@ class EncodingCache:
         members_of: dict[Path, list[str]] = {}
         for text in dict.fromkeys(texts):
             members_of.setdefault(self.files[text_hash(text)], []).append(text)
-        states = {}
+        states: dict[str, Tensor] = {}
         for path, members in members_of.items():
             with safe_open(path, "pt") as file:
                 states |= {text: file.get_tensor(text_hash(text)) for text in members}

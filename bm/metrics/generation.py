@@ -189,10 +189,10 @@ def unit_intervals(
     real, other, train = sets
     codes = np.unique(units.codes, return_inverse=True)[1]
     rows_of = [np.flatnonzero(codes == number) for number in range(units.count)]
-    generator, drawn = np.random.default_rng(seed), []
+    generator, drawn = np.random.default_rng(seed), list[dict[str, float]]()
     for _ in range(resamples):
-        drawn = generator.integers(0, len(rows_of), len(rows_of))
-        rows = np.concatenate([rows_of[number] for number in drawn])
+        numbers = generator.integers(0, len(rows_of), len(rows_of))
+        rows = np.concatenate([rows_of[number] for number in numbers])
         drawn.append(moment_metrics(real.take(rows), other.take(rows), train))
     whole = moment_metrics(real, other, train)
     sds = {name: float(np.std([values[name] for values in drawn], ddof=1)) for name in whole}

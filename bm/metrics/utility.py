@@ -53,12 +53,12 @@ def utility(
 def _some(trials: Labelled, share: float, rng: np.random.Generator) -> Labelled:
     """Return a share of the trials of each class, two of each at least."""
     features, labels = trials
-    places = []
+    parts = []
     for number in np.unique(labels):
         places = np.flatnonzero(labels == number)
         count = min(len(places), max(2, round(share * len(places))))
-        places.append(rng.permutation(places)[:count])
-    rows = np.sort(np.concatenate(places))
+        parts.append(rng.permutation(places)[:count])
+    rows = np.sort(np.concatenate(parts))
     return features[rows], labels[rows]
 
 
@@ -71,5 +71,6 @@ def _row(
 ) -> dict[str, float | str]:
     accuracy = float(np.mean([_accuracy(*pair) for pair in pairs]))
     count = len(pairs[0][0][1])
-    names = {"trained_on": trained, "tested_on": tested, "real_share": share}
+    names: dict[str, float | str] = {"trained_on": trained, "tested_on": tested}
+    names["real_share"] = share
     return {**names, "n_trials": count, "accuracy": accuracy}

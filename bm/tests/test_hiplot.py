@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import hiplot
 from dora import hiplot as dora_hiplot
 
@@ -11,7 +13,8 @@ from grids._hiplot import MainHP, Serial
 def test_a_model_is_a_name_and_no_mapping() -> None:
     """Symptom: the axis `model` was shown as [object Object]."""
     experiment = hiplot.Experiment()
-    for uid, model in (("a", {"name": "eegnet", "target": None}), ("b", "baselines/shallow")):
+    models: Any = (("a", {"name": "eegnet", "target": None}), ("b", "baselines/shallow"))
+    for uid, model in models:
         experiment.datapoints.append(hiplot.Datapoint(uid=uid, values={"model": model}))
     MainHP().postprocess_exp(experiment)
     assert [p.values["model"] for p in experiment.datapoints] == ["eegnet", "baselines/shallow"]

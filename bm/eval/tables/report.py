@@ -166,7 +166,8 @@ def _score_rows(
 
 def _experiments_section(stages: Sequence[Stage]) -> Section:
     """Return every experiment with its signature and state, configuration folded."""
-    rows, folded = [], []
+    rows: list[dict[str, str]] = []
+    folded: list[Any] = []
     for stage in stages:
         metric = stage.metrics[0]
         for experiment in stage.experiments:

@@ -99,7 +99,8 @@ class MelAutoencoder(Described, nn.Module):
     @property
     def last_weight(self) -> Tensor:
         """Weight of the decoder's last layer."""
-        weight: Tensor = self.network.decoder.conv_out.weight
+        network: Any = self.network
+        weight: Tensor = network.decoder.conv_out.weight
         return weight
 
     def maps(self, wave: Tensor) -> Tensor:
@@ -108,7 +109,8 @@ class MelAutoencoder(Described, nn.Module):
 
     def moments(self, maps: Tensor) -> Tensor:
         """Return moments (B, 2 C, T, F) of maps (B, 1, frames, bands)."""
-        moments: Tensor = self.network.quant_conv(self.network.encoder(maps))
+        network: Any = self.network
+        moments: Tensor = network.quant_conv(network.encoder(maps))
         return moments
 
     def encode(self, maps: Tensor) -> Posterior:
@@ -117,7 +119,8 @@ class MelAutoencoder(Described, nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return maps (B, 1, frames, bands) of latents (B, C, T, F)."""
-        maps: Tensor = self.network.decoder(self.network.post_quant_conv(latents))
+        network: Any = self.network
+        maps: Tensor = network.decoder(network.post_quant_conv(latents))
         return maps
 
     def forward(self, maps: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Posterior]:

@@ -172,7 +172,7 @@ class WordCodex(Tokenizer):
     def parts(self, outputs: CodexOutputs, words: Tensor, padded: Tensor | None) -> dict:
         """Return `loss` and its unweighted parts, each a mean over words."""
         q = outputs.quantised
-        pairs = {
+        pairs: dict[str, tuple[Tensor, Tensor, Any]] = {
             "reconstruction": (outputs.rebuilt, words, self.compare),
             "codebook": (q.chosen, outputs.vectors.detach(), functional.mse_loss),
             "commitment": (outputs.vectors, q.chosen.detach(), functional.mse_loss),

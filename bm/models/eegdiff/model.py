@@ -154,10 +154,10 @@ class EEGDiffusion(Described, Loadable):
         widths = tuple(options.get("block_out_channels", NETWORKS[kind][1]))
         sizes = {"n_channels": n_channels, "n_times": n_times, "rate_hz": rate_hz}
         # each scale but the last halves the image
-        sizes["multiple"] = 2 ** (len(widths) - 1)
+        multiple = sizes["multiple"] = 2 ** (len(widths) - 1)
         self.representation = build_representation(representation, sizes)
         check_image(kind, self.representation)
-        check_halving(kind, self.representation, sizes["multiple"])
+        check_halving(kind, self.representation, multiple)
         # buffers outside the state dict: other levels need no other weights
         self.noise = build_noise(noise or {}, prediction)
         self.conditioning = Conditioning(
@@ -244,8 +244,7 @@ class EEGDiffusion(Described, Loadable):
     ) -> Tensor:
         """Draw levels (count,) for training: int64, or times in 0..1 of a straight line."""
         if isinstance(self.noise, NoiseSchedule):
-            sizes = {"size": (count,), "device": device}
-            return torch.randint(self.noise.steps, generator=generator, **sizes)  # type: ignore[call-overload,no-any-return]
+            return torch.randint(self.noise.steps, (count,), generator=generator, device=device)
         return self.noise.draw(count, generator, device)
 
     def description(self, facts: DataFacts) -> list[str]:

@@ -140,12 +140,12 @@ class Simulated(Study):
             options["snr"] = snr  # background has its severity instead
         if self.options.get("phonemes"):  # left out elsewhere: recordings stay what they were
             options["phonemes"] = True
-        kind = MODES[self.mode].recording
+        make = MODES[self.mode].recording
         if options.get("signal") == "words":
-            kind = ReadWordsRecording
+            make = ReadWordsRecording
         else:  # signatures of stored signals are older than the option
             options.pop("signal", None)
-        recording = kind(identity, place, options)
+        recording = make(identity, place, options)
         if isinstance(recording, ListeningRecording):
             recording.cache = self.cache
         return recording

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -56,7 +58,7 @@ def test_references_beside_doing_nothing() -> None:
         "filter": band_filter(RATE),
         "components": clipped_components(train),
     }
-    rows = denoising_table(clean, RATE, methods)
+    rows: list[dict[str, Any]] = denoising_table(clean, RATE, methods)
     assert len(rows) == 3 * 4 * 3
     best = {(r["artefact"], r["level_db"], r["method"]): r["snr_gain_db"] for r in rows}
     assert best["line", -7.0, "filter"] > 6 > best["line", -7.0, "nothing"] == pytest.approx(0)

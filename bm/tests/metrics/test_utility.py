@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bm.metrics.utility import SHARES, utility
@@ -16,7 +18,9 @@ def trials(count: int, seed: int, distance: float = 2.0) -> tuple[np.ndarray, np
 def test_good_trials_help_few_real_ones_and_wrong_ones_do_not() -> None:
     train, test, good = trials(60, 0), trials(300, 1), trials(300, 2)
     wrong = (good[0], (good[1] + 1) % 3)
-    tables = [utility(train, test, generated) for generated in (good, wrong)]
+    tables: list[list[dict[str, Any]]] = [
+        utility(train, test, generated) for generated in (good, wrong)
+    ]
     first, second = (
         {(r["trained_on"], r["tested_on"], r["real_share"]): r for r in table} for table in tables
     )

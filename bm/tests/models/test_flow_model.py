@@ -94,8 +94,12 @@ def test_waves_between_two_noises() -> None:
     assert (steps < whole).all() and steps.sum() >= whole * 0.999
     alone = pipeline.generate(1, 1, classes=0, sampler="heun", steps=4).waves[0] * 1e-6
     np.testing.assert_allclose(waves[0], alone, rtol=1e-3, atol=1e-9)
-    for bad, said in [({"n": 1}, "at least these two"), ({"sampler": "ddpm"}, "draw none"),
-                      ({"classes": [0, 1]}, "one class")]:  # fmt: skip
+    mistakes: list[tuple[Any, str]] = [
+        ({"n": 1}, "at least these two"),
+        ({"sampler": "ddpm"}, "draw none"),
+        ({"classes": [0, 1]}, "one class"),
+    ]
+    for bad, said in mistakes:
         with pytest.raises(UserError, match=said):
             pipeline.between((1, 2), **{**settings, **bad})
 
@@ -103,7 +107,7 @@ def test_waves_between_two_noises() -> None:
 def test_mistakes_are_one_line() -> None:
     built = model()
     pipeline = EEGDiffusionPipeline(built, {**FACTS.to_dict(), "drop_condition": 0.0})
-    for settings, said in [
+    wrong: list[tuple[Any, str]] = [
         ({"sampler": "ddim"}, "model.noise.path=linear; use euler, heun, midpoint"),
         ({"sampler": "heun", "steps": 5}, "5 evaluations; a step takes 2"),
         ({"sampler": "eueler"}, "did you mean 'euler'"),
@@ -112,7 +116,8 @@ def test_mistakes_are_one_line() -> None:
             {"text": (torch.zeros(1, 3, 4), torch.ones(1, 3).bool())},
             "text: the model is conditioned on",
         ),
-    ]:
+    ]
+    for settings, said in wrong:
         with pytest.raises(UserError, match=said):
             pipeline.generate(1, **{"steps": 4, **settings})
     with pytest.raises(UserError, match="keep_channels"):
@@ -120,11 +125,12 @@ def test_mistakes_are_one_line() -> None:
             np.zeros((1, FACTS.n_channels, FACTS.window_samples)), keep_channels=["X"]
         )
     section = section_of_small("small_raw")
-    for changes, said in [
+    refused: list[tuple[Any, str]] = [
         ({"noise": FLOW, "prediction": "noise"}, "prediction=noise; use velocity"),
         ({"noise": {"path": "curve"}}, "model.noise.path"),
         ({"noise": {**FLOW, "times": "even"}, "prediction": "velocity"}, "times 'even'"),
-    ]:
+    ]
+    for changes, said in refused:
         with pytest.raises(UserError, match=said):
             build_model({**section, **changes}, FACTS)
     with pytest.raises(UserError, match="a chain of noise levels; use ddpm, ddim, dpm"):

@@ -373,7 +373,8 @@ class Sheep:
     """Experiment with its job, as Dora reads them."""
 
     def __init__(self, xp: Any) -> None:
-        self.xp, self.job, self._other_jobs, self._dependent_jobs = xp, None, [], []
+        self.xp, self.job = xp, None
+        self._other_jobs, self._dependent_jobs = list[Any](), list[Any]()
         self._job_file, self._json_job_file = xp.folder / "job.pkl", xp.folder / "job.json"
         with suppress(FileNotFoundError, EOFError, pickle.UnpicklingError):  # `read_handle` warns
             self.job, self._other_jobs, _ = pickle.loads(self._job_file.read_bytes())

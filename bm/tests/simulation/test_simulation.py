@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -46,10 +47,15 @@ def test_a_seed_repeats() -> None:
 def plain_start(self, record, slots):  # type: ignore[no-untyped-def]
     """Start a job as it was done: it runs before its record names its process."""
     child = runner.subprocess.Popen(self.command(record, len(slots)))
-    values = {"pid": child.pid, "started": runner.process.start_time(child.pid) or ""}
+    values: dict[str, Any] = {
+        "pid": child.pid,
+        "started": runner.process.start_time(child.pid) or "",
+    }
     self.jobs.change(record["job_id"], state=queue.RUNNING, slots=list(slots), **values)
     record["state"] = queue.RUNNING
-    self.active.append(runner.Started(record["job_id"], *values.values(), slots, child))
+    self.active.append(
+        runner.Started(record["job_id"], values["pid"], values["started"], slots, child)
+    )
 
 
 @pytest.mark.parametrize(

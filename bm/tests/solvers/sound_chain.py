@@ -58,6 +58,6 @@ def killed_after(folder: Path, steps: int, *words: str) -> None:
                 raise KilledError
             return real(batch, stage)
 
-        solver.step = step
+        solver.step = step  # type: ignore[method-assign]
         with pytest.raises(KilledError):
             Run(solver).train()

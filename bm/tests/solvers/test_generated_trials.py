@@ -56,12 +56,12 @@ def test_a_cut_condition_fails_the_same_gate(outputs: Path, seed: int) -> None:
 def test_a_planted_copy_is_caught() -> None:
     rng = np.random.default_rng(0)
     train, test, generated = (rng.normal(0, 10, (20, 3, 250)) for _ in range(3))
-    honest = {name: generation.describe(x, 125.0) for name, x in (("train", train), ("test", test))}
-    clean = generation.copy_metrics(*honest.values(), generation.describe(generated, 125.0))
+    honest = [generation.describe(x, 125.0) for x in (train, test)]
+    clean = generation.copy_metrics(honest[0], honest[1], generation.describe(generated, 125.0))
     assert clean["max_train_correlation_max"] < 0.6
     generated[4, :, :-7] = train[11, :, 7:]  # shifted, and with a little noise
     generated[4] += rng.normal(0, 1, (3, 250))
-    copied = generation.copy_metrics(*honest.values(), generation.describe(generated, 125.0))
+    copied = generation.copy_metrics(honest[0], honest[1], generation.describe(generated, 125.0))
     assert copied["max_train_correlation_max"] > 0.95
 
 

@@ -156,13 +156,14 @@ def test_bad_files_are_named_in_one_line(tmp_path: Path, kind: str, said: str) -
 
 def test_mistakes_in_options_are_one_line(tmp_path: Path) -> None:
     places = {"studies": tmp_path, "cache": tmp_path}
-    for options, said in [
+    mistakes: list[tuple[dict[str, Any], str]] = [
         ({"tasks": ["SRR"]}, "did you mean 'SR'"),
         ({"tasks": "SR"}, "use a list"),
         ({"gaze": "GPT"}, "GD"),
         ({"signal": "word"}, "words"),
         ({}, "OSF projects q3zws"),
-    ]:
+    ]
+    for options, said in mistakes:
         with pytest.raises(UserError, match=said):
             recordings_of([{"study": "zuco", **options}], places)
 

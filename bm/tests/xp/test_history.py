@@ -10,6 +10,7 @@ import pytest
 from dora.link import Link
 
 import bm.train  # noqa: F401 - it mends Dora's link
+from bm import writing
 from bm.errors import UserError
 from bm.tests.processes import forked
 from bm.xp import history
@@ -22,8 +23,8 @@ def epoch(number: int) -> dict:
 def test_appended_epochs_are_a_json_list_at_any_moment(tmp_path: Path, monkeypatch) -> None:
     path, wrote = tmp_path / "history.json", []
     link = Link(path)
+    plain = writing.write_text
     monkeypatch.setattr(history, "write_text", lambda *a, **k: wrote.append(1) or plain(*a, **k))
-    plain = __import__("bm.writing", fromlist=["write_text"]).write_text
     for number in range(50):
         link.push_metrics(epoch(number))
         assert json.loads(path.read_text()) == link.history

@@ -8,7 +8,8 @@ from bm.xp.key_hints import nearest_key
 
 WHOLE = ("optim.lr", "optim.epochs", "optim.batch_size", "eval.batch_size", "seed", "paths.cache",
          "dset.segment.duration_s", "dset.n_recordings")  # fmt: skip
-TOP = {name: {} for name in ("optim", "paths", "slurm", "seed", "dset", "eval", "model")}
+SECTIONS = ("optim", "paths", "slurm", "seed", "dset", "eval", "model")
+TOP: dict[str, dict] = {name: {} for name in SECTIONS}
 
 
 @pytest.mark.parametrize(

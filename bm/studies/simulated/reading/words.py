@@ -47,7 +47,8 @@ class ReadWordsRecording(SimulatedRecording):
     def draw(self) -> Drawn:
         """Draw the waves, and measure the bands of every fixated word."""
         drawn = self.waves.draw()
-        gazes, events = [], []
+        gazes: list[Any] = []
+        events: list[Any] = []
         for sentence in self.waves.sentences:
             visits = gazes_of(sentence)
             events += sentence_events(self.waves, sentence, len(gazes), list(visits))
