@@ -62,6 +62,7 @@ def _import(source: Path, shape: list[int] | None, dtype: str | None, to: Path) 
             group = file.create_group(name)
             group["images"] = split.images
             for column, values in split.columns.items():
+                # HDF5 has no null, and `label` is null in every row of the ZuCo folders.
                 if all(value is None for value in values):
                     continue
                 texts = h5py.string_dtype() if isinstance(values[0], str) else None
@@ -92,6 +93,7 @@ def _export(overrides: Sequence[str], to: Path) -> dict[str, int]:
             import numpy as np
 
             columns = {"label": labels, "subjects": subjects}
+            # Brain-Diffusion calls the validation split `dev`.
             splits["dev" if split == "valid" else split] = MapSplit(np.concatenate(parts), columns)
     write_maps(to, splits, {"representation": section, "data": dataset.hash})
     return {name: len(split.images) for name, split in splits.items()}
@@ -99,6 +101,7 @@ def _export(overrides: Sequence[str], to: Path) -> dict[str, int]:
 
 def _words() -> tuple[list[str], list[str]]:
     """Return the arguments of the command, and the overrides of the configuration."""
+    # `from` is a keyword of Python and cannot name a parameter of `command`.
     words = [w.replace("from=", "source=", 1) if w.startswith("from=") else w for w in sys.argv[1:]]
     arguments = [w for w in words if "=" not in w or w.partition("=")[0] in ARGUMENTS]
     return arguments, [w for w in words if w not in arguments]

@@ -38,6 +38,7 @@ class Request:
     study: str | None = None
     path: str | None = None
     dset: str | None = None
+    # Du-IN crops 4 s at random of a clip: with 8 s every 4 s the crop can begin anywhere
     window_s: float = 8.0
     step_s: float = 4.0
     strict: bool = False
@@ -59,6 +60,7 @@ def command(request: Request, words: Sequence[str] = ()) -> int:
     if not 0 < step_s <= window_s < 1e6:
         raise UserError(f"window_s={window_s:g} step_s={step_s:g}: the step is at most the window")
     entry = f"dset.studies=[{_entry(request)}]"
+    # dset=folder lends its preprocessing; its list of studies is replaced by the one named
     overrides = [f"dset={request.dset}"] if request.dset else ["dset=folder", entry]
     config = main.resolve([*overrides, *words]).cfg
     section, paths = to_plain(config.dset), absolute_paths(config.paths)
@@ -113,6 +115,7 @@ def write_person(
 
     if not signals:
         raise UserError(f"{folder.name}: no recording could be read")
+    # one info.json describes all clips of a person: one rate, one list of channels
     first_name, first = signals[0]
     for name, signal in signals:
         if signal.rate_hz != first.rate_hz:
@@ -136,6 +139,7 @@ def write_person(
         for name, signal in signals:
             (place / name).mkdir()
             for number, start in enumerate(starts_of(signal, window_s, step_s)):
+                # published clips hold two arrays, (2, C, T), but pre-training reads the first alone
                 clip = signal.rows(start, round(window_s * signal.rate_hz)).numpy().T[None]
                 np.save(place / name / f"{number:06d}.npy", np.ascontiguousarray(clip))
                 count += 1

@@ -28,6 +28,7 @@ from ._arguments import main_of
 def command(
     sig: str | None = None,
     n: int = 64,
+    # With 50 steps, 50, 30 and 10 % of the path are left to walk.
     start: Sequence[str] = ("25", "35", "45"),
     steps: int = 50,
     sampler: str | None = None,
@@ -77,6 +78,7 @@ def _rows(
         raise UserError(f"solver {cfg.solver.name} makes no waves; use a diffusion model of waves")
     Run(solver).open_best()
     clean = solver.real(evenly_spaced(solver.data.rows("test"), n))
+    # The reference learns from training windows, as the model does, never from clean test ones.
     train = solver.real(evenly_spaced(solver.data.rows("train"), 256))
     rate = solver.data.facts.rate_hz
     name = sampling[0] or ("ddim" if solver.model.noise_is_chain else "euler")
@@ -85,6 +87,7 @@ def _rows(
     def denoise(count: int) -> Any:
         def clean_waves(noisy: np.ndarray) -> np.ndarray:
             begun = Start(torch.from_numpy(noisy.astype(np.float32)), count)
+            # Same start noise for all artefacts and levels: rows differ by these alone.
             waves = generate_waves(
                 solver.model, item_seeds(seed, len(noisy)), settings, None, begun
             )
@@ -94,6 +97,7 @@ def _rows(
 
     methods: dict[str, Any] = {
         "nothing": lambda waves: waves,
+        # Ends below mains (50 or 60 Hz); blinks of .2 to .4 s lie inside the band and stay.
         "filter 1-40 Hz": band_filter(rate),
         "components": clipped_components(train),
     }

@@ -135,6 +135,7 @@ def pick_kind(raw: mne.io.BaseRaw, kind: str) -> mne.io.BaseRaw:
         ValueError: there is none.
     """
     kinds = {name: name == kind for name in ("eeg", "seeg", "ecog", "meg")}
+    # MNE leaves bad channels out by default: recordings would then differ in their channels.
     picks = mne.pick_types(raw.info, **kinds, ref_meg=False, exclude=())
     if len(picks) == 0:
         present = ", ".join(sorted(set(raw.get_channel_types()))) or "nothing"
@@ -178,6 +179,7 @@ def _make(
         raise RecordingError(name, str(error), "check the kinds of its channels") from None
     steps = list(recipe.get("preprocess") or [])
     if recipe.get("rate_hz") is not None:
+        # Last, so that filters above the new Nyquist frequency, such as a notch, can run before.
         steps.append({"step": "resample", "rate_hz": float(recipe["rate_hz"])})
     unit, factor = UNITS[kind]
     stretches = stretches_of(raw)
@@ -235,6 +237,7 @@ def _preprocessed(
         return np.ascontiguousarray((raw.get_data().T * factor).astype(np.float32)), raw.info
     data, info = apply_in_chunks(raw, steps, folder)
     for start in range(0, len(data), STRETCH):
+        # In place, in stretches: this array is a scratch file that may not fit in memory.
         data[start : start + STRETCH] *= np.float32(factor)
     return data, info
 

@@ -52,6 +52,7 @@ class Audit:
     @property
     def state(self) -> str:
         """`leak`, `not checked` or `clean`."""
+        # A leak is certain whatever else could not be checked, so it comes first.
         return "leak" if self.leaks else NOT_CHECKED if self.unchecked else "clean"
 
     @property
@@ -120,6 +121,7 @@ def audit_run(
             before, reason = None, str(error)
         if before is None:
             audit.upstream[address] = reason
+            # Unknown is inherited: a run that begins from this one must not pass for clean.
             audit.seen = audit.seen.joined(Seen(unknown=[address]), address)
             continue
         audit.seen = audit.seen.joined(before, address)
@@ -139,6 +141,7 @@ def heard_in_training(stimuli: pd.DataFrame, own: Seen) -> int:
 def counts_in_words(dataset: Dataset) -> list[str]:
     """Return the windows, people and recordings of each split, and of each class."""
     table, classes = dataset.table, dataset.facts.classes
+    # Studies number their people alike: subject 1 of two studies is two people.
     people = table["study"] + "/" + table["subject"]
     lines = []
     for split in ("train", "valid", "test"):
@@ -149,6 +152,7 @@ def counts_in_words(dataset: Dataset) -> list[str]:
             text += f" of {people[rows].nunique()} people, {table['recording'][rows].nunique()} "
             text += "recordings"
         if count and 0 < len(classes) <= 20:
+            # A class without windows in this split is absent from the counts, hence the 0 below.
             numbers = table.loc[rows, "label"].value_counts()
             named = [f"{name} {int(numbers.get(i, 0))}" for i, name in enumerate(classes)]
             text += f" ({', '.join(named)})"

@@ -81,6 +81,7 @@ class Epochs:
     """
 
     def __init__(self, run: Run) -> None:
+        # A resumed run begins at `first`: time spent before it is not on this clock.
         self.run, self.begun, self.first = run, time.monotonic(), run.progress.epoch
         facts, metric = run.solver.data.facts, run.solver.best_metric
         chance = 1 / len(facts.classes) if facts.classes and metric in BY_CLASSES else None
@@ -92,6 +93,7 @@ class Epochs:
         parts = [f"epoch {epoch}/{total}"]
         for stage in ("train", "valid", "test"):
             values = groups.get(stage, {})
+            # The best epoch may be picked by the loss itself, which is to be printed once.
             names = [n for n in dict.fromkeys(("loss", metric)) if n in values]
             text = " ".join(f"{name} {values[name]:.4g}" for name in names)
             if text:
@@ -116,6 +118,7 @@ def seconds(value: float) -> str:
     >>> seconds(7.4), seconds(75), seconds(7300)
     ('7 s', '1 min 15 s', '2 h 1 min')
     """
+    # Rounded before it is split: 59.7 s would read `60 s`, and 119.7 s `1 min 60 s`.
     whole = round(value)
     if whole < 60:
         return f"{whole} s"
@@ -135,6 +138,7 @@ def closing(folder: Path, sig: str, metric: str) -> list[str]:
     evaluation = read_or_warn(folder / "evaluation.json")
     marker = read_or_warn(folder / "finished.json") or {}
     lines = [] if evaluation is None else [score(evaluation, metric)]
+    # The best epoch is an index from 0, `epoch` the number of those that ran.
     if marker.get("best_epoch") is not None:
         lines.append(f"best epoch {marker['best_epoch'] + 1} of {marker['epoch']}")
     places = [("figures", folder / "figures"), ("weights", folder / "best")]

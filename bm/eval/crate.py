@@ -42,6 +42,7 @@ def write_crate(
         raise UserError(f"crate={folder}: not empty; name a new folder")
     with replacing_folder(folder) as aside:
         for e in experiments:
+            # Weights (folder `best`) stay behind; the seal has their hashes.
             _copy(e.folder, aside / "cells" / e.sig / "experiment", FILES)
             _copy(outputs / "eval" / e.sig, aside / "cells" / e.sig / "evaluation", None)
         if table.exists():
@@ -66,6 +67,7 @@ def metadata(folder: Path, name: str, experiments: Sequence[Experiment]) -> dict
         name: of the grid.
         experiments: behind the cells.
     """
+    # The metadata cannot state their hash, as that would change them.
     files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != METADATA]
     entities = [_file(path, folder) for path in files]
     actions = [_action(e, folder) for e in experiments]
@@ -76,6 +78,7 @@ def metadata(folder: Path, name: str, experiments: Sequence[Experiment]) -> dict
         "name": f"Results of {name}",
         "description": "Sealed evaluations of experiments, their splits and tables."
         + (" Simulated data: made from equations, no recording." if simulated else ""),
+        # RO-Crate asks for ISO 8601, precise to the day at least.
         "datePublished": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "license": {"@id": LICENCE},
         "hasPart": [{"@id": entity["@id"]} for entity in entities],
@@ -99,6 +102,7 @@ def _file(path: Path, folder: Path) -> dict[str, Any]:
         "@id": path.relative_to(folder).as_posix(),
         "@type": "File",
         "name": path.name,
+        # Bytes, as text: schema.org defines this property as text, not as a number.
         "contentSize": str(path.stat().st_size),
         "encodingFormat": kind,
         "sha256": hash_of(path),

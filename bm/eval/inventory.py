@@ -51,6 +51,7 @@ def experiments(
     members = grids_of(root)
     if grid is not None and grid not in set().union(*members.values(), ()):
         check_known("grid that has run", grid, set().union(*members.values(), ()))
+    # A leading dot marks a folder that is half-written (`.tmp.HOST...`), no experiment.
     folders = [p for p in sorted((root / "xps").iterdir()) if p.is_dir() and p.name[:1] != "."]
     rows = [row_of(folder, members.get(folder.name, ())) for folder in folders]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -68,6 +69,7 @@ def _fits(table: pd.DataFrame, name: str, value: Any) -> pd.Series:
         return sign * table["age_days"] >= sign * float(value)
     if name in ("above", "below"):
         sign = 1 if name == "above" else -1
+        # Without a metric the value is None; as nan it passes neither limit.
         return sign * table["value"].astype(float) >= sign * float(value)
     return table[name].map(lambda one: fnmatch(str(one), str(value))).astype(bool)
 
@@ -122,6 +124,7 @@ def state_of(folder: Path) -> str:
     if arguments_of(folder) is None:
         return "orphaned"
     entry = holder.read(folder)
+    # The entry alone says little: a killed process leaves it behind.
     if entry is not None and holder.holds(entry):
         return "running"
     if marker.exists(folder):
@@ -139,6 +142,7 @@ def _epochs(folder: Path) -> int:
 
 def _touched(folder: Path) -> float:
     """Return when an experiment last wrote something (s)."""
+    # The time of the folder also moves when a lock in it comes or goes.
     names = ("finished.json", "history.json", "checkpoint.pt", ".argv.json")
     times = [(folder / name).stat().st_mtime for name in names if (folder / name).exists()]
     return max(times) if times else folder.stat().st_mtime

@@ -68,11 +68,14 @@ class EncodingCache:
 
     def missing(self, texts: Sequence[str]) -> list[str]:
         """Return the different texts without states, in order."""
+        # A dict keeps the order of texts; that of a set differs from process to process.
         return [text for text in dict.fromkeys(texts) if text_hash(text) not in self.files]
 
     def add(self, states: dict[str, Tensor]) -> Path:
         """Write states (n, D) of some texts as a file; it is whole or absent."""
+        # safetensors refuses tensors that are not contiguous, such as transposed ones.
         names = {text_hash(text): values.contiguous() for text, values in states.items()}
+        # Sorted: the same texts in another order replace their file instead of adding a second one.
         key = hashlib.sha256("".join(sorted(names)).encode()).hexdigest()[:16]
         path = self.folder / f"{key}.safetensors"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -173,5 +176,6 @@ def text_table(texts: Sequence[str], folder: Path, encoder: TextEncoder, tokens:
 def folder_of_encoder(folder: Path, encoder: TextEncoder) -> Path:
     """Return where the states of an encoder lie below a folder of all encoders."""
     text = json.dumps(encoder.identity, sort_keys=True)
+    # The name is for people; the hash tells versions of a model and lengths of texts apart.
     name = str(encoder.identity["encoder"]).rstrip("/").split("/")[-1]
     return folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

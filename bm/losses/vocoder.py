@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SLOPE = 0.1  # of every leaky unit
+# Primes, so that the periods share as few samples as possible (HiFi-GAN).
 PERIODS = (2, 3, 5, 7, 11)
+# The wave, and its averages over 2 and 4 samples, as in MelGAN (Kumar et al. 2019).
 SCALES = 3
+# Weights 2 of the features and 45 of the mel distance are those of HiFi-GAN.
 FEATURE_WEIGHT, MEL_WEIGHT = 2.0, 45.0
 
 
@@ -50,6 +53,7 @@ class PeriodDiscriminator(_Layers):
     def __init__(self, period: int, width: int = 32) -> None:
         widths = [1, width, 4 * width, 16 * width, 32 * width]
         layers: list[nn.Module] = [
+            # Kernels are 1 wide: samples of different phases of the period never mix.
             nn.utils.parametrizations.weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)))
             for a, b in itertools.pairwise(widths)
         ]

@@ -43,14 +43,17 @@ def artefact(kind: str, shape: tuple[int, ...], rate_hz: float, seed: int) -> np
         )
     else:
         raise ValueError(f"artefact {kind!r}; one of {', '.join(ARTEFACTS)}")
+    # One source reaches all channels: they differ in gain, and share a sign.
     gains = rng.uniform(0.3, 1.0, (items, channels, 1)) * rng.choice([-1.0, 1.0], (items, 1, 1))
     waves = gains * rows[:, None]
+    # Channels and time at once: a scale for each channel would undo the gains.
     return np.asarray(waves / np.sqrt(np.square(waves).mean((1, 2), keepdims=True)))
 
 
 def _blinks(rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
     """Return blinks (T,), at least one."""
     wave = np.zeros_like(time)
+    # One at least: a window without a blink cannot be scaled to unit power.
     for _ in range(max(1, rng.poisson(time[-1]))):
         width, centre = rng.uniform(0.2, 0.4), rng.uniform(0, time[-1])
         inside = np.abs(time - centre) < width
@@ -103,6 +106,7 @@ def denoising_table(
     for number, kind in enumerate(ARTEFACTS):
         if kind == "line" and rate_hz <= 100:
             continue  # its tone is beyond the Nyquist frequency
+        # Drawn before the loops: levels and methods are compared on the same artefacts.
         artefacts = artefact(kind, clean.shape, rate_hz, seed + number)
         for level in LEVELS_DB:
             noisy = contaminated(clean, artefacts, level)

@@ -16,6 +16,7 @@ from . import covariance
 
 #: Bands of imagined movement: mu and beta, where they differ between classes.
 BANDS_HZ = ((8.0, 13.0), (13.0, 30.0))
+# The smallest p is 1 / 1001.
 PERMUTATIONS = 1000
 
 
@@ -34,6 +35,7 @@ def trial_features(
     parts = []
     for low, high in bands:
         matrices = covariance.covariances(band_passed(np.asarray(waves, float), rate_hz, low, high))
+        # Tangent space at the identity; Barachant et al. fit a mean matrix, nothing is fitted here.
         parts.append(covariance.tangent_features(covariance.matrix_logs(matrices)))
     return np.concatenate(parts, 1)
 
@@ -47,6 +49,7 @@ class ShrunkLDA:
         scaled = (features - self.mean) / self.sd
         centres = np.stack([scaled[labels == c].mean(0) for c in self.classes])
         residual = scaled - centres[np.searchsorted(self.classes, labels)]
+        # 22 channels give D = 506, a session of BCI IV 2a 288 trials: singular if not shrunk.
         self.weights = solve(shrunk_covariance(residual), centres.T, assume_a="pos")
         shares = np.array([(labels == c).mean() for c in self.classes])
         self.bias = np.log(shares) - 0.5 * (centres.T * self.weights).sum(0)
@@ -124,6 +127,7 @@ def adherence(
         "class_accuracy_generated": accuracy,
         "class_adherence": accuracy / max(real_accuracy, 1e-12),
         "class_accuracy_shuffled": float(np.mean(shuffled)),
+        # The true order counts as one permutation: p is never 0 (Phipson and Smyth 2010).
         "class_p": float((1 + (np.array(shuffled) >= accuracy).sum()) / (1 + PERMUTATIONS)),
     }
 

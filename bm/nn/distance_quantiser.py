@@ -88,13 +88,13 @@ class DistanceQuantiser(nn.Module):
         if self.training:
             with torch.no_grad():
                 self.counts += torch.bincount(indices, minlength=self.n_codes)
-        chosen = MeanGradient.apply(self.weight.T, indices).view_as(vectors)
+        nearest = MeanGradient.apply(self.weight.T, indices).view_as(vectors)
         return NearestCodes(
-            codes=vectors + (chosen - vectors).detach(),
-            chosen=chosen,
+            codes=vectors + (nearest - vectors).detach(),
+            chosen=nearest,
             indices=indices.view(vectors.shape[:-1]),
-            codebook_loss=functional.mse_loss(chosen, vectors.detach()),
-            commitment_loss=functional.mse_loss(vectors, chosen.detach()),
+            codebook_loss=functional.mse_loss(nearest, vectors.detach()),
+            commitment_loss=functional.mse_loss(vectors, nearest.detach()),
         )
 
     @torch.no_grad()

@@ -41,6 +41,7 @@ class LinearPath(nn.Module):
     ) -> Tensor:
         """Draw times (count,) in 0..1."""
         if self.times == "logit_normal":
+            # Location 0 and scale 1, the best of those that Esser et al. compare.
             return torch.randn(count, generator=generator, device=device).sigmoid()
         return torch.rand(count, generator=generator, device=device)
 
@@ -76,6 +77,7 @@ class FlowSteps:
         if evaluations < per_step or evaluations % per_step:
             raise ValueError(f"{evaluations} evaluations; a step takes {per_step}")
         count = evaluations // per_step
+        # float64: the difference of two close times loses digits in float32.
         return cls(torch.linspace(1, 0, count + 1, dtype=torch.float64))
 
     def __len__(self) -> int:
@@ -93,6 +95,7 @@ class FlowSteps:
 
 @torch.no_grad()
 def _at(velocity: Velocity, x: Tensor, s: float) -> Tensor:
+    # A time for each item, as in training, where those of a batch differ.
     return velocity(x, torch.full((len(x),), s, dtype=torch.float32, device=x.device))
 
 
@@ -107,6 +110,7 @@ def heun(velocity: Velocity, x: Tensor, steps: FlowSteps) -> Iterator[Tensor]:
     """Yield x after every step of second order, with the mean slope of both ends."""
     for s, after in steps.pairs():
         first = _at(velocity, x, s)
+        # Also at s = 0, where the Heun steps of Karras et al. 2022 would divide by 0.
         second = _at(velocity, x + (after - s) * first, after)
         x = steps.reached(x + (after - s) * (first + second) / 2, after)
         yield x

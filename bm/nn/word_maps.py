@@ -71,6 +71,7 @@ class WordMap(Representation):
         values, there = self.words(waves)
         rows = values[there]
         self.mean.copy_(rows.mean(0))
+        # an electrode that is flat in all words would be divided by zero
         self.sd.copy_(rows.std(0).clamp_min(SMALLEST))
         scaled = self.matrix(waves)[there]
         self.row_level.copy_(self.columns(scaled).square().mean(1).sqrt().median())
@@ -78,6 +79,7 @@ class WordMap(Representation):
     def matrix(self, waves: Tensor) -> Tensor:
         """Return scaled values (B, W, F) of windows (B, F, W), zeros at padded words."""
         values, there = self.words(waves)
+        # with its sign: Brain-Diffusion takes |v| for one-image maps, which folds the z-scores
         scaled = ((values - self.mean) / self.sd).clamp(-BOUND, BOUND) / BOUND
         return scaled * there[..., None]
 
@@ -191,12 +193,14 @@ class BandImages(WordMap):
     ) -> None:
         super().__init__(n_channels, n_times, bands, per_word, padding_weight)
         self.n_words = min(n_words or n_times, n_times)
+        # the U-Net halves both sides at each level: a side must divide, or its skips do not fit
         sides = (n_channels // bands, self.n_words)
         self.shape = (bands, *(-(-side // multiple) * multiple for side in sides))
         self.electrodes = n_channels // bands
 
     def forward(self, waves: Tensor) -> Tensor:
         """Return images (B, bands, C', W') of windows (B, F, W)."""
+        # band-major: in ZuCo's 8 x 105 columns, 105 k to 105 k + 104 are band k
         image = self.matrix(waves)[:, : self.n_words].unflatten(2, (self.bands, -1))
         image = image.permute(0, 2, 3, 1)
         return functional.pad(image, _margins(image, self.shape))

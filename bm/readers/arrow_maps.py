@@ -22,6 +22,7 @@ INDEX, INFO, STATE = "dataset_dict.json", "dataset_info.json", "state.json"
 MAPS = "bm_maps"  # entry of the info with shape, type and what the maps were made of
 #: Columns of rows beside the image, with their types in Arrow.
 COLUMNS = {
+    # in Brain-Diffusion's BCI maps the number of the person, no class; null in ZuCo's
     "label": "int16",
     "subjects": "string",
     "eeg_type": "string",
@@ -31,6 +32,7 @@ COLUMNS = {
     "target_ids": "list<int64>",
     "target_mask": "list<int64>",
 }
+# 330 MB at once of the largest published maps: 105 x 96 x 64 values of 8 bytes
 ROWS_PER_BATCH = 64
 
 
@@ -92,6 +94,7 @@ def _read_split(folder: Path, shape: Sequence[int] | None, dtype: str | None) ->
     images, columns = [], dict[str, list[Any]]()
     names = [str(entry["filename"]) for entry in _json(folder / STATE).get("_data_files", [])]
     for name in names:
+        # the last part alone: a path in state.json must not lead out of the folder
         for row in _rows(folder / Path(name).name):
             images.append(_image(folder / name, row.pop("image", None), tuple(shape), kind))
             for key, value in row.items():

@@ -84,6 +84,7 @@ class PhonemeSolver(WindowSolver):
             for name, values in self.classes.items()
         }
         mask = torch.stack([label != NONE for label in labels.values()]).all(0)
+        # cross entropy refuses class -1 even where the mask leaves the token out of the mean
         targets = {name: label.clamp(min=0) for name, label in labels.items()}
         values: dict[str, Tensor] = self.model.losses(outputs, targets, mask)
         rights = [((outputs[n].argmax(-1) == targets[n]) & mask).sum() for n in targets]
@@ -102,6 +103,7 @@ class PhonemeSolver(WindowSolver):
         right, total = processes.total(self.counts.clone()).cpu().double().T
         shares = (right / total.clamp(min=1)).tolist()
         values = {f"accuracy_{name}": v for name, v in zip(self.classes, shares, strict=True)}
+        # Du-IN trains its head of finals alone; the other one would pull the mean to chance
         trained = [values[f"accuracy_{name}"] for name in self.model.trained]
         return {**values, "accuracy": float(np.mean(trained))}
 
@@ -176,6 +178,7 @@ def _numbers(columns: list[pd.Series], column: str, size: int) -> list[np.ndarra
         if whole.min() < 0 or highest >= size:
             raise UserError(f"{column} {highest}: the head has classes 0 to {size - 1}")
         return [part.to_numpy(int) for part in columns]
+    # sorted: Python orders a set of texts differently in each process
     texts = {text: i for i, text in enumerate(sorted(set(values.astype(str))))}
     if len(texts) > size:
         raise UserError(f"{len(texts)} values of {column}: the head has {size} classes")
@@ -188,5 +191,6 @@ def _spoken_at(times_s: np.ndarray, events: pd.DataFrame, classes: np.ndarray) -
     starts = events["start_s"].to_numpy(float)[order]
     stops = starts + events["duration_s"].to_numpy(float)[order]
     places = np.searchsorted(starts, times_s, "right") - 1
+    # half-open: at a border the phoneme that begins counts, not the one that ends
     inside = (places >= 0) & (times_s < stops[places.clip(min=0)])
     return np.where(inside, classes[order][places.clip(min=0)], NONE)

@@ -52,6 +52,7 @@ def trained_facts(cfg: DictConfig, facts: DataFacts) -> TrainedFacts:
     if conditions_of(cfg):
         others["drop_condition"] = float(cfg.solver.drop_condition)
     if "text" in conditions_of(cfg):
+        # with all defaults written out: a later default must not change what a saved model reads
         others["text"] = asdict(text_options(to_plain(cfg.solver.get("text"))))
     return TrainedFacts(facts, others)
 
@@ -102,6 +103,7 @@ class WindowTexts:
                 f"{null.shape[0]} of {null.shape[1]}; set model.text_tokens={tokens} and "
                 f"model.network.cross_attention_dim={width}"
             )
+        # a buffer, saved with the weights: sampling without a text then needs no encoder
         null.copy_(self.table.values[self.table.rows[""]])
 
 
@@ -122,6 +124,7 @@ def texts_of(dataset: Dataset) -> list[str]:
     Raises:
         UserError: windows of events without a text.
     """
+    # objects: texts of a NumPy array have a fixed width and would be cut to it
     texts = np.empty(len(dataset.table), dtype=object)
     rows = dataset.table[["recording", "event_row"]].to_numpy()
     for recording in np.unique(rows[:, 0]):
@@ -169,6 +172,7 @@ def check_guidance(cfg: DictConfig) -> None:
     makes when it withholds the condition of some items.
     """
     guidance = float(cfg.generate.get("guidance", 1.0))
+    # at 1 the prediction without condition cancels, so that the model may lack one
     if guidance == 1.0:
         return
     if not conditions_of(cfg):

@@ -67,6 +67,7 @@ class TrialRecording(FileRecording):
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
         """Refuse values that are no numbers, by trial and channel; name shifted copies."""
+        # The first trial is enough: real channels do not agree to the bit, not even in one.
         first = raw.get_data(stop=self.trials.n_samples)
         for k, (one, other) in enumerate(pairwise(first)):
             lag = shift_between(one, other)
@@ -270,6 +271,7 @@ class Arrays(Study):
         if self.folder.is_file():
             paths = [self.folder]
             if self.folder.suffix.lower() == ".npy":
+                # A .npy file holds a single array: labels and subjects lie in others beside it.
                 paths = sorted(self.folder.parent.glob("*.npy"))
         else:
             globs = self.files if self.files is not None else ("**/*",)
@@ -321,6 +323,7 @@ class Arrays(Study):
         for row, key in enumerate(zip(*columns, strict=True)):
             parts.setdefault(key, []).append(row)
         recordings: list[Recording] = []
+        # 8 bytes: MNE holds values as float64, whatever the type in the file.
         limit = max(1, BYTES // (8 * trials.n_channels * trials.n_samples))
         for (person, day, split), rows in parts.items():
             cuts = [rows[first : first + limit] for first in range(0, len(rows), limit)]
@@ -416,6 +419,7 @@ def check_axes(axes: Sequence[str] | None) -> None:
 def is_trials(path: Path) -> bool:
     """Return whether the name of a file is that of trials; of a FIF of several parts the first."""
     name = path.name.lower()
+    # MNE splits FIF files beyond 2 GB; it reads all parts when the first one is opened.
     if "split-" in name and "split-01" not in name:
         return False
     return name.endswith((*ENDINGS, *EPOCHS, ".set"))

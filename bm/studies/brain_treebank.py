@@ -76,6 +76,7 @@ class FilmRecording(FileRecording):
         Raises:
             RecordingError: an electrode that the file lacks, or of another length.
         """
+        # Numbers count the whole list, triggers included: these are dropped only afterwards.
         names = [(n, k) for k, n in enumerate(self.names()) if not OTHERS.match(n)]
         rows = []
         try:
@@ -117,6 +118,7 @@ class FilmRecording(FileRecording):
             for row in table.to_dict("records")
         }
         for channel in raw.info["chs"]:
+            # nan = nowhere; zeros would be a real place, the origin of the coordinates.
             place = places.get(channel["ch_name"], np.full(3, np.nan))
             # L, P and I grow to the left, behind and below; here to the right, front and up
             channel["loc"][:3] = -place * 1e-3
@@ -175,6 +177,7 @@ def word_rows(path: Path, identity: RecordingId) -> pd.DataFrame:
                           "word": table["text"].astype(str).to_numpy()})  # fmt: skip
     if "sentence" in table:
         words["word_sequence"] = table["sentence"].astype(str).to_numpy()
+        # The same short sentence occurs in several films: its text alone would join them.
         film = f"{identity.subject}_{identity.run}"
         words["sequence_uid"] = [f"{film}-{text}" for text in words["word_sequence"]]
     if "idx_in_sentence" in table:

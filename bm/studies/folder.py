@@ -300,6 +300,7 @@ class Folder(Study):
             ids |= {k: v for k, v in groups.items() if k in IDS}
             return ids, {k: v for k, v in groups.items() if k not in IDS}
         if "sub" in entities:
+            # BIDS files of a session may differ in task, acquisition or run: all join the id.
             rest = [f"{k}-{v}" for k, v in entities.items() if k not in ("sub", "ses")]
             ids = {"subject": entities["sub"], "session": entities.get("ses", "0")}
             return {**ids, "run": "_".join(rest) or "0", "group": ""}, {}
@@ -311,6 +312,7 @@ class Folder(Study):
     def _kind(self, path: Path, beside: bids.Sidecars) -> Kind:
         if self.kind is not None:
             return cast(Kind, self.kind)
+        # BIDS has one word, ieeg, for depth electrodes and grids; channels.tsv tells them apart.
         if path.parent.name.lower() == "ieeg" or path.stem.endswith("_ieeg"):
             kind = bids.intracranial_kind(beside.channels)
             logger.info("%s: read as %s, because it is an ieeg recording", path, kind)
@@ -341,8 +343,10 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
 def other_halves(path: Path) -> tuple[Path, ...]:
     """Return files that belong to a recording of several: samples, markers, configuration."""
     ending = path.suffix.lower()
+    # BrainVision writes header, samples and markers apart; EEGLAB may put samples in .fdt.
     names = {".vhdr": (".eeg", ".vmrk", ".dat"), ".set": (".fdt",)}.get(ending, ())
     paths = [path.with_suffix(name) for name in names]
+    # 4D/BTi splits a recording: samples have no ending, config and head shape lie beside them.
     if "pdf" in path.name and not ending:
         paths += [path.with_name(path.name.replace("pdf", w)) for w in ("config", "hs")]
         paths += [path.with_name("config"), path.with_name("hs_file")]

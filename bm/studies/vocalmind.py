@@ -67,6 +67,7 @@ class UtteranceRecording(FileRecording):
         info = mne.create_info([str(n + 1) for n in range(channels)], self.rate_hz, "seeg")
         values = np.concatenate(parts, axis=1).astype(float) * UNITS[self.unit]
         raw = mne.io.RawArray(values, info, verbose="error")
+        # Trials are no neighbours in time: filters and resampling stop at these edges.
         edges = np.arange(1, len(parts)) * samples / self.rate_hz
         return raw.set_annotations(mne.Annotations(edges, 0.0, TRIAL_EDGE))
 
@@ -94,6 +95,7 @@ class UtteranceRecording(FileRecording):
 
 
 def _header(path: Path) -> tuple[tuple[int, ...], str]:
+    # A memory map reads the header alone; a pickle, which could run code, is refused.
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     return tuple(array.shape), array.dtype.kind
 
@@ -156,6 +158,7 @@ class VocalMind(Study):
             files = [path for path in folder.glob("*.npy") if FILE.match(path.name)]
             if not files:
                 continue
+            # By number: in the order of names the 10th time comes before the 2nd.
             files.sort(key=_order)
             identity = RecordingId(self.name, "01", task, self.item, "seeg")
             recording = UtteranceRecording(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 RATE_HZ = 500
+# EGI's net, E1 to E128 and Cz. Brain-Diffusion plots on biosemi128, which is another one.
 MONTAGE = "GSN-HydroCel-129"
 
 
@@ -50,6 +51,7 @@ TASKS = {
     "SR": Task("task1-SR", re.compile(r"results([A-Z]+)_SR\.mat")),
     "NR": Task("task2-NR", re.compile(r"results([A-Z]+)_NR\.mat")),
     "TSR": Task("task3-TSR", re.compile(r"results([A-Z]+)_TSR\.mat")),
+    # Named as in 1.0: only the folder tells the two versions apart.
     "NR2.0": Task("task2-NR-2.0", re.compile(r"results([A-Z]+)_NR\.mat")),
 }
 #: Left out by the authors' own benchmark: dyslexia, incomplete.
@@ -102,6 +104,7 @@ class SentenceRecording(FileRecording):
     """
 
     channel_set = "zuco-105"
+    # Gaze duration, all fixations of the first pass: the window that Brain-Diffusion uses.
     gaze = "GD"
     rows: list[dict[str, Any]]
 
@@ -147,6 +150,7 @@ class SentenceRecording(FileRecording):
         for one, start, stop in zip(usable, starts, starts[1:], strict=False):
             self.rows += self._events(one, start / RATE_HZ, (stop - start) / RATE_HZ, 0.0)
         info = mne.create_info(list(CHANNEL_SETS[self.channel_set]), RATE_HZ, "eeg")
+        # The files hold microvolts, MNE calculates in volts.
         data = np.concatenate([one.wave for one in usable], 1).astype(float) * 1e-6
         raw = mne.io.RawArray(data, info, verbose="error")
         joins = mne.Annotations(starts[1:-1] / RATE_HZ, 0.0, "EDGE boundary")

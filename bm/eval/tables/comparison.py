@@ -95,6 +95,7 @@ def _add(pairs_of_rows: Sequence[tuple[Row, Pairs]]) -> None:
         over_units.append((row, pairs.p()))
         over_people.append((row, pairs.p_people()))
     for name, values in (("p", over_units), ("p_people", over_people)):
+        # A row that took no test does not count: Holm's factor is the number of tests (1979).
         claimed = [(row, p) for row, p in values if p is not None]
         corrected = holm([p for _, p in claimed])
         for (row, _), p in zip(claimed, corrected, strict=True):
@@ -108,6 +109,7 @@ def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
     a mean over other data sets is no comparison.
     """
     references = [row for row in rows if row.variant == against and row.values]
+    # Pooled over one data set a row would only repeat itself.
     if len(references) < 2:
         return []
     pooled, tested = [], []
@@ -116,6 +118,7 @@ def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
         if any(reference.dataset not in members for reference in references):
             continue
         pairs = [(members[r.dataset], r) for r in references]
+        # Mean of means: each data set weighs the same, however many items it has.
         means = [float(np.mean(row.values)) for row, _ in pairs]
         sigs = [sig for row, _ in pairs for sig in row.sigs]
         simulated = any(row.simulated for row, _ in pairs)
@@ -127,6 +130,7 @@ def pooled_rows(rows: Sequence[Row], against: str) -> list[Row]:
         parts = [p for row, r in pairs if (p := pairs_of(row.scores, r.scores)) is not None]
         if variant != against and parts:
             tested.append((total, joined(parts)))
+    # A second family of tests: pooled rows weigh the same evidence again.
     _add(tested)
     return pooled
 

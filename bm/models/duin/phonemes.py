@@ -40,6 +40,7 @@ class DuinPhonemes(Loadable, TokenClassifier):
         torch.Size([2, 30, 36])
     """
 
+    # Stages 1 and 2 have no phoneme heads, and nothing here reads the codebook.
     may_be_missing = ("heads.", "codes.")
     may_be_unexpected = (*PRETRAINING, "codes.")
 
@@ -56,6 +57,7 @@ class DuinPhonemes(Loadable, TokenClassifier):
         extras: bool = False,
     ) -> None:
         super().__init__()
+        # As published: 22 initials and 36 finals of Mandarin syllables.
         sizes = dict(heads or {"initial": 22, "final": 36})
         self.trained = tuple(sizes) if trained is None else tuple(trained)
         unknown = sorted(set(self.trained) - set(sizes))
@@ -94,9 +96,11 @@ class DuinPhonemes(Loadable, TokenClassifier):
         """
         parts: dict[str, Tensor] = {}
         for name, values in logits.items():
+            # float32 also under autocast: sums of exponentials lose digits in half precision.
             entropy = functional.cross_entropy(
                 values.flatten(0, 1).float(), labels[name].flatten(), reduction="none"
             )
+            # The original adds 1e-12 to the count of tokens; both give 0 where nothing is spoken.
             parts[f"loss_{name}"] = masked_mean(entropy.view(mask.shape), mask)
         total = sum(parts[f"loss_{name}"] for name in self.trained)
         return {"loss": total, **parts}  # type: ignore[dict-item]

@@ -18,6 +18,7 @@ from ..contract import Described
 from .audio import AudioSettings, LogMel
 from .networks import AutoencoderSizes, build_autoencoder
 
+# As in AudioLDM and latent diffusion (Rombach et al. 2022): sd from 3e-7 to 22026.
 LOG_VARIANCE = (-30.0, 20.0)  # range to which it is cut
 
 
@@ -71,6 +72,7 @@ class MelAutoencoder(Described, nn.Module):
         self,
         audio: Mapping[str, Any] | None = None,
         width: int = 128,
+        # Three levels halve twice: 1024 frames x 64 bands become 8 x 256 x 16.
         multipliers: Sequence[int] = (1, 2, 4),
         n_blocks: int = 2,
         latent_channels: int = 8,
@@ -115,11 +117,13 @@ class MelAutoencoder(Described, nn.Module):
 
     def encode(self, maps: Tensor) -> Posterior:
         """Return the posterior of maps (B, 1, frames, bands)."""
+        # In float32, as a variance of exp(20) = 4.9e8 overflows float16 (65504).
         return Posterior.of(self.moments(maps).float())
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return maps (B, 1, frames, bands) of latents (B, C, T, F)."""
         network: Any = self.network
+        # No tanh at the end: log-mel values go down to ln(1e-5) = -11.5.
         maps: Tensor = network.decoder(network.post_quant_conv(latents))
         return maps
 

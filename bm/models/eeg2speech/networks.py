@@ -44,6 +44,7 @@ class DenoiserSizes:
     def __post_init__(self) -> None:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))
         object.__setattr__(self, "attention", tuple(self.attention))
+        # AudioLDM's output convolution takes `width` channels: the finest level must have them
         if self.multipliers[:1] != (1,):
             raise UserError(f"model.network.multipliers={list(self.multipliers)}: begin with 1")
         for channels in self.widths:
@@ -105,6 +106,7 @@ def build_denoiser(sizes: DenoiserSizes) -> nn.Module:
         options |= {
             "class_embed_type": "simple_projection",
             "projection_class_embeddings_input_dim": sizes.film,
+            # joined to the embedding of time: AudioLDM calls it FiLM, but nothing is scaled by it
             "class_embeddings_concat": True,
         }
     if sizes.self_attention:
@@ -186,6 +188,7 @@ class VocoderSizes:
     n_mels: int = 64
     rate_hz: int = 16000
     width: int = 1024
+    # their product is the hop of the mel map: 160 samples, 10 ms at 16 kHz
     upsample_rates: tuple[int, ...] = (5, 4, 2, 2, 2)
     upsample_kernels: tuple[int, ...] = (16, 16, 8, 4, 4)
     block_kernels: tuple[int, ...] = (3, 7, 11)
@@ -218,6 +221,7 @@ def build_vocoder(sizes: VocoderSizes) -> nn.Module:
         upsample_kernel_sizes=list(sizes.upsample_kernels),
         resblock_kernel_sizes=list(sizes.block_kernels),
         resblock_dilation_sizes=[list(d) for d in sizes.block_dilations],
+        # AudioLDM's vocoder takes the log-mel map as it is: its files hold no mean and no scale
         normalize_before=False,
     )
     return SpeechT5HifiGan(config)

@@ -36,6 +36,7 @@ def denoiser_name(name: str, sizes: DenoiserSizes) -> str:
     owner, _, kind = name.rpartition(".")
     if owner in ENDS:
         return f"{ENDS[owner]}.{kind}"
+    # entries of a level: on the way down its blocks and a downsampler, on the way up one more block
     places, blocks = sizes.places, sizes.n_blocks + 1
     if match := MIDDLE.fullmatch(name):
         what, index, rest = match[1], int(match[2]), match[3]
@@ -72,6 +73,7 @@ def autoencoder_name(name: str, sizes: AutoencoderSizes) -> str:
         return f"{half}.mid.attn_1.{MIDDLE_ATTENTION[layer]}.{kind}"
     if match := PART.fullmatch(rest):
         side, level, what, index, inner = match.groups()
+        # the original numbers levels of the decoder too from the finest on; diffusers as they run
         place = int(level) if side == "down_blocks" else levels - 1 - int(level)
         stem = f"{half}.{'down' if side == 'down_blocks' else 'up'}.{place}"
         if what == "resnets":
@@ -129,6 +131,7 @@ def without_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in state.items():
         stem, _, kind = name.rpartition(".")
         if kind == "weight_g" and f"{stem}.weight_v" in state:
+            # by hand: SpeechT5HifiGan stores them as parametrizations and then cannot remove them
             direction = state[f"{stem}.weight_v"]
             norm = direction.flatten(1).norm(dim=1).reshape(tensor.shape)
             plain[f"{stem}.weight"] = tensor * direction / norm
@@ -139,6 +142,7 @@ def without_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def average_name(name: str) -> str:
     """Return the name of the moving average of a parameter of the original's denoiser."""
+    # averages are buffers of one module, and torch allows no dot in the name of a buffer
     return "model_ema." + f"diffusion_model.{name}".replace(".", "")
 
 

@@ -75,6 +75,7 @@ class StoredLatents:
         device = next(autoencoder.parameters()).device
 
         def compute() -> Rows:
+            # Moments, not samples: training draws a new latent of a clip at each step.
             with torch.no_grad():
                 table = computed(
                     dataset, size, lambda b: autoencoder.moments(_maps(autoencoder, b, device))
@@ -84,6 +85,7 @@ class StoredLatents:
 
         key = json.dumps([VERSION, _weights(autoencoder), dataset.hash])
         rows = FeatureCache(cache).get(name_of("latents", address), key, compute)
+        # Row 0 of a cached table is the default of events; windows begin at row 1.
         return cls(rows.table[1:], autoencoder.latent_shape)
 
     def posterior(self, rows: Tensor, device: torch.device) -> Posterior:
@@ -99,6 +101,7 @@ def _maps(autoencoder: MelAutoencoder, batch: Batch, device: torch.device) -> Te
 
 def _weights(module: torch.nn.Module) -> list[float]:
     """Return a few sums by which weights are told apart."""
+    # In float64: a float32 sum of millions of weights would swallow a small change.
     values = [t.double() for t in module.state_dict().values() if t.is_floating_point()]
     return [sum(float(v.sum()) for v in values), sum(float(v.abs().sum()) for v in values)]
 
@@ -132,6 +135,7 @@ class StoredEmbeddings:
 
         def compute() -> Rows:
             table = computed(dataset, settings.batch, settings.embed(pair))
+            # Refused before they are cached: a NaN would come back in every later run.
             check_rows(table, len(dataset.table), f"embeddings of {address}")
             return Rows(torch.cat([torch.zeros(1, table.shape[1]), table]), (len(table),))
 

@@ -20,7 +20,9 @@ def split_lines(dataset: Dataset, rule: Mapping[str, Any]) -> list[str]:
         lines.append(f"  not drawn: {dict(rule['fixed'])}")
     table = dataset.table
     present = [column for column in columns if column in table]
+    # Joined as the split joins them, so that both count the same keys.
     keys = table[present].astype(str).agg("|".join, axis=1)
+    # With the study: many studies number their subjects from 1.
     people = table["study"] + "/" + table["subject"]
     keys_of: dict[str, set] = {}
     for name in SPLITS:
@@ -31,6 +33,7 @@ def split_lines(dataset: Dataset, rule: Mapping[str, Any]) -> list[str]:
             f"{people[rows].nunique()} subjects, "
             f"{table['recording'][rows].nunique()} recordings"
         )
+    # Drawn by key, splits share none; fixed rows, published splits and `auto` can.
     shared = len(keys_of["test"] & (keys_of["train"] | keys_of["valid"]))
     lines.append(f"  keys of test that train or valid hold too: {shared}")
     strangers = set(people[table["split"] == "test"]) - set(people[table["split"] == "train"])
@@ -62,6 +65,7 @@ def candidate_lines(dataset: Dataset, by: str) -> list[str]:
     sizes = [len(s.hashes) for s in sets]
     size = str(sizes[0]) if len(sizes) == 1 else f"{min(sizes)} to {max(sizes)} per recording"
     trained = set(speech_of(dataset, dataset.rows("train"))["segment_hash"])
+    # A test segment that training holds too may be ranked first from memory.
     heard = len(set(speech["segment_hash"]) & trained)
     return [
         f"candidates: {size} distinct of {len(rows)} test windows, {speech['word'].nunique()} "

@@ -30,6 +30,7 @@ def read_width(pair: SpeechPair) -> int:
     if pair.speech is None:
         return len(pair.scaling.centre)
     with torch.no_grad():
+        # The width does not depend on time: 64 samples are any short stretch.
         probe = torch.zeros(1, len(pair.scaling.centre), 64, device=pair.scaling.centre.device)
         return int(pair.targets(probe).shape[1])
 
@@ -83,6 +84,7 @@ class SavedPair(nn.Module):
     def __init__(self, pair: SpeechPair, record: PairRecord, facts: DataFacts) -> None:
         super().__init__()
         self.pair, self.record, self.facts = pair.eval().requires_grad_(False), record, facts
+        # Cut down, not rounded, as brainmagick does: 150 ms at 120 Hz are 18 samples.
         self.shift = int(record.solver["offset_ms"] / 1000 * facts.rate_hz)
 
     @classmethod
@@ -138,7 +140,9 @@ class SavedPair(nn.Module):
         """Return embeddings (B, D, T') of features (B, F, T) by name, T = `length`."""
         joined = join_features({name: features[name] for name in self.names}, length)
         scaled = self.pair.scaling(joined)
+        # The brain answers later, so sound loses its end. `: -shift` would leave nothing at 0.
         scaled = scaled[..., : length - self.shift]
+        # brainmagick filters targets in training but, by default, not in the test.
         if self.record.solver["lowpass_hz"] and self.record.solver["lowpass_target_test"]:
             scaled = self._lowpassed(scaled)
         embeddings: Tensor = self.pair.targets(scaled)

@@ -80,6 +80,7 @@ class ContrastiveSolver(Solver):
         pair = build_pair(to_plain(self.cfg.model), options, facts, scaling, self.offset_s)
         self.rate_hz = facts.rate_hz
         self.parts = feature_parts(scaling.kinds)
+        # rounded down as published: 150 ms, by which the brain is late, are 18 samples at 120 Hz
         self.shift = int(options["offset_ms"] / 1000 * self.rate_hz)
         self.signal_samples = (
             int(options["signal_s"] * self.rate_hz) if options["task"] == "encode" else 0
@@ -206,6 +207,7 @@ class ContrastiveSolver(Solver):
             target, segments = gather_candidates(target, segments)
         if stage in self.pools and (stage == "train") == self.model.training:
             target, segments = self.pools[stage].extend(target, segments)
+        # a sentence that two people of a batch heard would else be a false negative
         same = segments if self.options["exclude_same"] else None
         return self.model.clip(estimate, target, same)
 
@@ -257,6 +259,7 @@ class ContrastiveSolver(Solver):
         """Encode the signals of windows, (n, D); they may be of several channel sets."""
         sets = self.data.layout[self.data.table["recording"].to_numpy()[rows]]
         parts: list[Tensor] = []
+        # a batch holds one channel set: rows are encoded by set, then put back in order
         order = np.argsort(sets, kind="stable")
         for some in np.split(order, np.flatnonzero(np.diff(sets[order])) + 1):
             batch = self.data.gather(rows[some].tolist()).to(self.device)
@@ -268,6 +271,7 @@ class ContrastiveSolver(Solver):
     def encode_speech(self, rows: np.ndarray) -> Tensor:
         """Encode the speech of windows, (n, D) of norm 1; signals are not read."""
         features = self.model.scaling(gather_features(self.data, rows)[0].to(self.device))
+        # the cut of `align`, so that candidates have the length that was trained on
         features = features[..., : features.shape[-1] - self.shift]
         if self.options["lowpass_hz"] and self.options["lowpass_target_test"]:
             features = lowpass_sinc(

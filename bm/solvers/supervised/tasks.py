@@ -170,6 +170,7 @@ class Classes:
         """Return (N, K) from outputs (N, K), or (N, 2) from single logits (N, 1)."""
         if outputs.shape[1] > 1:
             return probabilities(outputs)
+        # In float64, as exp overflows float32 from 89 on.
         positive = 1 / (1 + np.exp(-outputs[:, 0].astype(float)))
         return np.stack([1 - positive, positive], 1)
 
@@ -177,6 +178,7 @@ class Classes:
         """Return loss and accuracy; losses of evaluation are not smoothed."""
         if outputs.shape[1] == 1:
             logits = outputs[:, 0]
+            # Logit 0 is probability 0.5, which LaBraM counts as the second class.
             right = (logits.detach() >= 0) == (labels == 1)
             return {"loss": binary_cross_entropy(logits, labels), "accuracy": right.float().mean()}
         loss = self.cross_entropy(outputs, labels, self.smoothing if training else 0.0)
@@ -215,6 +217,7 @@ class SigmoidClasses(Classes):
     """
 
     link = "sigmoid_share"
+    # Scores lie in (0, 1): with 61 words the loss cannot fall below ln(1 + 60 / e) = 3.14.
     cross_entropy = staticmethod(sigmoid_cross_entropy)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -269,6 +272,7 @@ class Values:
             )
         self.values = values.astype(float)
         train = (dataset.table["split"] == "train").to_numpy()
+        # Of training alone: the test windows' mean would use their answers to set the chance level.
         self.mean = self.values[train].mean(0)
 
     def check(self, metric: str) -> None:

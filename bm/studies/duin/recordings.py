@@ -168,6 +168,7 @@ class ClipRecording(FileRecording):
             RecordingError: no array of that form, or X_n is asked for and absent.
         """
         try:
+            # Unpickling can run code that a file holds: arrays of objects are refused.
             array = np.load(path, allow_pickle=False)
         except Exception as error:
             raise RecordingError(path, f"no array ({type(error).__name__})", FETCH) from None
@@ -178,11 +179,13 @@ class ClipRecording(FileRecording):
         if self.row != 0 and len(array) < 2:
             remedy = "use the study's `signal: differences`, or clips with both signals"
             raise RecordingError(path, "holds no sums X_n", remedy)
+        # Contact A1 is the mean of its pair's difference A1 - A2 and sum A1 + A2.
         values = array[self.row] if self.row is not None else array[:2].mean(0)
         return np.asarray(values)
 
     def open(self) -> mne.io.BaseRaw:
         """Return the clips joined, what they share once."""
+        # Clips of 8 s overlap by 4 s: else two recordings, and so two splits, could share samples.
         last = None if self.before is None else self._load(self.before)
         parts: list[np.ndarray] = []
         joins, length = [], 0
@@ -225,6 +228,7 @@ def shared_samples(one: np.ndarray, other: np.ndarray) -> int:
     (4, 0)
     """
     length = min(one.shape[1], other.shape[1])
+    # One channel first: all of them are compared only where the other's first value recurs.
     starts = one.shape[1] - length + np.flatnonzero(one[0, -length:] == other[0, 0])
     for start in starts.tolist():
         count = one.shape[1] - start

@@ -134,6 +134,7 @@ class Simulated(Study):
         names = (name for name in MODES[self.mode].options if name not in OF_STUDY)
         options |= {name: self.options[name] for name in names}
         if self.mode == "background":
+            # Both of a pair wear one cap: rate and electrodes cannot tell the label.
             options["layout"] = pair_cap(place.subject)
             options["label"] = pair_label(self.seed, place.subject)
         else:
@@ -192,6 +193,7 @@ class Simulated(Study):
         recordings = [r for r in self.recordings() if isinstance(r, ListeningRecording)]
         if not recordings:
             raise UserError(f"mode {self.mode} has no observer of retrieval; use mode=listening")
+        # Block 9 is that of the observers: no recording draws from it, so none changes with `n`.
         rng = Place(self.seed, self.mode).stream("study", 9)
         return rank_shares(recordings, heard, tops, n, rng)
 
@@ -207,11 +209,13 @@ class Simulated(Study):
 
 
 def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:
+    # None stands for a default and would hide the preset's value when merged over it.
     return {name: value for name, value in options.items() if value is not None}
 
 
 def fewest_channels(mode: str, options: Mapping[str, Any]) -> int:
     """Return the smallest number of channels that a recording of the study can have."""
     if mode == "seeg":
+        # Shafts and contacts are drawn between two bounds, of which the first is the lower.
         return int(options["shafts"][0] * options["contacts"][0])
     return len(options.get("channels") or CAPS["clinical19"].channels)

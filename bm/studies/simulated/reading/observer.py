@@ -56,6 +56,7 @@ def filters_of(recording: ReadingRecording) -> Filters:
     rest = snr * reader.variances
     alpha = alpha_patterns(reader.electrodes)
     tuned = unit_variance(gaussian(head.alpha_hz, ALPHA_BAND_HZ), RATE_HZ)
+    # One-sided density in uV^2/Hz: the variance is spread over 0 to half the rate.
     white = 2 * WHITE_UV**2 / RATE_HZ * np.eye(count)
     weights, noises, widths = [], [], []
     for number, (low, high) in enumerate(BANDS_HZ.values()):
@@ -74,6 +75,7 @@ def filters_of(recording: ReadingRecording) -> Filters:
                 for j in in_band
                 if j != k
             )
+            # Minimum variance beamformer (Van Veen et al. 1997): unit gain, least of all the rest.
             solved = np.linalg.solve(centre + others / width, reader.patterns[k])
             weights.append(solved / (reader.patterns[k] @ solved))
             noises.append(weights[-1] @ (whole + others) @ weights[-1])
@@ -126,6 +128,7 @@ def read_words(
         (n, words).
     """
     power = np.square(band_pass(filters.weights @ wave, RATE_HZ))
+    # Running sums: the energy of a span is a difference of two, however long it is.
     total = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1)], 1)
     energy, seconds = [], []
     for parts in spans:
@@ -150,6 +153,7 @@ def log_likelihoods(recording: ReadingRecording, windows: np.ndarray) -> np.ndar
     for number, (low, high) in enumerate(BANDS_HZ.values()):
         rows = slice(PER_BAND * number, PER_BAND * (number + 1))
         parts.append(bins[:, rows, (f >= low) & (f <= high)].sum(-1))
+    # Parseval: a one-sided bin stands for two, over the samples and the padded length.
     energy = np.concatenate(parts, 1) * 2 / (samples * length)
     return word_log_likelihoods(filters, energy, np.full(len(windows), samples / RATE_HZ))
 
