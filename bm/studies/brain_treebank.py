@@ -133,7 +133,7 @@ class FilmRecording(FileRecording):
         block = {"kind": "block", "start_s": 0.0, "duration_s": seconds}
         if self.words is None:
             return frame([block])
-        return pd.concat([frame([block]), word_rows(self.words, self.id)], ignore_index=True)
+        return pd.concat([frame([block]), word_rows(self.words)], ignore_index=True)
 
     def events(self) -> pd.DataFrame:
         """Return the checked events; of the signal the length alone is read."""
@@ -143,7 +143,7 @@ class FilmRecording(FileRecording):
         block = {"kind": "block", "start_s": 0.0, "duration_s": samples / RATE_HZ}
         tables = [frame([block])]
         if self.words is not None:
-            tables.append(word_rows(self.words, self.id))
+            tables.append(word_rows(self.words))
         return check_events(pd.concat(tables, ignore_index=True), samples / RATE_HZ, self.path)
 
     def options(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class FilmRecording(FileRecording):
         return {"words": None if self.words is None else self.words.name, "unit": self.unit}
 
 
-def word_rows(path: Path, identity: RecordingId) -> pd.DataFrame:
+def word_rows(path: Path) -> pd.DataFrame:
     """Return the words of a film from a table that is aligned with the recording.
 
     The tables of the package `neuroprobe` (MIT) are such: `est_idx` and `est_end_idx` are samples
@@ -177,9 +177,9 @@ def word_rows(path: Path, identity: RecordingId) -> pd.DataFrame:
                           "word": table["text"].astype(str).to_numpy()})  # fmt: skip
     if "sentence" in table:
         words["word_sequence"] = table["sentence"].astype(str).to_numpy()
-        # The same short sentence occurs in several films: its text alone would join them.
-        film = f"{identity.subject}_{identity.run}"
-        words["sequence_uid"] = [f"{film}-{text}" for text in words["word_sequence"]]
+        # By text alone: people hear the same films, and a sentence that one of them trains on must
+        # not be tested in another. Short ones that several films share go together.
+        words["sequence_uid"] = words["word_sequence"]
     if "idx_in_sentence" in table:
         words["word_index"] = table["idx_in_sentence"].to_numpy(int)
     return words

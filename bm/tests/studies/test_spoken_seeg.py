@@ -138,6 +138,8 @@ def test_films_are_read_with_their_words(tmp_path: Path) -> None:
     assert words["duration_s"].iloc[0] == 0.25 and words["pos"].iloc[1] == "VERB"
     assert words["word_index"].astype(int).tolist() == [0, 1, 2, 3] * 2
     assert words["rms"].iloc[3] == pytest.approx(0.3)
+    heard_again = second.events().query("kind == 'word'")  # one text is in one split
+    assert set(heard_again["sequence_uid"]) == set(words["sequence_uid"])
     films = BrainTreebank(root=tmp_path, films=["the-martian"]).recordings()
     assert [one.id.run for one in films] == ["1"]
 
