@@ -14,8 +14,8 @@ from torch import Tensor
 from bm.errors import UserError
 from bm.facts import DataFacts
 from bm.models import build_model, init_weights, load
-from bm.models.clip.published import to_published
 from bm.models.foreign import read_checkpoint
+from bm.tests.reference.clip_names import to_published
 from bm.tests.shared_data import GOLDEN, needs_golden
 from scripts.import_checkpoint import Arguments, command, main_of
 
