@@ -12,7 +12,7 @@ from ..registry import check_known
 from .content import Copy, find_copies
 from .recording import Recording
 from .signal import Signal
-from .split import PAIRS, overlapping_windows
+from .split import overlaps
 
 logger = logging.getLogger(__name__)
 #: `dset.duplicates`.
@@ -97,14 +97,12 @@ def check_near_copies(
         shift = round(copy.shift_s * signals[copy.first].rate_hz)
         moved = other.assign(start=other["start"] + shift, recording=copy.first)
         both = pd.concat([one, moved], ignore_index=True)
-        for splits in PAIRS:
-            shared = overlapping_windows(both, splits, tolerance)
-            if len(shared):
-                raise UserError(
-                    f"{in_words(copy, recordings)}, and they are in different splits: "
-                    f"{len(shared)} windows of {splits[1]} with {splits[0]}; remove one, keep them "
-                    "together by dset.split, or set dset.duplicates=keep_first"
-                )
+        for splits, shared in overlaps(both, tolerance):
+            raise UserError(
+                f"{in_words(copy, recordings)}, and they are in different splits: "
+                f"{len(shared)} windows of {splits[1]} with {splits[0]}; remove one, keep them "
+                "together by dset.split, or set dset.duplicates=keep_first"
+            )
 
 
 def parts_aside(

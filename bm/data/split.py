@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -298,16 +298,28 @@ def overlapping_windows(
     return table.iloc[rows[np.argsort(owners[rows], kind="stable")]]
 
 
-def check_no_overlap(table: pd.DataFrame, tolerance: int = 0) -> None:
-    """Raise `UserError` when windows of any two splits share recording time."""
+def overlaps(
+    table: pd.DataFrame, tolerance: int = 0
+) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """Yield each pair of splits that share recording time, with the windows of the second.
+
+    Args:
+        table, tolerance: as in `overlapping_windows`.
+    """
     for splits in PAIRS:
         shared = overlapping_windows(table, splits, tolerance)
         if len(shared):
-            raise UserError(
-                f"recording {shared['recording'].iloc[0]}: windows of different splits overlap in "
-                f"time ({len(shared)} of {splits[1]} with {splits[0]}); use a coarser "
-                "dset.split.key or no overlap between windows"
-            )
+            yield splits, shared
+
+
+def check_no_overlap(table: pd.DataFrame, tolerance: int = 0) -> None:
+    """Raise `UserError` when windows of any two splits share recording time."""
+    for splits, shared in overlaps(table, tolerance):
+        raise UserError(
+            f"recording {shared['recording'].iloc[0]}: windows of different splits overlap in "
+            f"time ({len(shared)} of {splits[1]} with {splits[0]}); use a coarser "
+            "dset.split.key or no overlap between windows"
+        )
 
 
 def write_splits(table: pd.DataFrame, folder: Path) -> Path:

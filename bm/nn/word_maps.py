@@ -19,6 +19,11 @@ from .representation import Representation
 BOUND = 5.0  # standard deviations at which values are cut: the image ends at 1
 
 
+def whole_multiples(sides: Sequence[int], multiple: int) -> tuple[int, ...]:
+    """Return the sides, each rounded up to a multiple."""
+    return tuple(-(-side // multiple) * multiple for side in sides)
+
+
 class WordMap(Representation):
     """Values of words, z-scored over training words, cut at 5 sd and divided by it.
 
@@ -112,6 +117,12 @@ class WordMap(Representation):
             "solver.name=diffusion_maps"
         )
 
+    def padded(self, image: Tensor) -> Tensor:
+        """Return an image (B, K, H, W) with zeros at the ends of both sides up to `shape`."""
+        return functional.pad(
+            image, (0, self.shape[2] - image.shape[3], 0, self.shape[1] - image.shape[2])
+        )
+
     def _weights(self, waves: Tensor) -> Tensor:
         """Return what each word of windows (B, F, W) weighs: (B, W)."""
         _, there = self.words(waves)
@@ -148,7 +159,7 @@ class WordImage(WordMap):
         self.first, self.last = first, min(n_channels, first + (width or n_channels))
         self.n_words = min(n_words, n_times)
         sides = (self.n_words, self.last - first)
-        self.shape = (1, *(-(-side // multiple) * multiple for side in sides))
+        self.shape = (1, *whole_multiples(sides, multiple))
 
     def columns(self, matrix: Tensor) -> Tensor:
         """Return the columns of the image."""
@@ -157,7 +168,7 @@ class WordImage(WordMap):
     def forward(self, waves: Tensor) -> Tensor:
         """Return images (B, 1, W', K') of windows (B, F, W)."""
         image = self.columns(self.matrix(waves)[:, : self.n_words])[:, None]
-        return functional.pad(image, _margins(image, self.shape))
+        return self.padded(image)
 
     def of_image(self, image: Tensor) -> Tensor:
         """Return scaled values (B, W', K) of images."""
@@ -167,7 +178,7 @@ class WordImage(WordMap):
         """Return weights (B, 1, W', K')."""
         rows = self._weights(waves)[:, None, : self.n_words, None]
         rows = rows.expand(-1, 1, -1, self.last - self.first)
-        return functional.pad(rows, _margins(rows, self.shape))
+        return self.padded(rows)
 
 
 class BandImages(WordMap):
@@ -195,7 +206,7 @@ class BandImages(WordMap):
         self.n_words = min(n_words or n_times, n_times)
         # the U-Net halves both sides at each level: a side must divide, or its skips do not fit
         sides = (n_channels // bands, self.n_words)
-        self.shape = (bands, *(-(-side // multiple) * multiple for side in sides))
+        self.shape = (bands, *whole_multiples(sides, multiple))
         self.electrodes = n_channels // bands
 
     def forward(self, waves: Tensor) -> Tensor:
@@ -203,7 +214,7 @@ class BandImages(WordMap):
         # band-major: in ZuCo's 8 x 105 columns, 105 k to 105 k + 104 are band k
         image = self.matrix(waves)[:, : self.n_words].unflatten(2, (self.bands, -1))
         image = image.permute(0, 2, 3, 1)
-        return functional.pad(image, _margins(image, self.shape))
+        return self.padded(image)
 
     def of_image(self, image: Tensor) -> Tensor:
         """Return scaled values (B, W', F) of images."""
@@ -213,12 +224,7 @@ class BandImages(WordMap):
         """Return weights (B, 1, C', W')."""
         rows = self._weights(waves)[:, None, None, : self.n_words]
         rows = rows.expand(-1, 1, self.electrodes, -1)
-        return functional.pad(rows, _margins(rows, self.shape))
-
-
-def _margins(image: Tensor, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Return what is added to the ends of the last two sides of an image (B, K, H, W)."""
-    return 0, shape[2] - image.shape[3], 0, shape[1] - image.shape[2]
+        return self.padded(rows)
 
 
 #: name -> class; all take n_channels and n_times.

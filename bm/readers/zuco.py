@@ -17,7 +17,8 @@ from ..errors import RecordingError
 from .edf import FETCH
 from .matlab import read_matlab
 
-#: Bands in their order in every file and map, Hz.
+#: Bands in their order in every file and map, Hz (Hollenstein et al., Scientific Data 5:180291,
+#: 2018); simulated reading has the same.
 BANDS_HZ: dict[str, tuple[float, float]] = {
     "t1": (4.0, 6.0),
     "t2": (6.5, 8.0),

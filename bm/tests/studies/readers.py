@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from bm.readers.zuco import BANDS_HZ
 from bm.studies.simulated.reading.observer import candidates, spans_of
-from bm.studies.simulated.reading.recording import BANDS_HZ, RATE_HZ
+from bm.studies.simulated.reading.recording import RATE_HZ
 from bm.studies.simulated.reading.vocabulary import semantics
 
 

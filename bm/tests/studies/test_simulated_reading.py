@@ -10,10 +10,11 @@ import pytest
 from scipy.signal import welch
 
 from bm.errors import UserError
+from bm.readers.zuco import BANDS_HZ
 from bm.studies import STUDIES
 from bm.studies.simulated.reading import observer as reading_observer
 from bm.studies.simulated.reading.gaze import Fixation, windows_of
-from bm.studies.simulated.reading.recording import BANDS_HZ, BETA
+from bm.studies.simulated.reading.recording import BETA
 from bm.studies.simulated.reading.vocabulary import CLASSES, WORDS, semantics
 
 from . import readers, repeatable

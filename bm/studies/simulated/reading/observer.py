@@ -15,13 +15,14 @@ import numpy as np
 from numpy.random import Generator
 from scipy import fft
 
+from ....readers.zuco import BANDS_HZ
 from ..head import ALPHA_BAND_HZ, alpha_patterns
 from ..noise import gaussian, integral, unit_variance
 from ..nuisance import WHITE_UV
 from ..random_streams import Place
 from ..tie_credit import tie_credit
 from .gaze import Fixation
-from .recording import BANDS_HZ, BETA, PER_BAND, RATE_HZ, ReadingRecording
+from .recording import BETA, PER_BAND, RATE_HZ, ReadingRecording
 from .vocabulary import draw_sentence, semantics
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ....readers.zuco import BANDS_HZ
 from .. import electrode_positions
 from ..background.caps import CAPS
 from ..head import Head, add_alpha, add_background, draw_head
@@ -25,17 +26,6 @@ from .gaze import Fixation, fixed_schedule, schedule, windows_of
 from .vocabulary import DIMENSIONS, WORDS, semantics, sentences, text_of
 
 RATE_HZ = 500.0
-#: The bands of the ZuCo recordings (Hollenstein et al., Scientific Data 5:180291, 2018).
-BANDS_HZ: dict[str, tuple[float, float]] = {
-    "t1": (4.0, 6.0),
-    "t2": (6.5, 8.0),
-    "a1": (8.5, 10.0),
-    "a2": (10.5, 13.0),
-    "b1": (13.5, 18.0),
-    "b2": (18.5, 30.0),
-    "g1": (30.5, 40.0),
-    "g2": (40.0, 49.5),
-}
 PER_BAND = DIMENSIONS // len(BANDS_HZ)  # sources
 LAYOUTS = {"cap32": "positions", "hydrocel105": "hydrocel"}  # layout -> table of its electrodes
 # Power of a source against the background in its band at snr 1, and log power per unit of

@@ -9,9 +9,10 @@ import mne
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
+from ....readers.zuco import BANDS_HZ
 from ..recording import UV, Drawn, SimulatedRecording
 from .gaze import windows_of
-from .recording import BANDS_HZ, RATE_HZ, ReadingRecording, Sentence
+from .recording import RATE_HZ, ReadingRecording, Sentence
 from .vocabulary import WORDS, text_of
 
 
