@@ -165,7 +165,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Write tensors as safetensors with a checksum of their bytes."""
     from safetensors.torch import save_file
 
-    save_file(dict(tensors), path, metadata={CHECKSUM: _crc_of(tensors)})
+    save_file(dict(tensors), path, metadata={CHECKSUM: checksum_of(tensors)})
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -185,12 +185,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, ValueError, KeyError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{path}: damaged ({reason}); {remedy}") from None
-    if expected is not None and expected != _crc_of(tensors):
+    if expected is not None and expected != checksum_of(tensors):
         raise UserError(f"{path}: damaged (its checksum does not fit); {remedy}")
     return tensors
 
 
-def _crc_of(tensors: Mapping[str, Tensor]) -> str:
+def checksum_of(tensors: Mapping[str, Tensor]) -> str:
     """Return the CRC-32 of names and bytes of tensors, whatever order a file has them in."""
     crc = 0
     for name in sorted(tensors):

@@ -10,7 +10,9 @@ from typing import Any
 
 from dora import grid as dora_grid
 from dora import info as dora_info
+from dora import log as dora_log
 from dora.shep import Sheep
+from treetable.text import colorize
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TAIL = 200  # lines of a log that `-t` prints
@@ -62,12 +64,18 @@ def interval_of(words: list[str]) -> float | None:
     return None if said else INTERVAL
 
 
+def colorized(text: str, code: str) -> str:
+    """Return the text in a colour or weight of terminals, or as it is where there is none."""
+    return colorize(text, code) if sys.stderr.isatty() else text
+
+
 def install() -> None:
     """Replace what Dora prints with; a second call does nothing."""
     if isinstance(getattr(dora_grid, "print", None), Plain):
         return
     dora_grid.print = Plain()  # type: ignore[attr-defined]
     dora_grid.os = dora_info.os = EndOfLog()  # type: ignore[attr-defined,assignment]
+    dora_log.colorize = colorized
     log = Sheep.log.fget  # type: ignore[attr-defined]
 
     def log_of(sheep: Sheep) -> Path | None:

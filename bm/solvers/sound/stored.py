@@ -17,6 +17,7 @@ from ...errors import UserError
 from ...features.cache import FeatureCache, Rows
 from ...models.eeg2speech.autoencoder import MelAutoencoder, Posterior
 from ...models.eeg2speech.conditioning import SOURCES, resized
+from ...models.saved import checksum_of
 from ...xp.address import signature_of
 from ..build_data import batches_of
 from ..speech.saved_pair import SavedPair
@@ -83,7 +84,7 @@ class StoredLatents:
             check_rows(table, len(dataset.table), f"latents of {address}")
             return Rows(torch.cat([torch.zeros(1, table.shape[1]), table]), (len(table),))
 
-        key = json.dumps([VERSION, _weights(autoencoder), dataset.hash])
+        key = json.dumps([VERSION, checksum_of(autoencoder.state_dict()), dataset.hash])
         rows = FeatureCache(cache).get(name_of("latents", address), key, compute)
         # Row 0 of a cached table is the default of events; windows begin at row 1.
         return cls(rows.table[1:], autoencoder.latent_shape)
@@ -97,13 +98,6 @@ class StoredLatents:
 
 def _maps(autoencoder: MelAutoencoder, batch: Batch, device: torch.device) -> Tensor:
     return autoencoder.maps(batch.features[WAVE][:, 0].to(device))
-
-
-def _weights(module: torch.nn.Module) -> list[float]:
-    """Return a few sums by which weights are told apart."""
-    # In float64: a float32 sum of millions of weights would swallow a small change.
-    values = [t.double() for t in module.state_dict().values() if t.is_floating_point()]
-    return [sum(float(v.sum()) for v in values), sum(float(v.abs().sum()) for v in values)]
 
 
 @dataclass(frozen=True)
@@ -139,7 +133,8 @@ class StoredEmbeddings:
             check_rows(table, len(dataset.table), f"embeddings of {address}")
             return Rows(torch.cat([torch.zeros(1, table.shape[1]), table]), (len(table),))
 
-        key = json.dumps([VERSION, _weights(pair), dataset.hash, settings.steps, settings.pool])
+        weights = checksum_of(pair.state_dict())
+        key = json.dumps([VERSION, weights, dataset.hash, settings.steps, settings.pool])
         rows = FeatureCache(cache).get(name_of("embeddings", address), key, compute)
         width = rows.table.shape[1] // (len(SOURCES) * settings.steps)
         return cls(rows.table[1:], width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dora import log as dora_log
 
 from bm.xp import terminal
 
@@ -34,6 +35,13 @@ def test_the_end_of_a_log_is_printed_and_the_command_returns(
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == "line 300" and out.splitlines()[-1] == "line 499"
     assert f"tail -f {path}" in err
+
+
+def test_messages_of_dora_have_no_weight_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """Symptom: `\\x1b[1mGrid:\\x1b[0m Queued job` in the log of a demo."""
+    terminal.install()
+    dora_log.simple_log("Grid:", "Queued job L000001")
+    assert capsys.readouterr().err == "Grid: Queued job L000001\n"
 
 
 @pytest.mark.parametrize(
