@@ -12,7 +12,9 @@ import errno
 import hashlib
 import json
 import logging
+import math
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -49,6 +51,8 @@ PAGE = 4096  # bytes
 #: Samples that are compared with their checksum when they are read, of each store that a process
 #: opens: a quarter of a second at 1 GB/s.
 CHECKED = 1 << 28
+#: Seconds between two lines that say what is preprocessed: a long one is named before it begins.
+EVERY_S = 10.0
 #: `dset.positions`: places on the head in metres, or in the flat sensor layout.
 POSITIONS = ("head", "layout")
 #: `dset.bads`: what is done with channels that are marked bad.
@@ -125,6 +129,7 @@ class Store:
     def __init__(self, folder: Path, verify: bool = False) -> None:
         self.folder, self.verify = Path(folder) / "signals", verify
         self.unchecked = CHECKED  # bytes of samples that are still compared with their sum
+        self._announced = -math.inf
 
     def path(self, recording: Recording, recipe: Mapping[str, Any]) -> Path:
         """Return the file of a recording and a recipe, whether it is there or not."""
@@ -195,7 +200,15 @@ class Store:
         logger.warning("%s: its samples are not those that were written; built again", path)
         return False
 
+    def _announce(self, recording: Recording) -> None:
+        """Log which recording is preprocessed, unless another one was named just now."""
+        now = time.monotonic()
+        if now - self._announced >= EVERY_S:
+            self._announced = now
+            logger.info("preparing %s (once; the cache keeps it)", name_of(recording))
+
     def _build(self, recording: Recording, recipe: Mapping[str, Any], path: Path) -> None:
+        self._announce(recording)
         with of_recording(name_of(recording), path.parent):
             sources = read_sources(recording.source)
         signal = make_signal(recording, recipe, path.parent)

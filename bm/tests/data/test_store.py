@@ -289,3 +289,23 @@ def test_only_signals_resampled_in_pieces_are_told_apart() -> None:
         assert numbers_of(recipe, [trial, bad]) == numbers_of(recipe, []) == NUMBERS
         assert numbers_of(recipe, [bad, join]) != NUMBERS
     assert numbers_of({"rate_hz": None, "preprocess": []}, [join]) == NUMBERS
+
+
+def test_what_is_prepared_is_named_once_in_a_while(
+    recording: Saved,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Symptom: a run that prepared a long recording printed nothing for minutes."""
+    caplog.set_level("INFO", logger="bm.data.store")
+    store = Store(tmp_path)
+    for rate in (50.0, 60.0):
+        store.get(recording, {**RECIPE, "rate_hz": rate})
+    store.get(recording, {**RECIPE, "rate_hz": 50.0})
+    assert [line for line in caplog.messages if line.startswith("preparing")] == [
+        f"preparing {recording.source[0]} (once; the cache keeps it)"
+    ]
+    monkeypatch.setattr("bm.data.store.EVERY_S", 0.0)
+    store.get(recording, {**RECIPE, "rate_hz": 70.0})
+    assert sum(line.startswith("preparing") for line in caplog.messages) == 2
