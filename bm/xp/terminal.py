@@ -45,13 +45,18 @@ class Plain:
 
 
 class EndOfLog:
-    """Stand-in for `os` in Dora's modules: `execvp("tail", ...)` prints the end and returns."""
+    """Stand-in for `os` in Dora's modules: outside a terminal `tail -f` prints the end and returns.
+
+    Nobody could end it there: a script that asked for a log would hang.
+    """
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
     def execvp(self, program: str, words: list[Any]) -> None:
-        """Print the last lines of the log that `words` ends with, and how to follow it."""
+        """Follow the log that `words` ends with, or print its last lines outside a terminal."""
+        if sys.stdout.isatty():
+            os.execvp(program, words)
         path = Path(words[-1])
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         print("\n".join(lines[-TAIL:]))

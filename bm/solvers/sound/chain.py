@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,7 @@ class Chain:
         Raises:
             UserError: a stage is missing, of another kind, or does not fit data and other stages.
         """
-        for name in ("encoder", "autoencoder"):
-            if not section.get(name):
-                raise UserError(f"solver.{name} is not set: name that stage, //sig/ab12cd34")
+        check_stages(section)
         if WAVE not in dataset.facts.features:
             raise UserError(f"dset.features: add {{name: {WAVE}}}, the sound that is generated")
         names = [n for n in ("encoder", "autoencoder", "vocoder") if section.get(n)]
@@ -100,3 +98,13 @@ def _loaded(name: str, folder: Path, kind: type[nn.Module]) -> Any:
             f"solver.{name}: {folder} holds a {type(module).__name__}, not a {kind.__name__}"
         )
     return module
+
+
+def check_stages(section: Mapping[str, Any]) -> None:
+    """Raise `UserError` where the `solver` section does not name a stage that is needed."""
+    for name in ("encoder", "autoencoder"):
+        if not section.get(name):
+            raise UserError(
+                f"solver.{name} is not set: name that stage, solver.{name}=//sig/ab12cd34; "
+                "`dora grid eeg2speech.debug` runs all of them"
+            )

@@ -26,7 +26,7 @@ from ...xp.resolve import to_plain
 from .. import SOLVERS
 from ..build_data import absolute_paths, evenly_spaced, windows_of
 from ..diffusion import SEED_STRIDE, DiffusionSolver
-from .chain import Chain
+from .chain import Chain, check_stages
 from .clips import silent, waves_of
 from .evaluation import evaluation_of
 from .extractor import PlatformExtractor, SoundEncoder
@@ -51,6 +51,8 @@ class LatentDiffusionSolver(DiffusionSolver):
 
     def build_data(self) -> Dataset:
         """Build windows with their sounds, and with what the encoders read."""
+        # before the data are read: it costs nothing
+        check_stages(to_plain(self.cfg.solver))
         dataset = windows_of(self.cfg)
         if len(set(dataset.layout.tolist())) > 1:
             raise UserError("latent diffusion: set dset.channels=common and dset.rate_hz")

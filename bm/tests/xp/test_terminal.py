@@ -37,6 +37,19 @@ def test_the_end_of_a_log_is_printed_and_the_command_returns(
     assert f"tail -f {path}" in err
 
 
+def test_a_terminal_follows_a_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Followed(Exception):
+        pass
+
+    def execvp(program: str, words: list[str]) -> None:
+        raise Followed(program, *words)
+
+    monkeypatch.setattr(terminal.os, "execvp", execvp)
+    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
+    with pytest.raises(Followed, match="tail"):
+        terminal.EndOfLog().execvp("tail", ["tail", "-f", tmp_path / "log"])
+
+
 def test_messages_of_dora_have_no_weight_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     """Symptom: `\\x1b[1mGrid:\\x1b[0m Queued job` in the log of a demo."""
     terminal.install()
