@@ -444,8 +444,13 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     """Raise `UserError` for an unknown step or option, or an impossible value."""
     check_list("dset.preprocess", steps, "{step: crop, start_s: 1}")
     for entry in steps:
-        if not isinstance(entry, Mapping) or entry.get("step") is None:
+        if not isinstance(entry, Mapping):
             raise UserError(f"dset.preprocess: {entry!r}; use mappings, such as {{step: crop}}")
+        if entry.get("step") is None:
+            raise UserError(
+                f"dset.preprocess: {dict(entry)} does not say which step; begin with one, such as "
+                "{step: bandpass, low_hz: 1, high_hz: 40}"
+            )
         name = str(entry["step"])
         function = KINDS[kind_of(name)].get(name)
         filled = ("data", "info") if kind_of(name) == "window" else ("raw",)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import UserError
+from ..errors import UserError, there_is
 from .recording import Recording, RecordingId
 from .stretches import Stretch, touched
 from .window_rule import WindowRule
@@ -136,7 +136,13 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
 
     Whole numbers keep their value as class (named by the events' `class` column when there is one);
     texts are numbered in sorted order.
+
+    Raises:
+        UserError: no event has the column, or some windows have no label.
     """
+    if column not in (None, "label") and not any(column in frame for frame in events):
+        columns = there_is({str(name) for frame in events for name in frame}, column)
+        raise UserError(f"segment.label={column!r}: the events have no such column; {columns}")
     if column is None or table["label"].isna().all():
         table["label"] = -1
         return ()

@@ -108,8 +108,8 @@ def assign(
         remove: share of all keys that is taken from train and called `REMOVED`.
 
     Raises:
-        UserError: unknown key or split, ratios without a sum of 1, more removed than trains, or an
-            empty train split.
+        UserError: unknown key or split, ratios without a sum of 1, more removed than trains, fixed
+            splits that share windows, or an empty train split.
     """
     check_known("split key", split["key"], KEYS)
     method = split.get("method", "hash")
@@ -133,10 +133,8 @@ def assign(
     result = auto_split(table, split, REMOVED) if split["key"] == "auto" else keys.map(drawn)
     if split.get("published", True) and PUBLISHED in table:
         result = _published(table[PUBLISHED], keys, result, split)
-    for name, conditions in (split.get("fixed") or {}).items():
-        fixed = fixed_rows(table, name, conditions, left_aside)
-        if fixed is not None:
-            result[fixed] = name
+    fixed = fixed_splits(table, split.get("fixed") or {}, left_aside)
+    result = fixed.where(fixed.notna(), result)
     torn = result.groupby(keys).nunique()
     if (torn > 1).any():
         raise UserError(
@@ -170,6 +168,29 @@ def _published(
     method = split.get("method", "hash")
     parts = {key: _draw(key, split["seed"], method, shares) for key in keys[train].unique()}
     return result.where(~train, keys.map(parts))
+
+
+def fixed_splits(
+    table: pd.DataFrame, fixed: Mapping[str, Any], left_aside: Sequence[RecordingId]
+) -> pd.Series:
+    """Return the split that `dset.split.fixed` puts each row into, None for the others.
+
+    Raises:
+        UserError: see `fixed_rows`, or windows that two splits ask for.
+    """
+    result = pd.Series(None, index=table.index, dtype=object)
+    for name, conditions in fixed.items():
+        rows = fixed_rows(table, name, conditions, left_aside)
+        if rows is None:
+            continue
+        taken = result[rows].dropna()
+        if len(taken):
+            raise UserError(
+                f"dset.split.fixed puts {len(taken)} windows into both {taken.iloc[0]} and {name}; "
+                "narrow one of them down"
+            )
+        result[rows] = name
+    return result
 
 
 def fixed_rows(

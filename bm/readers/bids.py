@@ -95,7 +95,7 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
 
     It lies in the recording's folder or above it, up to `root`; it carries the recording's whole
     name, or entities that all are the recording's (`space-` aside). A table of events must at
-    least name the subject.
+    least name the subject, or the task that all people share.
     """
     of_recording = entities(prefix(path.stem))
     folder = path.parent
@@ -112,7 +112,7 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
             is_bids = not stem or bool(of_file) or stem.startswith("space-")
             if not is_bids or any(of_recording.get(k) != v for k, v in of_file.items()):
                 continue
-            if ending.startswith("events.") and "sub" not in of_file:
+            if ending.startswith("events.") and not {"sub", "task"} & set(of_file):
                 continue
             if best is None or len(of_file) > best[0]:
                 best = (len(of_file), folder / name)

@@ -80,7 +80,16 @@ class EventRules:
             return self._of_table(table)
         if source == "stim":
             return self._of_channel(raw, path)
-        return self._of_notes(raw, path) if source == "annotations" else frame([], ("label",))
+        if source == "none":
+            return frame([], ("label",))
+        events = self._of_notes(raw, path)
+        triggers = _trigger_channels(raw)
+        if self.events == "auto" and not len(events) and triggers:
+            logger.warning(
+                "%s: no events; its trigger channel is not read unless the study names it: "
+                "stim: %s", path, triggers[0],
+            )  # fmt: skip
+        return events
 
     def rename_labels(self, events: pd.DataFrame, path: Path) -> pd.DataFrame:
         """Rename labels by `labels`, and leave out events with others, counted in the log.
@@ -184,12 +193,10 @@ class EventRules:
                 hint = nearest(self.stim, raw.ch_names)
                 raise RecordingError(path, f"no channel {self.stim}", f"change `stim`{hint}")
             return self.stim
-        types = raw.get_channel_types()
-        names = [n for n, t in zip(raw.ch_names, types, strict=True) if t == "stim"]
+        names = _trigger_channels(raw)
         if not names:
             raise RecordingError(path, "events=stim: no trigger channel", "name it by `stim`")
-        # Of several, the one that sums up the others (Neuromag).
-        return next((name for name in ("STI101", "STI 014", "STI014") if name in names), names[0])
+        return names[0]
 
     def _runs_of_column(self, path: Path, rate_hz: float) -> pd.DataFrame:
         """Return blocks in which a column of a table of samples stays the same."""
@@ -225,3 +232,10 @@ def trigger_codes(raw: mne.io.BaseRaw, name: str, path: Path) -> np.ndarray:
         return np.zeros(len(values), np.int64)
     reason = f"channel {name}: its values are no codes (as {values[np.nonzero(values)[0][0]]:.3g})"
     raise RecordingError(path, reason, "name another channel by `stim`")
+
+
+def _trigger_channels(raw: mne.io.BaseRaw) -> list[str]:
+    """Return channels of triggers; of several, first the one that sums up the others (Neuromag)."""
+    types = raw.get_channel_types()
+    names = [name for name, kind in zip(raw.ch_names, types, strict=True) if kind == "stim"]
+    return sorted(names, key=lambda name: name not in ("STI101", "STI 014", "STI014"))

@@ -36,6 +36,7 @@ class Walk:
         paths: of recordings, in order of their names.
         errors: what cannot be read: folders, devices, names, later parts without the first.
         foreign: recordings of formats that are not read.
+        spare_tables: tables (`.csv`) that are not taken for recordings.
     """
 
     root: Path
@@ -44,6 +45,7 @@ class Walk:
     paths: list[Path] = field(default_factory=list)
     errors: list[RecordingError] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
+    spare_tables: list[Path] = field(default_factory=list)
 
     def search(self) -> Walk:
         """Search the folder and all below it; links are followed, each target once."""
@@ -120,6 +122,8 @@ class Walk:
         else:
             is_table = path.suffix.lower() == ".csv"
             is_candidate = is_recording(path) and (self.tables or not is_table)
+            if is_table and is_recording(path) and not self.tables:
+                self.spare_tables.append(path)
         if not is_candidate:
             return
         problem = None if path.is_dir() else problem_of(path)

@@ -230,10 +230,13 @@ class Folder(Study):
         """
         if not self.folder.is_dir():
             raise UserError(f"study folder: no folder {self.folder}; set the study's `path`")
-        paths, errors = self._paths()
+        paths, errors, tables = self._paths()
         if not paths and not errors:
             kinds = ", ".join(self.files) if self.files else f"endings {', '.join(ENDINGS)}"
-            raise UserError(f"study folder: no recording in {self.folder} ({kinds})")
+            text = f"study folder: no recording in {self.folder} ({kinds})"
+            if tables:
+                text += f"; if {tables[0].name} is a table of samples, give `rate_hz` and `unit`"
+            raise UserError(text)
         people = bids.read_participants(self.folder)
         listing = bids.Listing()
         recordings = [self._listed(path, people, listing) for path in paths]
@@ -247,10 +250,10 @@ class Folder(Study):
                 )
         return [*recordings, *(self._failed(Path(error.path), error) for error in errors)]
 
-    def _paths(self) -> tuple[list[Path], list[RecordingError]]:
-        """Return paths of recordings, and what cannot be read."""
+    def _paths(self) -> tuple[list[Path], list[RecordingError], list[Path]]:
+        """Return paths of recordings, what cannot be read, and tables that are not taken."""
         walk = Walk(self.folder, self.reading.rate_hz is not None, self.files).search()
-        return walk.paths, walk.errors
+        return walk.paths, walk.errors, walk.spare_tables
 
     def _failed(self, path: Path, error: RecordingError) -> FailedRecording:
         below = path.relative_to(self.folder) if path.is_relative_to(self.folder) else path

@@ -18,7 +18,6 @@ QUICK = (
     "data/test_audit.py",
     "engine/test_options.py",
     "scripts/test_arguments.py",
-    "test_grids.py",
     "xp/test_address.py",
     "xp/test_executor.py",
 )

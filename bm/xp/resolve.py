@@ -335,6 +335,10 @@ def _is_plain(value: object) -> bool:
     """Return whether OmegaConf stores and compares a value as Python does."""
     if isinstance(value, list):
         return all(map(_is_plain, value))
+    if isinstance(value, dict):  # inside a list: `dset.studies`
+        return all(isinstance(key, str) and _is_plain(key) for key in value) and all(
+            map(_is_plain, value.values())
+        )
     if isinstance(value, str):
         return "${" not in value and value != "???"
     return value is None or (isinstance(value, bool | int | float) and value == value)

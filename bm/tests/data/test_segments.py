@@ -92,11 +92,14 @@ def test_class_names_follow_their_numbers() -> None:
     table = segments.segments_of(0, events, 6000, 100.0, SEGMENT)
     assert segments.number_labels(table, [events], "label") == ("a", "b")
     table["label"] = ["yes", "no"]
+    events["other"] = ""
     assert segments.number_labels(table, [events], "other") == ("no", "yes")
     assert table["label"].tolist() == [1, 0]
     table["label"] = [None, "no"]
     with pytest.raises(UserError, match="have no 'other'"):
         segments.number_labels(table, [events], "other")
+    with pytest.raises(UserError, match=r"'othr': the events have no such column; did you mean"):
+        segments.number_labels(table, [events], "othr")
 
 
 def test_an_unknown_event_kind_names_the_nearest() -> None:
@@ -137,6 +140,10 @@ def test_fixed_splits_win() -> None:
         ({"fixed": {"test": {"subjet": ["a"]}}}, "no column 'subjet'"),
         ({"ratios": {"test": 1.0}}, "no window to train on"),
         ({"key": "sentence"}, "no 'sequence_uid'"),
+        (
+            {"fixed": {"test": {"subject": ["s1"]}, "valid": {"subject": ["s1", "s2"]}}},
+            "windows into both test and valid",
+        ),
         ({"key": "recording", "fixed": {"test": {"event_row": ["3"]}}}, "tears recording"),
     ],
 )

@@ -204,10 +204,10 @@ def test_bad_values_and_missing_files_are_named(recording: Saved, tmp_path: Path
         Store(tmp_path).get(recording, RECIPE)
 
 
-def test_thousands_of_maps_hold_no_descriptor(recording: Saved, tmp_path: Path) -> None:
+def test_maps_hold_no_descriptor(recording: Saved, tmp_path: Path) -> None:
     store = Store(tmp_path)
     before = len(os.listdir("/proc/self/fd"))
-    held = [store.get(recording, RECIPE) for _ in range(1500)]
+    held = [store.get(recording, RECIPE) for _ in range(200)]
     assert len(os.listdir("/proc/self/fd")) <= before + 1
     assert held[-1].rows(5, 10).shape == (10, 3)
 

@@ -237,11 +237,14 @@ def test_a_pattern_names_who_and_what(tmp_path: Path) -> None:
 
 @pytest.mark.shared
 @needs("formats")
-def test_triggers_of_a_channel_are_events(tmp_path: Path) -> None:
+def test_triggers_of_a_channel_are_events(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     options = {"kind": "meg", "files": ["*.fif"], "stim": "STI 014"}
     events = one(FORMATS / "mne" / "kit", tmp_path, **options).events()
     trials = events[events["kind"] == "trial"]
     assert len(trials) and trials["start_s"].between(0, 2).all()
+    unread = one(FORMATS / "mne" / "kit", tmp_path, kind="meg", files=["*.fif"]).events()
+    assert set(unread["kind"]) == {"block"}
+    assert "trigger channel is not read unless the study names it: stim: STI 014" in caplog.text
     with pytest.raises(RecordingError, match="no channel STI 99"):
         one(FORMATS / "mne" / "kit", tmp_path, **{**options, "stim": "STI 99"}).events()
 
@@ -270,6 +273,9 @@ def test_wrong_options_are_answered(tmp_path: Path, options: dict, said: str) ->
 def test_an_empty_folder_is_answered(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no recording in"):
         study(tmp_path, tmp_path).recordings()
+    (tmp_path / "s1.csv").write_text("Cz,Pz\n1,2\n")
+    with pytest.raises(UserError, match=r"if s1\.csv is a table of samples"):
+        study(tmp_path, tmp_path).recordings()
 
 
 def test_sidecars_apply_by_their_entities(tmp_path: Path) -> None:
@@ -286,3 +292,7 @@ def test_sidecars_apply_by_their_entities(tmp_path: Path) -> None:
     near = find(path, tmp_path, "electrodes.tsv", Listing())
     assert near == folder / "sub-1_space-CTF_electrodes.tsv"
     assert find(path, tmp_path, "events.tsv", Listing()) is None
+    # one design for everybody: a table of the task, above the people
+    (tmp_path / "task-a_events.tsv").write_text("x")
+    (tmp_path / "task-b_events.tsv").write_text("x")
+    assert find(path, tmp_path, "events.tsv", Listing()) == tmp_path / "task-a_events.tsv"

@@ -71,6 +71,7 @@ def split(**changes: Any) -> dict[str, Any]:
     ("changes", "said"),
     [
         ({"preprocess": ["bandpass"]}, "dset.preprocess: 'bandpass'; use mappings"),
+        ({"preprocess": [{"name": "bandpass"}]}, "does not say which step"),
         ({"preprocess": "bandpass"}, "dset.preprocess='bandpass': use a list"),
         ({"preprocess": {"step": "crop"}}, "dset.preprocess=.*: use a list"),
         (step("unit", factor="x"), "unit: factor=x"),

@@ -38,15 +38,15 @@ def test_the_end_of_a_log_is_printed_and_the_command_returns(
 
 
 def test_a_terminal_follows_a_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class Followed(Exception):
+    class FollowedError(Exception):
         pass
 
     def execvp(program: str, words: list[str]) -> None:
-        raise Followed(program, *words)
+        raise FollowedError(program, *words)
 
     monkeypatch.setattr(terminal.os, "execvp", execvp)
     monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
-    with pytest.raises(Followed, match="tail"):
+    with pytest.raises(FollowedError, match="tail"):
         terminal.EndOfLog().execvp("tail", ["tail", "-f", tmp_path / "log"])
 
 
