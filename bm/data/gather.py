@@ -46,8 +46,8 @@ class BlockPool:
             return torch.from_numpy(block)[:count].view(dtype).view(shape)
 
 
-#: (source, place, scratch, recording), (T, C) each; writes a finished window to `place`.
-Write = Callable[[np.ndarray, Tensor, Tensor, int], object]
+#: (source, place, recording), (T, C) each; writes a finished window to `place`.
+Write = Callable[[np.ndarray, Tensor, int], object]
 
 
 def plain_samples(signal: Signal) -> np.ndarray | None:
@@ -89,7 +89,7 @@ def gather_windows(
     # One copy of a contiguous row range per window is a single memcpy: measured faster than
     # index_select on a flat view, which computes an address per sample. NumPy's copy needs a third
     # of the time that PyTorch takes to begin one.
-    block, scratch = out.numpy(), torch.empty(shape[1:]) if write else None
+    block = out.numpy()
     whole: dict[int, np.ndarray | None] = {}
     for index, (recording, start) in enumerate(
         zip(recordings.tolist(), starts.tolist(), strict=True)
@@ -98,8 +98,8 @@ def gather_windows(
             whole[recording] = plain_samples(signals[recording])
         source = whole[recording]
         if source is not None and 0 <= start <= len(source) - length:
-            if write is not None and scratch is not None:
-                write(source[start : start + length], out[index], scratch, recording)
+            if write is not None:
+                write(source[start : start + length], out[index], recording)
                 continue
             block[index] = source[start : start + length]
             if finish is not None:

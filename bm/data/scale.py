@@ -125,7 +125,7 @@ class Scaler:
         self.baselines: list[int] = []
         self.centres: list[Tensor] = []
         self.scales: list[Tensor] = []
-        self._tiles: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        self._tiles: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def fit(self, signals: Sequence[Signal], table: pd.DataFrame, groups: Sequence[int]) -> None:
         """Compute the statistics of every recording.
@@ -227,32 +227,29 @@ class Scaler:
             window.sub_(self.centres[recording]).div_(self.scales[recording])
         return window if self.clamp is None else window.clamp_(-self.clamp, self.clamp)
 
-    def write(self, source: np.ndarray, place: Tensor, scratch: Tensor, recording: int) -> None:
+    def write(self, source: np.ndarray, place: Tensor, recording: int) -> None:
         """Write what `finish` would make of `source` to `place`, to the bit; see `fuses`.
 
         Args:
-            source, place, scratch: (T, C) float32, contiguous.
+            source, place: (T, C) float32, contiguous.
             recording: number of the recording.
         """
         centre, scale = self._repeated(recording, len(source))
-        rows = scratch.numpy().reshape(-1, len(centre))
-        np.subtract(source.reshape(-1, len(centre)), centre, out=rows)
-        np.divide(rows, scale, out=rows)
-        if self.clamp is None:
-            place.copy_(scratch)
-        else:
-            torch.clamp(scratch, -self.clamp, self.clamp, out=place)
+        rows = place.view(-1, len(centre))
+        torch.sub(torch.from_numpy(source).view(rows.shape), centre, out=rows)
+        rows.div_(scale)
+        if self.clamp is not None:
+            rows.clamp_(-self.clamp, self.clamp)
 
-    def _repeated(self, recording: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    def _repeated(self, recording: int, length: int) -> tuple[Tensor, Tensor]:
         """Return centre and scale of a recording, once for each of some samples in a row.
 
-        NumPy begins its inner loop once a row: rows of several samples spare it most of that.
+        An inner loop begins once a row: rows of several samples spare most of that.
         """
         pair = self._tiles.get((recording, length))
         if pair is None:
             count = next(n for n in range(MOST_REPEATED, 0, -1) if length % n == 0)
-            values = self.centres[recording].numpy(), self.scales[recording].numpy()
-            pair = np.tile(values[0], count), np.tile(values[1], count)
+            pair = self.centres[recording].repeat(count), self.scales[recording].repeat(count)
             self._tiles[recording, length] = pair
         return pair
 
