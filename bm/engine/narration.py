@@ -88,21 +88,27 @@ class Epochs:
         self.chance = "" if chance is None else f" (chance {chance:.3g})"
 
     def line(self, epoch: int, groups: Mapping[str, Mapping[str, float]]) -> str:
-        """Return `epoch 3/40 | train loss .. | valid loss .. accuracy .. (chance ..) | .. left`."""
+        """Return `epoch 3/40 | train loss .. | valid loss .. accuracy .. (chance ..) | .. left`.
+
+        After the last epoch: `test summary | epoch 40/40 | accuracy .. (chance ..)`.
+        """
         total, metric = self.run.cfg["optim"]["epochs"], self.run.solver.best_metric
-        parts = [f"epoch {epoch}/{total}"]
+        tested = groups.keys() - {"perf"} == {"test"}  # after the last epoch
+        parts = ["test summary"] if tested else []
+        parts.append(f"epoch {epoch}/{total}")
         for stage in ("train", "valid", "test"):
             values = groups.get(stage, {})
             # The best epoch may be picked by the loss itself, which is to be printed once.
             names = [n for n in dict.fromkeys(("loss", metric)) if n in values]
             text = " ".join(f"{name} {values[name]:.4g}" for name in names)
+            chance = self.chance if metric in values else ""
             if text:
-                parts.append(f"{stage} {text}{self.chance if metric in values else ''}")
+                parts.append(f"{text}{chance}" if tested else f"{stage} {text}{chance}")
         perf = groups.get("perf", {})
         if perf.get("items_per_s"):
             parts.append(f"{perf['items_per_s']:.0f} windows/s")
         flops = self.run.solver.perf.flops_per_item if self.run.solver.stepped else None
-        if flops and epoch == self.first + 1:
+        if flops and epoch == self.first + 1 and not tested:
             parts.append(f"{flops / 1e6:.3g} MFLOP a window")
         done = epoch - self.first
         if done > 0 and epoch < total:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import nn
 from ..errors import UserError
 from ..facts import DataFacts
 from ..models.contract import Microvolts
-from ..models.saved import CONFIG, FACTS
+from ..models.saved import CONFIG, FACTS, read_config, read_facts
 
 
 def check_origin(key: str, folder: Path, facts: DataFacts, model: nn.Module) -> list[str]:
@@ -30,10 +29,9 @@ def check_origin(key: str, folder: Path, facts: DataFacts, model: nn.Module) -> 
     Raises:
         UserError: the model was trained at another sampling rate.
     """
-    path = Path(folder) / FACTS
-    if not path.exists():
+    if not (Path(folder) / FACTS).exists():
         return []
-    then = DataFacts.from_dict(json.loads(path.read_text()))
+    then = read_facts(folder)
     # patches and kernels are counted in samples: another rate is another model
     if then.rate_hz != facts.rate_hz:
         raise UserError(
@@ -57,9 +55,9 @@ def check_origin(key: str, folder: Path, facts: DataFacts, model: nn.Module) -> 
 
 def _unit(folder: Path) -> float | None:
     """Return the microvolts that the saved model takes as 1; None when it does not say."""
-    path = folder / CONFIG
-    arguments = json.loads(path.read_text()).get("arguments", {}) if path.exists() else {}
-    amplitude_uv = arguments.get("amplitude_uv")
+    if not (folder / CONFIG).exists():
+        return None
+    amplitude_uv = read_config(folder)["arguments"].get("amplitude_uv")
     return None if amplitude_uv is None else float(amplitude_uv)
 
 

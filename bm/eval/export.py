@@ -10,8 +10,7 @@ from typing import Any
 from .. import __version__
 from ..data.seen import NAME as SEEN
 from ..errors import UserError
-from ..facts import DataFacts
-from ..models.saved import CONFIG, FACTS, WEIGHTS, read_config
+from ..models.saved import CONFIG, FACTS, WEIGHTS, read_config, read_facts
 from ..predict.card import Card, write_card
 from ..writing import replacing_folder
 from ..xp.address import BEST
@@ -53,7 +52,7 @@ def export(experiment: Experiment, out: Path, licence: str = "other") -> Path:
         for name in FILES:
             if (best / name).exists():
                 shutil.copyfile(best / name, aside / name)
-        facts = DataFacts.from_dict(json.loads((best / FACTS).read_text(encoding="utf-8")))
+        facts = read_facts(best)
         card = _card_of(experiment, best, evaluation, licence)
         (aside / "README.md").write_text(write_card(card, facts), encoding="utf-8")
         (aside / "evaluation.json").write_text(json.dumps(evaluation, indent=1), encoding="utf-8")

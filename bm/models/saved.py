@@ -95,6 +95,21 @@ def read_config(folder: Path) -> dict[str, Any]:
     return dict(config)
 
 
+def read_facts(folder: Path) -> DataFacts:
+    """Return the facts of the data that a saved model was trained on.
+
+    Raises:
+        UserError: a folder without them, or damaged ones.
+    """
+    path = Path(folder) / FACTS
+    if not path.exists():
+        raise UserError(f"{folder}: {FACTS} is missing; the model was not saved by bm")
+    try:
+        return DataFacts.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, AttributeError):
+        raise UserError(f"{path}: damaged; restore it or save the model again") from None
+
+
 def data_arguments(facts: DataFacts) -> dict[str, Any]:
     """Return the arguments that data decide, under the names that models use.
 
@@ -274,7 +289,7 @@ def init_weights(
         raise UserError(f"no weights in {folder} ({WEIGHTS} is missing)")
     tensors = read_tensors(path)
     if subjects is not None and (Path(folder) / FACTS).exists():
-        trained = json.loads((Path(folder) / FACTS).read_text()).get("subjects", [])
+        trained = read_facts(folder).subjects
         tensors = to_subjects(module, tensors, trained, subjects, partial)
     report = fit(module, tensors, str(folder))
     if not report.matched or not (partial or acceptable(module, report)):
@@ -375,7 +390,7 @@ def load_for_subjects(
     """
     module = load(folder, trust_target, **changes)
     saved: Any = module.bm_arguments
-    before = DataFacts.from_dict(json.loads((Path(folder) / FACTS).read_text())).subjects
+    before = read_facts(folder).subjects
     if "n_subjects" not in saved["arguments"] or tuple(before) == tuple(subjects):
         return module
     arguments = {**saved["arguments"], **changes, "n_subjects": len(subjects)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,12 +14,11 @@ from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..errors import UserError
-from ..facts import DataFacts
 from ..losses.classification import sigmoid_probabilities
 from ..metrics.classification import probabilities
 from ..models import load
 from ..models.contract import Codebook, TokenEncoder
-from ..models.saved import FACTS
+from ..models.saved import read_facts
 from ..nn.sinc import lowpass_sinc
 from ..registry import check_known
 from ..solvers.model_inputs import input_names, inputs_of
@@ -54,7 +52,7 @@ class Predictor:
     def __init__(self, folder: Path, device: str = "cpu", trust_target: bool = False) -> None:
         self.folder, self.device = Path(folder), device
         self.model: nn.Module = load(self.folder, trust_target).to(device)
-        self.facts = _facts_of(self.folder)
+        self.facts = read_facts(self.folder)
         if (self.facts.outputs or {}).get("kind") not in KINDS:
             raise UserError(
                 f"{folder}: {type(self.model).__name__} was saved by a stage that decodes nothing, "
@@ -224,13 +222,3 @@ def linked(outputs: np.ndarray, link: str) -> np.ndarray:
         return probabilities(outputs)
     positive = 1 / (1 + np.exp(-outputs[:, 0]))
     return np.stack([1 - positive, positive], 1)
-
-
-def _facts_of(folder: Path) -> DataFacts:
-    path = folder / FACTS
-    try:
-        return DataFacts.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise UserError(f"{folder}: {FACTS} is missing; the model was not saved by bm") from None
-    except (ValueError, TypeError, AttributeError):
-        raise UserError(f"{path}: damaged; restore it or save the model again") from None

@@ -141,8 +141,20 @@ def _published(headers: Message) -> str | None:
 
 
 def _record(folder: Path) -> dict[str, dict]:
+    """Return what the record of a folder says; nothing where it is absent or damaged."""
     path = folder / RECORD
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    try:
+        record = json.loads(path.read_text()) if path.exists() else {}
+    except ValueError:  # empty, cut short, or no text
+        record = None
+    if not isinstance(record, dict) or not all(_is_entry(one) for one in record.values()):
+        logger.warning("%s is damaged; what it listed is fetched again", path)
+        return {}
+    return record
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and {"url", "size", "sha256"} <= entry.keys()
 
 
 def _note(folder: Path, more: Mapping[str, dict]) -> None:

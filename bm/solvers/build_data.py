@@ -72,7 +72,12 @@ def named_channels(channels: Any, folder_of: Callable[[str], Path] | None) -> An
         raise UserError(
             f"dset.channels={channels}: no choice of channels there; solver=duin/channels makes one"
         )
-    return list(json.loads((path / CHANNELS_FILE).read_text("utf-8"))["channels"])
+    try:
+        return list(json.loads((path / CHANNELS_FILE).read_text("utf-8"))["channels"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{path / CHANNELS_FILE}: damaged; run the choice of channels again"
+        ) from None
 
 
 def evenly_spaced(rows: np.ndarray, count: int) -> np.ndarray:

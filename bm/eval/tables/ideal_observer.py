@@ -15,7 +15,7 @@ from ...data.window_rule import WindowRule
 from ...solvers.speech.candidates import CandidateSet, candidate_sets
 from ...studies import build_study
 from ...studies.simulated.listening.retrieval import Heard, Speech
-from ...xp.files import write_text
+from ...xp.files import read_or_warn, write_json
 from ...xp.resolve import to_plain
 
 if TYPE_CHECKING:
@@ -114,6 +114,9 @@ def _cached(cache: Path, key: list[Any], compute: Callable[[], dict[str, Any]]) 
     """Return the values stored for a key; without any, compute and store them."""
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     path = cache / f"observer-{name}.json"
-    if not path.exists():
-        write_text(path, json.dumps(compute()))
-    return dict(json.loads(path.read_text()))
+    values = read_or_warn(path)
+    if values is None:
+        # as the file will say it: numbers of NumPy are plain ones after JSON
+        values = json.loads(json.dumps(compute()))
+        write_json(path, values)
+    return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +20,9 @@ from ...data.segments import values_of
 from ...data.signal import Signal
 from ...data.store import Store
 from ...errors import RecordingError, UserError
-from ...facts import DataFacts
 from ...models import load
 from ...models.contract import POOLS, Codebook, Microvolts, TokenEncoder
-from ...models.saved import FACTS, WEIGHTS
+from ...models.saved import WEIGHTS, read_facts
 from ...nn.electrodes import unknown_names
 from ...registry import check_known
 from .file import token_file
@@ -113,7 +111,7 @@ class TokenModel:
             check_layer(options.layer, model.depth, name)
         self.patch_samples, self.max_patches = model.patch_samples, model.max_patches
         self.named = model.named_channels
-        self.facts = DataFacts.from_dict(json.loads((self.folder / FACTS).read_text()))
+        self.facts = read_facts(self.folder)
         self.dropped: dict[str, None] = {}
         self._model, self._channels = model, tuple[str, ...]()
         self._row: int | None = None  # of the person in the network, where it tells people apart

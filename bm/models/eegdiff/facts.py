@@ -97,7 +97,10 @@ class WaveFacts:
         path = Path(folder) / FACTS
         if not path.exists():
             raise UserError(f"no saved model in {folder} ({FACTS} is missing)")
-        return cls.of(json.loads(path.read_text()))
+        try:
+            return cls.of(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise UserError(f"{path}: damaged; restore it or save the model again") from None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as they were read."""

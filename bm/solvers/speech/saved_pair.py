@@ -15,7 +15,7 @@ from ...data.batch import Batch
 from ...data.window_features import FeatureKind
 from ...errors import UserError
 from ...facts import DataFacts
-from ...models.saved import FACTS, load_for_subjects, read_config
+from ...models.saved import load_for_subjects, read_config, read_facts
 from ...nn.sinc import lowpass_sinc
 from ...writing import write_text
 from .feature_scaling import FeatureScaling, join_features
@@ -97,7 +97,7 @@ class SavedPair(nn.Module):
         record = PairRecord.read(folder)
         if record.solver["task"] != "decode":
             raise UserError(f"{folder}: solver.task={record.solver['task']}; an encoder decodes")
-        facts = DataFacts.from_dict(json.loads((folder / FACTS).read_text()))
+        facts = read_facts(folder)
         scaling = FeatureScaling([FeatureKind(**k) for k in record.kinds])
         config = read_config(folder)
         section: Mapping[str, Any] = {"name": config["name"], "target": config.get("target")}

@@ -64,6 +64,17 @@ def test_a_file_is_named_by_the_server_and_fetched_once(server: str, tmp_path: P
     assert fetch(f"{server}/x", tmp_path).read_bytes() == b"12345" and len(Server.asked) == 2
 
 
+@pytest.mark.parametrize("content", ["", '{"S01.mat": ', "[]", '{"S01.mat": 3}', "\x00\x00"])
+def test_a_damaged_record_is_written_again(
+    server: str, tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetch(f"{server}/x", tmp_path)
+    (tmp_path / "fetched.json").write_text(content)
+    assert fetch(f"{server}/x", tmp_path).read_bytes() == b"12345"
+    assert "fetched.json is damaged" in caplog.text
+    assert json.loads((tmp_path / "fetched.json").read_text())["S01.mat"]["size"] == 5
+
+
 @pytest.mark.parametrize(("name", "message"), [("cut", "of 9"), ("gone", "cannot be fetched")])
 def test_what_did_not_come_whole_is_not_there(
     server: str, tmp_path: Path, name: str, message: str

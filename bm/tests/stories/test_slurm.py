@@ -194,7 +194,10 @@ def test_whatever_happens_the_end_is_that_of_an_undisturbed_grid(
     node = slurm("sinfo", "-h", "-o", "%n").split()[0]
     slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
     restart_controller()
-    slurm("scontrol", "update", f"nodename={node}", "state=resume")
+    # A controller that has just come back may not know the drained node yet, and refuses.
+    resume = ["scontrol", "update", f"nodename={node}", "state=resume"]
+    checkout.wait(lambda: subprocess.run(resume, check=False, capture_output=True).returncode == 0
+                  or "drain" not in slurm("sinfo", "-h", "-n", node, "-o", "%T"))  # fmt: skip
     checkout.wait(lambda: "drain" not in slurm("sinfo", "-h", "-n", node, "-o", "%T"))
     slurm("scancel", checkout.victim(spared))
     checkout.victim(spared)  # somebody is there to be preempted
