@@ -28,6 +28,9 @@ def test_a_run_speaks_and_a_finished_one_says_its_score(
         assert words in text, words
     epochs = [line for line in lines if re.match(r"epoch \d/2 \| train loss ", line)]
     assert len(epochs) == 2 and "(chance 0.25)" in epochs[0] and "MFLOP" in epochs[0]
+    assert any(
+        re.match(r"test summary \| epoch \d/2 \| balanced_accuracy ", line) for line in lines
+    )
     assert "left" in epochs[0] and "left" not in epochs[1]
     assert not any("it/sec" in line for line in lines)  # seconds, not worth lines of progress
     assert len(lines) < 25

@@ -275,6 +275,9 @@ def test_two_tasks_give_the_metrics_of_one_process(checkout: Checkout, tmp_path:
         assert mine["valid"]["loss"] == pytest.approx(other["valid"]["loss"], rel=1e-3)
 
 
+BRACKETS = str.maketrans("", "", "[]")
+
+
 def test_stages_of_arrays_are_retried_in_order(checkout: Checkout) -> None:
     """A cancelled upstream drops its downstream; `-r` submits both, with the new number."""
     checkout.write("arrays", ARRAYS)
@@ -284,7 +287,14 @@ def test_stages_of_arrays_are_retried_in_order(checkout: Checkout) -> None:
     )
     slurm("scancel", f"{up}_1")
     checkout.wait(lambda: not slurm("squeue", "-h", "-j", f"{up},{down}"), 120)
-    states = {job: state.split()[0] for job, state in checkout.jobs("JobID", "State")}
+
+    def accounted() -> dict[str, str]:
+        """Elements that never started are listed as `7_[1]`, some moments after they have gone."""
+        rows = checkout.jobs("JobID", "State")
+        return {job.translate(BRACKETS): state.split()[0] for job, state in rows}
+
+    checkout.wait(lambda: f"{up}_1" in accounted())
+    states = accounted()
     dropped = {state for job, state in states.items() if job.startswith(f"{down}_")}
     assert states[f"{up}_1"] == "CANCELLED" and dropped == {"CANCELLED"}, states
     assert last(checkout.grid("demo.arrays", "-r", "-i", "0.05")).count("COM") == 4
