@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .segments import joined_ids
+
 logger = logging.getLogger(__name__)
 #: From the strictest to the loosest: what is told apart, columns that name it.
 LEVELS = {
@@ -33,7 +35,7 @@ def auto_split(table: pd.DataFrame, split: Mapping[str, Any], removed: str) -> p
     """
     ratios = {name: float(share) for name, share in split["ratios"].items() if float(share) > 0}
     for level, columns in LEVELS.items():
-        keys = table[list(columns)].astype(str).agg("|".join, axis=1)
+        keys = joined_ids(table, columns)
         if keys.nunique() >= max(LEAST, len(ratios)):
             names = _deal(keys, _labels_of(keys, table), ratios, int(split["seed"]))
             logger.info("dset.split.key=auto: by %s, of which there are %d", level, len(names))

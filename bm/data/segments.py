@@ -54,7 +54,7 @@ def segments_of(
         UserError: a window that reaches outside a trial that was cut already (column `bounded`).
     """
     rule = WindowRule.of(segment)
-    blocks = events[events["kind"] == "block"]
+    blocks = events[events["kind"] == "block"] if rule.within else events
     if rule.within and "uid" not in blocks:
         raise UserError("segment.within=block: the events have no blocks with a uid")
     names = ["recording", "start", "length", "event_row", "label"]
@@ -78,12 +78,13 @@ def segments_of(
         where = " or its blocks" if rule.within else ""
         text = "recording %d: %d windows reach outside it%s and are left out"
         logger.warning(text, index, left_out, where)
-    table = pd.DataFrame(rows, columns=[*names, "block_uid", STIMULUS, PUBLISHED, HELD])
+    names += ["block_uid", STIMULUS, PUBLISHED, HELD]
+    absent = {name for name in (STIMULUS, PUBLISHED) if name not in anchored}
+    absent |= set() if rule.within else {"block_uid"}
+    absent |= set() if rule.pad else {HELD}
+    table = pd.DataFrame(rows, columns=names)[[name for name in names if name not in absent]]
     if rule.within:  # as published, words that round to one sample give one window
         table = table.drop_duplicates("start", ignore_index=True)
-    optional = {"block_uid": bool(rule.within), HELD: rule.pad}
-    optional |= {name: name in anchored for name in (STIMULUS, PUBLISHED)}
-    table = table.drop(columns=[name for name, there in optional.items() if not there])
     clean = _off_stretches(table, stretches, rate_hz)
     clean.attrs["left_out"] = left_out + len(table) - len(clean)
     return clean
@@ -103,6 +104,15 @@ def _off_stretches(
         "(dset.keep_bad=true keeps them)", table["recording"].iloc[0], hit.sum(), len(table),
     )  # fmt: skip
     return table[~hit].reset_index(drop=True)
+
+
+def joined_ids(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Return the texts of some columns of a table in one, `study|subject`."""
+    # row by row, as DataFrame.agg does it, 76,000 windows take 3 s
+    first, *others = (table[name].astype(str) for name in columns)
+    for other in others:
+        first = first + "|" + other
+    return first
 
 
 def lengths_of(table: pd.DataFrame) -> np.ndarray:

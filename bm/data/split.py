@@ -18,7 +18,7 @@ from ..registry import check_known, check_mapping
 from ..writing import write_text
 from .auto_split import auto_split
 from .recording import RecordingId
-from .segments import PUBLISHED, lengths_of
+from .segments import PUBLISHED, joined_ids, lengths_of
 from .selection import names_of
 
 logger = logging.getLogger(__name__)
@@ -122,9 +122,7 @@ def assign(
     missing = [c for c in KEYS[split["key"]] if c not in table]
     if missing:
         raise UserError(f"dset.split.key={split['key']}: the events have no {missing[0]!r}")
-    keys = table[list(KEYS[split["key"]])].astype(str).agg("|".join, axis=1)
-    if method == "published" and len(KEYS[split["key"]]) == 1:
-        keys = table[KEYS[split["key"]][0]].astype(str)
+    keys = joined_ids(table, KEYS[split["key"]])
     if split["key"] == "auto":  # what belongs together is decided there
         keys = pd.Series(range(len(table)), index=table.index).astype(str)
     drawn = {

@@ -191,11 +191,12 @@ class Store:
         if self.verify or "samples_sha256" not in header or size > self.unchecked:
             return True
         self.unchecked -= size
-        return self._is_whole(path, header)
+        return self._is_whole(path, header, signal.data)
 
-    def _is_whole(self, path: Path, header: Mapping[str, Any]) -> bool:
-        """Return whether the stored samples are those that were written."""
-        if hash_of_samples(self._read(path).data) == header.get("samples_sha256"):
+    def _is_whole(self, path: Path, header: Mapping[str, Any], data: Tensor | None = None) -> bool:
+        """Return whether the samples of a file, `data` once they are read, are as written."""
+        samples = self._read(path).data if data is None else data
+        if hash_of_samples(samples) == header.get("samples_sha256"):
             return True
         logger.warning("%s: its samples are not those that were written; built again", path)
         return False

@@ -81,6 +81,7 @@ class Listing:
     # Seven names are looked for beside each recording, and a data set may hold thousands of these.
     def __init__(self) -> None:
         self._names: dict[Path, list[str]] = {}
+        self._ending: dict[tuple[Path, str], dict[str, None]] = {}
 
     def __call__(self, folder: Path) -> list[str]:
         """Return names in a folder that end in .tsv, .csv or .json; none without a folder."""
@@ -88,6 +89,13 @@ class Listing:
             names = os.listdir(folder) if folder.is_dir() else []
             self._names[folder] = sorted(n for n in names if n.endswith((".tsv", ".csv", ".json")))
         return self._names[folder]
+
+    def ending(self, folder: Path, ending: str) -> dict[str, None]:
+        """Return those of the names that have an ending, in order."""
+        if (folder, ending) not in self._ending:
+            names = (name for name in self(folder) if name.endswith(ending))
+            self._ending[folder, ending] = dict.fromkeys(names)
+        return self._ending[folder, ending]
 
 
 def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
@@ -100,7 +108,7 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
     of_recording = entities(prefix(path.stem))
     folder = path.parent
     while True:
-        names = [name for name in listing(folder) if name.endswith(ending)]
+        names = listing.ending(folder, ending)
         # The recording's whole name wins over any selection of its entities.
         for stem in (path.stem, prefix(path.stem)):
             if f"{stem}_{ending}" in names:
@@ -147,7 +155,7 @@ def sidecars(
     """Find everything beside a recording; `people` is the content of participants.tsv."""
     near = functools.partial(find, path, root, listing=listing)
     beside = path.with_name(f"{path.stem}.tsv")
-    plain = beside if beside.name in listing(path.parent) else None
+    plain = beside if beside.name in listing.ending(path.parent, ".tsv") else None
     descriptions = (near(f"{suffix}.json") for suffix in SUFFIXES)
     return Sidecars(
         channels=near("channels.tsv"),

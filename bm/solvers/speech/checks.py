@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...data.dataset import Dataset
+from ...data.segments import joined_ids
 from ...data.split import KEYS, SPLITS
 from .candidates import candidate_sets, chance_of_top, speech_of
 from .feature_scaling import FeatureScaling
@@ -21,7 +22,7 @@ def split_lines(dataset: Dataset, rule: Mapping[str, Any]) -> list[str]:
     table = dataset.table
     present = [column for column in columns if column in table]
     # Joined as the split joins them, so that both count the same keys.
-    keys = table[present].astype(str).agg("|".join, axis=1)
+    keys = joined_ids(table, present)
     # With the study: many studies number their subjects from 1.
     people = table["study"] + "/" + table["subject"]
     keys_of: dict[str, set] = {}
