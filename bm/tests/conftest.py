@@ -60,3 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         named = item.get_closest_marker("xdist_group")
         if named is None and has_fixtures_of_the_module(item.path):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End a run in which pytest-xdist cannot write groups into names: fixtures would come twice."""
+    names = pytest.Item.nodeid.fget.__code__.co_names
+    if getattr(config.option, "dist", "no") == "loadgroup" and "_nodeid" not in names:
+        raise pytest.UsageError(
+            "this pytest hides the groups of pytest-xdist; install the versions of constraints.txt"
+        )
