@@ -50,7 +50,7 @@ EXTRAS = {
         "ruff",
         "mypy",
         "codespell",
-        "pytest>=8",
+        "pytest>=8,<9.2",  # see constraints.txt
         "pytest-timeout",
         "pytest-xdist",
         "nbformat",
