@@ -12,6 +12,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 import hydra
@@ -35,7 +36,7 @@ from .history import push_metrics, update_history
 from .identity import canonical, lasting
 from .quoting import quote, quote_place, value_text
 from .resolve import Resolution, Resolver, simplify
-from .workers import start_workers
+from .workers import INTERRUPTED, start_workers
 
 logger = logging.getLogger(__name__)
 
@@ -281,8 +282,23 @@ def mend_dora() -> None:
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
     terminal.install()
+    if called_from_shell():
+        _mend_interrupt()
     dora_run.start_ddp_workers = start_workers
     _mend_git_save()
+
+
+def _mend_interrupt() -> None:
+    """Answer Ctrl-C with a word on a command line, wherever it comes; bugs keep their traceback."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("\nstopped", file=sys.stderr)
+        else:
+            before(kind, error, trace)
+
+    sys.excepthook = hook
 
 
 def _load_history(self: link.Link) -> None:
@@ -315,6 +331,15 @@ def _mend_grid() -> None:
             return run_grid(main, explorer, *args, **kwargs)
         except UserError as error:
             main.refuse(error)
+        except KeyboardInterrupt:
+            if launcher is None or not launcher._from_commandline:
+                raise
+            name = next((one for one in args if isinstance(one, str)), "NAME")
+            print(
+                f"\nleft; what was submitted goes on: `dora grid {name}` shows it, "
+                f"`dora grid {name} -C` cancels it", file=sys.stderr,
+            )  # fmt: skip
+            sys.exit(INTERRUPTED)
 
     dora_grid.run_grid = run  # type: ignore[assignment]
     slurm_ = Launcher.slurm_

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -72,9 +73,9 @@ class Command:
         """Standard output so far."""
         return self._files[1].read_text()
 
-    def running(self) -> bool:
-        """True until it has ended."""
-        return self._process.is_alive()
+    def interrupt(self) -> None:
+        """Send what Ctrl-C does."""
+        os.kill(self._process.pid, signal.SIGINT)
 
     def end(self) -> None:
         """Kill it."""

@@ -195,6 +195,13 @@ def test_replace_cancel_and_removal_from_the_file(project: Project) -> None:
     project.write("running", body.format("(1, 2)"))
     project.grid("running", "--no_monitoring")
     project.wait(lambda: project.states() == ["RUNNING", "RUNNING"])
+    watching = project.start("running", "-i", "1")
+    project.wait(lambda: "Meta" in watching.printed())
+    watching.interrupt()
+    left = watching.wait()
+    assert left.returncode == 130 and "Traceback" not in left.stderr
+    assert "left; what was submitted goes on: `dora grid running` shows it" in left.stderr
+    assert project.states() == ["RUNNING", "RUNNING"]
     text = project.grid("running", "0", "--no_monitoring", "-R")
     assert text.count("Queued") == 1
     project.wait(lambda: project.states() == ["CANCELLED", "RUNNING", "RUNNING"])
