@@ -16,8 +16,8 @@ CASES = {
     "stft_magnitude": {"nperseg": 31, "noverlap": 21, "multiple": 4},
     "mel": {"rate_hz": RATE, "n_fft": 50, "hop": 10, "n_mels": 30, "multiple": 4},
 }
-SHAPES = {"wave": (3, 300), "whitened": (3, 300), "stft_complex": (6, 32, 16), "stft_magnitude": (3, 32, 16),
-          "mel": (3, 32, 32)}  # fmt: skip
+SHAPES = {"wave": (3, 300), "whitened": (3, 300), "stft_complex": (6, 32, 16),
+          "stft_magnitude": (3, 32, 16), "mel": (3, 32, 32)}  # fmt: skip
 
 
 def build(name: str) -> Representation:
