@@ -43,9 +43,7 @@ def _epochs(waves: np.ndarray, info: mne.Info) -> mne.EpochsArray:
 def _cleaned(wave: np.ndarray, usual: mne.EpochsArray, limit: float, seed: int) -> np.ndarray:
     """Return one window (C, T) without the components that are unusually large in it."""
     epochs = _epochs(wave[None], usual.info)
-    ica = mne.preprocessing.ICA(
-        method="fastica", random_state=seed, max_iter=200, verbose="error"
-    )
+    ica = mne.preprocessing.ICA(method="fastica", random_state=seed, max_iter=200, verbose="error")
     with warnings.catch_warnings():
         # a second or two hold few samples for so many channels: not every fit converges
         warnings.simplefilter("ignore")

@@ -128,19 +128,19 @@ def _standing(entries: Sequence[Entry]) -> Standing:
         # without validation the newest stands for the model
         return (float(np.mean(values)) if values else -np.inf, max(e.finished for e in members))
 
-    chosen = max(configurations.values(), key=worth)
-    chosen.sort(key=lambda entry: entry.sig)
-    first = chosen[0]
+    seeds = max(configurations.values(), key=worth)
+    seeds.sort(key=lambda entry: entry.sig)
+    first = seeds[0]
     return Standing(
         first.family,
         first.model,
-        [entry.value for entry in chosen],
+        [entry.value for entry in seeds],
         len(configurations),
-        first.interval if len(chosen) == 1 else None,
+        first.interval if len(seeds) == 1 else None,
         first.unit,
-        mean_cost([entry.cost for entry in chosen]),
-        [entry.sig for entry in chosen],
-        list(dict.fromkeys(mark for entry in chosen for mark in entry.marks)),
+        mean_cost([entry.cost for entry in seeds]),
+        [entry.sig for entry in seeds],
+        list(dict.fromkeys(mark for entry in seeds for mark in entry.marks)),
     )
 
 
@@ -148,11 +148,13 @@ def ranked(boards: Sequence[Board]) -> tuple[Ranks, list[Board]] | None:
     """Return mean ranks over the boards of one metric that the same models share; None of too few.
 
     Not every model stands on every board: of the most frequent models so many are ranked that
-    models times shared boards is largest.
+    models times shared boards is largest. Of several splits of a data set the first board counts.
 
     Args:
         boards: of one metric.
     """
+    # two splits of one data set are no two data sets; the first board is the largest
+    boards = list({board.dataset: board for board in reversed(boards)}.values())[::-1]
     members = [{s.model: s.mean for s in reversed(board.standings)} for board in boards]
     counts: dict[str, int] = defaultdict(int)
     for values in members:
@@ -164,9 +166,9 @@ def ranked(boards: Sequence[Board]) -> tuple[Ranks, list[Board]] | None:
         shared = [i for i, values in enumerate(members) if set(names[:count]) <= values.keys()]
         if len(shared) >= FEWEST and count * len(shared) > best[0]:
             best = (count * len(shared), names[:count], shared)
-    _, chosen, places = best
-    if not chosen:
+    _, names, places = best
+    if not names:
         return None
-    table = {name: {str(i): members[i][name] for i in places} for name in chosen}
+    table = {name: {str(i): members[i][name] for i in places} for name in names}
     ranks = rank_models(table, larger_is_better=not falls(boards[0].metric))
     return ranks, [boards[i] for i in places]
