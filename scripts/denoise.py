@@ -1,9 +1,9 @@
 """`python -m scripts.denoise sig=ab12cd34 [n=64] [start=[2,5,10]] [steps=50] [out=FOLDER]`.
 
 Plants artefacts of eyes, muscles and mains in real test windows of an experiment, at -7 to 2 dB,
-and lets its diffusion model clean them, beside doing nothing, a filter of 1 to 40 Hz, and leaving
-out principal components that are too large (as artifact subspace reconstruction does). Writes
-`denoising.json` and `denoising.md`.
+and lets its diffusion model clean them, beside doing nothing, a filter of 1 to 40 Hz, leaving out
+principal components that are too large (as artifact subspace reconstruction does), and independent
+components (MNE, FastICA) by the same rule. Writes `denoising.json` and `denoising.md`.
 
   n=64          windows
   start=[20,..] sampling steps that are left out: more = nearer to the noisy wave
@@ -68,6 +68,7 @@ def _rows(
 
     from bm.engine.run import Run
     from bm.metrics.denoising import band_filter, clipped_components, denoising_table
+    from bm.metrics.independent_components import independent_components
     from bm.models.eegdiff.generation import Sampling, Start, generate_waves, item_seeds
     from bm.solvers import build
     from bm.solvers.build_data import evenly_spaced
@@ -100,6 +101,7 @@ def _rows(
         # Ends below mains (50 or 60 Hz); blinks of .2 to .4 s lie inside the band and stay.
         "filter 1-40 Hz": band_filter(rate),
         "components": clipped_components(train),
+        "independent components": independent_components(train, rate, seed=seed),
     }
     methods |= {f"diffusion from step {count}": denoise(count) for count in skipped}
     return denoising_table(clean, rate, methods, seed)

@@ -21,6 +21,26 @@ PEAKS = {
     "T4": (8.1e12, 65e12),
 }
 
+#: Power of a whole GPU under load (W): board power of NVIDIA's data sheets (SXM modules; T4 PCIe).
+BOARD_W = {"H200": 700.0, "H100": 700.0, "A100": 400.0, "V100": 300.0, "T4": 70.0}
+#: Power of one busy thread of a processor (W). An assumption: no meter is read.
+THREAD_W = 10.0
+
+
+def assumed_power(device: torch.device, threads: int) -> float | None:
+    """Return the power (W) that a device is assumed to take while it trains; None if unknown.
+
+    Args:
+        device: of the model.
+        threads: that the processor computes with.
+    """
+    if device.type == "cpu":
+        return THREAD_W * threads
+    if device.type != "cuda":
+        return None
+    name = torch.cuda.get_device_name(device)
+    return next((watts for model, watts in BOARD_W.items() if model in name), None)
+
 
 def device_peak(device: torch.device, precision: str) -> float | None:
     """Return the peak FLOP/s of a known GPU at a precision, else None."""
@@ -58,6 +78,7 @@ class Perf:
         self.device = device
         self.peak = device_peak(device, precision)
         self.flops_per_item: float | None = None
+        self.parameters = 0
         self.more: dict[str, float] = {}  # a family's own measures, e.g. samples_per_s
         self.start()
 
@@ -76,7 +97,11 @@ class Perf:
         self.steps += 1
 
     def result(self, world: int = 1) -> dict[str, float]:
-        """Return items_per_s, step_ms, data_wait (share), memory_gb; if known flops_per_s, mfu."""
+        """Return the speed of the epoch and what it cost, of `world` processes.
+
+        items_per_s, step_ms, data_wait (share), memory_gb; seconds of training; parameters of the
+        model; assumed_w; if known flops_per_item of a forward pass, flops_per_s, mfu.
+        """
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seconds = max(1e-9, time.perf_counter() - self.begun - self.checkpoint_s)
@@ -87,9 +112,15 @@ class Perf:
             "data_wait": min(1.0, self.wait_s / seconds),
             "memory_gb": self._memory(),
             "checkpoint_s": self.checkpoint_s,
+            "seconds": seconds,
+            "parameters": float(self.parameters),
         }
+        power = assumed_power(self.device, torch.get_num_threads())
+        if power is not None:
+            values["assumed_w"] = power * world
         if self.flops_per_item:
             # a training step costs three forward passes (Kaplan et al. 2020, section 2.1)
+            values["flops_per_item"] = self.flops_per_item
             values["flops_per_s"] = 3 * self.flops_per_item * speed
             if self.peak:
                 values["mfu"] = values["flops_per_s"] / self.peak

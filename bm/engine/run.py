@@ -31,7 +31,7 @@ from .finite import FiniteCheck
 from .logger import Logger
 from .optim import build_average, peak_rate, set_rates
 from .origin import check_origin
-from .perf import Perf
+from .perf import Perf, assumed_power
 from .precision import Precision, check_precision
 from .preemption import PreemptedError, Preemption
 from .schedule import Schedule, decay_schedule
@@ -128,6 +128,7 @@ class Run:
         solver.model = solver.build_model(solver.data.facts).to(solver.device)
         solver.precision = Precision(cfg["precision"], solver.device)
         solver.perf = Perf(solver.device, cfg["precision"])
+        solver.perf.parameters = sum(p.numel() for p in solver.model.parameters())
         if solver.stepped:
             self.loaders = solver.build_loaders()
             self.averages = {split: Averages(solver.device) for split in SPLITS}
@@ -326,10 +327,12 @@ class Run:
         """Evaluate a decoder that fits itself on the train split; killed, it begins again."""
         groups: dict[str, dict[str, float]] = {}
         counts = self.solver.split_counts()
+        begun = time.perf_counter()
         for split in ("valid", "test"):
             if split in counts:
                 evaluation = self.solver.evaluate(split)
                 groups[split] = evaluation.with_chance()
+        groups["perf"] = self._cost_at_once(time.perf_counter() - begun)
         self.solver.log.epoch(1, groups)
         write_evaluation(self.folder, evaluation)
         self.link.update_history([groups])
@@ -337,6 +340,11 @@ class Run:
         marker.write(self.folder, {"epoch": 1, "metrics": evaluation.metrics})
         self._say_result()
         self.solver.log.close()
+
+    def _cost_at_once(self, seconds: float) -> dict[str, float]:
+        """Return what it cost to fit and to decide: both are one call in such a decoder."""
+        power = assumed_power(torch.device("cpu"), torch.get_num_threads())
+        return {"seconds": seconds} | ({} if power is None else {"assumed_w": power})
 
     def run_epoch(self) -> None:
         """Train one epoch, validate, keep the best weights, save."""

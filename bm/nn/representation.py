@@ -16,6 +16,9 @@ from torch.nn import functional
 from .mel import SMALLEST, Mel
 from .stft import STFT, griffin_lim, random_phase
 
+#: Whitening: bins of a moving average of power, least power of a bin and least variance across
+#: channels, as shares of the largest one.
+SMOOTHED, LEAST_POWER, LEAST_VARIANCE = 5, 1e-8, 1e-4
 LARGEST_QUANTILE = 2**24  # elements that torch.quantile takes; more raise a RuntimeError
 
 
@@ -29,9 +32,12 @@ class Representation(nn.Module):
         n_times: samples of the waves that `inverse` gives.
         limit: () largest |value| of a training image: samplers clip there.
         has_waves: whether `inverse` is defined.
+        local: whether parts of an image are of stretches and channels of the waves, so that some
+            can be kept while others are generated.
     """
 
     has_waves: bool = True
+    local: bool = True
 
     shape: tuple[int, ...]
     limit: Tensor
@@ -125,6 +131,63 @@ class WaveImage(Representation):
     def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
         """Return waves (B, C, n_times) in the unit of the data."""
         return image * self.sd + self.mean
+
+
+class WhitenedImage(WaveImage):
+    """Waves whose spectrum and covariance are those of white noise: what is diffused begins there.
+
+    The spectrum of EEG falls by 40 dB and more, and its channels resemble each other: a network
+    that starts from white noise first has to learn both. Here each channel is divided by its own
+    training spectrum, then channels are decorrelated (ZCA); the inverse puts both back, exactly.
+    Spectra are of whole windows, so that a sample depends on all of them.
+
+    Args:
+        n_channels: C.
+        n_times: samples per window.
+        multiple: of the length; 1 = no cropping.
+    """
+
+    spectrum: Tensor
+    mixing: Tensor
+    unmixing: Tensor
+    local = False
+
+    def __init__(self, n_channels: int, n_times: int, multiple: int = 64) -> None:
+        super().__init__(n_channels, n_times, multiple)
+        self.statistic("spectrum", n_channels, self.n_times // 2 + 1)
+        self.statistic("mixing", n_channels, n_channels)
+        self.statistic("unmixing", n_channels, n_channels)
+
+    def measure(self, waves: Tensor) -> None:
+        """Set the root mean power of each channel and bin, and the covariance that is left."""
+        super().measure(waves)
+        scaled = super().forward(waves)
+        power = torch.fft.rfft(scaled).abs().square().mean(0) / self.n_times
+        power = power.maximum(power.amax(1, keepdim=True) * LEAST_POWER).clamp_min(SMALLEST)
+        # of few windows single bins are noisy; the mean of logarithms leaves the edges of filters
+        # steep, and bin 0 (offsets, which a filter took out) is no neighbour of the others
+        smooth = functional.avg_pool1d(
+            power.log()[:, 1:], SMOOTHED, 1, SMOOTHED // 2, count_include_pad=False
+        ).exp()
+        self.spectrum.copy_(torch.cat([power[:, :1], smooth], 1).sqrt())
+        values, vectors = torch.linalg.eigh(torch.cov(_rows(self._divided(scaled)).double()))
+        # channels that others add up to (an average reference) have no variance of their own
+        roots = values.clamp_min(float(values[-1]) * LEAST_VARIANCE).sqrt()
+        self.mixing.copy_(vectors * roots @ vectors.T)
+        self.unmixing.copy_(vectors / roots @ vectors.T)
+
+    def _divided(self, scaled: Tensor) -> Tensor:
+        """Return z-scored waves (B, C, n_times) divided by the spectrum of their channel."""
+        return torch.fft.irfft(torch.fft.rfft(scaled) / self.spectrum, n=self.n_times)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """Return whitened waves (B, C, n_times) of waves (B, C, T)."""
+        return self.unmixing @ self._divided(super().forward(waves))
+
+    def inverse(self, image: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """Return waves (B, C, n_times) in the unit of the data, exactly."""
+        spectra = torch.fft.rfft(self.mixing @ image) * self.spectrum
+        return super().inverse(torch.fft.irfft(spectra, n=self.n_times), seeds)
 
 
 class _Map(Representation):
@@ -324,6 +387,7 @@ class MelImage(_Map):
 #: name -> class; all take n_channels and n_times, `mel` the rate too.
 REPRESENTATIONS: dict[str, type[Representation]] = {
     "wave": WaveImage,
+    "whitened": WhitenedImage,
     "stft_complex": StftComplexImage,
     "stft_magnitude": StftMagnitudeImage,
     "mel": MelImage,

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..figures.word_maps import draw_word_maps
 from ..metrics import word_maps
 from ..metrics.evaluation import Evaluation
+from ..metrics.text_retrieval import Told, text_retrieval
 from ..models.eegdiff.conditioning import Condition
 from ..models.eegdiff.generation import Sampling, generate_waves
 from ..nn.word_maps import WordMap
@@ -25,8 +26,12 @@ TABLE = (
     "length_error_words",
     "matched_rank",
     "matched_p",
+    "text_rank_generated",
+    "text_rank_shuffled",
+    "text_p",
 )
 HDF5 = "generated.h5"
+MOST_TRAINING = 2000  # sentences of the text encoder
 
 
 @SOLVERS.register("diffusion_maps")
@@ -132,9 +137,37 @@ class MapDiffusionSolver(DiffusionSolver):
             same = texts[:, None] == texts[None]
             scores[same & ~np.eye(len(texts), dtype=bool)] = np.nan
             evaluation.metrics |= word_maps.follows(scores, real_lengths, self.cfg.seed)
+            evaluation.metrics |= self._retrieval(rows, real, fake, there)
         evaluation.extra["table"] = [name for name in TABLE if name in evaluation.metrics]
         if evaluation.items is not None:
             evaluation.items["n_words"], evaluation.items["n_words_generated"] = (
                 real_lengths,
                 lengths,
             )
+
+    def _retrieval(
+        self, rows: np.ndarray, real: np.ndarray, fake: np.ndarray, there: np.ndarray
+    ) -> dict[str, float]:
+        """Return whether an encoder of real training sentences finds those of generated maps."""
+        train_rows = self._some("train", MOST_TRAINING)
+        images, train_there = self.real_images(train_rows)
+        train = told(self, train_rows, mean_words(self.values(images), train_there), train_there)
+        test = told(self, rows, mean_words(real, there), there)
+        return text_retrieval(train, test, mean_words(fake, there), self.cfg.seed)
+
+
+def mean_words(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return the mean (N, K) over the words of maps (N, W, K) that are there (N, W)."""
+    weights = there / np.maximum(there.sum(1, keepdims=True), 1)
+    return np.asarray((values * weights[..., None]).sum(1))
+
+
+def told(
+    solver: MapDiffusionSolver, rows: np.ndarray, features: np.ndarray, there: np.ndarray
+) -> Told:
+    """Return features of windows with their texts; sentences of as many words compete."""
+    assert solver.texts is not None
+    states, mask = (values.numpy() for values in solver.texts.of(torch.from_numpy(rows)))
+    weights = mask / np.maximum(mask.sum(1, keepdims=True), 1)
+    pooled = (states * weights[..., None]).sum(1)
+    return Told(features, pooled, [solver.texts.texts[row] for row in rows], there.sum(1))

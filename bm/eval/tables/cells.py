@@ -9,6 +9,7 @@ import numpy as np
 from ...metrics.intervals import Interval, seed_interval
 from ...metrics.units import LEAST_UNITS, Units, counted
 from ..published.rows import IDEAL, Reference
+from .cost import cost_cells
 from .rows import Row
 
 
@@ -96,6 +97,7 @@ def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str
             f"published {name}": str(published[name]) for name in metrics if name in published
         }
         cells["published p, people"] = row.published.p if row.pooled else ""
+    cells |= cost_cells(row.costs)
     cells["audit"] = "; ".join(row.marks)
     cells["missing"] = "; ".join(row.missing)
     return cells

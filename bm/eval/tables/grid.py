@@ -10,6 +10,7 @@ from ..experiments import Experiment
 from ..seal import seal_table
 from . import comparison
 from .cells import table_cells
+from .cost import NOTE, cost_cells
 from .figures import figures_of
 from .formats import Table, write_tables
 from .overview import rank_lines
@@ -52,14 +53,17 @@ def compare(rows: list[Row], against: str) -> None:
     rows += comparison.pooled_rows(rows, against)
 
 
-def notes_of(experiments: Sequence[Experiment], against: str | None) -> list[str]:
-    """Return the lines under a table: which parts of the names rows share, what the tests are."""
+def notes_of(
+    experiments: Sequence[Experiment], against: str | None, rows: Sequence[Row] = ()
+) -> list[str]:
+    """Return the lines under a table: parts of names that rows share, tests, what a cost is."""
     shared: dict[str, list[str]] = {}
     for dataset, parts in shared_parts(experiments).items():
         if parts:
             shared.setdefault(" ".join(parts), []).append(dataset)
     lines = [f"All rows of {', '.join(names)}: {text}" for text, names in shared.items()]
-    return lines + (comparison.notes(against) if against is not None else [])
+    lines += comparison.notes(against) if against is not None else []
+    return lines + ([NOTE] if any(any(cost_cells(row.costs).values()) for row in rows) else [])
 
 
 def _signatures(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
@@ -81,14 +85,14 @@ def _last_table(grid: str, stage: Stage, outputs: Path, folder: Path, against: s
         drawn = figures_of(members, folders, metrics[0], folder / name)
         figures += [(path, f"{name}. {caption}") for path, caption in drawn]
     lines = table_cells(rows, metrics, references)
-    notes = notes_of(experiments, against) + rank_lines(rows, experiments, metrics[0])
+    notes = notes_of(experiments, against, rows) + rank_lines(rows, experiments, metrics[0])
     return Table(stage.title, "", lines, _signatures(rows), notes, figures)
 
 
 def _stage_table(stage: Stage, outputs: Path) -> Table:
     """Return the table of a stage before the last: its rows beside its own chance rows."""
     rows = rows_of(stage.experiments, outputs / "eval", stage.metrics)
-    lines, notes = table_cells(rows, stage.metrics, {}), notes_of(stage.experiments, None)
+    lines, notes = table_cells(rows, stage.metrics, {}), notes_of(stage.experiments, None, rows)
     return Table(stage.title, stage.name, lines, _signatures(rows), notes)
 
 

@@ -31,7 +31,10 @@ details { margin: .3rem 0; } pre { background: var(--soft); padding: .6rem; over
 
 @dataclass
 class Section:
-    """One heading of a page with paragraphs, a table, figures (SVG files) and folded texts."""
+    """One heading of a page with paragraphs, a table, figures (SVG files) and folded texts.
+
+    `links` leads from words of cells (signatures) to other pages and folders.
+    """
 
     title: str
     paragraphs: Sequence[str] = ()
@@ -39,14 +42,20 @@ class Section:
     figures: Sequence[tuple[Path, str]] = ()
     folded: Sequence[tuple[str, str]] = ()
     classes: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
-def table_html(rows: Sequence[Mapping[str, str]], classes: Mapping[str, str] | None = None) -> str:
+def table_html(
+    rows: Sequence[Mapping[str, str]],
+    classes: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
+) -> str:
     """Return an HTML table; columns in the order of their first appearance, every cell escaped.
 
     Args:
         rows: one mapping of column to text per row; missing cells stay empty.
         classes: cell text -> CSS class, e.g. {"failed": "failed"}.
+        links: word of a cell -> where it leads.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     classes = classes or {}
@@ -57,7 +66,7 @@ def table_html(rows: Sequence[Mapping[str, str]], classes: Mapping[str, str] | N
         body.append(
             "<tr>"
             + "".join(
-                f'<td class="{classes.get(cell, "")}">{html.escape(cell)}</td>' for cell in cells
+                f'<td class="{classes.get(cell, "")}">{_linked(cell, links)}</td>' for cell in cells
             )
             + "</tr>"
         )
@@ -65,6 +74,19 @@ def table_html(rows: Sequence[Mapping[str, str]], classes: Mapping[str, str] | N
         f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _linked(cell: str, links: Mapping[str, str] | None) -> str:
+    """Return a cell as HTML, each of its words that `links` knows as a link."""
+    if not links:
+        return html.escape(cell)
+    words = (
+        f'<a href="{html.escape(links[word])}">{html.escape(word)}</a>'
+        if word in links
+        else html.escape(word)
+        for word in re.split(r"(\W+)", cell)
+    )
+    return "".join(words)
 
 
 def figure_html(path: Path, caption: str) -> str:
@@ -108,7 +130,7 @@ def render(
         parts.append(f"<h2>{html.escape(section.title)}</h2>")
         parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]
         if section.rows:
-            parts.append(table_html(section.rows, section.classes))
+            parts.append(table_html(section.rows, section.classes, section.links))
         parts += [figure_html(path, caption) for path, caption in section.figures]
         parts += [
             f"<details><summary>{html.escape(name)}</summary><pre>{html.escape(text)}</pre></details>"

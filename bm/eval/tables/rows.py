@@ -16,6 +16,7 @@ from ...xp.files import read_or_warn
 from ...xp.resolve import to_plain
 from ..experiments import Experiment
 from ..published.rows import PublishedRow
+from .cost import Cost, cost_of
 from .item_scores import Scores, mean_scores, read_scores
 from .protocol import Origin, flat
 from .variants import variants
@@ -49,6 +50,7 @@ class Row:
         references: name of a reference -> metric -> value, chance excepted.
         published: the published row that it repeats.
         marks: what the audits of its experiments say of their numbers, each once.
+        costs: what each evaluated seed took.
         pooled: the row is of all data sets, and has the publication's p beside its own.
     """
 
@@ -70,6 +72,7 @@ class Row:
     chances: dict[str, float] = field(default_factory=dict)
     published: PublishedRow | None = None
     marks: list[str] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
     pooled: bool = False
     units: Units | None = None
     interval: Interval | None = None
@@ -137,6 +140,7 @@ def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[s
                 row.lacking = f"{experiment.sig} has {reason}"
             continue
         row.add(evaluation, metrics)
+        row.costs.append(cost_of(experiment.history))
         row.origins.append(_origin(experiment, evaluation))
         items = folder / experiment.sig / "items.parquet"
         scores[key].append(read_scores(items, evaluation.get("extra", {}), metrics[0]))

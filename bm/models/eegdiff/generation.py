@@ -128,8 +128,17 @@ class Start:
     channels: Tensor | None = None
 
     def fixed(self, model: EEGDiffusion) -> Tensor | None:
-        """Return where images stay as they are, bool to broadcast; None = nowhere."""
+        """Return where images stay as they are, bool to broadcast; None = nowhere.
+
+        Raises:
+            UserError: a part is to be kept, and the representation has no such parts.
+        """
         masks, representation = [], model.representation
+        if not representation.local and not (self.mask is None and self.channels is None):
+            raise UserError(
+                "keep_s, keep_channels: the model diffuses whitened waves, of which every value "
+                "depends on all samples and channels; use a model of representation wave"
+            )
         if self.mask is not None:
             masks.append(representation.image_mask(self.mask.to(model.device)))
         if self.channels is not None:

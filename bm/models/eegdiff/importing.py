@@ -17,6 +17,7 @@ from ...facts import DataFacts
 from ..foreign import ForeignFile, read_checkpoint
 from ..importing import KEYS, Imported, load_renamed, shown_sizes
 from ..saved import build
+from .pipeline_folder import is_pipeline, rate_of, section_of_folder, weights_of
 
 #: Names of the linear layers of attention in diffusers before version 0.15, and today's.
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -39,14 +40,14 @@ def published_names(model: nn.Module) -> dict[str, str]:
 def import_published(
     path: Path,
     section: Mapping[str, Any],
-    sizes: Mapping[str, int | None],
+    sizes: Mapping[str, float | None],
     partial: bool = False,
     weights: str | None = None,
 ) -> tuple[Imported, DataFacts]:
     """Build the model of a section with the weights of an original denoiser.
 
     Args:
-        path: of the file.
+        path: of the file, or of a pipeline folder, whose files say network, noise and spectrogram.
         section: plain `model` section, such as that of model=eegdiff/bci_stft.
         sizes: n_channels (None = read off the tensors), n_times and rate_hz, which no tensor shows.
         partial: load what fits.
@@ -58,9 +59,13 @@ def import_published(
     Raises:
         UserError: no such file, sizes missing, or tensors that do not fit.
     """
+    if is_pipeline(path):
+        section = section_of_folder(path, section)
+        sizes = {**sizes, "rate_hz": sizes.get("rate_hz") or rate_of(path)}
+        path = weights_of(path)
     if not sizes.get("n_times") or not sizes.get("rate_hz"):
         raise UserError("family=eegdiff: no tensor shows n_times and rate_hz; give both")
-    rate, times = float(sizes["rate_hz"]), int(sizes["n_times"])  # type: ignore[arg-type]
+    rate, times = float(sizes["rate_hz"] or 0), int(sizes["n_times"] or 0)
 
     def facts(n_channels: int) -> DataFacts:
         return DataFacts(tuple(str(n + 1) for n in range(n_channels)), rate, times)
@@ -70,7 +75,8 @@ def import_published(
 
     file = read_checkpoint(path, KEYS, weights)
     tensors = {present_name(name): tensor for name, tensor in file.tensors.items()}
-    unknown = {"n_channels": sizes.get("n_channels")}
+    asked = sizes.get("n_channels")
+    unknown = {"n_channels": None if asked is None else int(asked)}
     shown = shown_sizes(network, published_names, tensors, unknown)
     if "n_channels" not in shown:
         raise UserError(f"path={path}: no tensor shows n_channels; give n_channels=")

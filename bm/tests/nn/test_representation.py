@@ -11,12 +11,13 @@ from bm.nn.representation import REPRESENTATIONS, Representation, StftComplexIma
 RATE, TIMES = 125.0, 300
 CASES = {
     "wave": {"multiple": 4},
+    "whitened": {"multiple": 4},
     "stft_complex": {"nperseg": 31, "noverlap": 21, "multiple": 4},
     "stft_magnitude": {"nperseg": 31, "noverlap": 21, "multiple": 4},
     "mel": {"rate_hz": RATE, "n_fft": 50, "hop": 10, "n_mels": 30, "multiple": 4},
 }
-SHAPES = {"wave": (3, 300), "stft_complex": (6, 32, 16), "stft_magnitude": (3, 32, 16),
-          "mel": (3, 32, 32)}  # fmt: skip
+SHAPES = {"wave": (3, 300), "whitened": (3, 300), "stft_complex": (6, 32, 16),
+          "stft_magnitude": (3, 32, 16), "mel": (3, 32, 32)}  # fmt: skip
 
 
 def build(name: str) -> Representation:
@@ -43,7 +44,7 @@ def test_shape_range_and_statistics(name: str, waves: torch.Tensor) -> None:
     image = one(waves)
     assert image.shape == (40, *SHAPES[name]) == (40, *one.shape)
     assert float(image.abs().max()) == float(one.limit)
-    assert float(one.limit) <= (6 if name == "wave" else 1.4)
+    assert float(one.limit) <= (6 if name in ("wave", "whitened") else 1.4)
     other = build(name)
     other.load_state_dict(one.state_dict())
     assert torch.equal(other(waves), image)
@@ -55,7 +56,7 @@ def test_spectrum_and_amplitude_survive_the_round_trip(name: str, waves: torch.T
     one.fit(waves)
     back = one.inverse(one(waves), range(40))
     assert back.shape == (40, 3, one.n_times)
-    if name in ("wave", "stft_complex"):
+    if name in ("wave", "whitened", "stft_complex"):
         torch.testing.assert_close(back, waves[..., : one.n_times], atol=1e-3, rtol=1e-4)
     before, after = (
         signal.welch(x.numpy(), RATE, nperseg=125)[1][..., 8:13].sum(-1).mean(0)
@@ -90,3 +91,22 @@ def test_waves_are_cropped_and_too_short_ones_refused() -> None:
     assert WaveImage(22, 750).n_times == 704
     with pytest.raises(ValueError, match="at least 64"):
         WaveImage(22, 50)
+
+
+def test_noise_has_spectrum_and_covariance_of_the_waves_that_were_whitened() -> None:
+    """What a network that knows nothing generates: the distance of white noise is no longer it."""
+    random = torch.Generator().manual_seed(1)
+    steps = torch.randn(400, 3, TIMES, generator=random)
+    mixed = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [0.0, 0.5, 0.9]]) @ steps
+    waves = 10 * mixed.cumsum(-1)  # falls with the square of the frequency
+    waves = waves - waves.mean(-1, keepdim=True)
+    one = build("whitened")
+    one.fit(waves)
+    image = one(waves)
+    torch.testing.assert_close(image.std((0, 2)), torch.ones(3), atol=0.05, rtol=0)
+    assert torch.corrcoef(image.transpose(0, 1).reshape(3, -1)).fill_diagonal_(0).abs().max() < 0.05
+    back = one.inverse(torch.randn(400, *one.shape, generator=random))
+    spectra = [torch.fft.rfft(x).abs().square().mean(0)[:, 2:].log() for x in (back, waves)]
+    assert float((spectra[0] - spectra[1]).abs().mean()) < 0.2
+    rows = [torch.corrcoef(x.transpose(0, 1).reshape(3, -1)) for x in (back, waves)]
+    torch.testing.assert_close(rows[0], rows[1], atol=0.06, rtol=0)

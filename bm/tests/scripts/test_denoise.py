@@ -35,7 +35,7 @@ def test_a_table_of_a_finished_experiment(
     words = [f"sig={xp.sig}", "n=3", "start=[1,3]", "steps=4", f"out={outputs}/out"]
     assert main_of(command, words) == 0
     rows = json.loads((outputs / "out/denoising.json").read_text())
-    assert len(rows) == 3 * 4 * 5  # artefacts, levels, methods
+    assert len(rows) == 3 * 4 * 6  # artefacts, levels, methods
     assert all(np.isfinite(row["snr_gain_db"]) for row in rows)
     assert all(abs(r["snr_gain_db"]) < 1e-6 for r in rows if r["method"] == "nothing")
     assert "| line | diffusion from step 3 |" in capsys.readouterr().out

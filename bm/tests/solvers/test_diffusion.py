@@ -67,6 +67,16 @@ def test_waves_figures_and_distances_are_left(xp: Any) -> None:
 
 
 @pytest.mark.story
+def test_the_smallest_recipe_is_better_than_white_noise(xp: Any) -> None:
+    """Symptom: 16.5 dB where white noise has 6.4: predicted noise is divided by 0.006."""
+    evaluation = json.loads((xp.folder / "evaluation.json").read_text())
+    names = ("log_spectral_distance_db", "riemann_distance_of_logeuclidean_means")
+    for name in names:
+        noise = evaluation["extra"]["references"]["white noise"][name]
+        assert evaluation["metrics"][name] < 0.6 * noise, name
+
+
+@pytest.mark.story
 def test_a_new_evaluation_is_the_old_one_and_bad_waves_are_one_line(
     xp: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
