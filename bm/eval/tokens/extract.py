@@ -25,7 +25,6 @@ from ...facts import DataFacts
 from ...models import load
 from ...models.contract import POOLS, Codebook, Microvolts, TokenEncoder
 from ...models.saved import FACTS, WEIGHTS
-from ...nn.electrodes import unknown_names
 from ...registry import check_known
 from .file import token_file
 from .placing import centre_and_scale, placed, row_of, scaling_of
@@ -136,7 +135,7 @@ class TokenModel:
             )
         if self.scales:
             return placed(signal, self.facts, name)
-        unknown = unknown_names(signal.channels) if self.named else []
+        unknown = self._model.strange_channels(signal.channels)
         if not unknown:
             return signal
         if not self.options.drop_unknown:
