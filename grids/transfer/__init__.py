@@ -1,1 +1,1 @@
-"""Transfer of a saved encoder: strategies, few shots, people and sessions left out, few channels."""
+"""Transfer of a saved encoder: strategies, few shots, units left out, few channels."""
