@@ -213,9 +213,7 @@ def build_probe(cfg: DictConfig, corpus: Dataset) -> Probe | None:
     by_probe = str(cfg["best"]["metric"] or "").startswith(METRIC)
     if not options.get("studies"):
         if by_probe:
-            raise UserError(
-                f"best.metric={cfg['best']['metric']}: set probe.studies, which it is of"
-            )
+            raise UserError(f"best.metric={cfg['best']['metric']} is of probe.studies: set them")
         return None
     every, valid_every = int(options["every"]), int(cfg["valid_every"])
     if by_probe and valid_every % max(1, every):
