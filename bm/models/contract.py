@@ -7,7 +7,7 @@ takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 | group | who asks | default without it |
 |---|---|---|
 | `Loadable` | `bm.models.saved.init_weights` | every tensor must match in name and shape |
-| `Layered` | `optim.layer_decay`, `solver.tune_blocks` | both keys are refused |
+| `Layered` | `optim.layer_decay`, `solver.tune_blocks`, `solver.tune` | all three are refused |
 | `Undecayed` | `optim.decay_norm_bias=false` | 1-D parameters and biases alone are spared |
 | `Microvolts` | checks of scaling and of the origin of weights | the model takes scaled windows |
 | `TokenEncoder` | `scripts.extract` | no tokens can be extracted |
