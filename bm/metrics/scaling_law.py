@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -70,12 +70,14 @@ def fit_power_law(
         (_fit(scaled, varied, np.log(y), floor, start) for start in STARTS), key=lambda fit: fit[0]
     )
     bottom, terms = best[1]
-    found: list[tuple[float, float] | tuple[None, None]] = []
-    for unit, term in zip(units, terms, strict=True):
-        found.append((None, None) if term is None else (term[0] * unit ** term[1], term[1]))
-    law = PowerLaw(bottom, *found[0], *found[1], error=0.0)
+    factors = [
+        (None, None) if term is None else (term[0] * unit ** term[1], term[1])
+        for unit, term in zip(units, terms, strict=True)
+    ]
+    (a, alpha), (b, beta) = factors
+    law = PowerLaw(bottom, a, alpha, b, beta, error=0.0)
     error = float(np.sqrt(np.mean((law.loss(*sizes) / y - 1) ** 2)))
-    return PowerLaw(bottom, *found[0], *found[1], error=error)
+    return replace(law, error=error)
 
 
 Terms = list[tuple[float, float] | None]

@@ -51,7 +51,7 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
         geodesic_net: int | None = None,
     ) -> None:
         options = backbone_options("backbone", backbone)
-        places = {"electrodes": electrodes, "geodesic_net": geodesic_net}
+        places: dict[str, Any] = {"electrodes": electrodes, "geodesic_net": geodesic_net}
         super().__init__(pooling=pooling, channel_names=channel_names, **options, **places)
         self.electrode_rule, self.geodesic_net = electrodes, geodesic_net
         self.amplitude_uv, self.n_layers = amplitude_uv, self.depth + 1

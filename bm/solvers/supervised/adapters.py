@@ -95,9 +95,8 @@ def add_adapters(
     chosen = targets or [name for name in TARGETS[kind] if name in names]
     found = target_names(model, chosen, model.head_names)
     if kind == "lora":
-        config: Any = LoraConfig(
-            r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=found
-        )
+        options: dict[str, Any] = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
+        config: Any = LoraConfig(target_modules=found, **options)
     else:
         scaled = [name for name in found if name.endswith(SCALED_INPUTS)]
         config = IA3Config(target_modules=found, feedforward_modules=scaled)
