@@ -44,8 +44,10 @@ EXTRAS = {
     "arrow": ["datasets>=3"],
     # autoreject 0.5 needs Python 3.11; 0.4 does not know the tested MNE.
     "autoreject": ["autoreject>=0.5; python_version >= '3.11'"],
+    "transfer": ["peft>=0.15"],  # LoRA and IA3
     "words": ["spacy>=3.7", "wordfreq>=3.1"],
     "dev": [
+        "peft>=0.15",
         "autoreject>=0.5; python_version >= '3.11'",
         "ruff",
         "mypy",

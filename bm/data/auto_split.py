@@ -46,7 +46,7 @@ def auto_split(table: pd.DataFrame, split: Mapping[str, Any], removed: str) -> p
 
 def _labels_of(keys: pd.Series, table: pd.DataFrame) -> pd.Series:
     """Return the label of each key, "" for all where some key has several."""
-    labels = table["label"].astype(str).groupby(keys).agg(lambda one: "|".join(sorted(set(one))))
+    labels = table["label"].map(str).groupby(keys).agg(lambda one: "|".join(sorted(set(one))))
     counts = labels.value_counts()
     several = labels.str.contains("|", regex=False).any() or (counts < LEAST).any()
     return labels.map(lambda label: "" if several else label)

@@ -21,6 +21,7 @@ from .augment import Augmentation, build_augmentation
 from .batch import Batch
 from .duplicates import check_near_copies, without_copies
 from .gather import BlockPool, gather_windows
+from .held_out import few_shots
 from .loader import Loader, Plan, uses_pinned_memory
 from .preprocess import standard_name
 from .recording import Recording, RecordingId
@@ -41,6 +42,8 @@ UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interl
                  "extra_test_features", "duplicates", "augment")  # fmt: skip
 #: Keys that came later: the hash leaves them out where they change nothing.
 LATER_KEYS = {"bads": "keep", "keep_bad": False}
+#: The same of `dset.split`, where null changes nothing.
+LATER_SPLIT_KEYS = ("left_out", "shots")
 #: `dset.channels` in a word -> function that gives all recordings the same channels.
 CHANNEL_RULES = {"common": select_common, "padded": select_padded}
 
@@ -337,6 +340,10 @@ def build_table(
     events = [signal.events for signal in signals]
     segments.add_values(table, events, WindowRule.of(dset["segment"]).values)
     classes = segments.number_labels(table, events, dset["segment"]["label"])
+    shots = dset["split"].get("shots")
+    if shots is not None:
+        order = split.trial_order(table, int(dset["split"]["seed"]))
+        table = table[few_shots(table, shots, classes, order)].reset_index(drop=True)
     table.attrs["left_out"] = left_out
     split.check_no_overlap(table, WindowRule.of(dset["segment"]).shared_samples)
     return table, classes
@@ -357,7 +364,11 @@ def hashed_options(dset: Mapping[str, Any]) -> dict[str, Any]:
             options[key] = value
         if key == last:  # which splits may be empty changes no window
             split = dset["split"].items()
-            options["split"] = {k: v for k, v in split if k != "allow_empty"}
+            options["split"] = {
+                k: v
+                for k, v in split
+                if k != "allow_empty" and not (k in LATER_SPLIT_KEYS and v is None)
+            }
     return options
 
 

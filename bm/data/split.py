@@ -17,6 +17,7 @@ from ..errors import UserError, there_is
 from ..registry import check_known, check_mapping
 from ..writing import write_text
 from .auto_split import auto_split
+from .held_out import leave_out, trial_names
 from .recording import RecordingId
 from .segments import PUBLISHED, joined_ids, lengths_of
 from .selection import names_of
@@ -49,6 +50,11 @@ def uniform_hash(text: str) -> float:
     """Return a number in [0, 1) that depends on the text alone, the same on every machine."""
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def trial_order(table: pd.DataFrame, seed: int) -> dict[str, float]:
+    """Return a number in [0, 1) of each trial in a segment table, to draw trials in this order."""
+    return {name: uniform_hash(f"{seed}|trial|{name}") for name in trial_names(table).unique()}
 
 
 def block_score(uid: str, seed: int = BLOCK_SEED) -> float:
@@ -102,8 +108,9 @@ def assign(
         table: segment table with ids.
         split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
             method: `hash` (SHA-256 of seed and key) or `published` (that of brainmagick: scores
-            of `block_score`, test before valid before train), min_keys (see `check_counts`) and
-            published: false draws where a data set has a split of its own.
+            of `block_score`, test before valid before train), min_keys (see `check_counts`),
+            published: false draws where a data set has a split of its own, and left_out: the
+            number of the key that is the test alone, whatever `fixed` and `published` say.
         left_aside: recordings without windows, which `fixed` may name all the same.
         remove: share of all keys that is taken from train and called `REMOVED`.
 
@@ -117,6 +124,8 @@ def assign(
     for name in (*split["ratios"], *(split.get("fixed") or {})):
         check_known("split", name, SPLITS)
     ratios = checked_ratios(split["ratios"])
+    if split.get("left_out") is not None:
+        return leave_out(table, split, trial_order(table, int(split["seed"])))
     if not 0 <= remove <= ratios[0]:
         raise UserError(f"dset.remove_ratio={remove}: the training split is {ratios[0]:g}")
     missing = [c for c in KEYS[split["key"]] if c not in table]

@@ -7,7 +7,7 @@ takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 | group | who asks | default without it |
 |---|---|---|
 | `Loadable` | `bm.models.saved.init_weights` | every tensor must match in name and shape |
-| `Layered` | `optim.layer_decay`, `solver.tune_blocks` | both keys are refused |
+| `Layered` | `optim.layer_decay`, `solver.tune_blocks`, `solver.tune` | all three are refused |
 | `Undecayed` | `optim.decay_norm_bias=false` | 1-D parameters and biases alone are spared |
 | `Microvolts` | checks of scaling and of the origin of weights | the model takes scaled windows |
 | `TokenEncoder` | `scripts.extract` | no tokens can be extracted |
@@ -28,11 +28,13 @@ takes a group by inheriting the class; callers ask `isinstance(model, Group)`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from ..facts import DataFacts
+from ..nn.electrode_rows import without_place
 from ..nn.quantiser import Quantiser
 from ..nn.roles import CountedExplicitly, Penalised, SubjectRows
 from .reconstruction import Reconstruction
@@ -129,12 +131,23 @@ class Patched(nn.Module):
         patch_samples: P; T = A * P.
         max_patches: largest A.
         named_channels: whether channels are told apart by their names, so that `channel_names` is
-            an argument of the class and each name must be in the table of `bm.nn.electrodes`.
+            an argument of the class and each name must be in the table of `bm.nn.electrodes`, or
+            have a place where `electrode_rule` infers rows.
+        electrode_rule: exact | nearest | interpolate, see `bm.nn.electrode_rows`.
+        geodesic_net: electrodes of the net that names `E<number>` are of; None = by the numbers.
     """
 
     patch_samples: int
     max_patches: int
     named_channels: bool
+    electrode_rule: str = "exact"
+    geodesic_net: int | None = None
+
+    def strange_channels(self, names: Sequence[str]) -> list[str]:
+        """Return the names of channels that the model cannot place."""
+        if not self.named_channels:
+            return []
+        return without_place(names, self.electrode_rule, self.geodesic_net)
 
 
 # `tokens` alone would not tell an encoder: the conformer has a layer of that name, and a codebook a

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..facts import DataFacts
+from ..nn.electrode_rows import ElectrodeRows
 from ..nn.per_subject import PerSubject
 from ..registry import check_arguments
 from ..writing import replacing_folder
@@ -292,11 +293,23 @@ def init_weights(
         trained = read_facts(folder).subjects
         tensors = to_subjects(module, tensors, trained, subjects, partial)
     report = fit(module, tensors, str(folder))
+    _tell_learned(module, folder, report)
     if not report.matched or not (partial or acceptable(module, report)):
         raise UserError(
             f"init_from: {report}; set init_partial=true to leave out what does not fit"
         )
     return report
+
+
+def _tell_learned(module: nn.Module, folder: Path, report: LoadReport) -> None:
+    """Tell rows of electrodes which of them the weights were trained with, if the file does not."""
+    rows = [(n, part) for n, part in module.named_modules() if isinstance(part, ElectrodeRows)]
+    if not rows or not (Path(folder) / FACTS).exists():
+        return
+    facts = DataFacts.from_dict(json.loads((Path(folder) / FACTS).read_text()))
+    for name, part in rows:
+        if f"{name}.learned" in report.missing:
+            part.learned_from(facts.vocabulary or facts.channels)
 
 
 def to_subjects(

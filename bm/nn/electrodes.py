@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..errors import UserError, nearest
 
 LIST = """
@@ -61,6 +59,6 @@ def position_row(name: str) -> int:
     return row
 
 
-def unknown_names(names: Sequence[str]) -> list[str]:
-    """Return the names that have no row in the published table."""
-    return [name for name in names if _ROWS.get(bare_name(name), N_ROWS) >= N_ROWS]
+def is_row(name: str) -> bool:
+    """Return whether a channel has a row in the published table."""
+    return _ROWS.get(bare_name(name), N_ROWS) < N_ROWS

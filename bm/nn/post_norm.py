@@ -85,8 +85,11 @@ class WideAttention(SwitchableAttention):
         copy of the weights is 1 MB against 2 GFLOP at the published batch.
         """
         parts = self.query, self.key, self.value
-        weight = torch.cat([part.weight for part in parts])
-        joined = functional.linear(x, weight, torch.cat([part.bias for part in parts]))
+        if all(type(part) is nn.Linear for part in parts):
+            weight = torch.cat([part.weight for part in parts])
+            joined = functional.linear(x, weight, torch.cat([part.bias for part in parts]))
+        else:  # an adapted layer computes more than the product with its weight
+            joined = torch.cat([part(x) for part in parts], -1)
         q, k, v = joined.unflatten(-1, (3, self.n_heads, -1)).unbind(2)  # (B, L, H, Dh)
         q, k = (self.query_norm(q) * self.scale).to(v.dtype), self.key_norm(k).to(v.dtype)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)

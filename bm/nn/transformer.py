@@ -141,7 +141,7 @@ class Attention(SwitchableAttention):
         """
         bias = bias if self.relative is None else self.relative(shape)
         n_items, length, width = x.shape
-        three = functional.linear(x, self.qkv.weight, self._bias())
+        three = self._three(x)
         q, k, v = three.view(n_items, length, 3, self.n_heads, -1).unbind(2)  # (B, N, H, Dh)
         # norms before heads are moved: half the copies, 6 % of a step in attention
         q, k = self.q_norm(q).to(v.dtype), self.k_norm(k).to(v.dtype)
@@ -151,6 +151,15 @@ class Attention(SwitchableAttention):
         heads = self.attend(q, k, v, bias, p)
         joined = heads.transpose(1, 2).reshape(n_items, length, width)
         return self.proj_dropout(self.proj(joined))
+
+    def _three(self, x: Tensor) -> Tensor:
+        """Return queries, keys and values (B, L, 3 D) of tokens (B, L, D)."""
+        bias = self._bias()
+        if type(self.qkv) is nn.Linear:
+            return functional.linear(x, self.qkv.weight, bias)
+        # an adapted layer computes more than the product with its weight
+        three: Tensor = self.qkv(x)
+        return three if bias is None else three + bias
 
     def _bias(self) -> Tensor | None:
         """Return the bias (3 D,) of queries, keys (zero: it cancels out) and values."""

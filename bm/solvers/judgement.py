@@ -19,7 +19,6 @@ from ..metrics.utility import utility
 from ..models import load
 from ..models.contract import Microvolts, TokenEncoder
 from ..models.eegdiff.facts import WaveFacts
-from ..nn.electrodes import unknown_names
 from .build_data import evenly_spaced
 
 if TYPE_CHECKING:
@@ -82,16 +81,17 @@ class WaveEncoder:
     """
 
     def __init__(self, folder: Path, data: Dataset) -> None:
-        unknown = unknown_names(data.facts.channels)
+        model = load(folder)
+        if not isinstance(model, TokenEncoder) or not isinstance(model, Microvolts):
+            raise UserError(
+                f"solver.encoder: {folder} holds {type(model).__name__}; use a model of "
+                "LaBraM, whose pooled tokens are features of waves"
+            )
+        unknown = model.strange_channels(data.facts.channels)
         usable = [i for i, name in enumerate(data.facts.channels) if name not in unknown]
         if not usable:
             names = ", ".join(data.facts.channels[:4])
             raise UserError(f"solver.encoder: LaBraM knows none of the electrodes {names}, ...")
-        if not isinstance(load(folder), TokenEncoder) or not isinstance(load(folder), Microvolts):
-            raise UserError(
-                f"solver.encoder: {folder} holds {type(load(folder)).__name__}; use a model of "
-                "LaBraM, whose pooled tokens are features of waves"
-            )
         self.rows, self.rate_hz = usable, data.facts.rate_hz
         # the rows of its electrodes are part of the network
         self.model: Any = load(folder, channel_names=[data.facts.channels[i] for i in usable])

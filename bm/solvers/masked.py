@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from ..nn.roles import explicit_attention_in
 from ..registry import check_known
 from . import SOLVERS
 from .model_inputs import inputs_of
+from .probe import Probe, build_probe
 from .window_solver import WindowSolver
 
 #: What is predicted of a hidden patch -> whether a tokenizer makes it.
@@ -51,12 +54,21 @@ class MaskedSolver(WindowSolver):
     main_metric = ("loss", "min")
     model: Any
     tokenizer: Any = None
+    probe: Probe | None = None
 
     def build_data(self) -> Dataset:
         """Build windows; labels are not looked at."""
         check_known("solver.target", self.cfg.solver.target, TARGETS)
         check_known("solver.halves", self.cfg.solver.halves, HALVES)
-        return super().build_data()
+        dataset = super().build_data()
+        self.probe = build_probe(self.cfg, dataset)
+        if self.probe is not None:
+            # what it measures may choose the weights, so that its windows are part of the data
+            text = f"{dataset.hash}|{self.probe.data.hash}"
+            dataset.hash = hashlib.sha256(text.encode()).hexdigest()
+            if self.cfg.best.metric in self.probe.names:
+                self.main_metric = (self.cfg.best.metric, "max")
+        return dataset
 
     def build_model(self, facts: DataFacts) -> nn.Module:
         """Build the configured model, and load the tokenizer for the same channels."""
@@ -154,11 +166,28 @@ class MaskedSolver(WindowSolver):
         return values
 
     def epoch_metrics(self, stage: str) -> dict[str, float]:
-        """Return how many codes the targets use, to read the accuracy against."""
-        if stage == "train" or self.cfg.solver.target != "codes":
-            return {}
-        usage = codebook_usage(processes.total(self.counts.clone()).cpu())
-        return {f"target_{name}": value for name, value in usage.items()}
+        """Return how many codes the targets use, to read the accuracy against, and the probe."""
+        values: dict[str, float] = {}
+        if stage != "train" and self.cfg.solver.target == "codes":
+            usage = codebook_usage(processes.total(self.counts.clone()).cpu())
+            values = {f"target_{name}": value for name, value in usage.items()}
+        epochs = self.cfg.optim.epochs
+        if stage == "valid" and self.probe and self.probe.due(self.progress.epoch, epochs):
+            values |= self._probed(self.probe)
+        return values
+
+    def _probed(self, probe: Probe) -> dict[str, float]:
+        """Return the metrics of the probe, and note its share of the epoch's time."""
+        elapsed = time.perf_counter() - self.perf.begun
+        values = probe.metrics(self.model, self.device)
+        # it stands in `perf` of the epoch after: that of this one is written already
+        self.perf.more["probe_share"] = probe.seconds / max(1e-9, elapsed + probe.seconds)
+        return values
+
+    def valid_metrics(self, batch: Batch) -> set[str]:
+        """Return the names for the whole split, those of a probe that is not due included."""
+        names = super().valid_metrics(batch)
+        return names if self.probe is None else names | self.probe.names
 
     def evaluate(self, split: str) -> Evaluation:
         """Evaluate loss and accuracy, beside a guess that knows how frequent each code is."""

@@ -10,7 +10,16 @@ class LabramExplorer(BaseExplorer):
 
     columns = {
         "train": ("loss",),
-        "valid": ("loss", "usage", "perplexity", "accuracy", "balanced_accuracy", "auroc", "kappa"),
+        "valid": (
+            "loss",
+            "usage",
+            "perplexity",
+            "accuracy",
+            "probe",
+            "balanced_accuracy",
+            "auroc",
+            "kappa",
+        ),
         "test": ("amplitude_correlation", "accuracy", "balanced_accuracy", "auroc", "kappa"),
         "perf": ("items_per_s",),
     }

@@ -16,9 +16,13 @@ from ...xp.files import read_or_warn, write_text
 from ..experiments import Experiment
 from ..published.rows import IDEAL
 from .cells import format_value
-from .figures import figures_of
+from .figures import figures_of, results_of
 from .page import Section, render
 from .references import ideal_references
+from .scaling import CAPTION as POWER_LAW
+from .scaling import draw_power_law
+from .shots import CAPTION as SHOTS
+from .shots import draw_shot_curves
 from .stages import Stage, stages_of
 from .variants import BASE, variants
 
@@ -120,6 +124,14 @@ def _dataset_section(
         figures.append((path, "Learning curves: mean over seeds, band of one standard deviation"))
     if len(scores) <= MOST_PANELS:
         figures += figures_of(experiments, [e.folder for e in experiments], metric, folder / stem)
+    results = results_of(experiments, [e.folder for e in experiments])
+    shots = draw_shot_curves(results, metric, folder / f"{stem}-shots.svg")
+    law = draw_power_law(results, folder / f"{stem}-scaling.svg")
+    figures += [
+        (drawn, caption)
+        for drawn, caption in ((shots, SHOTS), (law, POWER_LAW))
+        if drawn is not None
+    ]
     title = f"{dataset}, {stage.title}" if stage.name else dataset
     rows = _score_rows(scores, references, simulated, f"test {metric}")
     return Section(title, paragraphs, rows, figures)

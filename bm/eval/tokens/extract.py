@@ -23,7 +23,6 @@ from ...errors import RecordingError, UserError
 from ...models import load
 from ...models.contract import POOLS, Codebook, Microvolts, TokenEncoder
 from ...models.saved import WEIGHTS, read_facts
-from ...nn.electrodes import unknown_names
 from ...registry import check_known
 from .file import token_file
 from .placing import centre_and_scale, placed, row_of, scaling_of
@@ -134,7 +133,7 @@ class TokenModel:
             )
         if self.scales:
             return placed(signal, self.facts, name)
-        unknown = unknown_names(signal.channels) if self.named else []
+        unknown = self._model.strange_channels(signal.channels)
         if not unknown:
             return signal
         if not self.options.drop_unknown:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import UserError
+from ...nn.electrode_rows import ELECTRODES, ElectrodeRows
 from ...nn.electrodes import N_ROWS, NAMES, position_row
 from ...nn.patches import CodeEmbedding, TemporalConv, embedding_width
 from ...nn.transformer import (
@@ -30,6 +31,11 @@ AMPLITUDE_UV = 100.0  # the published loops divide microvolts by 100
 RELATIVE = ("none", "shared", "blocks")
 CLASS_ROWS = ("own", "electrode")  # see `Backbone.class_row`
 POOLINGS = ("mean", "class")
+LEARNED = "electrodes."  # tensors of `ElectrodeRows`, which weights of other settings lack
+
+
+#: Arguments that the model gives its backbone, so that no section of the configuration has them.
+OF_MODEL = ("channel_names", "class_row", "electrodes", "geodesic_net")
 
 
 def table_rows(channels: Sequence[str] | None) -> Tensor:
@@ -56,10 +62,18 @@ class Backbone(nn.Module):
         relative: learned bias by distance: none, shared (one table), blocks (one per block).
         class_row: row of the spatial embedding added to the class token: `own` is row 0,
             `electrode` that of the first channel (the published pre-training does this).
+        electrodes: what a channel without a row of its own gets: `exact` refuses it, as published;
+            see `ElectrodeRows` for `nearest` and `interpolate`.
+        geodesic_net: of names `E<number>`; None = the smallest net that has them all.
+        row_samples: samples between two rows of the time embedding: rows of shorter patches are
+            interpolated. Where `width` is that of patches of `row_samples`, as with published
+            weights, shorter ones are filled up with zeros. None = a row per patch.
+
+    Attributes:
+        max_patches: as many as the time embedding has rows for.
     """
 
     rows: Tensor
-    max_patches = MAX_PATCHES
 
     def __init__(
         self,
@@ -81,12 +95,19 @@ class Backbone(nn.Module):
         positions: bool = True,
         relative: str = "none",
         class_row: str = "own",
+        electrodes: str = "exact",
+        geodesic_net: int | None = None,
+        row_samples: int | None = None,
     ) -> None:
         super().__init__()
         check_known("relative", relative, RELATIVE)
         check_known("class_row", class_row, CLASS_ROWS)
+        check_known("model.electrodes", electrodes, ELECTRODES)
         self.width, self.depth, self.class_row = width, depth, class_row
         self.patch_samples, self.code_width = patch_samples, code_width
+        self.row_samples = patch_samples if row_samples is None else row_samples
+        self.max_patches = (MAX_PATCHES - 1) * self.row_samples // patch_samples + 1
+        self.padding = 0
         self.patch_embed = self._patch_embedding(n_filters)
         o = self._options(n_heads, mlp_ratio, qkv_bias, qk_norm, layer_scale)
         o |= {"dropout": dropout, "attention_dropout": attention_dropout, "eps": eps}
@@ -96,7 +117,11 @@ class Backbone(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, N_ROWS, width)) if positions else None
         self.time_embed = nn.Parameter(torch.zeros(1, MAX_PATCHES, width))
         self.token_dropout = nn.Dropout(dropout)
-        rows = table_rows(channel_names) if positions else torch.zeros(0, dtype=torch.long)
+        names = NAMES[: N_ROWS - 1] if channel_names is None else channel_names
+        inferred = positions and electrodes != "exact"
+        self.electrodes = ElectrodeRows(names, electrodes, geodesic_net) if inferred else None
+        exact = positions and not inferred
+        rows = table_rows(names) if exact else torch.zeros(0, dtype=torch.long)
         # not saved: rows follow the channel names, which change with the data
         self.register_buffer("rows", rows, persistent=False)
         self.named_channels = positions
@@ -108,7 +133,9 @@ class Backbone(nn.Module):
         if n_filters % 4:
             raise UserError(f"n_filters={n_filters}: must be a multiple of 4 (four groups)")
         width = embedding_width(n_filters, self.patch_samples)
-        if width != self.width:
+        if width < self.width == embedding_width(n_filters, self.row_samples):
+            self.padding = self.row_samples - self.patch_samples
+        elif width != self.width:
             raise UserError(
                 f"width={self.width}: {n_filters} filters on patches of {self.patch_samples} "
                 f"samples give {width}; set width={width} or change n_filters"
@@ -143,13 +170,25 @@ class Backbone(nn.Module):
         """
         n_channels, n_times = x.shape[1:]
         n_patches, left = divmod(n_times, self.patch_samples)
-        if left or not 1 <= n_patches <= MAX_PATCHES:
+        if left or not 1 <= n_patches <= self.max_patches:
             raise UserError(
-                f"windows of {n_times} samples: must be 1 to {MAX_PATCHES} patches of "
+                f"windows of {n_times} samples: must be 1 to {self.max_patches} patches of "
                 f"{self.patch_samples} samples; change dset.segment.duration_s"
             )
         cut = x.reshape(len(x), n_channels * n_patches, self.patch_samples)
-        return self.patch_embed(cut), (n_channels, n_patches)
+        padded = nn.functional.pad(cut, (0, self.padding)) if self.padding else cut
+        return self.patch_embed(padded), (n_channels, n_patches)
+
+    def _time_rows(self, n_patches: int) -> Tensor:
+        """Return the rows (A, D) of the time embedding, linear between those of the table."""
+        table = self.time_embed[0]
+        if self.row_samples == self.patch_samples:
+            return table[:n_patches]
+        samples = torch.arange(n_patches, device=table.device) * self.patch_samples
+        lower = samples // self.row_samples
+        upper = (lower + 1).clamp(max=MAX_PATCHES - 1)
+        share = (samples % self.row_samples / self.row_samples).to(table.dtype)
+        return torch.lerp(table[lower], table[upper], share[:, None])
 
     def embed(self, tokens: Tensor, shape: tuple[int, int], ids: Tensor | None) -> Tensor:
         """Add embeddings of space and time to tokens (B, C * A, D) and put the class token first.
@@ -157,28 +196,34 @@ class Backbone(nn.Module):
         Returns:
             (B, 1 + C * A, D).
         """
-        head, place = self.cls_token, self.time_embed[:, None, : shape[1]]  # (1, 1, A, D)
+        head, place = self.cls_token, self._time_rows(shape[1])[None, None]  # (1, 1, A, D)
         if self.pos_embed is not None:
-            rows = self._rows(shape[0], ids)  # (C,) or (B, C)
-            table = self.pos_embed[0]
-            place = place + table[rows].unsqueeze(-2)  # (.., C, A, D)
+            vectors = self._vectors(shape[0], ids)  # (C, D) or (B, C, D)
+            place = place + vectors.unsqueeze(-2)  # (.., C, A, D)
             # the original's pre-training slices after expanding, so that row 0 is never trained
             # there, though fine-tuning reads it: `own` is row 0 in both stages
-            class_rows = rows[..., :1] if self.class_row == "electrode" else 0
-            head = head + table[class_rows].view(-1, 1, self.width)
+            first_row = (
+                vectors[..., :1, :] if self.class_row == "electrode" else self.pos_embed[0, 0]
+            )
+            head = head + first_row.reshape(-1, 1, self.width)
         grid = tokens.unflatten(1, shape) + place
         first = head.to(grid.dtype).expand(len(tokens), -1, -1)
         return self.token_dropout(torch.cat([first, grid.flatten(1, 2)], 1))
 
-    def _rows(self, n_channels: int, ids: Tensor | None) -> Tensor:
-        """Return the rows (C,) or (B, C) of the spatial embedding."""
-        rows = self.rows if ids is None else self.rows[ids]
-        if rows.shape[-1] != n_channels:
+    def _vectors(self, n_channels: int, ids: Tensor | None) -> Tensor:
+        """Return the spatial embeddings (C, D) or (B, C, D) of the channels."""
+        assert self.pos_embed is not None
+        inferred = None if self.electrodes is None else self.electrodes(self.pos_embed[0])
+        count = len(self.rows) if inferred is None else len(inferred)
+        given = count if ids is None else ids.shape[-1]
+        if given != n_channels:
             raise UserError(
-                f"windows of {n_channels} channels, but {rows.shape[-1]} channel names: give the "
+                f"windows of {n_channels} channels, but {given} channel names: give the "
                 "model channel_names= (its list of names), or the batch's channel_ids"
             )
-        return rows
+        if inferred is not None:
+            return inferred if ids is None else inferred[ids]
+        return self.pos_embed[0][self.rows if ids is None else self.rows[ids]]
 
     def encode(
         self,
@@ -282,5 +327,5 @@ def backbone_options(section: str, options: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         UserError: an unknown key.
     """
-    check_arguments(f"model.{section}", Backbone, options, ("channel_names", "class_row"))
+    check_arguments(f"model.{section}", Backbone, options, OF_MODEL)
     return dict(options)

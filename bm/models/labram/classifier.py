@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .. import MODELS
 from ..contract import Layered, Loadable, Microvolts, TokenEncoder
-from .backbone import AMPLITUDE_UV, Encoder, backbone_options, layer_number
+from .backbone import AMPLITUDE_UV, LEARNED, Encoder, backbone_options, layer_number
 
 HEAD_SCALE = 0.001  # factor of the head's first values, as published
 
@@ -23,6 +23,7 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
         n_outputs: classes, or 1 for a logit or a value; 0 = features only.
         backbone: arguments of `Backbone`.
         channel_names: names that `channel_ids` index; None = the published list of 128.
+        electrodes, geodesic_net: of channels that the published list lacks, see `Backbone`.
         pooling: mean | class.
         amplitude_uv: microvolts that count as 1.
         head_scale: factor of the head's first values.
@@ -34,8 +35,8 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
     """
 
     # pre-training ends in a norm of its own and a head over codes; the pooled norm starts anew
-    may_be_missing = ("fc_norm.", "norm.", "head.")
-    may_be_unexpected = ("mask_token", "lm_head.", "norm.", "head.")
+    may_be_missing = ("fc_norm.", "norm.", "head.", LEARNED)
+    may_be_unexpected = ("mask_token", "lm_head.", "norm.", "head.", LEARNED)
     embedding_names = ("pos_embed", "time_embed")
 
     def __init__(
@@ -46,9 +47,13 @@ class LaBraM(Encoder, Loadable, Layered, Microvolts, TokenEncoder):
         pooling: str = "mean",
         amplitude_uv: float = AMPLITUDE_UV,
         head_scale: float = HEAD_SCALE,
+        electrodes: str = "exact",
+        geodesic_net: int | None = None,
     ) -> None:
         options = backbone_options("backbone", backbone)
-        super().__init__(pooling=pooling, channel_names=channel_names, **options)
+        places: dict[str, Any] = {"electrodes": electrodes, "geodesic_net": geodesic_net}
+        super().__init__(pooling=pooling, channel_names=channel_names, **options, **places)
+        self.electrode_rule, self.geodesic_net = electrodes, geodesic_net
         self.amplitude_uv, self.n_layers = amplitude_uv, self.depth + 1
         self.head = nn.Linear(self.width, n_outputs) if n_outputs else nn.Identity()
         self.start()

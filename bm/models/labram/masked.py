@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .. import MODELS
 from ..contract import Loadable, Microvolts, TokenEncoder
-from .backbone import AMPLITUDE_UV, Backbone, backbone_options
+from .backbone import AMPLITUDE_UV, LEARNED, Backbone, backbone_options
 
 CUT = 0.02  # first values are cut at one standard deviation, as published for this stage alone
 
@@ -42,6 +42,7 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         backbone: arguments of `Backbone`.
         n_codes: K of the tokenizer.
         channel_names: names that `channel_ids` index; None = the published list of 128.
+        electrodes, geodesic_net: of channels that the published list lacks, see `Backbone`.
         amplitude_uv: microvolts that count as 1.
         class_row: `own`: the class token has row 0 of the spatial embedding, as it has in the
             classifier; `electrode`: the row of the first channel, as published.
@@ -55,7 +56,9 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         torch.Size([1, 256, 64])
     """
 
-    may_be_unexpected = ("student.lm_head.", "projection_head.")  # unused heads of published files
+    may_be_missing = (f"student.{LEARNED}",)
+    # unused heads of published files
+    may_be_unexpected = ("student.lm_head.", "projection_head.", f"student.{LEARNED}")
 
     def __init__(
         self,
@@ -65,10 +68,14 @@ class LaBraMMasked(Loadable, Microvolts, TokenEncoder):
         amplitude_uv: float = AMPLITUDE_UV,
         class_row: str = "own",
         extras: bool = False,
+        electrodes: str = "exact",
+        geodesic_net: int | None = None,
     ) -> None:
         super().__init__()
+        self.electrode_rule, self.geodesic_net = electrodes, geodesic_net
         self.amplitude_uv, self.n_codes = amplitude_uv, n_codes
         options = backbone_options("backbone", backbone)
+        options |= {"electrodes": electrodes, "geodesic_net": geodesic_net}
         self.student = Student(channel_names=channel_names, class_row=class_row, **options)
         self.patch_samples, self.max_patches = self.student.patch_samples, self.student.max_patches
         self.named_channels, self.depth = self.student.named_channels, self.student.depth

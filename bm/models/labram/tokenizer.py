@@ -17,7 +17,7 @@ from ...nn.transformer import truncated_normal
 from .. import MODELS
 from ..contract import Loadable, Microvolts, Tokenizer
 from ..reconstruction import Reconstruction
-from .backbone import AMPLITUDE_UV, Encoder, backbone_options
+from .backbone import AMPLITUDE_UV, LEARNED, Encoder, backbone_options
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class VQNSP(Loadable, Microvolts, Tokenizer):
         n_codes: K.
         code_width: d.
         channel_names: names that `channel_ids` index; None = the published list of 128.
+        electrodes, geodesic_net: of channels that the published list lacks, see `Backbone`.
         amplitude_uv: microvolts that count as 1.
         decay, beta, kmeans, count_in_eval, extras: of `Quantiser`.
         smooth: smooth L1 instead of squared errors of the spectra.
@@ -66,7 +67,9 @@ class VQNSP(Loadable, Microvolts, Tokenizer):
         torch.Size([3, 8])
     """
 
-    may_be_unexpected = ("quantiser.start_",)  # unused tensors of published files
+    may_be_missing = (f"encoder.{LEARNED}", f"decoder.{LEARNED}")
+    # unused tensors of published files
+    may_be_unexpected = ("quantiser.start_", f"encoder.{LEARNED}", f"decoder.{LEARNED}")
 
     def __init__(
         self,
@@ -82,14 +85,21 @@ class VQNSP(Loadable, Microvolts, Tokenizer):
         smooth: bool = False,
         count_in_eval: bool = False,
         extras: bool = False,
+        electrodes: str = "exact",
+        geodesic_net: int | None = None,
     ) -> None:
         super().__init__()
+        self.electrode_rule, self.geodesic_net = electrodes, geodesic_net
+        shared: dict[str, Any] = {"channel_names": channel_names, "electrodes": electrodes}
+        shared["geodesic_net"] = geodesic_net
         self.amplitude_uv, self.smooth, self.n_codes = amplitude_uv, smooth, n_codes
-        self.encoder = Encoder(channel_names=channel_names, **backbone_options("encoder", encoder))
+        self.encoder = Encoder(**shared, **backbone_options("encoder", encoder))
         self.patch_samples, self.max_patches = self.encoder.patch_samples, self.encoder.max_patches
         self.named_channels = self.encoder.named_channels
-        options = backbone_options("decoder", decoder)
-        self.decoder = Encoder(channel_names=channel_names, code_width=code_width, **options)
+        # the decoder sees no signal, but its rows in time are those of the encoder's patches
+        times = {n: getattr(self.encoder, n) for n in ("patch_samples", "row_samples")}
+        options = times | backbone_options("decoder", decoder)
+        self.decoder = Encoder(**shared, code_width=code_width, **options)
         width = self.encoder.width
         if self.decoder.width != width:
             raise UserError(f"model.decoder.width={self.decoder.width}: the encoder has {width}")

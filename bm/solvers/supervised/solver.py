@@ -19,13 +19,15 @@ from ...errors import UserError
 from ...facts import DataFacts
 from ...metrics.evaluation import Evaluation
 from ...models.contract import LabelPenalised
+from ...models.saved import save
 from ...xp.resolve import to_plain
 from .. import SOLVERS
 from ..model_inputs import inputs_of
 from ..window_solver import WindowSolver
+from .adapters import adapted, merged, neutralise, plain_layers
 from .occlusion import draw_occlusion
 from .tasks import TASKS, Task, outputs_of
-from .tuning import freeze
+from .tuning import fit_head, head_inputs, linear_head, prepare, set_head
 
 
 @SOLVERS.register("supervised")
@@ -39,6 +41,12 @@ class SupervisedSolver(WindowSolver):
 
     def build_data(self) -> Dataset:
         """Build windows with what the task predicts."""
+        solver = self.cfg.solver
+        if solver.get("tune") == "ridge" and self.cfg.optim.epochs:
+            raise UserError(
+                f"optim.epochs={self.cfg.optim.epochs}: solver.tune=ridge is fitted at once; set "
+                "optim.epochs=0"
+            )
         build_task = TASKS.get(self.cfg.solver.task)  # a wrong name is told before data are read
         dataset = super().build_data()
         try:
@@ -56,8 +64,46 @@ class SupervisedSolver(WindowSolver):
     def build_model(self, facts: DataFacts) -> nn.Module:
         """Build the configured network; what is not to be trained further is frozen."""
         model = super().build_model(facts)
-        self.frozen = freeze(model, self.cfg.solver.get("tune_blocks"))
+        self.frozen = prepare(model, to_plain(self.cfg.solver))
         return model
+
+    def init_model(self, folder: Path) -> None:
+        """Start from the weights that `init_from` names, under the names of the plain network."""
+        with plain_layers(self.model):
+            super().init_model(folder)
+
+    def build_optim(self, model: nn.Module) -> torch.optim.Optimizer:
+        """Build the optimiser; a ridge probe is fitted here, as the weights are in place."""
+        if self.cfg.solver.get("tune") == "ridge":
+            self._fit_ridge()
+        return super().build_optim(model)
+
+    def _fit_ridge(self) -> None:
+        """Fit the head to the training windows in closed form."""
+        loader = self.data.loader("train", self.cfg.eval.batch_size or self.cfg.optim.batch_size)
+        self.model.eval()
+        with torch.no_grad(), self.precision.autocast():
+            batches = (batch.to(self.device) for batch in loader)
+            features, labels = head_inputs(self.model, self.outputs, batches)
+        head = linear_head(self.model)
+        ridge = fit_head(features, self.task.targets(labels, head.out_features))
+        set_head(head, ridge, self.task.scale(ridge.left_out, labels))
+        self.log.line(
+            "ridge probe of %d windows and %d features, penalty %g", *features.shape, ridge.penalty
+        )
+
+    def save_model(self, folder: Path) -> None:
+        """Write the present weights, adapters merged into the layers that they adapt."""
+        if adapted(self.model):
+            save(merged(self.model), folder, self.data.facts)
+        else:
+            super().save_model(folder)
+
+    def load_model(self, folder: Path) -> None:
+        """Load weights that `save_model` wrote; adapters then add nothing to them."""
+        with plain_layers(self.model):
+            super().load_model(folder)
+        neutralise(self.model)
 
     def begin_stage(self, stage: str) -> None:
         """Clear the outputs of the stage before."""

@@ -29,6 +29,7 @@ from ...metrics.classification import (
     probabilities,
 )
 from ...metrics.evaluation import Evaluation
+from ...metrics.ridge import class_targets, logit_scale
 from ...metrics.units import units_of
 from ...metrics.values import value_intervals, value_metrics
 from ...registry import Registry, check_known
@@ -65,6 +66,14 @@ class Task(Protocol):
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return how good each output is, higher is better: (B, n) -> (B,)."""
+        ...
+
+    def targets(self, labels: np.ndarray, n_outputs: int) -> np.ndarray:
+        """Return what a ridge probe of so many outputs is fitted to, (N, n_outputs)."""
+        ...
+
+    def scale(self, outputs: np.ndarray, labels: np.ndarray) -> float:
+        """Return the factor by which its outputs (N, n) become those of a network."""
         ...
 
     def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -186,6 +195,16 @@ class Classes:
         return {"loss": loss, "accuracy": accuracy}
 
     @staticmethod
+    def targets(labels: np.ndarray, n_outputs: int) -> np.ndarray:
+        """Return what a ridge probe is fitted to, see `class_targets`."""
+        return class_targets(labels, n_outputs)
+
+    @staticmethod
+    def scale(outputs: np.ndarray, labels: np.ndarray) -> float:
+        """Return the factor that makes logits of what a ridge probe gives, see `logit_scale`."""
+        return logit_scale(outputs, labels)
+
+    @staticmethod
     def scores(outputs: Tensor, labels: Tensor) -> Tensor:
         """Return the log probability of the true class."""
         outputs = outputs.float()
@@ -289,6 +308,16 @@ class Values:
                 "model.n_outputs out"
             )
         return {"loss": torch.nn.functional.mse_loss(outputs.float(), labels)}
+
+    @staticmethod
+    def targets(labels: np.ndarray, n_outputs: int) -> np.ndarray:
+        """Return the values (N, n), which a ridge probe is fitted to as they are."""
+        return labels
+
+    @staticmethod
+    def scale(outputs: np.ndarray, labels: np.ndarray) -> float:
+        """Return 1: values have their own unit."""
+        return 1.0
 
     @staticmethod
     def scores(outputs: Tensor, labels: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +19,11 @@ from bm.models.labram.importing import arguments_of, backbone_sizes, kind_of, pu
 from bm.models.labram.masked import Student
 from bm.models.labram.published import our_name
 from bm.models.labram.tokenizer import VQNSP
-from bm.nn.electrodes import NAMES
+from bm.models.saved import fit, init_weights, load, save
+from bm.nn.electrodes import NAMES, position_row
 from bm.nn.transformer import Block, BlockOptions
+
+from . import labram
 
 SMALL: dict[str, Any] = {
     "width": 40, "depth": 2, "n_heads": 4, "n_filters": 8, "patch_samples": 40,
@@ -197,3 +202,57 @@ def test_the_tokenizer_wants_encoder_and_decoder_of_one_width() -> None:
     wide = {**SMALL, "width": 80, "n_filters": 16}
     with pytest.raises(UserError, match=r"model\.decoder\.width=80: the encoder has 40"):
         VQNSP(SMALL, wide, 8, 4, ["FZ"])
+
+
+@pytest.mark.parametrize("how", ["nearest", "interpolate"])
+@pytest.mark.parametrize("name", ["small", "masked_small", "vqnsp_small"])
+def test_any_electrode_changes_no_bit_of_those_that_have_a_row(name: str, how: str) -> None:
+    """Outputs of known electrodes are those of the exact model, beside one that is inferred too."""
+    exact = randomised(labram.small(name)).eval()
+    other = labram.small(name, electrodes=how).eval()
+    fit(other, exact.state_dict(), "exact")
+    x = labram.microvolts()
+    mask = {"mask": torch.arange(6)[None].expand(4, 6) % 2 == 0} if "masked" in name else {}
+    outputs = [model(x, **mask) for model in (exact, other)]
+    one, two = (getattr(o, "amplitude", o) for o in outputs)
+    assert torch.equal(one, two)
+    strange = dataclasses.replace(labram.FACTS, channels=("C3", "FCC2h", "C4"))
+    third = labram.small(name, strange, electrodes=how).eval()
+    fit(third, other.state_dict(), "other")
+    assert not torch.equal(getattr(third(x, **mask), "amplitude", third(x, **mask)), two)
+    with pytest.raises(UserError, match="FCC2h"):
+        labram.small(name, strange)
+
+
+def test_rows_that_were_not_learned_are_not_used(tmp_path: Path) -> None:
+    exact = randomised(labram.small())
+    save(exact, tmp_path / "exact", labram.FACTS)
+    strange = dataclasses.replace(labram.FACTS, channels=("FCC2h", "C4"))
+    model = labram.small(facts=strange, electrodes="interpolate")
+    init_weights(model, tmp_path / "exact")
+    used = model.electrodes.weights[0].nonzero()[:, 0].tolist()
+    assert sorted(used) == sorted(position_row(name) for name in labram.CHANNELS)
+    save(model, tmp_path / "model", strange)
+    again = load(tmp_path / "model", channel_names=["FFC1h"])
+    used = again.electrodes.weights[0].nonzero()[:, 0].tolist()  # type: ignore[union-attr, operator]
+    assert sorted(used) == sorted(position_row(name) for name in labram.CHANNELS)
+
+
+def test_shorter_patches_have_rows_between_those_of_seconds() -> None:
+    """Half seconds: every second row is the table's, the others are means of their neighbours."""
+    halves = randomised(encoder(patch_samples=20, width=24, row_samples=40))
+    rows, table = halves._time_rows(31), halves.time_embed[0]  # type: ignore[operator]
+    assert halves.max_patches == 31 and torch.equal(rows[::2], table)
+    torch.testing.assert_close(rows[1::2], (table[1:] + table[:-1]) / 2)
+    whole, same = encoder(), encoder(row_samples=40)
+    x = torch.randn(2, 3, 80)
+    assert torch.equal(*(m.patch_tokens(x) for m in (whole, same)))
+
+
+def test_published_widths_take_shorter_patches_filled_up_with_zeros() -> None:
+    whole, short = encoder(), encoder(patch_samples=20, row_samples=40)
+    x = torch.randn(2, 3, 40)
+    filled = nn.functional.pad(x.reshape(2, 3, 2, 20), (0, 20)).flatten(2)
+    assert torch.equal(short.patches(x)[0], whole.patches(filled)[0])
+    with pytest.raises(UserError, match="width=40"):
+        encoder(patch_samples=20)

@@ -1,0 +1,1 @@
+"""Transfer of a saved encoder: strategies, few shots, units left out, few channels."""
