@@ -34,6 +34,7 @@ STUDIES: Registry[Any] = Registry(
         "gwilliams2022": "bm.studies.gwilliams2022",
         "labram_h5": "bm.studies.labram_corpus",
         "mobi": "bm.studies.mobi",
+        "naplib": "bm.studies.naplib",
         "schoffelen2019": "bm.studies.schoffelen2019",
         "seed_v": "bm.studies.seed_v",
         "simulated": "bm.studies.simulated",
