@@ -129,6 +129,9 @@ class Run:
         solver.precision = Precision(cfg["precision"], solver.device)
         solver.perf = Perf(solver.device, cfg["precision"])
         if solver.stepped:
+            if training and cfg["dset"].get("on_device"):
+                # behind the model, which may take features out of the batches
+                solver.data.move_to(solver.device)
             self.loaders = solver.build_loaders()
             self.averages = {split: Averages(solver.device) for split in SPLITS}
         if training and cfg["show"]:
