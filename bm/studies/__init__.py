@@ -21,6 +21,7 @@ STUDIES: Registry[Any] = Registry(
     "study",
     {
         "arrays": "bm.studies.arrays",
+        "audioeeg": "bm.studies.audioeeg",
         "bci_iv_2a": "bm.studies.bci_iv_2a",
         "brain_treebank": "bm.studies.brain_treebank",
         "brennan2019": "bm.studies.brennan2019",
