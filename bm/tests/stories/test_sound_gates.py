@@ -1,0 +1,52 @@
+"""What the whole chain of eeg2speech must reach on simulated listening, three seeds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..experiments import run
+
+pytestmark = [pytest.mark.endurance, pytest.mark.story]
+SEEDS = (0, 1, 2)
+TRUE, SHUFFLED, HALF = "true audio embedding", "shuffled EEG", "half-shifted"
+SCORES = ("retrieval_percentile", "retrieval_top5", "mel_correlation")
+
+
+def evaluation_of(solver: Any) -> dict[str, Any]:
+    """Read the evaluation that an experiment wrote."""
+    return json.loads((solver.folder / "evaluation.json").read_text())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sound_is_generated_from_its_own_signal(seed: int, tmp_path: Path) -> None:
+    words = (f"seed={seed}", "log.figures=false")
+    encoder = run(tmp_path, "solver=eeg2speech/debug_encoders", *words)
+    first = run(tmp_path, "solver=eeg2speech/debug_autoencoder", *words)
+    solver = run(
+        tmp_path, "solver=eeg2speech/debug", *words, f"solver.encoder=//sig/{encoder.xp.sig}",
+        f"solver.autoencoder=//sig/{first.xp.sig}",
+    )  # fmt: skip
+    # the autoencoder beside 64 principal components of whole clips
+    stage = evaluation_of(first)
+    components = stage["extra"]["references"]["64 principal components of clips"]
+    print(f"seed {seed}: autoencoder {stage['metrics']['mel_correlation']:.3f}, "
+          f"64 components {components['mel_correlation']:.3f}")  # fmt: skip
+    found = evaluation_of(solver)
+    rows = {"eeg": found["metrics"], **found["extra"]["references"]}
+    for name, values in rows.items():
+        print(f"seed {seed}: {name}: " + ", ".join(f"{k} {values[k]:.3f}" for k in SCORES))
+    eeg, true = rows["eeg"], rows[TRUE]
+    assert found["simulated"]
+    assert stage["metrics"]["mel_correlation"] > components["mel_correlation"]
+    assert true["retrieval_percentile"] > eeg["retrieval_percentile"] > 0.6
+    assert true["retrieval_top5"] >= 3 * found["chance"]["retrieval_top5"]
+    for name in (SHUFFLED, HALF):
+        for score in ("retrieval_percentile", "mel_correlation"):
+            assert eeg[score] > rows[name][score] + 0.05, f"{score} beside {name}"
+    for name in (SHUFFLED, HALF):
+        assert "above" in found["extra"]["claims"]["mel_correlation"][name]["says"]
+        assert "not shown" not in found["extra"]["claims"]["mel_correlation"][name]["says"]
