@@ -35,18 +35,18 @@ def test_sound_is_generated_from_its_own_signal(seed: int, tmp_path: Path) -> No
     components = stage["extra"]["references"]["64 principal components of clips"]
     print(f"seed {seed}: autoencoder {stage['metrics']['mel_correlation']:.3f}, "
           f"64 components {components['mel_correlation']:.3f}")  # fmt: skip
-    found = evaluation_of(solver)
-    rows = {"eeg": found["metrics"], **found["extra"]["references"]}
+    evaluation = evaluation_of(solver)
+    rows = {"eeg": evaluation["metrics"], **evaluation["extra"]["references"]}
     for name, values in rows.items():
         print(f"seed {seed}: {name}: " + ", ".join(f"{k} {values[k]:.3f}" for k in SCORES))
     eeg, true = rows["eeg"], rows[TRUE]
-    assert found["simulated"]
+    assert evaluation["simulated"]
     assert stage["metrics"]["mel_correlation"] > components["mel_correlation"]
     assert true["retrieval_percentile"] > eeg["retrieval_percentile"] > 0.6
-    assert true["retrieval_top5"] >= 3 * found["chance"]["retrieval_top5"]
+    assert true["retrieval_top5"] >= 3 * evaluation["chance"]["retrieval_top5"]
     for name in (SHUFFLED, HALF):
         for score in ("retrieval_percentile", "mel_correlation"):
             assert eeg[score] > rows[name][score] + 0.05, f"{score} beside {name}"
-    for name in (SHUFFLED, HALF):
-        assert "above" in found["extra"]["claims"]["mel_correlation"][name]["says"]
-        assert "not shown" not in found["extra"]["claims"]["mel_correlation"][name]["says"]
+    # paired tests by clip: what the log says
+    claims = evaluation["extra"]["claims"]["retrieval_percentile"]
+    assert f"above {SHUFFLED}, by clip" in claims[SHUFFLED]["says"]
