@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ..data.sources import content_of
 from ..errors import RecordingError, UserError
-from ..readers.audioldm_metadata import read_embedding
 from . import FEATURES
 from .base import Feature
 
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMN = "audio_embedding"
+REMEDY = "compute it again, or fetch the archive again"
+
+
+def read_embedding(path: Path) -> np.ndarray:
+    """Read an embedding (D, T) float32 of a file of `torch.save`, of shape (1, D, T) or (D, T).
+
+    No code of the file is run.
+
+    Raises:
+        RecordingError: missing, damaged or of another type, another shape, or not finite.
+    """
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise RecordingError(path, "no such embedding", REMEDY) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = f"no tensor alone ({str(error).splitlines()[0][:80]})"
+        raise RecordingError(path, reason, "save it anew with torch.save(tensor)") from None
+    if not isinstance(values, torch.Tensor):
+        raise RecordingError(path, f"holds {type(values).__name__}, no tensor", REMEDY)
+    values = values[0] if values.ndim == 3 and len(values) == 1 else values
+    if values.ndim != 2 or not values.numel():
+        raise RecordingError(path, f"shape {tuple(values.shape)}, not (1, D, T) or (D, T)", REMEDY)
+    if not bool(torch.isfinite(values).all()):
+        raise RecordingError(path, "holds NaN or inf", "compute the embedding again")
+    return np.asarray(values.detach().float().numpy())
 
 
 @FEATURES.register("StoredEmbedding")

@@ -1,15 +1,11 @@
-"""Lists of sounds with embeddings as AudioLDM and eeg2speech keep them: JSON, and torch files."""
+"""Lists of sounds with embeddings as AudioLDM and eeg2speech keep them, in JSON."""
 
 from __future__ import annotations
 
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-import numpy as np
-import torch
 
 from ..errors import RecordingError, UserError, there_is
 
@@ -99,31 +95,6 @@ def _clip(path: Path, split: str, number: int, entry: Any, folders: tuple[Path, 
     beside = entry.get("audio_embedding")
     return Clip(split, number, sounds / wave, base / entry["embedding"],
                 base / beside if beside else None, captions, labels)  # fmt: skip
-
-
-def read_embedding(path: Path) -> np.ndarray:
-    """Read an embedding (D, T) float32 of a file of `torch.save`, of shape (1, D, T) or (D, T).
-
-    No code of the file is run.
-
-    Raises:
-        RecordingError: missing, damaged or of another type, another shape, or not finite.
-    """
-    try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise RecordingError(path, "no such embedding", REMEDY) from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = f"no tensor alone ({str(error).splitlines()[0][:80]})"
-        raise RecordingError(path, reason, "save it anew with torch.save(tensor)") from None
-    if not isinstance(values, torch.Tensor):
-        raise RecordingError(path, f"holds {type(values).__name__}, no tensor", REMEDY)
-    values = values[0] if values.ndim == 3 and len(values) == 1 else values
-    if values.ndim != 2 or not values.numel():
-        raise RecordingError(path, f"shape {tuple(values.shape)}, not (1, D, T) or (D, T)", REMEDY)
-    if not bool(torch.isfinite(values).all()):
-        raise RecordingError(path, "holds NaN or inf", "compute the embedding again")
-    return np.asarray(values.detach().float().numpy())
 
 
 def _json(path: Path, kind: type) -> Any:

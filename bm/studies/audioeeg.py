@@ -14,7 +14,8 @@ import soundfile
 
 from ..data.recording import Recording, RecordingId
 from ..errors import RecordingError, UserError
-from ..readers.audioldm_metadata import ROOT, Clip, read_clips, read_embedding
+from ..features.stored import read_embedding
+from ..readers.audioldm_metadata import ROOT, Clip, read_clips
 from ..readers.event_table import frame
 from . import STUDIES
 from .base import Study, StudyOptions

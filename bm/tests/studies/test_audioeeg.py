@@ -13,7 +13,7 @@ import torch
 
 from bm.errors import RecordingError, UserError
 from bm.features.builder import features_of
-from bm.readers.audioldm_metadata import read_embedding
+from bm.features.stored import read_embedding
 from bm.solvers.build_data import batches_of
 from bm.studies import build_study
 
