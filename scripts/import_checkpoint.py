@@ -16,7 +16,8 @@ a file in AudioLDM's format; `weights=model_ema` its averages.
 `family=duin path=checkpoint-399.pth` reads the three stages, one person's or several, and the
 phoneme model. `subjects=[duin/001]` says who the rows of the file are, `channels=[SM8,SM9,...]`
 what its channels are called; without them both are numbered, and later stages take the weights of
-no person by name.
+no person by name. `classes=[...]` names the words of a decoder in the order of its outputs, for the
+tables of `bm.Predictor`.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Sizes:
     rate_hz: float = 0.0
     subjects: Sequence[str] = ()
     channels: Sequence[str] = ()
+    classes: Sequence[str] = ()
 
     @property
     def numbers(self) -> dict[str, int | float | None]:
@@ -103,7 +105,7 @@ def command(
         facts = importer.published_facts(imported.module)
     elif family == "duin":
         imported, facts = importer.import_published(
-            source, sizes.subjects, sizes.channels, partial, sizes.weights
+            source, sizes.subjects, sizes.channels, partial, sizes.weights, sizes.classes
         )
     else:
         section = section_of(family, sizes.model, sizes.changes)

@@ -46,7 +46,7 @@ def zero_shift(window: Tensor, rate_hz: float, draw: np.random.Generator, max_s:
     """
     most = round(max_s * rate_hz)
     steps = torch.tensor([int(draw.integers(-most, most + 1))])
-    window.copy_(shift_in_time(window.T[None], steps)[0].T)
+    window.copy_(shift_in_time(window.T[None], steps.to(window.device))[0].T)
 
 
 @AUGMENTATIONS.register("channel_dropout")
@@ -77,7 +77,8 @@ def amplitude(
 @AUGMENTATIONS.register("noise")
 def noise(window: Tensor, rate_hz: float, draw: np.random.Generator, sd: float) -> None:
     """Add white Gaussian noise of `sd`, in the unit of the scaled window."""
-    window += sd * torch.from_numpy(draw.standard_normal(tuple(window.shape), dtype=np.float32))
+    white = torch.from_numpy(draw.standard_normal(tuple(window.shape), dtype=np.float32))
+    window += sd * white.to(window.device)
 
 
 @AUGMENTATIONS.register("frequency_shift")
@@ -99,6 +100,7 @@ def frequency_shift(
     if length % 2 == 0:
         weights[length // 2] = 1
     turn = torch.exp(2j * np.pi * shift / rate_hz * torch.arange(length, dtype=torch.float64))
+    weights, turn = weights.to(window.device), turn.to(window.device)
     window.copy_((torch.fft.ifft(spectrum * weights, dim=0) * turn[:, None]).real)
 
 

@@ -51,7 +51,8 @@ class Batch:
         """Windows that this process counts: all of them, or none of a spare batch."""
         return 0 if self.spare else len(self)
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the batch with a function of each of its tensors."""
         values: dict[str, Any] = {}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
@@ -64,12 +65,12 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """Return the batch on `device`; the copy is asynchronous when pinned and `non_blocking`."""
-        return self._map(lambda t: t.to(device, non_blocking=non_blocking))
+        return self.mapped(lambda t: t.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, for asynchronous copies to a GPU."""
-        return self._map(lambda t: t.pin_memory())
+        return self.mapped(lambda t: t.pin_memory())
 
     def __getitem__(self, index: slice | Tensor) -> Batch:
         """Return the windows selected by a slice or an index tensor."""
-        return self._map(lambda t: t[index])
+        return self.mapped(lambda t: t[index])

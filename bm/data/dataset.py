@@ -19,6 +19,7 @@ from ..registry import check_known, check_list
 from . import segments, split
 from .augment import Augmentation, build_augmentation
 from .batch import Batch
+from .device_windows import DeviceWindows
 from .duplicates import check_near_copies, without_copies
 from .gather import BlockPool, gather_windows
 from .held_out import few_shots
@@ -59,6 +60,7 @@ class Dataset:
         people: who was recorded, one per recording, the same person in all studies.
         window_features: features of the same windows, see `attach_features`.
         augmentation: of training windows; None = none.
+        on_device: windows that lie on the device; None = each batch is gathered and copied there.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Dataset:
         self.scaler: Scaler = Scaler("none", None)
         self.window_features: WindowFeatures | None = None
         self.augmentation: Augmentation | None = None
+        self.on_device: DeviceWindows | None = None
         self._pool = BlockPool()
         layouts = [(s.channels, s.rate_hz) for s in signals]
         kinds = {layout: i for i, layout in enumerate(dict.fromkeys(layouts))}
@@ -149,7 +152,18 @@ class Dataset:
         plan = Plan(rows, self.groups(rows), batch_size, shuffle, seed, rank, world, common)
         augments = self.augmentation is not None and shuffle and split == "train"
         augment = self._augment if augments else None
+        if self.on_device is not None:
+            return Loader(plan, self.on_device.gather, False, augment)
         return Loader(plan, self.gather, uses_pinned_memory(), augment)
+
+    def move_to(self, device: torch.device) -> None:
+        """Bring all windows to a device, from where the loaders that are built next serve them.
+
+        Raises:
+            UserError: they do not fit.
+        """
+        rows = np.arange(len(self.table))
+        self.on_device = DeviceWindows(self.gather, self.groups(rows), device)
 
     def _augment(self, batch: Batch, seed: int, epoch: int) -> Batch:
         assert self.augmentation is not None

@@ -130,6 +130,9 @@ class Run:
         solver.perf = Perf(solver.device, cfg["precision"])
         solver.perf.parameters = sum(p.numel() for p in solver.model.parameters())
         if solver.stepped:
+            if training and cfg["dset"].get("on_device"):
+                # behind the model, which may take features out of the batches
+                solver.data.move_to(solver.device)
             self.loaders = solver.build_loaders()
             self.averages = {split: Averages(solver.device) for split in SPLITS}
         if training and cfg["show"]:

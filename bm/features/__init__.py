@@ -30,6 +30,7 @@ FEATURES: Registry[Any] = Registry(
         "PhonemePulse": "bm.features.phonemes",
         "Pitch": "bm.features.pitch",
         "SegmentHash": "bm.features.hashes",
+        "StoredEmbedding": "bm.features.stored",
         "Wav2VecChunk": "bm.features.wav2vec",
         "Wav2VecConvolution": "bm.features.wav2vec",
         "Wav2VecTransformer": "bm.features.wav2vec",

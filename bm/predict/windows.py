@@ -242,8 +242,11 @@ class WindowMaker:
                             f" (it has those of: {shortened(list(stored)) or 'none'})")  # fmt: skip
         if recording is not None:
             return stored[recording]["centre"], stored[recording]["scale"]
-        if scaler.kind == "zscore":
+        if scaler.kind == "zscore" and self.facts.scaler:
             return self._trained_statistics(signal)
+        if scaler.kind == "zscore":  # an imported model: no statistics of its training are known
+            values = signal.rows(0, signal.samples).double().numpy()
+            return values.mean(0), values.std(0)
         if scaler.kind == "robust":
             return recording_statistics(signal)
         if scaler.kind == "robust_windows":

@@ -26,10 +26,11 @@ from ..xp.resolve import to_plain
 from . import SOLVERS
 from .build_data import evenly_spaced, windows_of
 from .second_optimizer import SecondOptimizer
-from .sound.baselines import mel_components
+from .sound.baselines import clip_components, mel_components
 from .sound.clips import WAVE, check_clips, waves_of
 
 N_BASELINE = 512  # training clips that the principal components are of
+CLIP_COMPONENTS = 64
 
 
 @SOLVERS.register("autoencoder")
@@ -106,7 +107,12 @@ class AutoencoderSolver(Solver):
         # per clip as many numbers as a latent has: frames x components
         count = min(train.shape[-1], max(1, size // true.shape[1]))
         components = mel_components(train, true, count)
-        references = {f"{count} principal components of the mel, {size} numbers a clip": components}
+        references = {
+            f"{count} principal components of the mel, {size} numbers a clip": components,
+            f"{CLIP_COMPONENTS} principal components of clips": clip_components(
+                train, true, CLIP_COMPONENTS
+            ),
+        }
         return Evaluation(
             split,
             metrics,

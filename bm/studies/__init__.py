@@ -21,6 +21,7 @@ STUDIES: Registry[Any] = Registry(
     "study",
     {
         "arrays": "bm.studies.arrays",
+        "audioeeg": "bm.studies.audioeeg",
         "bci_iv_2a": "bm.studies.bci_iv_2a",
         "brain_treebank": "bm.studies.brain_treebank",
         "brennan2019": "bm.studies.brennan2019",
@@ -34,6 +35,7 @@ STUDIES: Registry[Any] = Registry(
         "gwilliams2022": "bm.studies.gwilliams2022",
         "labram_h5": "bm.studies.labram_corpus",
         "mobi": "bm.studies.mobi",
+        "naplib": "bm.studies.naplib",
         "schoffelen2019": "bm.studies.schoffelen2019",
         "seed_v": "bm.studies.seed_v",
         "simulated": "bm.studies.simulated",

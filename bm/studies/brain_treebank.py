@@ -15,12 +15,14 @@ import pandas as pd
 
 from ..data.hdf5 import dataset_of
 from ..data.recording import RecordingId
-from ..errors import RecordingError
+from ..errors import RecordingError, UserError
 from ..readers.event_table import check_events, frame, read_table
 from ..readers.file_recording import FileRecording
 from ..readers.raw import UNITS, Reading
+from ..registry import check_known
 from . import STUDIES
 from .base import Study, StudyOptions
+from .shared.neuroprobe import MOST, TASKS, split_of, task_trials, without_overlaps
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -55,6 +57,9 @@ class FilmRecording(FileRecording):
     root: Path
     words: Path | None = None
     unit: str = "uV"
+    task: str | None = None
+    max_trials: int = MOST
+    fold: int | None = None
 
     @property
     def person(self) -> str:
@@ -144,11 +149,68 @@ class FilmRecording(FileRecording):
         tables = [frame([block])]
         if self.words is not None:
             tables.append(word_rows(self.words))
+        if self.task is not None:
+            tables.append(self.trials())
         return check_events(pd.concat(tables, ignore_index=True), samples / RATE_HZ, self.path)
+
+    def trials(self) -> pd.DataFrame:
+        """Return the windows of the task of Neuroprobe.
+
+        Raises:
+            RecordingError: no table of words, or one without what the task is made of.
+        """
+        if self.words is None or self.task is None:
+            path = self.root / f"subject{self.id.subject}_trial{self.id.run}_words_df.csv"
+            raise RecordingError(path, "no such table", "take the tables of neuroprobe")
+        words = with_features(self.words, self.film, self.root)
+        path = self.words.with_name(self.words.name.replace("words_df", "nonverbal_df"))
+        silences = read_table(path, quoted=True) if path.is_file() else None
+        trials = task_trials(words, silences, self.task, self.words, self.max_trials)
+        split = split_of(trials["quarter"], self.fold)
+        return without_overlaps(trials.assign(published_split=split))
+
+    @property
+    def film(self) -> str:
+        """Return the name of the film."""
+        return FILMS.get(f"{self.id.subject}_{self.id.run}", "")
 
     def options(self) -> dict[str, Any]:
         """Return what is read beside the signal."""
-        return {"words": None if self.words is None else self.words.name, "unit": self.unit}
+        words = None if self.words is None else self.words.name
+        task = {"task": self.task, "max_trials": self.max_trials, "fold": self.fold}
+        more = task if self.task is not None else {}
+        return {"words": words, "unit": self.unit, **more}
+
+
+def with_features(path: Path, film: str, root: Path) -> pd.DataFrame:
+    """Read a table of words with what Brain Treebank and Neuroprobe say of each besides.
+
+    `transcripts/<film>/features.csv` has a row for each `original_index`;
+    `pitch_volume_features/<film>_pitch_volume_features.json` one for each begin, to 5 decimals.
+
+    Raises:
+        RecordingError: a word without its row.
+    """
+    words = read_table(path, quoted=True)
+    features = root / "transcripts" / film / "features.csv"
+    if features.is_file() and "original_index" in words:
+        table = pd.read_csv(features, index_col=0)
+        lost = ~words["original_index"].isin(table.index)
+        if lost.any():
+            row = int(np.flatnonzero(lost)[0]) + 2
+            raise RecordingError(features, f"no word of row {row} of {path.name}", FETCH)
+        more = table[[name for name in table if name not in words]]
+        words = words.join(more, on="original_index")
+    sounds = path.parent.parent / "pitch_volume_features" / f"{film}_pitch_volume_features.json"
+    if sounds.is_file() and "start" in words:
+        by_start = {f"{float(k):.5f}": v for k, v in _json(sounds, dict).items()}
+        keys = [f"{start:.5f}" for start in words["start"]]
+        missing = [key for key in keys if key not in by_start]
+        if missing:
+            raise RecordingError(sounds, f"no word at {missing[0]} s", FETCH)
+        for name in ("enhanced_pitch", "enhanced_volume"):
+            words[name] = [by_start[key][name] for key in keys]
+    return words
 
 
 def word_rows(path: Path) -> pd.DataFrame:
@@ -162,6 +224,8 @@ def word_rows(path: Path) -> pd.DataFrame:
         RecordingError: a column is missing, or a word ends before it begins.
     """
     table = read_table(path, quoted=True)
+    if "text" not in table and "full_word" in table:
+        table = table.rename(columns={"full_word": "text"})  # tables of version 0.1.8
     missing = [name for name in ("est_idx", "text") if name not in table]
     if missing:
         raise RecordingError(path, f"no column {missing[0]!r}", "take the tables of neuroprobe")
@@ -210,6 +274,12 @@ class BrainTreebank(Study):
         words: folder of the tables, below `path` unless absolute; None = no words.
         films: names to be read, such as `[cars-2]`; None = all that are there.
         unit: of the numbers.
+        task: of Neuroprobe, whose windows become events of kind `trial` with `label` 0 or 1, and
+            the split that it was published with; None = words alone.
+        max_trials: windows of a film at most.
+        fold: 1 or 2: films are divided within themselves, see `shared.neuroprobe.FOLDS`.
+        test_films: names of those whose first half validates and whose second half tests, while the
+            others train.
         options: see `Study`; people are numbered from 1 to 10.
     """
 
@@ -222,10 +292,22 @@ class BrainTreebank(Study):
         words: str | None = "braintreebank_features_time_alignment",
         films: Sequence[str] | None = None,
         unit: str = "uV",
+        task: str | None = None,
+        max_trials: int = MOST,
+        fold: int | None = None,
+        test_films: Sequence[str] = (),
         **options: Unpack[StudyOptions],
     ) -> None:
         super().__init__(**options)
+        if task is not None:
+            check_known("task", task, TASKS)
+        if fold not in (None, 1, 2) or (fold is not None and test_films):
+            raise UserError(f"study brain_treebank: fold={fold}; use 1, 2, or test_films")
+        for film in test_films:
+            check_known("film of test_films", film, tuple(FILMS.values()))
         self.words, self.films, self.unit = words, films, unit
+        self.task, self.max_trials = task, max_trials
+        self.fold, self.test_films = fold, tuple(test_films)
 
     def recordings(self) -> Sequence[FilmRecording]:
         """Return people by number, films in order.
@@ -262,4 +344,6 @@ class BrainTreebank(Study):
             identity, path, Reading(montage=None), (*tables, *((words,) if words else ()))
         )
         recording.root, recording.words, recording.unit = self.folder, words, self.unit
+        recording.task, recording.max_trials = self.task, self.max_trials
+        recording.fold = 0 if recording.film in self.test_films else self.fold
         return recording

@@ -6,6 +6,7 @@ checked against the width of the tokens.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,13 @@ from ..saved import fit
 from .published import our_state
 
 RATE_HZ, PATCH_SAMPLES = 1000.0, 100
+#: Windows of the published decoder: whole trials, scaled channel by channel. The statistics of its
+#: training are not in the file: those of the recording that is given take their place.
+RECIPE: Mapping[str, Any] = {
+    "preprocess": [],
+    "segment": {"kind": "trial", "offset_s": 0.0, "duration_s": None, "label": "label"},
+    "scale": {"kind": "zscore", "clamp": None},
+}
 #: Top-level keys of files that hold more than a state dict; the published ones hold it alone.
 KEYS = ("model", "module", "state_dict")
 State = Mapping[str, Tensor]
@@ -171,6 +179,7 @@ def import_published(
     channels: Sequence[str] = (),
     partial: bool = False,
     weights: str | None = None,
+    classes: Sequence[str] = (),
 ) -> tuple[Imported, DataFacts]:
     """Build the model of a published checkpoint, with its weights.
 
@@ -181,6 +190,7 @@ def import_published(
         channels: names in the order of the file; empty = numbered.
         partial: keep what fits.
         weights: key or prefix of one of several sets of weights.
+        classes: names of the decoder's words in the order of its outputs; empty = numbered.
 
     Returns:
         the model, and facts of its data: no scaling is in the file.
@@ -214,7 +224,12 @@ def import_published(
         raise UserError(f"{report}; partial=true keeps what fits")
     types = {name: tensor.dtype for name, tensor in state.items()}
     imported = Imported(module.eval(), report, file.others, tuple(dtype_words(types, module)))
-    return imported, _facts(path, sizes, people, channels)
+    facts = _facts(path, sizes, people, channels)
+    if kind != "duin_cls":
+        if classes:
+            raise UserError(f"classes: the file is a {kind}, which tells no words apart")
+        return imported, facts
+    return imported, _decoding(facts, arguments["n_outputs"], classes)
 
 
 def _facts(
@@ -224,3 +239,13 @@ def _facts(
     rows = tuple(people) or tuple(f"{path.stem}/{n}" for n in range(sizes["n_subjects"]))
     kinds = ("seeg",) * len(names)
     return DataFacts(names, RATE_HZ, sizes["n_times"], kinds=kinds, subjects=rows, preprocess=())
+
+
+def _decoding(facts: DataFacts, n_outputs: int, classes: Sequence[str]) -> DataFacts:
+    """Return facts with what `bm.Predictor` needs of a decoder of words."""
+    names = tuple(classes) or tuple(f"word {n}" for n in range(n_outputs))
+    if len(names) != n_outputs or len(set(names)) != n_outputs:
+        raise UserError(f"classes: {len(set(names))} names; the file tells {n_outputs} words apart")
+    # a sigmoid for each word, as published
+    outputs = {"kind": "classes", "link": "sigmoid_share"}
+    return dataclasses.replace(facts, classes=names, recipe=dict(RECIPE), outputs=outputs)

@@ -65,7 +65,7 @@ class MelAutoencoder(Described, nn.Module):
 
     Args:
         audio: settings of the front-end, see `AudioSettings`; None = published.
-        width, multipliers, n_blocks, latent_channels, channels: see `AutoencoderSizes`.
+        width, multipliers, n_blocks, latent_channels, channels, groups: see `AutoencoderSizes`.
     """
 
     def __init__(
@@ -77,11 +77,12 @@ class MelAutoencoder(Described, nn.Module):
         n_blocks: int = 2,
         latent_channels: int = 8,
         channels: Sequence[int] = (1, 1),
+        groups: int = 32,
     ) -> None:
         super().__init__()
         self.audio = audio_settings(audio)
         self.sizes = AutoencoderSizes(
-            width, tuple(multipliers), n_blocks, latent_channels, (channels[0], channels[1])
+            width, tuple(multipliers), n_blocks, latent_channels, (channels[0], channels[1]), groups
         )
         factor = self.sizes.factor
         if self.audio.frames % factor or self.audio.bands % factor:

@@ -10,7 +10,7 @@ from torch import nn
 
 from ...errors import UserError
 
-GROUPS = 32  # of every group normalisation: widths are its multiples
+GROUPS = 32  # of every group normalisation as published: widths are its multiples
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class DenoiserSizes:
         film: width of the condition vector; 0 = none.
         tokens: width of condition tokens that attention looks at; 0 = none.
         self_attention: a further transformer without tokens before each with tokens.
+        groups: of every group normalisation. Take at most a quarter of `width`: what time and
+            condition add to a channel is the same everywhere, and a group of that channel alone
+            takes it away again.
     """
 
     channels: int = 8
@@ -40,6 +43,7 @@ class DenoiserSizes:
     film: int = 1024
     tokens: int = 0
     self_attention: bool = False
+    groups: int = GROUPS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))
@@ -48,10 +52,10 @@ class DenoiserSizes:
         if self.multipliers[:1] != (1,):
             raise UserError(f"model.network.multipliers={list(self.multipliers)}: begin with 1")
         for channels in self.widths:
-            if channels % GROUPS or channels % self.head_width:
+            if channels % self.groups or channels % self.head_width:
                 raise UserError(
-                    f"model.network: {channels} channels at a level; take multiples of {GROUPS} "
-                    f"and of head_width={self.head_width}"
+                    f"model.network: {channels} channels at a level; take multiples of "
+                    f"{self.groups} groups and of head_width={self.head_width}"
                 )
         if self.self_attention and not self.tokens:
             raise UserError("model.network.self_attention: only with tokens")
@@ -100,7 +104,7 @@ def build_denoiser(sizes: DenoiserSizes) -> nn.Module:
         "layers_per_block": sizes.n_blocks,
         "attention_head_dim": sizes.heads,
         "transformer_layers_per_block": sizes.depth,
-        "norm_num_groups": GROUPS,
+        "norm_num_groups": sizes.groups,
     }
     if sizes.film:
         options |= {
@@ -142,6 +146,7 @@ class AutoencoderSizes:
         n_blocks: residual blocks of a level on the way down.
         latent_channels: of a latent.
         channels: of the input and of the output.
+        groups: of every group normalisation; at most a quarter of `width` keeps levels apart.
     """
 
     width: int = 128
@@ -149,13 +154,14 @@ class AutoencoderSizes:
     n_blocks: int = 2
     latent_channels: int = 8
     channels: tuple[int, int] = (1, 1)
+    groups: int = GROUPS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))
         object.__setattr__(self, "channels", tuple(self.channels))
-        if any(self.width * m % GROUPS for m in self.multipliers):
+        if any(self.width * m % self.groups for m in self.multipliers):
             raise UserError(
-                f"model.width={self.width} times multipliers: take multiples of {GROUPS}"
+                f"model.width={self.width} times multipliers: take multiples of {self.groups}"
             )
 
     @property
@@ -177,7 +183,7 @@ def build_autoencoder(sizes: AutoencoderSizes) -> nn.Module:
         block_out_channels=tuple(sizes.width * m for m in sizes.multipliers),
         layers_per_block=sizes.n_blocks,
         latent_channels=sizes.latent_channels,
-        norm_num_groups=GROUPS,
+        norm_num_groups=sizes.groups,
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...metrics.evaluation import Evaluation
 from .judgement import TABLE, Judge, claims, intervals, means
+from .recogniser import TRUE_SOUND, build_recogniser, recognition_of, spoken_texts
 from .sources import CONTROLS, EEG, GENERATED, HALF, SourceConditions
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ def evaluation_of(
     sounds = sounds_of(solver, rows, judge)
     clips = {name: judge.clips(waves) for name, waves in sounds.items()}
     values = {name: {**means(clips[name]), **judge.sets(sounds[name])} for name in sounds}
+    recognition = recognised(solver, rows, sounds, judge)
+    for name, rates in recognition.items():
+        values[name] = {**values.get(name, {}), **rates}
     said = claims(clips[EEG], {name: clips[name] for name in CONTROLS}, judge.units)
     for score in said.values():
         for test in score.values():
@@ -57,7 +61,7 @@ def evaluation_of(
         n_items=len(rows),
         simulated=solver.data.facts.simulated,
         extra={
-            "table": list(TABLE),
+            "table": [*TABLE, *recognition.get(TRUE_SOUND, {})],
             "references": {name: v for name, v in values.items() if name != EEG},
             "intervals": intervals(clips[EEG], judge.units, options.n_resamples, solver.cfg.seed),
             "interval_unit": judge.units.best[0],
@@ -69,6 +73,19 @@ def evaluation_of(
             "sampling": vars(solver.sampling),
         },
     )
+
+
+def recognised(
+    solver: LatentDiffusionSolver, rows: np.ndarray, sounds: dict[str, Tensor], judge: Judge
+) -> dict[str, dict[str, float]]:
+    """Return character and word error rates of every row; empty without a recogniser."""
+    recogniser = build_recogniser(solver.cfg.solver)
+    if recogniser is None:
+        return {}
+    solver.log.line("words are recognised by %s", recogniser.name)
+    texts = spoken_texts(solver.data, rows)
+    cut = {name: waves[:, : judge.length] for name, waves in sounds.items()}
+    return recognition_of(recogniser, cut, judge.true, texts, judge.mel.settings.rate_hz)
 
 
 def items_of(

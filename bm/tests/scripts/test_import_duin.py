@@ -6,9 +6,11 @@ import json
 from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import bm
 from bm.errors import UserError
 from bm.models import load
 from bm.models.duin.published import our_names, our_tensor
@@ -120,3 +122,39 @@ def test_mistakes_are_one_line(tmp_path) -> None:
     torch.save({"weight": torch.ones(2)}, path)
     with pytest.raises(UserError, match="0 of 1 tensors are a stage of Du-IN"):
         command("duin", str(path))
+
+
+def test_imported_words_are_predicted_from_any_recording(tmp_path) -> None:
+    """In another order of channels, and at another rate than the published 1000 Hz."""
+    path, words = tmp_path / "a.pth", [f"w{n}" for n in range(7)]
+    model = write(path, "cls", published_names("cls"))
+    people, channels = ["duin/001", "duin/002", "duin/003"], list("ABCDE")
+    with pytest.raises(UserError, match="6 names; the file tells 7 words apart"):
+        command("duin", str(path), classes=words[:6])
+    command("duin", str(path), str(tmp_path / "out"), subjects=people, channels=channels,
+            classes=words)  # fmt: skip
+    predictor = bm.Predictor.from_pretrained(tmp_path / "out")
+    signal = 30 * np.random.default_rng(0).normal(size=(5, 2000)) + 7
+    options = {"sfreq": 1000.0, "unit": "uV", "subject": "002", "starts_s": [0.0, 0.5]}
+    table = predictor.predict(signal[::-1], ch_names=channels[::-1], **options)
+    scaled = (signal - signal.mean(1, keepdims=True)) / signal.std(1, keepdims=True)
+    windows = torch.from_numpy(np.stack([scaled[:, a : a + 400] for a in (0, 500)])).float()
+    with torch.no_grad():
+        shares = model(windows, subject=torch.tensor([1, 1])).sigmoid()
+    expected = (shares / shares.sum(1, keepdim=True)).numpy()
+    np.testing.assert_allclose(table.filter(like="prob_"), expected, atol=1e-4)
+    assert table["label"].tolist() == [words[n] for n in expected.argmax(1)]
+    other = predictor.predict(np.repeat(signal, 2, axis=1), **{**options, "sfreq": 2000.0})
+    assert len(other) == 2
+    with pytest.raises(UserError, match="give subject="):
+        predictor.predict(signal, **{**options, "subject": None})
+
+
+def test_a_file_that_decodes_nothing_has_no_predictor(tmp_path) -> None:
+    path = tmp_path / "a.pth"
+    write(path, "mae", published_names("mae"))
+    with pytest.raises(UserError, match="tells no words apart"):
+        command("duin", str(path), classes=["a"])
+    command("duin", str(path), str(tmp_path / "out"))
+    with pytest.raises(UserError, match="decodes nothing"):
+        bm.Predictor.from_pretrained(tmp_path / "out")

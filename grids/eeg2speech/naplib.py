@@ -1,0 +1,18 @@
+"""Natural speech from ten simulated electrodes, three seeds: the file is below `paths.studies`."""
+
+from __future__ import annotations
+
+from dora import Launcher
+
+from ._explorer import SpeechExplorer
+from ._stages import before
+
+
+@SpeechExplorer
+def explorer(launcher: Launcher) -> None:
+    """Schedule the three stages for each seed."""
+    launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=120)
+    for seed in (0, 1, 2):
+        recipes = ("eeg2speech/naplib_encoders", "eeg2speech/naplib_autoencoder")
+        stages = before(launcher, *recipes, {"seed": seed})
+        launcher({"solver": "eeg2speech/naplib", "seed": seed, **stages})
