@@ -330,6 +330,7 @@ class Run:
             if split in counts:
                 evaluation = self.solver.evaluate(split)
                 groups[split] = evaluation.with_chance()
+        self._save_fitted()
         self.solver.log.epoch(1, groups)
         write_evaluation(self.folder, evaluation)
         self.link.update_history([groups])
@@ -337,6 +338,13 @@ class Run:
         marker.write(self.folder, {"epoch": 1, "metrics": evaluation.metrics})
         self._say_result()
         self.solver.log.close()
+
+    def _save_fitted(self) -> None:
+        """Save a decoder that was fitted at once, with the recordings that it has seen."""
+        self.solver.save_model(self.folder / "best")
+        recordings = self.folder / SEEN
+        if recordings.exists() and (self.folder / "best").exists():
+            shutil.copyfile(recordings, self.folder / "best" / SEEN)
 
     def run_epoch(self) -> None:
         """Train one epoch, validate, keep the best weights, save."""
