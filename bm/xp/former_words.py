@@ -26,6 +26,10 @@ WORDS = {
     "nb_classes": "classes are those of the data (dset.segment.label)",
     "warmup_epochs": "use schedule.warmup_epochs",
     "opt": "use optim.name",
+    "learning_rate": "use optim.lr",
+    "optim.learning_rate": "use optim.lr",
+    "dset.segment.length": "use dset.segment.duration_s",
+    "dset.segment.length_s": "use dset.segment.duration_s",
 }
 
 

@@ -117,6 +117,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "precision": ("fp32", "bf16", "fp16"),
     "optim.name": ("adam", "adamw", "sgd"),
     "schedule.name": ("constant", "cosine", "linear", "step"),
+    "schedule.warmup_form": ("zero", "inclusive", "next"),
+    "ema.mode": ("constant", "ramp", "power"),
     "best.mode": ("min", "max"),
     "wandb.mode": ("disabled", "offline", "online"),
 }
