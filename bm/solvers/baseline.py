@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,27 @@ from .build_data import windows_of
 from .supervised.tasks import class_evaluation
 
 
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise `UserError` for options that no decoder could be fitted with, before data are read."""
+    method, features = options["method"], options.get("features", "powers")
+    check_known("solver.method", method, METHODS)
+    check_known("solver.features", features, FEATURES)
+    if method == "lda" and features == "means":
+        if options.get("stretch_s") is None:
+            raise UserError("solver.features=means: of what length? set +solver.stretch_s=0.1 (s)")
+        return
+    if method != "chance" and not options["bands"]:
+        raise UserError(f"solver.method={method}: no band; set solver.bands=[[8,30]] (Hz)")
+    for band in options["bands"]:
+        pair = isinstance(band, Sequence) and not isinstance(band, str) and len(band) == 2
+        if not pair or not all(isinstance(end, int | float) for end in band):
+            raise UserError(f"solver.bands: {band} is no band; use pairs of Hz, such as [[8,30]]")
+        if not 0 <= band[0] < band[1]:
+            raise UserError(
+                f"solver.bands: [{band[0]:g}, {band[1]:g}] Hz; the lower end comes first"
+            )
+
+
 @SOLVERS.register("baseline")
 class BaselineSolver(Solver):
     """Decoders without training by gradient, on the same windows and splits as the networks."""
@@ -41,12 +62,7 @@ class BaselineSolver(Solver):
 
     def build_data(self) -> Dataset:
         """Build windows with class labels."""
-        check_known("baseline", self.cfg.solver.method, METHODS)
-        if self.cfg.solver.method in ("csp", "tangent") and not self.cfg.solver.bands:
-            raise UserError(
-                f"solver.method={self.cfg.solver.method}: no band; set solver.bands=[[8,30]] (Hz)"
-            )
-        check_known("solver.features", self.cfg.solver.get("features", "powers"), FEATURES)
+        check_options(self.cfg.solver)
         dataset = windows_of(self.cfg, self.folder_of)
         if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
             raise UserError(
