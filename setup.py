@@ -38,6 +38,7 @@ REQUIRED = [
     "soundfile>=0.12",
     "rich>=13",
 ]
+DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 EXTRAS = {
     "moabb": ["moabb>=1.2"],
     "bids": ["mne-bids>=0.16"],
@@ -45,7 +46,9 @@ EXTRAS = {
     # autoreject 0.5 needs Python 3.11; 0.4 does not know the tested MNE.
     "autoreject": ["autoreject>=0.5; python_version >= '3.11'"],
     "words": ["spacy>=3.7", "wordfreq>=3.1"],
+    "docs": DOCS,
     "dev": [
+        *DOCS,
         "autoreject>=0.5; python_version >= '3.11'",
         "ruff",
         "mypy",
