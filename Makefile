@@ -8,7 +8,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest bm
 PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: default help install demo test test-fast endurance lint format type bench notebooks hiplot clean
+.PHONY: default help install demo test test-fast endurance lint format type bench notebooks docs hiplot clean
 default: lint type  ## lint, types and tests in the existing environment
 	$(PYTEST) $(PARALLEL) -m "not endurance and not slurm"
 
@@ -54,6 +54,10 @@ bench: $(STAMP)  ## measure speed as ratios to a limit; writes outputs/bench
 
 notebooks: $(STAMP)  ## execute the notebooks
 	$(PYTEST) -m notebooks || [ $$? = 5 ]  # 5: there is none yet
+
+docs: $(STAMP)  ## the site of the documentation in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
 
 hiplot: $(STAMP)  ## HiPlot server on 127.0.0.1:15005; grid names go in the page's box
 	DORA_PACKAGE=bm $(BIN)/python -m hiplot dora.hiplot.load --port=15005

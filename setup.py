@@ -38,6 +38,7 @@ REQUIRED = [
     "soundfile>=0.12",
     "rich>=13",
 ]
+DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 EXTRAS = {
     "moabb": ["moabb>=1.2"],
     "bids": ["mne-bids>=0.16"],
@@ -46,8 +47,10 @@ EXTRAS = {
     "autoreject": ["autoreject>=0.5; python_version >= '3.11'"],
     "transfer": ["peft>=0.15"],  # LoRA and IA3
     "words": ["spacy>=3.7", "wordfreq>=3.1"],
+    "docs": DOCS,
     "dev": [
         "peft>=0.15",
+        *DOCS,
         "autoreject>=0.5; python_version >= '3.11'",
         "ruff",
         "mypy",

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from .errors import UserError, nearest
+from .errors import UserError, nearest, there_is
 
 T = TypeVar("T")
 
@@ -44,7 +44,8 @@ class Registry(Generic[T]):
         if name not in self._items and name in self.modules:
             importlib.import_module(self.modules[name])
         if name not in self._items:
-            raise UserError(f"unknown {self.kind} {name!r}{nearest(name, self.names())}")
+            hint = nearest(name, self.names()) or f"; {there_is(self.names())}"
+            raise UserError(f"unknown {self.kind} {name!r}{hint}")
         return self._items[name]
 
 

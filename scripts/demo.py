@@ -63,10 +63,13 @@ def show(grid: str) -> list[str]:
 def command(grid: str | None = None) -> int:
     """Run, evaluate and show the demonstration; exit code 1 when an experiment did not finish."""
     from bm.train import main
+    from bm.xp.listing import explorer_of
 
     started = time.monotonic()
     print("simulated data: everything below is made from equations, no recording is read")
     grids = STEPS if grid is None else (grid,)
+    for name in grids:
+        explorer_of(name)  # a mistyped name is one line
     unfinished: list[str] = []
     for name in grids:
         unfinished += show(name)

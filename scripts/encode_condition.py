@@ -34,6 +34,10 @@ def command(
     overrides: Sequence[str] = (),
 ) -> int:
     """Encode what is missing, and print how much there is."""
+    if texts is None and not overrides:
+        raise UserError("which sentences? use solver=eegdiff/zuco_mel, dset=zuco or texts=FILE")
+    typed = _lines(Path(texts)) if texts is not None else None
+    # after the arguments are checked: transformers takes seconds, a mistake should take none
     from bm.features.encodings import EncodingCache, encode, folder_of_encoder
     from bm.features.text_encoder import text_encoder
     from bm.solvers.build_data import absolute_paths
@@ -41,13 +45,11 @@ def command(
     from bm.train import main
     from bm.xp.resolve import to_plain
 
-    if texts is None and not overrides:
-        raise UserError("which sentences? use solver=eegdiff/zuco_mel, dset=zuco or texts=FILE")
     config = main.resolve(list(overrides)).cfg
     options = text_options(to_plain(config.solver.get("text")))
     options = replace(options, encoder=encoder or options.encoder, tokens=tokens or options.tokens)
     paths = absolute_paths(config.paths)
-    sentences = _lines(Path(texts)) if texts is not None else _sentences(config, paths)
+    sentences = _sentences(config, paths) if typed is None else typed
     reader = text_encoder(options, paths["models"], device_of(device))
     folder = folder_of_encoder(encodings_folder(paths), reader) if out is None else Path(out)
     cache = EncodingCache(folder, reader.identity)

@@ -111,7 +111,11 @@ def no_window(signals: Sequence[Signal], segment: Mapping[str, Any], left_out: i
             return f"{start}; none meets segment.query={rule.query!r}"
         start += f"; {matching} meet segment.query"
     if left_out:
-        return f"{start}; all {left_out} windows reach outside, or touch a marked stretch"
+        return (
+            f"{start}; all {left_out} windows of {segment['duration_s']} s, from {rule.offset_s:g} "
+            "s after an event on, reach outside, or touch a marked stretch: change "
+            "dset.segment.duration_s or offset_s"
+        )
     longest = max(float(part["duration_s"].max()) for part in parts if len(part))
     return (
         f"{start}; the longest lasts {longest:g} s, too short for dset.segment (offset_s "

@@ -90,8 +90,10 @@ def checked_ratios(shares: Mapping[str, Any]) -> list[float]:
     for name, ratio in shares.items():
         if not isinstance(ratio, int | float) or isinstance(ratio, bool):
             raise UserError(f"dset.split.ratios.{name}={ratio!r}: use a number from 0 to 1")
+        if not 0 <= ratio <= 1:
+            raise UserError(f"dset.split.ratios.{name}={ratio:g}: use a number from 0 to 1")
     ratios = [float(shares.get(name, 0.0)) for name in SPLITS]
-    if not abs(sum(ratios) - 1) <= 1e-6 or min(ratios) < 0:
+    if not abs(sum(ratios) - 1) <= 1e-6:
         raise UserError(f"dset.split.ratios: {dict(shares)} do not sum to 1")
     return ratios
 

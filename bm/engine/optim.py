@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..models.contract import Layered, Undecayed
 from ..nn.ema import EMA
 from ..registry import check_known
+from .uncompiled import plain
 
 
 def parameter_groups(
@@ -89,10 +90,12 @@ def build_optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.
     lr, decay = config["lr"], config["weight_decay"]
     if config["name"] == "sgd":
         momentum = config["momentum"]
-        return torch.optim.SGD(groups, lr, momentum=momentum, weight_decay=decay, fused=fused)
-    kind = torch.optim.AdamW if config["name"] == "adamw" else torch.optim.Adam
+        return plain(torch.optim.SGD)(
+            groups, lr=lr, momentum=momentum, weight_decay=decay, fused=fused
+        )
+    kind = plain(torch.optim.AdamW if config["name"] == "adamw" else torch.optim.Adam)
     betas = (float(config["betas"][0]), float(config["betas"][1]))
-    return kind(groups, lr, betas=betas, eps=config["eps"], weight_decay=decay, fused=fused)
+    return kind(groups, lr=lr, betas=betas, eps=config["eps"], weight_decay=decay, fused=fused)
 
 
 def build_average(model: nn.Module, ema: Mapping[str, Any]) -> EMA | None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from .uncompiled import spare_compiler
+
 logger = logging.getLogger(__name__)
 
 #: dense peak, FLOP/s: (float32 without TF32, bfloat16/float16). NVIDIA data sheets (SXM modules).
@@ -55,8 +57,11 @@ def device_peak(device: torch.device, precision: str) -> float | None:
 
 def forward_flops(forward: Callable[[], object]) -> float | None:
     """Count the FLOP of one forward pass; None when the counter cannot follow it."""
+    from torch.utils import flop_counter
     from torch.utils.flop_counter import FlopCounterMode
 
+    mode = getattr(flop_counter, "_FlopCounterMode", FlopCounterMode)
+    spare_compiler(mode.__torch_dispatch__)
     try:
         with FlopCounterMode(display=False) as counter:
             forward()

@@ -336,6 +336,7 @@ class Run:
                 evaluation = self.solver.evaluate(split)
                 groups[split] = evaluation.with_chance()
         groups["perf"] = self._cost_at_once(time.perf_counter() - begun)
+        self._save_fitted()
         self.solver.log.epoch(1, groups)
         write_evaluation(self.folder, evaluation)
         self.link.update_history([groups])
@@ -348,6 +349,13 @@ class Run:
         """Return what it cost to fit and to decide: both are one call in such a decoder."""
         power = assumed_power(torch.device("cpu"), torch.get_num_threads())
         return {"seconds": seconds} | ({} if power is None else {"assumed_w": power})
+
+    def _save_fitted(self) -> None:
+        """Save a decoder that was fitted at once, with the recordings that it has seen."""
+        self.solver.save_model(self.folder / "best")
+        recordings = self.folder / SEEN
+        if recordings.exists() and (self.folder / "best").exists():
+            shutil.copyfile(recordings, self.folder / "best" / SEEN)
 
     def run_epoch(self) -> None:
         """Train one epoch, validate, keep the best weights, save."""

@@ -38,7 +38,8 @@ def plan_removal(sigs: Sequence[str], root: Path) -> Removal:
     Raises:
         UserError: no experiment of such a signature.
     """
-    present = [path.name for path in (root / "xps").iterdir() if path.is_dir()]
+    xps = root / "xps"
+    present = [path.name for path in xps.iterdir() if path.is_dir()] if xps.is_dir() else []
     for sig in sigs:
         if sig not in present:
             raise UserError(f"no experiment {sig!r} in {root / 'xps'}{nearest(sig, present)}")

@@ -15,7 +15,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from ..data.dataset import Dataset
 from ..errors import UserError
-from ..solvers.baseline import log_band_powers
+from ..models.baselines.powers import log_band_powers
 
 #: Delta, theta, alpha, beta and low gamma (Hz), as far as the windows have them.
 BANDS = ((1.0, 4.0), (4.0, 8.0), (8.0, 13.0), (13.0, 30.0), (30.0, 45.0))

@@ -1,14 +1,10 @@
-"""What codes must beat: scalar codes of principal components, and guesses from visible neighbours.
-
-Both know the training data and no network.
-"""
+"""What a codebook must beat: scalar codes of the principal components of patches."""
 
 from __future__ import annotations
 
 import numpy as np
 
 ROUNDS = 20  # of Lloyd's algorithm in one dimension
-SMOOTHING = 0.1  # added to every count of neighbours
 
 
 def component_code_error(
@@ -48,34 +44,3 @@ def _quantised(known: np.ndarray, values: np.ndarray, levels: int) -> np.ndarray
         counts = np.bincount(nearest, minlength=levels)
         centres = np.where(counts > 0, sums / np.maximum(counts, 1), centres)
     return np.asarray(centres[np.abs(values[:, None] - centres).argmin(1)])
-
-
-def neighbour_guess(
-    train: np.ndarray, codes: np.ndarray, mask: np.ndarray, n_codes: int
-) -> np.ndarray:
-    """Return the codes that naive Bayes guesses for hidden tokens from their visible neighbours.
-
-    p(c | left, right) is taken as p(c) p(left | c) p(right | c), counted in the training codes.
-    Both halves are guessed, each from the other, as symmetric masking does.
-
-    Args:
-        train: codes (N, L) of training windows.
-        codes: (M, L) of others.
-        mask: (M, L), true = hidden in the first pass.
-        n_codes: K.
-
-    Returns:
-        (M, L) guesses.
-    """
-    pairs = np.full((2, n_codes, n_codes), SMOOTHING)
-    np.add.at(pairs[0], (train[:, 1:].ravel(), train[:, :-1].ravel()), 1)  # code, its left
-    np.add.at(pairs[1], (train[:, :-1].ravel(), train[:, 1:].ravel()), 1)  # code, its right
-    logs = np.log(pairs / pairs.sum(2, keepdims=True))
-    prior = np.log(np.bincount(train.ravel(), minlength=n_codes) + SMOOTHING)
-    scores = np.broadcast_to(prior, (*codes.shape, n_codes)).copy()
-    # In each pass one half is visible: a neighbour tells when it is of the other half.
-    left = (mask[:, 1:] != mask[:, :-1])[..., None] * logs[0].T[codes[:, :-1]]
-    right = (mask[:, :-1] != mask[:, 1:])[..., None] * logs[1].T[codes[:, 1:]]
-    scores[:, 1:] += left
-    scores[:, :-1] += right
-    return np.asarray(scores.argmax(-1))

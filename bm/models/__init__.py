@@ -22,6 +22,7 @@ MODELS: Registry[Any] = Registry(
         "brainbert_mae": "bm.models.baselines.brainbert_mae",
         "brant": "bm.models.baselines.brant",
         "brant_mae": "bm.models.baselines.brant_mae",
+        "classical": "bm.models.baselines.classical",
         "clip_convrnn": "bm.models.clip.convrnn",
         "clip_deep_mel": "bm.models.clip.deep_mel",
         "clip_simpleconv": "bm.models.clip.simpleconv",

@@ -154,7 +154,17 @@ def build(model: Mapping[str, Any], facts: DataFacts) -> nn.Module:
     check_arguments(f"model {kind.__name__}", kind, options)
     parameters = inspect.signature(kind).parameters
     arguments = {k: v for k, v in data_arguments(facts).items() if k in parameters} | options
-    module: nn.Module = kind(**arguments)
+    try:
+        module: nn.Module = kind(**arguments)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        if not options:
+            raise
+        # arguments come from the user and their ranges are the network's own affair
+        named = " ".join(f"model.{key}={value}" for key, value in options.items())
+        raise UserError(
+            f"{kind.__name__} cannot be built with {named}: {' '.join(str(error).split())}; change "
+            "these, or the windows"
+        ) from error
     module.bm_arguments = {  # type: ignore[assignment]
         "name": model.get("name"),
         "target": model.get("target"),

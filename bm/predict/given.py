@@ -125,6 +125,9 @@ def _of_array(
     if len(names) != count:
         said = "the model has" if ch_names is None else "ch_names has"
         raise UserError(f"the array has {count} channels, {said} {len(names)}; give ch_names=")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"ch_names has {twice[0]!r} twice; name each channel once")
     info = mne.create_info(names, float(sfreq), "mag" if kind == "meg" else kind)
     if values.ndim == 3:
         return _joined(values.astype(float), info, kind, None)

@@ -128,7 +128,10 @@ class Predictor:
         signal = self.maker.signal(recording, bool(settings["preprocessed"]))
         starts = self.maker.starts(signal, recording, placement)
         scaler = self.maker.scaler(signal, starts, settings["recording"])
-        size, subject = int(settings["batch_size"]), self._subject(settings["subject"])
+        size = int(settings["batch_size"])
+        if size < 1:
+            raise UserError(f"batch_size={size}: use 1 or more")
+        subject = self._subject(settings["subject"])
         batches = self.maker.batches(signal, starts, scaler, subject, size)
         values = self._run(batches, output)
         if output in ("outputs", "tokens") or (output == "table" and self.kind == "speech"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,97 +15,42 @@ from ..data.dataset import Dataset
 from ..engine.solver import Solver
 from ..errors import UserError
 from ..facts import DataFacts
+from ..metrics.classification import probabilities
 from ..metrics.evaluation import Evaluation
-from ..models.baselines.csp import CommonSpatialPatterns
-from ..models.baselines.tangent import TangentSpace
+from ..models.baselines.classical import (
+    COMPONENTS,
+    FEATURES,
+    METHODS,
+    ClassicalDecoder,
+    FittedDecoder,
+    Recipe,
+)
+from ..models.saved import save
 from ..registry import check_known
 from . import SOLVERS
 from .build_data import windows_of
 from .supervised.tasks import class_evaluation
 
-METHODS = ("lda", "csp", "tangent", "chance")
-#: What LDA sees: log band powers, or the mean signal of consecutive stretches.
-FEATURES = ("powers", "means")
-COMPONENTS, FILTER_ORDER = 6, 4  # of common spatial patterns; of their band-pass
-PSD_S = 1.0  # length of a Welch segment: 1 Hz between frequencies, enough for bands
 
-
-def log_band_powers(
-    windows: np.ndarray, rate_hz: float, bands: list[tuple[float, float]]
-) -> np.ndarray:
-    """Return the log of the mean Welch density in each band: (N, C, T) -> (N, C * bands).
-
-    Raises:
-        UserError: a band lies between two frequencies of the windows.
-    """
-    from scipy.signal import welch
-
-    segment = min(windows.shape[-1], round(PSD_S * rate_hz))
-    frequencies, density = welch(windows, rate_hz, nperseg=segment, axis=-1)
-    parts = []
-    for low, high in bands:
-        inside = (frequencies >= low) & (frequencies <= high)
-        if not inside.any():
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise `UserError` for options that no decoder could be fitted with, before data are read."""
+    method, features = options["method"], options.get("features", "powers")
+    check_known("solver.method", method, METHODS)
+    check_known("solver.features", features, FEATURES)
+    if method == "lda" and features == "means":
+        if options.get("stretch_s") is None:
+            raise UserError("solver.features=means: of what length? set +solver.stretch_s=0.1 (s)")
+        return
+    if method != "chance" and not options["bands"]:
+        raise UserError(f"solver.method={method}: no band; set solver.bands=[[8,30]] (Hz)")
+    for band in options["bands"]:
+        pair = isinstance(band, Sequence) and not isinstance(band, str) and len(band) == 2
+        if not pair or not all(isinstance(end, int | float) for end in band):
+            raise UserError(f"solver.bands: {band} is no band; use pairs of Hz, such as [[8,30]]")
+        if not 0 <= band[0] < band[1]:
             raise UserError(
-                f"solver.bands: no frequency of a window of {windows.shape[-1] / rate_hz:g} s lies "
-                f"in [{low:g}, {high:g}] Hz; they are {frequencies[1]:g} Hz apart up to "
-                f"{frequencies[-1]:g}: use wider bands or longer windows"
+                f"solver.bands: [{band[0]:g}, {band[1]:g}] Hz; the lower end comes first"
             )
-        # A disconnected channel has no power at all; 1e-12 is far below any amplifier.
-        parts.append(np.log(density[..., inside].mean(-1) + 1e-12))
-    return np.concatenate(parts, 1)
-
-
-def mean_amplitudes(windows: np.ndarray, samples: int) -> np.ndarray:
-    """Return the mean of consecutive stretches: (N, C, T) -> (N, C * (T // samples)).
-
-    The features of event-related and slow potentials (Blankertz et al., NeuroImage 56, 814, 2011).
-    What is left over at the end is not used.
-
-    Raises:
-        UserError: a stretch longer than the windows, or of no sample.
-    """
-    count = windows.shape[-1] // max(1, samples)
-    if samples < 1 or count < 1:
-        raise UserError(
-            f"solver.stretch_s: a stretch has {samples} samples, a window {windows.shape[-1]}"
-        )
-    parts = windows[..., : count * samples].reshape(*windows.shape[:2], count, samples)
-    return parts.mean(-1).reshape(len(windows), -1)
-
-
-def band_passed(windows: np.ndarray, rate_hz: float, low_hz: float, high_hz: float) -> np.ndarray:
-    """Return windows (N, C, T) within a band: Butterworth of order 4, there and back.
-
-    Raises:
-        UserError: a band that the rate cannot hold.
-    """
-    from scipy.signal import butter, sosfiltfilt
-
-    if not 0 < low_hz < high_hz < rate_hz / 2:
-        raise UserError(
-            f"solver.bands: [{low_hz:g}, {high_hz:g}] Hz does not lie between 0 and "
-            f"{rate_hz / 2:g} Hz, half the rate of these windows; use another band"
-        )
-    sections = butter(FILTER_ORDER, (low_hz, high_hz), "bandpass", fs=rate_hz, output="sos")
-    return np.asarray(sosfiltfilt(sections, windows, padlen=min(windows.shape[-1] - 1, 200)))
-
-
-def shrunk_lda() -> Any:
-    """Return LDA with the shrinkage of Ledoit and Wolf."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-    # With more features than windows (64 channels x 5 bands) the plain covariance is singular.
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-
-
-def logistic_regression() -> Any:
-    """Return logistic regression with a penalty of 1 on the squares of scaled features' weights."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
 
 
 @SOLVERS.register("baseline")
@@ -114,12 +62,7 @@ class BaselineSolver(Solver):
 
     def build_data(self) -> Dataset:
         """Build windows with class labels."""
-        check_known("baseline", self.cfg.solver.method, METHODS)
-        if self.cfg.solver.method in ("csp", "tangent") and not self.cfg.solver.bands:
-            raise UserError(
-                f"solver.method={self.cfg.solver.method}: no band; set solver.bands=[[8,30]] (Hz)"
-            )
-        check_known("solver.features", self.cfg.solver.get("features", "powers"), FEATURES)
+        check_options(self.cfg.solver)
         dataset = windows_of(self.cfg, self.folder_of)
         if self.cfg.solver.method != "chance" and not self._fits_layouts(dataset):
             raise UserError(
@@ -142,7 +85,7 @@ class BaselineSolver(Solver):
         return one and trained == set(subjects)
 
     def build_model(self, facts: DataFacts) -> nn.Module:
-        """Return a placeholder: there is no network."""
+        """Return a placeholder: there is nothing before the fit."""
         return nn.Identity()
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
@@ -150,79 +93,80 @@ class BaselineSolver(Solver):
         raise NotImplementedError("a baseline is fitted, not stepped")
 
     def evaluate(self, split: str) -> Evaluation:
-        """Fit on the train split and evaluate class probabilities of another."""
-        rows = self.data.rows(split)
-        train = self.data.rows("train")
-        labels = self.data.table["label"].to_numpy(dtype=int)
-        classes = len(self.data.facts.classes)
-        if self.cfg.solver.method == "chance":
-            shares = np.bincount(labels[train], minlength=classes) / len(train)
-            return class_evaluation(self.data, split, rows, np.tile(shares, (len(rows), 1)))
-        probs = np.zeros((len(rows), classes))
-        for fit_rows, places in self._parts(train, rows):
-            probs[places] = self._fit(fit_rows, rows[places], labels, classes)
+        """Fit on the train split, once, and evaluate class probabilities of another."""
+        if not isinstance(self.model, ClassicalDecoder):
+            self.model = self._fitted()
+        rows, subjects = self.data.rows(split), self._subjects()
+        probs = np.zeros((len(rows), len(self.data.facts.classes)))
+        for subject in np.unique(subjects[rows]):
+            places = np.flatnonzero(subjects[rows] == subject)
+            windows = self._windows(rows[places])
+            probs[places] = probabilities(self.model.logits(windows, int(subject)))
         return class_evaluation(self.data, split, rows, probs)
 
-    def _parts(self, train: np.ndarray, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return rows to fit on and places to predict: per subject if it has both, else pooled."""
-        if not self.cfg.solver.per_subject:
-            return [(train, np.arange(len(rows)))]
-        subjects = (self.data.table["study"] + "/" + self.data.table["subject"]).to_numpy()
-        parts = []
-        for name in np.unique(subjects[rows]):
-            subject_rows = train[subjects[train] == name]
-            parts.append(
-                (
-                    subject_rows if len(subject_rows) else train,
-                    np.flatnonzero(subjects[rows] == name),
-                )
-            )
-        return parts
+    def save_model(self, folder: Path) -> None:
+        """Write the coefficients, with facts that say that windows are taken as they are.
 
-    def _windows(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return windows (N, C, T) in microvolts (MEG: femtotesla), and their rate in Hz."""
+        People with channels of their own have no common facts: nothing is saved of them.
+        """
+        layouts = self.data.layout[self.data.table["recording"].to_numpy()]
+        if len(set(layouts.tolist())) > 1:
+            return
+        facts = self.data.facts
+        recipe = dict(facts.recipe or {})
+        recipe["scale"] = {"kind": "none", "clamp": None}
+        recipe["segment"] = {k: v for k, v in recipe["segment"].items() if k != "baseline"}
+        recipe.pop("statistics", None)
+        outputs = {"kind": "classes", "link": "softmax"}
+        save(
+            self.model,
+            folder,
+            dataclasses.replace(facts, recipe=recipe, outputs=outputs, scaler={}),
+        )
+
+    def _fitted(self) -> ClassicalDecoder:
+        """Return one decoder, or one of each subject: pooled where it has no training windows."""
+        subjects, train = self._subjects(), self.data.rows("train")
+        recipe = self._recipe()
+        if not self.cfg.solver.per_subject or self.cfg.solver.method == "chance":
+            return ClassicalDecoder.of([self._fit(train, recipe)], [0], recipe)
+        rows_of: dict[int | None, np.ndarray] = {}
+        keys: list[int | None] = []
+        for subject in range(len(self.data.facts.subjects)):
+            rows = train[subjects[train] == subject]
+            keys.append(subject if len(rows) else None)
+            rows_of.setdefault(keys[-1], rows if len(rows) else train)
+        decoders = {key: self._fit(rows, recipe) for key, rows in rows_of.items()}
+        places = [list(decoders).index(key) for key in keys]
+        return ClassicalDecoder.of(list(decoders.values()), places, recipe)
+
+    def _fit(self, rows: np.ndarray, recipe: Mapping[str, Any]) -> FittedDecoder:
+        labels = self.data.table["label"].to_numpy(dtype=int)[rows]
+        classes = len(self.data.facts.classes)
+        # frequencies need no windows
+        windows = self._windows(rows if recipe["method"] != "chance" else rows[:1])
+        return FittedDecoder.fit(Recipe(**recipe), windows, labels, classes)
+
+    def _recipe(self) -> dict[str, Any]:
+        """Return what is done before the linear map, as plain values."""
+        options = self.cfg.solver
+        first = self.data.signals[int(self.data.table["recording"].iloc[0])]
+        return {
+            "method": options.method,
+            "rate_hz": float(first.rate_hz),
+            "bands": [[float(low), float(high)] for low, high in options.bands],
+            "features": options.get("features", "powers"),
+            "stretch_s": options.get("stretch_s"),
+            "components": options.get("components", COMPONENTS),
+        }
+
+    def _subjects(self) -> np.ndarray:
+        """Return the number of each row's subject in the facts."""
+        names = (self.data.table["study"] + "/" + self.data.table["subject"]).tolist()
+        places = {name: place for place, name in enumerate(self.data.facts.subjects)}
+        return np.array([places[name] for name in names])
+
+    def _windows(self, rows: np.ndarray) -> np.ndarray:
+        """Return windows (N, C, T) in microvolts (MEG: femtotesla)."""
         columns = self.data.table[["recording", "start", "length"]].to_numpy()[rows]
-        windows = np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])
-        return windows, self.data.signals[columns[0][0]].rate_hz
-
-    def _features(self, rows: np.ndarray) -> np.ndarray:
-        """Return features of windows for LDA: (N, features)."""
-        windows, rate = self._windows(rows)
-        if self.cfg.solver.get("features", "powers") == "means":
-            return mean_amplitudes(windows, round(self.cfg.solver.stretch_s * rate))
-        bands = [(float(low), float(high)) for low, high in self.cfg.solver.bands]
-        return log_band_powers(windows, rate, bands)
-
-    def _fit(
-        self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray, classes: int
-    ) -> np.ndarray:
-        """Return class probabilities of `rows` by the configured decoder."""
-        method = self.cfg.solver.method
-        if method == "lda":
-            features = self._features(train), self._features(rows)
-        else:
-            features = self._spatial(train, rows, labels)
-        decoder = logistic_regression() if method == "tangent" else shrunk_lda()
-        decoder.fit(features[0], labels[train])
-        probs = np.zeros((len(rows), classes))
-        # A subject may lack a class in training: its probability stays 0.
-        probs[:, decoder.classes_] = decoder.predict_proba(features[1])
-        return probs
-
-    def _spatial(
-        self, train: np.ndarray, rows: np.ndarray, labels: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return features of both sets of windows, band by band: of CSP, or in a tangent space."""
-        windows, rate = self._windows(train)
-        others = self._windows(rows)[0]
-        parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-        for band in self.cfg.solver.bands:
-            inside = [band_passed(x, rate, band[0], band[1]) for x in (windows, others)]
-            if self.cfg.solver.method == "csp":
-                patterns = CommonSpatialPatterns(self.cfg.solver.get("components", COMPONENTS))
-                space: CommonSpatialPatterns | TangentSpace = patterns.fit(inside[0], labels[train])
-            else:
-                space = TangentSpace().fit(inside[0])
-            for part, x in zip(parts, inside, strict=True):
-                part.append(space.transform(x))
-        return np.concatenate(parts[0], 1), np.concatenate(parts[1], 1)
+        return np.stack([self.data.signals[r].rows(a, n).numpy().T for r, a, n in columns])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..errors import UserError
 from ..facts import DataFacts
 from ..losses.masked import masked_cross_entropy, masked_errors
 from ..losses.spectrum import spectral_targets
+from ..metrics.code_neighbours import CodeNeighbours
 from ..metrics.codebook import code_guess, codebook_usage
 from ..metrics.evaluation import Evaluation
 from ..models import load
@@ -30,7 +32,7 @@ from ..nn.item_noise import item_generators
 from ..nn.masking import random_mask
 from ..nn.roles import explicit_attention_in
 from ..registry import check_known
-from . import SOLVERS
+from . import SOLVERS, neighbour_reference
 from .model_inputs import inputs_of
 from .probe import Probe, build_probe
 from .window_solver import WindowSolver
@@ -55,6 +57,7 @@ class MaskedSolver(WindowSolver):
     model: Any
     tokenizer: Any = None
     probe: Probe | None = None
+    neighbours: CodeNeighbours | None = None
 
     def build_data(self) -> Dataset:
         """Build windows; labels are not looked at."""
@@ -190,22 +193,61 @@ class MaskedSolver(WindowSolver):
         return names if self.probe is None else names | self.probe.names
 
     def evaluate(self, split: str) -> Evaluation:
-        """Evaluate loss and accuracy, beside a guess that knows how frequent each code is."""
+        """Evaluate loss and accuracy, beside two guesses without a network.
+
+        Chance knows how frequent each code is; the reference knows also which codes are beside
+        each other, and sees the visible ones.
+        """
         metrics = self.run.stage_metrics(split)
-        chance = {}
+        chance: dict[str, float] = {}
+        extra: dict[str, Any] = {
+            "table": [n for n in ("accuracy", "loss", "target_perplexity") if n in metrics]
+        }
         if self.cfg.solver.target == "codes":
             guess = code_guess(processes.total(self.counts.clone()).cpu())
             chance = {name: guess[name.partition("_")[0]] for name in metrics
                       if name in ("accuracy", "accuracy_masked", "accuracy_complement",
                                   "loss_masked", "loss_complement")}  # fmt: skip
+            extra["references"] = {neighbour_reference.NAME: self._neighbour_accuracy(split)}
         return Evaluation(
             split=split,
             metrics=metrics,
             chance=chance,
             n_items=self.count_items(split),
             simulated=self.data.facts.simulated,
-            extra={"table": [n for n in ("accuracy", "loss", "target_perplexity") if n in metrics]},
+            extra=extra,
         )
+
+    @torch.no_grad()
+    def _neighbour_accuracy(self, split: str) -> dict[str, float]:
+        """Return the accuracy of naive Bayes on the codes and masks of a split."""
+        if self.neighbours is None:  # the tokenizer is frozen: counted once
+            size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
+            batches = neighbour_reference.training_batches(self.data, size)
+            self.neighbours = neighbour_reference.counted(
+                batches, self._codes_by_channel, self.tokenizer.n_codes
+            )
+        return neighbour_reference.neighbour_accuracy(
+            self.neighbours, self._masked_codes(split), self.cfg.solver.symmetric, self.device
+        )
+
+    def _masked_codes(self, split: str) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """Yield codes (B, C, A), their masks and the weight of the batches of a split."""
+        loader = self.run.loaders[split]
+        loader.set_epoch(0)
+        loader.seek(0)
+        for batch in loader:
+            codes = self._codes_by_channel(batch)
+            mask = self._mask(batch.to(self.device), codes[0].numel(), split)
+            yield codes, mask.view_as(codes), batch.weight
+
+    def _codes_by_channel(self, batch: Batch) -> Tensor:
+        """Return codes (B, C, A); C is 1 where a code is of all channels."""
+        batch = batch.to(self.device)
+        with self.precision.autocast():
+            codes = self._targets(batch)
+        patches = batch.signal.shape[-1] // self.tokenizer.patch_samples
+        return codes.view(len(codes), -1, patches)
 
     def count_flops(self, batch: Batch) -> float:
         """Return the FLOP per item; the tokenizer has no backward pass.

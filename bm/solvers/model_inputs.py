@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 #: Fields of a batch that a method of a model can have as arguments.
+#: Solvers that give a model the signal and `FIELDS`, nothing else.
+SIGNAL_ALONE = ("supervised", "phonemes")
 FIELDS = ("channel_ids", "channel_mask", "positions", "subject")
 
 
@@ -44,6 +46,21 @@ def inputs_of(model: nn.Module, batch: Batch, method: str = "forward") -> dict[s
     return inputs
 
 
+def check_arguments_of(model: nn.Module, name: str, solver: str) -> None:
+    """Raise `UserError` when `forward` needs what only another solver gives (a step, a mask)."""
+    if solver not in SIGNAL_ALONE:
+        return
+    parameters = list(inspect.signature(type(model).forward).parameters.values())[2:]
+    needed = [p.name for p in parameters
+              if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+              and p.name not in FIELDS]  # fmt: skip
+    if needed:
+        raise UserError(
+            f"model {name} needs {' and '.join(needed)}, which solver.name={solver} does not give; "
+            "choose a recipe of the model's own family (solver=FAMILY/RECIPE)"
+        )
+
+
 def check_inputs(model: nn.Module, dataset: Dataset, config: DictConfig) -> None:
     """Refuse data that the model would take for something else.
 
@@ -52,6 +69,7 @@ def check_inputs(model: nn.Module, dataset: Dataset, config: DictConfig) -> None
             windows for a model that scales microvolts itself.
     """
     name = config.model.name or config.model.target
+    check_arguments_of(model, str(name), config.solver.name)
     layouts = len(set(dataset.layout.tolist()))
     if layouts > 1 and "channel_ids" not in input_names(model):
         raise UserError(

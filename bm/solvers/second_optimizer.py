@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..engine import processes
 from ..engine.state import State
+from ..engine.uncompiled import plain
 
 
 class SecondOptimizer:
@@ -24,7 +25,9 @@ class SecondOptimizer:
     def __init__(self, module: nn.Module, lr: float, betas: Any, state: State) -> None:
         self.module = module
         parameters = [p for p in module.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, lr, (float(betas[0]), float(betas[1])))
+        self.optimizer = plain(torch.optim.Adam)(
+            parameters, lr=lr, betas=(float(betas[0]), float(betas[1]))
+        )
         state.register("discriminator", module)
         state.register("discriminator_optimizer", self.optimizer)
 

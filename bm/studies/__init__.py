@@ -81,6 +81,22 @@ def _place(path: str, moves: Sequence[Mapping[str, str]]) -> str:
     return path
 
 
+def _checked(entries: Any) -> Iterable[Mapping[str, Any]]:
+    """Return the entries of `dset.studies`; raise `UserError` unless each names a study."""
+    example = "use a list of mappings, such as [{study: folder, path: /data/mine}]"
+    if entries is None:
+        raise UserError(f"dset.studies: there is none; {example}")
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not entry.get("study"):
+            shown = dict(entry) if isinstance(entry, Mapping) else entry
+            raise UserError(f"dset.studies: {shown!r} names no study; {example}")
+        if "path" in entry and not isinstance(entry["path"], str):
+            raise UserError(
+                f"study {entry['study']}: path={entry['path']}; use the text of a folder, in quotes"
+            )
+    return entries  # type: ignore[no-any-return]
+
+
 def recordings_of(
     entries: Iterable[Mapping[str, Any]],
     paths: Mapping[str, Any],
@@ -94,7 +110,7 @@ def recordings_of(
         choice: which of them; None = all, one study after the other.
     """
     lists, simulated = [], False
-    for entry in entries:
+    for entry in _checked(entries):
         study = build_study(entry, paths)
         simulated |= study.simulated
         count = dict(entry).get("n_recordings")

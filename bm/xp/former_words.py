@@ -7,6 +7,8 @@ WORDS = {
     "dset.selections": "recordings are a list: 'dset.studies=[{study: brennan2019}]'",
     "selections": "recordings are a list: 'dset.studies=[{study: brennan2019}]'",
     "dset.selection": "recordings are a list: 'dset.studies=[{study: brennan2019}]'",
+    "dset.n_recordings": "in the entry of a study: 'dset.studies=[{study: NAME, n_recordings: 5}]'",
+    "n_recordings": "in the entry of a study: 'dset.studies=[{study: NAME, n_recordings: 5}]'",
     "dset.tmin": "windows begin at dset.segment.offset_s and last dset.segment.duration_s",
     "dset.tmax": "windows begin at dset.segment.offset_s and last dset.segment.duration_s",
     "dset.sample_rate": "use dset.rate_hz",
@@ -26,6 +28,10 @@ WORDS = {
     "nb_classes": "classes are those of the data (dset.segment.label)",
     "warmup_epochs": "use schedule.warmup_epochs",
     "opt": "use optim.name",
+    "learning_rate": "use optim.lr",
+    "optim.learning_rate": "use optim.lr",
+    "dset.segment.length": "use dset.segment.duration_s",
+    "dset.segment.length_s": "use dset.segment.duration_s",
 }
 
 

@@ -42,5 +42,39 @@ def nearest_key(key: str, part: str, siblings: Any, whole: Sequence[str]) -> str
     return nearest(key, whole) or "; all keys are in conf/ (config.yaml, dset/, model/, solver/)"
 
 
+def nearest_option(group: str, option: str, options: Sequence[str]) -> str:
+    """Return which option of a group is meant: those of a family, of one last part, else alike.
+
+    >>> nearest_option("solver", "motor", ["eegdiff/motor", "supervised/motor", "labram/tuev"])
+    "; did you mean 'eegdiff/motor' or 'supervised/motor'?"
+    >>> nearest_option("solver", "labram", ["eegdiff/motor", "labram/debug", "labram/tuev"])
+    '; choose one of labram: debug, tuev'
+    """
+    inside = [name.removeprefix(f"{option}/") for name in options if name.startswith(f"{option}/")]
+    if inside:
+        return f"; choose one of {option}: {', '.join(sorted(inside))}"
+    last = option.rpartition("/")[2]
+    same = sorted(name for name in options if last and name.rpartition("/")[2] == last)
+    if same:
+        return f"; did you mean {' or '.join(map(repr, same[:SHOWN]))}?"
+    hint = nearest(option, options)
+    if group == "dset":
+        hint += (
+            " your own recordings: dset=folder" if hint else "; your own recordings: dset=folder"
+        )
+    return hint or f"; all of them are in conf/{group}/"
+
+
+def nearest_argument(name: str, arguments: Sequence[str]) -> str:
+    """Return which argument of the model a mistyped one is, else all of them.
+
+    >>> nearest_argument("f3", ["f1", "dropout"])
+    "; did you mean 'model.f1'?"
+    """
+    close = difflib.get_close_matches(name, arguments, n=1, cutoff=0.5)
+    names = sorted({f"model.{argument}" for argument in arguments})
+    return f"; did you mean 'model.{close[0]}'?" if close else f"; known: {', '.join(names)}"
+
+
 def _depth(name: str) -> tuple[int, str]:
     return name.count("."), name

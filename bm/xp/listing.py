@@ -69,7 +69,9 @@ def explorer_of(grid: str, package: str = "grids") -> Explorer:
     """Return the explorer of a grid; raise `UserError` with the nearest name when there is none."""
     names = grid_names(package)
     if grid not in names:
-        raise UserError(f"unknown grid {grid!r}{nearest(grid, names)}")
+        inside = [name for name in names if name.startswith(f"{grid}.")]
+        hint = f"; choose {' or '.join(inside)}" if inside else nearest(grid, names)
+        raise UserError(f"unknown grid {grid!r}{hint or '; `dora grid` lists them'}")
     module = importlib.import_module(f"{package}.{grid}")
     if not hasattr(module, "explorer"):
         raise UserError(f"{module.__file__}: a grid file must define `explorer`")

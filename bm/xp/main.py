@@ -117,6 +117,11 @@ class Main(HydraMain):
         ):
             return self._get_config_noinit(overrides)
 
+    def short_name_part(self, key: str, value: Any) -> str:
+        """Return `optim.lr=0.001`, as it can be typed: Dora's own `opt.lr` names no key."""
+        shown = value.name if isinstance(value, Path) else value
+        return f"{key}={str(shown).lower() if isinstance(shown, bool) else shown}"
+
     def get_slurm_config(self) -> SlurmConfig:
         """Return the default resources with those of the site; an unknown key is a mistake."""
         try:

@@ -109,6 +109,9 @@ RANGES: dict[str, Range] = {
     "dset.n_subjects": COUNT_OR_NULL,
     "dset.segment.duration_s": POSITIVE_OR_NULL,
     "dset.segment.stride_s": POSITIVE_OR_NULL,
+    "solver.label_smoothing": DECAY,
+    "solver.mask_ratio": Range(0, 1, open_low=True, open_high=True),
+    "solver.components": COUNT,
     "model.decay": DECAY,
     "model.*.decay": DECAY,
 }
@@ -117,6 +120,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "precision": ("fp32", "bf16", "fp16"),
     "optim.name": ("adam", "adamw", "sgd"),
     "schedule.name": ("constant", "cosine", "linear", "step"),
+    "schedule.warmup_form": ("zero", "inclusive", "next"),
+    "ema.mode": ("constant", "ramp", "power"),
+    "generate.sampler": ("ddpm", "ddim", "dpm", "euler", "heun", "midpoint"),
     "best.mode": ("min", "max"),
     "wandb.mode": ("disabled", "offline", "online"),
 }

@@ -24,10 +24,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ..errors import UserError, nearest
+from ..errors import UserError
 from . import address, ranges
 from .former_words import former
-from .key_hints import nearest_key
+from .key_hints import nearest_argument, nearest_key, nearest_option
 from .open_mappings import is_open, spell_out
 
 #: Keys that Dora reads from the base configuration alone; on a command line they do nothing.
@@ -54,8 +54,14 @@ def parse(argument: str) -> Override:
     try:
         return _parser().parse_overrides([argument])[0]
     except HydraException as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot read the argument {argument!r}: {reason}") from None
+        key = argument.lstrip("-")
+        if argument.startswith("-") and "=" in key:
+            raise UserError(f"argument {argument!r}: keys have no dashes; use {key}") from None
+        reason = str(error).splitlines()[0].replace("LexerNoViableAltException: ", "")
+        raise UserError(
+            f"cannot read the argument {argument!r} ({reason}); are brackets and quotes closed, "
+            "and the whole of it in quotes?"
+        ) from None
 
 
 def simplify(argv: Iterable[str]) -> list[str]:
@@ -152,7 +158,9 @@ class Resolver:
             group, _, option = choice.partition("=")
             options = self.options(group.strip())
             if option not in options:
-                raise UserError(f"unknown {group} {option!r}{nearest(option, options)}")
+                raise UserError(
+                    f"unknown {group} {option!r}{nearest_option(group, option, options)}"
+                )
             pairs.append((group, option))
         config = self.compose(list(choices))
         plain: Any = OmegaConf.to_container(config, resolve=False)
@@ -206,7 +214,8 @@ class Resolver:
         for key in sorted(absent) if arguments else ():
             name = key.removeprefix("model.")
             if name not in arguments:
-                raise UserError(f"unknown key {key!r}{nearest(name, [*arguments, *section])}")
+                hint = nearest_argument(name, [*arguments, *section])
+                raise UserError(f"unknown key {key!r}{hint}")
         absent = absent if arguments else set()
         return [f"+{word}" if key in absent else word for word, key in zip(argv, keys, strict=True)]
 
@@ -366,6 +375,8 @@ def check(overrides: Sequence[Override], base: Base) -> None:
         if override.is_sweep_override():
             raise UserError(f"{line}: a sweep is written as a grid; see grids/")
         if override.is_add() or override.is_force_add():
+            if override.is_add() and _is_there(key, base.plain):
+                raise UserError(f"{line}: the key is there already; use {line.lstrip('+')}")
             added.append(key)
             ranges.check_config({key: override.value()})
         elif not any(f"{key}.".startswith(f"{name}.") for name in added):
@@ -375,6 +386,15 @@ def check(overrides: Sequence[Override], base: Base) -> None:
             if key in whole:
                 whole[key] = override.value()
     ranges.check_together(whole)
+
+
+def _is_there(key: str, plain: Any) -> bool:
+    """Return whether a dotted key has a value that is no mapping, to which keys may be added."""
+    for part in key.split("."):
+        if not isinstance(plain, Mapping) or part not in plain:
+            return False
+        plain = plain[part]
+    return not isinstance(plain, Mapping)
 
 
 def _default(key: str, base: Base) -> Any:
@@ -434,6 +454,10 @@ def _check_type(key: str, value: object, default: object) -> None:
     if not isinstance(value, expected):
         expectation, actual = _kind(default), _kind(value)
         hint = f"; quote it: '{key}=\"{value}\"'" if isinstance(default, str) else ""
+        if isinstance(default, Mapping):
+            names = [f"{key}.{name}" for name in default]
+            more = ", ..." if len(names) > 4 else ""
+            raise UserError(f"{key}={value}: a group of keys; use {', '.join(names[:4])}{more}")
         raise UserError(
             f"{key}={value}: {expectation} is expected (as {default!r}), not {actual}{hint}"
         )

@@ -116,7 +116,8 @@ def table_of_grid(
         UserError: no experiments, or no row `against`.
     """
     if not experiments:
-        raise UserError(f"{grid} names no experiment: there is nothing to put into a table")
+        named = grid or "sigs=[]"
+        raise UserError(f"{named} names no experiment: there is nothing to put into a table")
     folder = outputs / "tables" / grid
     last, *others = stages_of(experiments, outputs / "eval", metrics)
     tables = [_last_table(grid, last, outputs, folder, against)]

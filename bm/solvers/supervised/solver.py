@@ -112,6 +112,12 @@ class SupervisedSolver(WindowSolver):
     def outputs(self, batch: Batch) -> Tensor:
         """Return the network's outputs for a batch, (B, n)."""
         outputs: Tensor = self.model(batch.signal, **inputs_of(self.model, batch))
+        if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+            shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise UserError(
+                f"model {self.cfg.model.name or self.cfg.model.target} gives {shape} where a "
+                "decoder gives (windows, classes); choose a classifier, or the model's own solver"
+            )
         return outputs
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:

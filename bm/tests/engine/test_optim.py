@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from bm.engine.optim import build_optimizer, parameter_groups, set_rates
 from bm.engine.schedule import decay_schedule
+from bm.engine.uncompiled import plain
 from bm.errors import UserError
 from bm.models.labram.classifier import LaBraM
 from bm.models.labram.masked import LaBraMMasked
@@ -122,3 +128,40 @@ def test_one_kernel_on_a_processor_steps_like_the_loop(name):
         return nn.utils.parameters_to_vector(model.parameters())
 
     torch.testing.assert_close(trained(True), trained(False), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_plain_steps_are_those_of_torch(name: str) -> None:
+    """Bit for bit, saved and restored, and without the compiler that torch would import."""
+    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    networks = [nn.Linear(5, 3) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    rates = {"lr": 0.1, "weight_decay": 0.05}
+    optimizers = [
+        kind(network.parameters(), **rates)
+        for kind, network in zip((kinds[name], plain(kinds[name])), networks, strict=True)
+    ]
+    assert isinstance(optimizers[1], kinds[name])
+    for k in range(4):
+        x = torch.randn(7, 5)
+        for network, optimizer in zip(networks, optimizers, strict=True):
+            optimizer.zero_grad()
+            network(x).square().mean().backward()
+            optimizer.step()
+        if k == 1:
+            optimizers[1].load_state_dict(copy.deepcopy(optimizers[0].state_dict()))
+    for one, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        assert torch.equal(one, other) and other.requires_grad
+
+
+@pytest.mark.story
+def test_a_run_does_not_import_the_compiler(tmp_path: Path) -> None:
+    """Symptom: the first step of a trivial run waited for torch's compiler and sympy."""
+    code = (
+        "import sys; from pathlib import Path; from bm.tests.experiments import run;"
+        f"run(Path({str(tmp_path)!r}), 'solver=supervised/debug', 'optim.epochs=1',"
+        " 'optim.max_batches=1', 'log.figures=false');"
+        "sys.exit(str(found) if (found := {'torch._dynamo', 'sympy'} & set(sys.modules)) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]

@@ -1,4 +1,4 @@
-"""Baselines of codes: scalar codes of components, guesses from neighbours."""
+"""Baselines of codes: scalar codes of components."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bm.metrics.code_baselines import component_code_error, neighbour_guess
+from bm.metrics.code_baselines import component_code_error
 
 
 def test_bits_go_where_the_variance_is() -> None:
@@ -23,16 +23,3 @@ def test_bits_go_where_the_variance_is() -> None:
     assert all(a > b for a, b in pairwise(errors))
     one = component_code_error(train, test, 8, components=1)
     assert one == pytest.approx(np.square(scale[1:]).sum() / 4, rel=0.05)
-
-
-def test_neighbours_tell_hidden_codes() -> None:
-    rng = np.random.default_rng(0)
-    start = rng.integers(5, size=(400, 1))
-    codes = (start + np.arange(12)) % 5  # each code follows from its neighbour
-    mask = np.broadcast_to(np.arange(12) % 2 == 0, codes.shape)
-    guess = neighbour_guess(codes[:200], codes[200:], mask[200:], 5)
-    assert (guess == codes[200:]).all()
-    # without a visible neighbour the most frequent code is all that is left
-    codes[:, 0] = 3
-    alone = np.zeros_like(mask)
-    assert (neighbour_guess(codes[:200], codes[200:], alone[200:], 5) == 3).all()

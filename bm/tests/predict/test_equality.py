@@ -12,6 +12,7 @@ from bm.tests.predict.trained import Trained
 
 STEPS = "{step: bandpass, low_hz: 1.0, high_hz: 40.0}, {step: crop, start_s: 1.0}"
 FILTER = f"dset.preprocess=[{STEPS}]"
+TINY = "dset.studies=[{study: simulated, mode: motor, preset: tiny}]"
 #: Name -> arguments: every network of this list is built otherwise than the one before.
 DECODERS = {
     "eegnet": ("solver=supervised/debug",),
@@ -20,6 +21,15 @@ DECODERS = {
     ),
     "windows scaled each by itself": (
         "solver=supervised/debug", "dset.scale.kind=window", "model=baselines/shallow_fbcsp",
+    ),
+    "lda of each person": ("solver=baseline/lda", TINY),
+    "spatial patterns, filtered": ("solver=baseline/csp", TINY, FILTER),
+    "tangent space": (
+        "solver=baseline/lda", TINY, "solver.method=tangent", "solver.bands=[[8,30]]",
+    ),
+    "means, baseline subtracted elsewhere": (
+        "solver=baseline/lda", TINY, "+solver.features=means", "+solver.stretch_s=0.25",
+        "dset.scale.kind=robust",
     ),
     "labram": ("solver=labram/debug", "optim.epochs=1", "optim.max_batches=2"),
     "duin": ("solver=duin/debug", "optim.epochs=1", "optim.max_batches=2"),

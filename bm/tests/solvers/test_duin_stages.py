@@ -11,6 +11,7 @@ import torch
 from bm.errors import UserError
 from bm.models import load
 from bm.models.saved import load_for_subjects
+from bm.solvers import neighbour_reference
 
 from ..engine import toy
 from ..experiments import history_of, run
@@ -58,6 +59,9 @@ def test_every_stage_leaves_what_its_table_needs(chain) -> None:
         assert metrics <= set(history_of(solver)[-1]["valid"])
         stored = json.loads((solver.folder / "evaluation.json").read_text())
         assert stored["simulated"] and stored["chance"]
+    stored = json.loads((chain.masked.folder / "evaluation.json").read_text())
+    beside = stored["extra"]["references"][neighbour_reference.NAME]
+    assert {"accuracy", "accuracy_masked"} <= set(beside) and 0 <= beside["accuracy"] <= 1
     drawn = {p.name for p in (chain.tokenizer.folder / "figures").iterdir()}
     assert {"curves.svg", "codes.svg", "reconstruction_0002.svg"} <= drawn
 

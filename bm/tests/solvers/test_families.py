@@ -10,7 +10,7 @@ import pytest
 
 from bm.errors import UserError
 from bm.metrics.classification import chance_levels, classification_metrics
-from bm.solvers.baseline import log_band_powers
+from bm.models.baselines.powers import log_band_powers
 from bm.studies.simulated import observers
 from bm.tests.experiments import run
 from grids._explorers import SupervisedExplorer

@@ -19,7 +19,7 @@ from bm.engine.run import Run
 from bm.errors import UserError
 from bm.models import load
 from bm.nn.electrodes import position_row
-from bm.solvers import build
+from bm.solvers import build, neighbour_reference
 from bm.solvers.supervised.solver import SupervisedSolver
 from grids.labram._explorer import LabramExplorer
 
@@ -130,6 +130,30 @@ def test_masked_model_learns_and_knows_its_chance(chain) -> None:
     # the best guess without a signal: frequencies of the codes
     assert 0 < test["chance_accuracy"] < 1
     assert test["chance_loss_masked"] == pytest.approx(np.log(test["target_perplexity"]), rel=1e-6)
+
+
+def test_masked_codes_have_naive_bayes_over_neighbours_beside_them(chain) -> None:
+    """Codes, masks and windows of the reference are those that the network is tested on."""
+    stored = json.loads((chain.masked.folder / "evaluation.json").read_text())
+    values = stored["extra"]["references"][neighbour_reference.NAME]
+    hits: dict[str, list[float]] = {"accuracy_masked": [], "accuracy_complement": []}
+    solver = chain.masked
+    for row in solver.data.rows("test"):  # one window at a time: three caps
+        batch = solver.data.gather([row])
+        with torch.no_grad():
+            codes = solver.tokenizer.tokens(batch.signal, batch.channel_ids[0])
+        hidden = solver._mask(batch, codes.shape[1], "test").numpy()
+        shape = (1, batch.signal.shape[1], -1)
+        guess = solver.neighbours.guess(codes.numpy().reshape(shape), hidden.reshape(shape))
+        right = guess.reshape(codes.shape) == codes.numpy()
+        hits["accuracy_masked"].append(right[hidden].mean())
+        hits["accuracy_complement"].append(right[~hidden].mean())
+    means = {name: float(np.mean(values)) for name, values in hits.items()}
+    assert values == pytest.approx({"accuracy": np.mean(list(means.values())), **means})
+    counted = int(solver.neighbours.frequency.sum())  # of training windows alone
+    samples = (len(solver.data.gather([r]).signal[0]) * solver.data.table["length"][r]
+               for r in solver.data.rows("train"))  # fmt: skip
+    assert counted == sum(samples) // 200
 
 
 def test_finished_stages_are_evaluated_again_alike(chain) -> None:

@@ -92,7 +92,7 @@ def split(**changes: Any) -> dict[str, Any]:
         ({"augment": ["noise"]}, "dset.augment='noise': use a mapping"),
         (split(fixed={"test": ["s1_raw"]}), "dset.split.fixed.test=.*: use a mapping"),
         (split(ratios={"train": "half"}), "dset.split.ratios.train='half'"),
-        (split(ratios={"train": float("nan")}), "do not sum to 1"),
+        (split(ratios={"train": float("nan")}), "use a number from 0 to 1"),
         ({"segment": {"kind": "trial", "duration_s": 1.0, "offset_s": "x"}}, "offset_s=x"),
     ],
 )

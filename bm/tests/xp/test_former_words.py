@@ -23,7 +23,7 @@ def test_any_argument_of_a_model_can_be_changed() -> None:
     assert plain.cfg.model.f1 == 16
     assert plain.sig == main.resolve(["solver=supervised/debug", "+model.f1=16"]).sig
     assert plain.sig != main.resolve(["solver=supervised/debug"]).sig
-    with pytest.raises(UserError, match=r"unknown key 'model.pol_s'; did you mean 'pool_s'"):
+    with pytest.raises(UserError, match=r"unknown key 'model.pol_s'; did you mean 'model.pool_s'"):
         main.resolve(["solver=supervised/motor", "model.pol_s=3"])
 
 

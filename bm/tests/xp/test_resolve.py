@@ -198,7 +198,7 @@ def test_grid_resolves_in_this_process() -> None:
         ("ema.warmup=3", ["true or false"]),
         ("schedule.name=3", ["text is expected", "quote it"]),
         ("optim=null", ["group of keys"]),
-        ("optim=3", ["a mapping is expected"]),
+        ("optim=3", ["a group of keys; use optim.name"]),
         ("solver=supervised/motr", ["unknown solver", "'supervised/motor'"]),
         ("model=baselines/eegnot", ["unknown model", "'baselines/eegnet'"]),
         ("dset=simulated_moto", ["unknown dset", "'simulated_motor'"]),

@@ -41,13 +41,13 @@ def repeated(name: str, dataset: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("dataset", _common.DATASETS)
 def test_table_2_is_beside_its_rows(dataset: str) -> None:
-    mel = "dse.features=[{'name': 'MelSpectrum', 'n_mels': 120}]"
+    mel = "dset.features=[{'name': 'MelSpectrum', 'n_mels': 120}]"
     assert repeated("nmi.main_table", dataset) == {
         "base": "wav2vec 2.0",
-        "opt.epochs=1 opt.max_batches=1 sol.wer_random": "random",
+        "optim.epochs=1 optim.max_batches=1 solver.wer_random=true": "random",
         mel: "contrastive mel",
-        f"{mel} sol.feature_model=deep_mel": "deep mel",
-        f"{mel} sol.loss=mse": "mel regression",
+        f"{mel} solver.feature_model=deep_mel": "deep mel",
+        f"{mel} solver.loss=mse": "mel regression",
     }
     assert not grid("nmi.main_table")[0].others[dataset]
 
@@ -64,7 +64,7 @@ def test_every_ablation_of_the_grid_was_published() -> None:
 def test_labram_rows_repeat_what_was_published() -> None:
     for dataset in ("tuab", "tuev"):
         tuned = repeated("labram.finetune", dataset)
-        assert tuned["base"] == "LaBraM-Base" and tuned["sol.tune_blocks=8"] == "8 blocks"
+        assert tuned["base"] == "LaBraM-Base" and tuned["solver.tune_blocks=8"] == "8 blocks"
         assert sorted(tuned.values()) == ["4 blocks", "8 blocks", "LaBraM-Base", "linear probe"]
         sizes = repeated("labram.main", dataset)
         assert sorted(sizes.values()) == ["LaBraM-Base", "LaBraM-Huge", "LaBraM-Large"]

@@ -54,10 +54,10 @@ def test_people_who_train(experiments: list[Experiment], tmp_path: Path) -> None
     for experiment, share in zip(experiments, (0.2, 0.5, 0.9), strict=True):
         ranked(tmp_path / "eval" / experiment.sig, share)
     assert main_metrics(experiments, tmp_path / "eval") == ["top10_accuracy"]
-    grid, against = "nmi.per_subject_gwilliams", "dse.n_subjects=3"
+    grid, against = "nmi.per_subject_gwilliams", "dset.n_subjects=3"
     path = table_of_grid(grid, experiments, ["top10_accuracy"], tmp_path, against)
     first, second, third, chance = rows_of(path)
-    assert [row["variant"] for row in (first, third)] == [against, "dse.n_subjects=9"]
+    assert [row["variant"] for row in (first, third)] == [against, "dset.n_subjects=9"]
     assert second["p, people"] == "0.031" and second["units"] == "7 people"  # Holm: 2 * 2 / 2**7
     assert third["p, units"] == "0.031" and chance["top10_accuracy"] == "0.050"
     text = path.read_text()
@@ -68,7 +68,7 @@ def test_people_who_train(experiments: list[Experiment], tmp_path: Path) -> None
     )
     page = path.with_suffix(".html").read_text()
     assert page.count("<svg") == 2 and "people who train" in page and "7 people" in page
-    with pytest.raises(UserError, match=r"no such row; rows: dse\.n_subjects=3"):
+    with pytest.raises(UserError, match=r"no such row; rows: dset\.n_subjects=3"):
         table_of_grid(grid, experiments, ["top10_accuracy"], tmp_path, "base")
 
 
@@ -98,7 +98,7 @@ def test_published_values_beside_finetuning(tmp_path: Path, monkeypatch) -> None
     assert tuev["base"]["balanced_accuracy"] == "0.605 ± 0.007"
     assert tuev["base"]["published as"] == "LaBraM-Base"
     assert tuev["base"]["published kappa"] == "0.664 ± 0.009"
-    assert tuev["sol.tune_blocks=4"]["published balanced_accuracy"] == "0.619"
+    assert tuev["solver.tune_blocks=4"]["published balanced_accuracy"] == "0.619"
     assert tuev["published: BIOT"]["kappa"] == "0.527 ± 0.025"
     tuab = [row for row in rows if row["dataset"] == "tuab" and row["missing"]]
     assert len(tuab) == 4 and tuab[0]["balanced_accuracy"] == "missing"

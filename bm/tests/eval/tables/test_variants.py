@@ -7,9 +7,9 @@ from bm.tests.eval.evaluations import experiment
 
 
 def test_seeds_of_one_variant_have_one_name() -> None:
-    names = ["opt.lr=0.1 seed=0", "opt.lr=0.1 seed=1", "seed=0", "opt.lr=0.2"]
+    names = ["optim.lr=0.1 seed=0", "optim.lr=0.1 seed=1", "seed=0", "optim.lr=0.2"]
     members = [experiment(f"cccccc0{i}", name) for i, name in enumerate(names)]
-    assert variants(members) == ["opt.lr=0.1", "opt.lr=0.1", "base", "opt.lr=0.2"]
+    assert variants(members) == ["optim.lr=0.1", "optim.lr=0.1", "base", "optim.lr=0.2"]
 
 
 def test_what_all_rows_of_a_dataset_share_is_left_out() -> None:
@@ -23,11 +23,14 @@ def test_what_all_rows_of_a_dataset_share_is_left_out() -> None:
 
 
 def test_blanks_inside_of_lists_and_dictionaries_part_nothing() -> None:
-    name = "dse.features=[{'name': 'Mel', 'n_mels': 120}] sol.loss=mse"
-    members = [experiment("cccccc01", name), experiment("cccccc02", "sol.loss=mse")]
-    assert variants(members) == ["dse.features=[{'name': 'Mel', 'n_mels': 120}]", "base"]
+    name = "dset.features=[{'name': 'Mel', 'n_mels': 120}] solver.loss=mse"
+    members = [experiment("cccccc01", name), experiment("cccccc02", "solver.loss=mse")]
+    assert variants(members) == ["dset.features=[{'name': 'Mel', 'n_mels': 120}]", "base"]
 
 
 def test_keys_that_are_switches_are_parts() -> None:
-    members = [experiment("cccccc01", "sol.wer_random opt.epochs=1"), experiment("cccccc02", "")]
-    assert variants(members) == ["sol.wer_random opt.epochs=1", "base"]
+    members = [
+        experiment("cccccc01", "solver.wer_random=true optim.epochs=1"),
+        experiment("cccccc02", ""),
+    ]
+    assert variants(members) == ["solver.wer_random=true optim.epochs=1", "base"]
