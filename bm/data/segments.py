@@ -25,6 +25,8 @@ WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 STIMULUS, PUBLISHED = "sequence_uid", "published_split"
 #: Column with the samples of a window that are of its event, where `segment.pad` fills the rest.
 HELD = "held"
+#: Columns that a table of windows has only where something fills them.
+OPTIONAL = ("block_uid", STIMULUS, PUBLISHED, HELD)
 
 
 def segments_of(
@@ -78,16 +80,19 @@ def segments_of(
         where = " or its blocks" if rule.within else ""
         text = "recording %d: %d windows reach outside it%s and are left out"
         logger.warning(text, index, left_out, where)
-    names += ["block_uid", STIMULUS, PUBLISHED, HELD]
-    absent = {name for name in (STIMULUS, PUBLISHED) if name not in anchored}
-    absent |= set() if rule.within else {"block_uid"}
-    absent |= set() if rule.pad else {HELD}
-    table = pd.DataFrame(rows, columns=names)[[name for name in names if name not in absent]]
+    table = pd.DataFrame(rows, columns=[*names, *OPTIONAL])
+    table = table[[*names, *_columns_of(rule, anchored)]]
     if rule.within:  # as published, words that round to one sample give one window
         table = table.drop_duplicates("start", ignore_index=True)
     clean = _off_stretches(table, stretches, rate_hz)
     clean.attrs["left_out"] = left_out + len(table) - len(clean)
     return clean
+
+
+def _columns_of(rule: WindowRule, events: pd.DataFrame) -> list[str]:
+    """Return which of the optional columns a table of windows has."""
+    there = {"block_uid": bool(rule.within), HELD: rule.pad}
+    return [name for name in OPTIONAL if there.get(name, name in events)]
 
 
 def _off_stretches(
