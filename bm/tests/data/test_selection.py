@@ -92,7 +92,7 @@ def test_a_person_that_could_not_be_read_may_be_named(study: Path, caplog: Any) 
     [
         ({"kind": "word"}, "their events: 12 trial, 3 block; none is of kind 'word'"),
         ({"query": "label == 'c'"}, r"labels: a \(6\), b \(6\); none meets"),
-        ({"duration_s": 60.0}, "all 12 windows reach outside"),
+        ({"duration_s": 60.0}, r"all 12 windows of 60\.0 s, from 0 s .* reach outside"),
         ({"stride_s": 0.5}, "too short for dset.segment"),
         ({"query": "lable == 'a'"}, "did you mean 'label'"),
         ({"kind": "recording", "duration_s": 60.0, "stride_s": 1.0}, "longest of 30 s"),
