@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -111,8 +112,8 @@ def assign(
         split: key, seed, ratios (by split), fixed ({split: {column: values}}) and, optionally,
             method: `hash` (SHA-256 of seed and key) or `published` (that of brainmagick: scores
             of `block_score`, test before valid before train), min_keys (see `check_counts`),
-            published: false draws where a data set has a split of its own, and left_out: the
-            number of the key that is the test alone, whatever `fixed` and `published` say.
+            left_out (see `leave_out`; `fixed` and `published` do nothing then), and published:
+            false draws where a data set has a split of its own.
         left_aside: recordings without windows, which `fixed` may name all the same.
         remove: share of all keys that is taken from train and called `REMOVED`.
 
@@ -136,9 +137,8 @@ def assign(
     keys = joined_ids(table, KEYS[split["key"]])
     if split["key"] == "auto":  # what belongs together is decided there
         keys = pd.Series(range(len(table)), index=table.index).astype(str)
-    drawn = {
-        key: _draw(key, split["seed"], method, split["ratios"], remove) for key in keys.unique()
-    }
+    draw = functools.partial(_draw, seed=split["seed"], method=method, ratios=split["ratios"])
+    drawn = {key: draw(key, remove=remove) for key in keys.unique()}
     result = auto_split(table, split, REMOVED) if split["key"] == "auto" else keys.map(drawn)
     if split.get("published", True) and PUBLISHED in table:
         result = _published(table[PUBLISHED], keys, result, split)

@@ -32,7 +32,7 @@ def check_peft() -> None:
         import peft  # noqa: F401
     except ImportError:
         raise UserError(
-            "solver.tune=lora and ia3 need the library peft: pip install 'bm[transfer]'"
+            "solver.tune=lora and ia3 need the library peft: pip install -e '.[transfer]'"
         ) from None
 
 
