@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,11 +36,11 @@ class DeviceWindows:
         self.places = np.empty(len(groups), dtype=np.int64)
         self.blocks: dict[int, Batch] = {}
         members = {int(g): np.flatnonzero(groups == g) for g in np.unique(groups)}
-        sizes = [len(rows) * _bytes(gather(rows[:1])) for rows in members.values()]
+        sizes = [len(rows) * _bytes(gather(rows[:1].tolist())) for rows in members.values()]
         check_room(len(groups), sum(sizes), device)
         for group, rows in members.items():
             self.places[rows] = np.arange(len(rows))
-            parts = [gather(rows[i : i + CHUNK]) for i in range(0, len(rows), CHUNK)]
+            parts = [gather(rows[i : i + CHUNK].tolist()) for i in range(0, len(rows), CHUNK)]
             self.blocks[group] = _joined([_laid(part.to(device)) for part in parts])
 
     def gather(self, rows: Sequence[int]) -> Batch:
@@ -60,7 +61,7 @@ def _laid(batch: Batch) -> Batch:
 
 def _joined(parts: Sequence[Batch]) -> Batch:
     """Return batches as one."""
-    values = {}
+    values: dict[str, Any] = {}
     for item in dataclasses.fields(Batch):
         some = [getattr(part, item.name) for part in parts]
         if isinstance(some[0], Tensor):

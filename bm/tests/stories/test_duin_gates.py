@@ -1,12 +1,18 @@
-"""What stage 1 of Du-IN must reach on simulated people: more than components of as many bits."""
+"""What stages 1 and 2 of Du-IN must reach on simulated people.
+
+Codes rebuild more than components of as many bits; hidden codes are predicted more often than by
+their frequency, and than naive Bayes guesses them from visible neighbours.
+"""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
 import torch
 
-from bm.metrics.code_baselines import component_code_error
+from bm.metrics.code_baselines import component_code_error, neighbour_guess
 from bm.solvers.build_data import batches_of
 from grids.duin.curve import people
 
@@ -42,3 +48,27 @@ def test_codes_rebuild_more_than_components_of_as_many_bits(seed: int, tmp_path)
     mean = float((test - train.mean((0, 2), keepdim=True)).square().mean())
     print(f"seed {seed}: {error:.3f}, components {components:.3f}, mean {mean:.3f}")
     assert error < components < mean
+
+
+def codes_of(solver, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (N, L) of the windows of a split, and the masks under which they are predicted."""
+    data, parts = solver.data, []
+    for batch in batches_of(data, data.rows(split), 256):
+        codes = solver._targets(batch)
+        parts.append((codes, solver._mask(batch, codes.shape[1], "test")))
+    codes, masks = (torch.cat(some).numpy() for some in zip(*parts, strict=True))
+    return codes, masks
+
+
+def test_hidden_codes_are_predicted_above_frequency_and_neighbours(tmp_path) -> None:
+    """For five epochs nothing is learned; the smallest recipe, of four, ends before it begins."""
+    clips = (*people(0, "duin/simulated_gamma_clips", "free"), "seed=0", "log.figures=false")
+    codes = run(tmp_path, "solver=duin/gamma_vqvae", *clips)
+    solver = run(tmp_path, "solver=duin/gamma_mae", *clips, f"tokenizer=//sig/{codes.xp.sig}")
+    evaluation = json.loads((solver.folder / "evaluation.json").read_text())
+    train, (test, masks) = codes_of(solver, "train")[0], codes_of(solver, "test")
+    guess = neighbour_guess(train, test, masks, solver.tokenizer.n_codes)
+    accuracy, neighbours = evaluation["metrics"]["accuracy"], float((guess == test).mean())
+    frequency = evaluation["chance"]["accuracy"]
+    print(f"{accuracy:.4f}, neighbours {neighbours:.4f}, frequency {frequency:.4f}")
+    assert accuracy > neighbours > frequency

@@ -36,11 +36,18 @@ def test_sound_is_generated_from_its_own_signal(seed: int, tmp_path: Path) -> No
         print(f"seed {seed}: {name}: " + ", ".join(f"{k} {values[k]:.3f}" for k in SCORES))
     eeg, true = rows["eeg"], rows[TRUE]
     assert evaluation["simulated"]
-    assert true["retrieval_percentile"] > eeg["retrieval_percentile"] > 0.6
+    # .89 and .87, .75 and .78 measured, of .5
+    assert true["retrieval_percentile"] > 0.8 and eeg["retrieval_percentile"] > 0.65
     assert true["retrieval_top5"] >= 3 * evaluation["chance"]["retrieval_top5"]
-    for name in (SHUFFLED, HALF):
-        for score in ("retrieval_percentile", "mel_correlation"):
-            assert eeg[score] > rows[name][score] + 0.05, f"{score} beside {name}"
+    # measured with seeds 0 and 1: retrieval .19 and .23 above shuffled, correlation .15 and .21;
+    # an average over time is the same of a shifted sound: there retrieval is .06 to .08 above
+    for name, score, least in (
+        (SHUFFLED, "retrieval_percentile", 0.1),
+        (SHUFFLED, "mel_correlation", 0.1),
+        (HALF, "retrieval_percentile", 0.0),
+        (HALF, "mel_correlation", 0.2),
+    ):
+        assert eeg[score] > rows[name][score] + least, f"{score} beside {name}"
     # paired tests by clip: what the log says
     claims = evaluation["extra"]["claims"]["retrieval_percentile"]
     assert f"above {SHUFFLED}, by clip" in claims[SHUFFLED]["says"]

@@ -29,7 +29,7 @@ def write_dataset(root: Path, changes: dict[str, Any] | None = None) -> Path:
     (base / "metadata").mkdir(parents=True)
     lists: dict[str, str | None] = {}
     for split, count in COUNTS.items():
-        entries = []
+        entries: list[dict[str, Any]] = []
         for number in range(count):
             rng = np.random.default_rng(len(entries) + 100 * len(lists))
             name = f"{split}_{number}"
