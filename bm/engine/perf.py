@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -60,7 +61,7 @@ def forward_flops(forward: Callable[[], object]) -> float | None:
     from torch.utils import flop_counter
     from torch.utils.flop_counter import FlopCounterMode
 
-    mode = getattr(flop_counter, "_FlopCounterMode", FlopCounterMode)
+    mode: Any = getattr(flop_counter, "_FlopCounterMode", FlopCounterMode)
     spare_compiler(mode.__torch_dispatch__)
     try:
         with FlopCounterMode(display=False) as counter:

@@ -365,7 +365,7 @@ def check(overrides: Sequence[Override], base: Base) -> None:
     solver = str((base.plain.get("solver") or {}).get("name"))
     whole = {key: base.plain.get(key) for key in ("precision", "device")}
     for override in overrides:
-        key, line = str(override.key_or_group), override.input_line
+        key, line = str(override.key_or_group), str(override.input_line)
         first = key.split(".")[0]
         if first in UNHEARD:
             raise UserError(f"{line}: Dora ignores {first}.* here; {UNHEARD[first]}")

@@ -226,7 +226,7 @@ class ClassicalDecoder(nn.Module):
         cls, decoders: Sequence[FittedDecoder], decoder_of: Sequence[int], recipe: Mapping[str, Any]
     ) -> ClassicalDecoder:
         """Hold fitted decoders; arguments as of the class."""
-        arguments = {
+        arguments: dict[str, Any] = {
             "shapes": [decoder.shapes() for decoder in decoders],
             "recipe": dict(recipe),
             "decoder_of": list(decoder_of),
