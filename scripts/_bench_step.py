@@ -156,7 +156,7 @@ def _without_values(solver: Solver) -> Iterator[None]:
 def count(solver: Solver, batch: Batch) -> Flops:
     """Count the FLOP of a step of a solver, forward and backward; nothing is computed."""
     with _without_values(solver), FlopCounterMode(display=False) as counter:
-        solver.step(batch._map(torch.empty_like), "train")["loss"].backward()
+        solver.step(batch.mapped(torch.empty_like), "train")["loss"].backward()
     counts = counter.get_flop_counts()["Global"]
     conv = sum(n for op, n in counts.items() if CONVOLUTION.search(str(op)))
     return Flops(float(conv), float(sum(counts.values()) - conv))

@@ -46,18 +46,18 @@ class CodeNeighbours:
                 the others are hidden in the second.
         """
         prior = np.log(self.frequency + SMOOTHING)
-        codes_of, sides, seen_of = codes.ravel(), [], []
+        codes_of, sides, visible_of = codes.ravel(), [], []
         for axis, side, table, rest in self._relations():
-            neighbour, seen = _beside(codes, hidden, axis, side)
+            neighbour, visible = _beside(codes, hidden, axis, side)
             sides.append((table, rest, neighbour.ravel()))
-            seen_of.append(seen.ravel())
+            visible_of.append(visible.ravel())
         guesses = np.empty(len(codes_of), dtype=np.int64)
         size = max(1, CHUNK // self.n_codes)
         for start in range(0, len(guesses), size):
             part = slice(start, start + size)
             scores = np.tile(prior, (len(guesses[part]), 1))
-            for (table, rest, neighbour), seen in zip(sides, seen_of, strict=True):
-                rows = np.flatnonzero(seen[part])
+            for (table, rest, neighbour), visible in zip(sides, visible_of, strict=True):
+                rows = np.flatnonzero(visible[part])
                 scores[rows] += table[neighbour[part][rows]].toarray() + rest
             guesses[part] = scores.argmax(1)
         return guesses.reshape(codes.shape)

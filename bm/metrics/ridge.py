@@ -66,9 +66,9 @@ def _left_out(
     left: np.ndarray, values: np.ndarray, projected: np.ndarray, y: np.ndarray, penalty: float
 ) -> np.ndarray:
     """Return the outputs (N, K) for each window of a fit without it."""
-    kept = values**2 / (values**2 + penalty)
-    inside = y.mean(0) + left @ (kept[:, None] * projected)
-    leverage = 1 / len(y) + (left**2) @ kept
+    shrinkage = values**2 / (values**2 + penalty)
+    inside = y.mean(0) + left @ (shrinkage[:, None] * projected)
+    leverage = 1 / len(y) + (left**2) @ shrinkage
     return y - (y - inside) / np.maximum(1 - leverage, 1e-9)[:, None]
 
 

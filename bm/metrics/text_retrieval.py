@@ -90,10 +90,10 @@ def text_retrieval(
         Nothing where no two sentences compete.
     """
     places = first_of_each(real.texts)
-    candidates, asked = real.rows(places), generated[places]
+    candidates, answers = real.rows(places), generated[places]
     encoder = TextEncoder(train)
     order = _within(candidates.groups, np.random.default_rng(seed))
-    sets = {"real": candidates.features, "generated": asked, "shuffled": asked[order]}
+    sets = {"real": candidates.features, "generated": answers, "shuffled": answers[order]}
     values: dict[str, float] = {}
     for name, features in sets.items():
         fit = follows(encoder.similarities(features, candidates.states), candidates.groups, seed)

@@ -41,10 +41,10 @@ def places() -> dict[str, dict[str, tuple[float, float, float]]]:
 
 def net_of(names: Sequence[str]) -> int | None:
     """Return the smallest geodesic net that has all names `E<number>`; None without such names."""
-    found = [match for name in names if (match := GEODESIC.fullmatch(name.upper()))]
-    if not found:
+    matches = [match for name in names if (match := GEODESIC.fullmatch(name.upper()))]
+    if not matches:
         return None
-    largest = max(int(match[1]) for match in found)
+    largest = max(int(match[1]) for match in matches)
     return next((net for net in NETS if largest <= net + 1), None)
 
 

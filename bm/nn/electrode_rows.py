@@ -121,12 +121,12 @@ class ElectrodeRows(nn.Module):
             )
         self.names, self.how = tuple(names), how
         self.net = net or net_of([end for name in names for end in ends_of(name, None)])
-        own = torch.tensor([is_row(name) for name in names])
+        exact = torch.tensor([is_row(name) for name in names])
         rows = torch.tensor([position_row(n) if is_row(n) else 0 for n in names])
         # saved: which rows have been learned is known to no one else when weights are loaded
         self.register_buffer("learned", torch.ones(N_ROWS, dtype=torch.bool))
         self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("inferred", ~own, persistent=False)
+        self.register_buffer("inferred", ~exact, persistent=False)
         self.register_buffer("weights", torch.zeros(len(names), N_ROWS), persistent=False)
         self._weigh()
 

@@ -106,8 +106,8 @@ class Probe:
         everything = copy.copy(self.data)
         everything.table = self.data.table.assign(split="test")
         events = [signal.events for signal in corpus.signals]
-        seen = seen_by(corpus, stimuli_of(corpus.windows(), events))
-        findings = audit_seen(everything, seen, "the corpus")
+        recordings = seen_by(corpus, stimuli_of(corpus.windows(), events))
+        findings = audit_seen(everything, recordings, "the corpus")
         trained = [one for one in findings if not one.splits[0].startswith("test ")]
         if trained:
             raise UserError(

@@ -67,10 +67,10 @@ class EmbeddedClip(Recording):
         """
         path = self.clip.wave
         try:
-            known = soundfile.info(str(path))
+            info = soundfile.info(str(path))
         except (OSError, soundfile.SoundFileError) as error:
             raise RecordingError(path, f"no sound ({error})", "fetch it") from None
-        length = min(self.clip_s, known.frames / known.samplerate)
+        length = min(self.clip_s, info.frames / info.samplerate)
         trial = {"kind": "trial", "start_s": 0.0, "duration_s": self.clip_s}
         trial |= {"label": ",".join(self.clip.labels), "caption": " ".join(self.clip.captions)}
         beside = str(self.clip.sound) if self.clip.sound is not None else ""

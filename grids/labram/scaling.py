@@ -6,6 +6,8 @@ own corpus set `dset.studies` in `CORPUS`, and the sizes of `grids/labram/pretra
 
 from __future__ import annotations
 
+from typing import Any
+
 from dora import Launcher
 
 from bm.xp.stage import stage
@@ -25,7 +27,7 @@ def explorer(launcher: Launcher) -> None:
     """Schedule a tokenizer, then 20 models of its codes; an hour on two processors."""
     launcher.slurm_(gpus=1, mem_per_gpu=16, cpus_per_gpu=4, time=240)
     tokenizer = stage(launcher, {"solver": "labram/debug_tokenizer", **CORPUS})
-    options = {"solver": "labram/debug_pretrain", **CORPUS, "tokenizer": tokenizer}
+    options: dict[str, Any] = {"solver": "labram/debug_pretrain", **CORPUS, "tokenizer": tokenizer}
     options |= {"probe.studies": PROBE, "optim.epochs": 12, "optim.lr": 1.0e-3}
     for width, depth in SIZES:
         size = {"model.backbone.width": width, "model.backbone.n_filters": width // 25}

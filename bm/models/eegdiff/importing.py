@@ -75,8 +75,8 @@ def import_published(
 
     file = read_checkpoint(path, KEYS, weights)
     tensors = {present_name(name): tensor for name, tensor in file.tensors.items()}
-    asked = sizes.get("n_channels")
-    unknown = {"n_channels": None if asked is None else int(asked)}
+    n_channels = sizes.get("n_channels")
+    unknown = {"n_channels": None if n_channels is None else int(n_channels)}
     shown = shown_sizes(network, published_names, tensors, unknown)
     if "n_channels" not in shown:
         raise UserError(f"path={path}: no tensor shows n_channels; give n_channels=")

@@ -215,10 +215,10 @@ class Backbone(nn.Module):
         assert self.pos_embed is not None
         inferred = None if self.electrodes is None else self.electrodes(self.pos_embed[0])
         count = len(self.rows) if inferred is None else len(inferred)
-        given = count if ids is None else ids.shape[-1]
-        if given != n_channels:
+        names = count if ids is None else ids.shape[-1]
+        if names != n_channels:
             raise UserError(
-                f"windows of {n_channels} channels, but {given} channel names: give the "
+                f"windows of {n_channels} channels, but {names} channel names: give the "
                 "model channel_names= (its list of names), or the batch's channel_ids"
             )
         if inferred is not None:

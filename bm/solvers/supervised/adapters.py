@@ -92,14 +92,14 @@ def add_adapters(
     if rank < 1:
         raise UserError(f"solver.adapter.rank={rank}: at least 1 is needed")
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    chosen = targets or [name for name in TARGETS[kind] if name in names]
-    found = target_names(model, chosen, model.head_names)
+    ends = targets or [name for name in TARGETS[kind] if name in names]
+    layers = target_names(model, ends, model.head_names)
     if kind == "lora":
         options: dict[str, Any] = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
-        config: Any = LoraConfig(target_modules=found, **options)
+        config: Any = LoraConfig(target_modules=layers, **options)
     else:
-        scaled = [name for name in found if name.endswith(SCALED_INPUTS)]
-        config = IA3Config(target_modules=found, feedforward_modules=scaled)
+        scaled = [name for name in layers if name.endswith(SCALED_INPUTS)]
+        config = IA3Config(target_modules=layers, feedforward_modules=scaled)
     inject_adapter_in_model(config, model)
     for name, parameter in model.named_parameters():
         adapter = any(isinstance(part, _layer_class()) for part in _owners(model, name))
