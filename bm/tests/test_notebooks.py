@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What a stored output does not hold: a failure, a folder of the machine that ran it.
-PRIVATE = ("Traceback", "/home/", "/tmp/", "/root/", "/Users/", "/work/")
+PRIVATE = ("Traceback", *(f"/{name}/" for name in ("home", "tmp", "root", "Users", "work")))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 pytestmark = pytest.mark.skipif(not NOTEBOOKS, reason="an installed package has no notebooks")
 
