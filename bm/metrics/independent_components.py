@@ -48,8 +48,9 @@ def _cleaned(wave: np.ndarray, usual: mne.EpochsArray, limit: float, seed: int) 
         # a second or two hold few samples for so many channels: not every fit converges
         warnings.simplefilter("ignore")
         ica.fit(epochs, verbose="error")
-        before = np.sqrt(np.square(ica.get_sources(usual).get_data(copy=False)).mean(2))
-        now = np.sqrt(np.square(ica.get_sources(epochs).get_data(copy=False)).mean(2))[0]
+        # sd, and no root mean square: MNE takes the mean of the noisy window from all others too
+        before = ica.get_sources(usual).get_data(copy=False).std(2)
+        now = ica.get_sources(epochs).get_data(copy=False).std(2)[0]
         unusual = np.flatnonzero(now > before.mean(0) + limit * before.std(0))
         ica.apply(epochs, exclude=unusual.tolist(), verbose="error")
     return np.asarray(epochs.get_data(copy=False)[0] * 1e6)

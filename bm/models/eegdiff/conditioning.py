@@ -57,8 +57,6 @@ class Conditioning(nn.Module):
         n_subjects: 0 = no subject condition.
         width: of the time embedding.
         text_shape: (L, D) of the text states; None = no text.
-        std: of the tables at first. A small one is learned slowly: what it adds to the network's
-            prediction grows with its own size.
     """
 
     null_text: Tensor
@@ -69,7 +67,6 @@ class Conditioning(nn.Module):
         n_subjects: int,
         width: int,
         text_shape: tuple[int, int] | None = None,
-        std: float = 0.02,
     ) -> None:
         super().__init__()
         self.width = width
@@ -79,7 +76,7 @@ class Conditioning(nn.Module):
         for name, size in sizes.items():
             if size:
                 table = nn.Embedding(size + 1, width)
-                nn.init.normal_(table.weight, std=std)
+                nn.init.normal_(table.weight, std=0.02)  # small beside the time embedding
                 self.tables[name] = table
         if text_shape is not None:
             self.register_buffer("null_text", torch.zeros(text_shape))  # states of an empty text

@@ -126,8 +126,6 @@ class EEGDiffusion(Described, Loadable):
             `LinearPath`; None = a chain with linear betas, 1000 levels, as published.
         prediction: what the network predicts: noise, or velocity.
         text_tokens: L, tokens of a text.
-        condition_std: of the tables of classes and subjects at first; 0.02 is small beside the time
-            embedding, 1 as large.
     """
 
     def __init__(
@@ -143,7 +141,6 @@ class EEGDiffusion(Described, Loadable):
         noise: Mapping[str, Any] | None = None,
         prediction: str = "noise",
         text_tokens: int = TEXT_TOKENS,
-        condition_std: float = 0.02,
     ) -> None:
         super().__init__()
         self.text_tokens = text_tokens
@@ -168,7 +165,6 @@ class EEGDiffusion(Described, Loadable):
             self._table("subject", n_subjects),
             4 * widths[0],
             self._text_shape(kind, options),
-            condition_std,
         )
         vector = bool(self.conditioning.tables)
         self.network = build_network(kind, self.representation.shape, vector, options)
