@@ -9,7 +9,8 @@ from .._explorers import BaseExplorer
 
 @BaseExplorer
 def explorer(launcher: Launcher) -> None:
-    """Schedule one experiment of each family that trains by itself."""
+    """Schedule one experiment of each family that trains by itself; the longest first."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=60)
-    for recipe in ("labram/debug", "duin/debug", "eegdiff/debug", "clip/debug"):
+    small = ("labram/debug", "duin/debug", "eegdiff/debug", "clip/debug")
+    for recipe in ("eeg2speech/debug_autoencoder", *small):
         launcher({"solver": recipe})
