@@ -61,7 +61,7 @@ def codes_of(solver, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_hidden_codes_are_predicted_above_their_frequency(tmp_path) -> None:
-    """For five epochs nothing is learned; the smallest recipe, of four, ends before it begins.
+    """For five epochs nothing is learned; the smallest recipe has four.
 
     Measured: .0555, frequency .0443; naive Bayes over visible neighbours, .0634, is not reached.
     """
