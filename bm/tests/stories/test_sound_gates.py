@@ -36,11 +36,11 @@ def test_sound_is_generated_from_its_own_signal(seed: int, tmp_path: Path) -> No
         print(f"seed {seed}: {name}: " + ", ".join(f"{k} {values[k]:.3f}" for k in SCORES))
     eeg, true = rows["eeg"], rows[TRUE]
     assert evaluation["simulated"]
-    # .89 and .87, .75 and .78 measured, of .5
-    assert true["retrieval_percentile"] > 0.8 and eeg["retrieval_percentile"] > 0.65
+    # .83 to .89, and .75 to .78 measured, of .5
+    assert true["retrieval_percentile"] > 0.75 and eeg["retrieval_percentile"] > 0.65
     assert true["retrieval_top5"] >= 3 * evaluation["chance"]["retrieval_top5"]
-    # measured with seeds 0 and 1: retrieval .19 and .23 above shuffled, correlation .15 and .21;
-    # an average over time is the same of a shifted sound: there retrieval is .06 to .08 above
+    # measured: retrieval .19 to .27 above shuffled, correlation .15 to .23; an average over time is
+    # the same of a shifted sound: there retrieval is .05 to .08 above
     for name, score, least in (
         (SHUFFLED, "retrieval_percentile", 0.1),
         (SHUFFLED, "mel_correlation", 0.1),
