@@ -38,7 +38,7 @@ def evaluated(*words: str) -> dict[str, Any]:
 
 # Measured with seed 0, 120 trials, guidance 2, 780 steps: adherence .34 (motor) and .29
 # (motor_flow), p .74 and .99; no class is learned in so few steps.
-@pytest.mark.xfail(reason="generated trials ignore their class after 780 steps", strict=False)
+@pytest.mark.xfail(reason="generated trials ignore their class after 780 steps", strict=True)
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("recipe", ["motor", "motor_flow"])
