@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 #: Keys of `dset` that the hash leaves out: recordings and windows tell their effect, or none
 #: depends on them.
 UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
-                 "extra_test_features", "duplicates", "augment")  # fmt: skip
+                 "extra_test_features", "duplicates", "augment", "on_device")  # fmt: skip
 #: Keys that came later: the hash leaves them out where they change nothing.
 LATER_KEYS = {"bads": "keep", "keep_bad": False}
 #: The same of `dset.split`, where null changes nothing.

@@ -253,7 +253,7 @@ SCRIPTS = [
     ("generate sig=00000000", "run it first"),
     ("generate sig=00000000 n=many", "n=many: not a number"),
     ("prepare", "which recordings?"),
-    ("prepare study=nothing", "unknown study 'nothing'; there is: arrays"),
+    ("prepare study=nothing", "unknown study 'nothing'; "),
     ("prepare study=folder", "set the study's `path`"),
     ("prepare study=folder path=nowhere", "unknown key 'path'"),
     ("prepare jobs=many study=simulated", "jobs=many: not a number"),
