@@ -220,7 +220,8 @@ class WindowRule:
             seconds = (samples - int(self.inclusive)) / rate_hz
             whole = {"kind": WHOLE_RECORDING, "start_s": 0.0, "duration_s": seconds}
             return pd.DataFrame([whole], index=[-1])
-        rows = events.reset_index(drop=True)
+        numbered = events.index.equals(pd.RangeIndex(len(events)))
+        rows = events if numbered else events.reset_index(drop=True)
         rows = rows[rows["kind"] == self.kind]
         if self.query is None or rows.empty:
             return rows
