@@ -30,6 +30,8 @@ CONTEXT.set_forkserver_preload(
 def _become_dora(words: tuple[str, ...], folder: str, environment: dict[str, str],
                  files: tuple[str, str, str]) -> None:  # fmt: skip
     """Turn this process into `dora WORDS`; files are those of input, output and errors."""
+    # a shell that starts the tests in the background has them ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, name in enumerate(files):
         opened = os.open(name, os.O_RDWR | os.O_APPEND)
         os.dup2(opened, number, inheritable=True)
