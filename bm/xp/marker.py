@@ -27,3 +27,15 @@ def read(folder: Path) -> dict[str, Any] | None:
 def exists(folder: Path) -> bool:
     """Return whether the experiment in `folder` has finished; a damaged marker says nothing."""
     return (folder / NAME).exists() and read(folder) is not None
+
+
+def settled(folder: Path) -> bool:
+    """Return whether the experiment in `folder` has finished, with its marker on the disk.
+
+    Who wrote it may have died before the disk had its name: a power cut would take it from under
+    a job that is called completed.
+    """
+    finished = exists(folder)
+    if finished:
+        sync(folder)
+    return finished

@@ -155,7 +155,7 @@ class Queue:
                 continue
             if record["pid"] is not None:
                 process.end_rest(record["pid"])
-            state = COMPLETED if marker.exists(Path(record["folder"])) else NODE_FAIL
+            state = COMPLETED if marker.settled(Path(record["folder"])) else NODE_FAIL
             self.change(record["job_id"], state=state, reason="its runner died", ended=time.time())
 
     def state(self, job_id: str) -> str:
@@ -170,10 +170,11 @@ class Queue:
 
     def cancel(self, job_ids: Sequence[str]) -> None:
         """Take jobs out of the queue; running ones save their state and end."""
-        running = []
+        running, cancelled = [], False
         with self.lock():
             for job_id in job_ids:
                 record = self.read(job_id)
+                cancelled |= record is not None and record["state"] == CANCELLED
                 if record is None or not is_living(record):
                     continue
                 if process.alive(record["pid"], record["started"]):
@@ -183,6 +184,8 @@ class Queue:
                 self.change(
                     job_id, state=CANCELLED, reason="cancelled by the user", ended=time.time()
                 )
+            if cancelled:  # by a terminal that may have died before the disk had it
+                sync(self.folder)
         # Without the lock: a job may take 20 s to save, and the runner needs it to go on.
         for pid, started in running:
             process.end(pid, started)

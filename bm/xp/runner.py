@@ -166,7 +166,7 @@ class Runner:
             return
         # The exit status of a process that another runner started is nowhere to be read.
         if code is None:
-            finished = marker.exists(Path(record["folder"]))
+            finished = marker.settled(Path(record["folder"]))
             state = queue.COMPLETED if finished else queue.NODE_FAIL
         elif code in REQUEUED:  # SIGTERM or a preemption: it goes on from its checkpoint
             self.jobs.change(item.job_id, state=queue.PENDING, pid=None, started=None)

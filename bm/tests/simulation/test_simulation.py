@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bm.xp import queue, runner
+from bm.xp import marker, queue, runner
 
 from .actors import BrokenError, simulate
 
@@ -27,6 +27,12 @@ def broken(seeds: range) -> list[str]:
 @pytest.mark.parametrize("part", range(5))
 def test_promises_hold_on_bad_days(part: int) -> None:
     assert broken(range(100 * part, 100 * part + 100)) == []
+
+
+@pytest.mark.parametrize("seed", [2800, 2923])
+def test_what_others_wrote_lasts_before_it_counts(seed: int) -> None:
+    """Markers and cancellations whose writer died before the flush went with a power cut."""
+    assert broken(range(seed, seed + 1)) == []
 
 
 @pytest.mark.endurance
@@ -64,8 +70,14 @@ def plain_start(self, record, slots):  # type: ignore[no-untyped-def]
         (runner.Runner, "start", plain_start, 101),
         (queue, "is_living", lambda record: record["state"] in queue.ACTIVE, 14),
         (queue.LocalJob, "is_ours", True, 641),
+        (marker, "settled", marker.exists, 2800),
     ],
-    ids=["process without a name", "cancelled and left", "number given again"],
+    ids=[
+        "process without a name",
+        "cancelled and left",
+        "number given again",
+        "marker not flushed",
+    ],
 )
 def test_a_defect_of_before_is_found(monkeypatch, owner, name, value, seed) -> None:
     """A simulation that finds nothing shows nothing: each of these was mended after a seed."""
