@@ -141,13 +141,15 @@ def test_running_means_of_each_process_are_restored(tmp_path) -> None:
 @pytest.mark.endurance
 def test_a_group_of_processes_that_is_killed_goes_on_with_the_same_bits(tmp_path) -> None:
     draw = random.Random(0)
-    options = ("optim.epochs=12", *OFTEN)
+    options = ("optim.epochs=40", *OFTEN)
+    began = time.monotonic()
     run(tmp_path / "whole", 2, *options, kind=Normalised)
+    whole_s = time.monotonic() - began
     folder = tmp_path / "killed"
     kills = 0
     while kills < 10:
         pids = launch(2, lambda rank: toy.run(folder, *OPTIONS, *options, kind=Normalised))
-        time.sleep(draw.uniform(0.5, 3))
+        time.sleep(draw.uniform(0.2, 0.6) * whole_s)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         ended = statuses(pids)
