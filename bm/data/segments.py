@@ -166,8 +166,7 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
         UserError: no event has the column, or some windows have no label.
     """
     if column not in (None, "label") and not any(column in frame for frame in events):
-        columns = there_is({str(name) for frame in events for name in frame}, column)
-        raise UserError(f"segment.label={column!r}: the events have no such column; {columns}")
+        raise no_label_column(column, {str(name) for frame in events for name in frame})
     if column is None or table["label"].isna().all():
         table["label"] = -1
         return ()
@@ -187,6 +186,12 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
     texts = {str(v): i for i, v in enumerate(sorted(map(str, values)))}
     table["label"] = [texts[str(v)] for v in table["label"]]
     return tuple(texts)
+
+
+def no_label_column(column: str, names: set[str]) -> UserError:
+    """Return the error of a label that no event has, with the columns that there are."""
+    hint = there_is(names - {"kind", "start_s", "duration_s"}, column)
+    return UserError(f"dset.segment.label={column}: no event has such a column; {hint}")
 
 
 def _without_label(table: pd.DataFrame, column: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import SHOWN, UserError, there_is
 from .recording import WHOLE_RECORDING
+from .segments import no_label_column
 from .window_rule import WindowRule
 
 if TYPE_CHECKING:
@@ -131,5 +132,4 @@ def check_label(column: str | None, events: Sequence[pd.DataFrame], kind: str) -
     tables = [t[t["kind"] == kind] if kind != WHOLE_RECORDING else t for t in events if len(t)]
     names = {str(name) for table in tables for name in table if table[name].notna().any()}
     if column is not None and column not in names:
-        hint = there_is(names - {"kind", "start_s", "duration_s"}, column)
-        raise UserError(f"dset.segment.label={column}: no event has such a column; {hint}")
+        raise no_label_column(column, names)

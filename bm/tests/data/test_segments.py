@@ -98,7 +98,7 @@ def test_class_names_follow_their_numbers() -> None:
     table["label"] = [None, "no"]
     with pytest.raises(UserError, match="have no 'other'"):
         segments.number_labels(table, [events], "other")
-    with pytest.raises(UserError, match=r"'othr': the events have no such column; did you mean"):
+    with pytest.raises(UserError, match="label=othr: no event has such a column; did you mean"):
         segments.number_labels(table, [events], "othr")
 
 
