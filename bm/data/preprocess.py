@@ -473,7 +473,7 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
             _check_crop(entry.get("start_s") or 0.0, entry.get("stop_s"))
 
 
-def _is_finite(value: Any) -> bool:
+def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 

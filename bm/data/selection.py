@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 ENTITY = re.compile(r"^[a-zA-Z]+-(?=.)")
 
 
-def name_of(value: Any, present: Collection[str]) -> str | None:
+def name_of(value: object, present: Collection[str]) -> str | None:
     """Return the name that a value of the configuration means; None when it means nobody.
 
     YAML reads 01 as the number 1, and people write `sub-01` where BIDS has 01.
@@ -46,7 +46,7 @@ def name_of(value: Any, present: Collection[str]) -> str | None:
 
 
 def names_of(
-    key: str, values: Any, present: Collection[str], elsewhere: Collection[str] = ()
+    key: str, values: object, present: Collection[str], elsewhere: Collection[str] = ()
 ) -> set[str]:
     """Return the names that the values of a key mean.
 

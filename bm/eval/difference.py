@@ -67,7 +67,7 @@ def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str
     return rows
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """Return a value for a table, numbers with four digits, long ones cut."""
     shown = f"{value:.4g}" if isinstance(value, float) else str(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -96,7 +96,7 @@ class EncodingCache:
         return states
 
 
-def differences(one: Any, other: Any) -> str:
+def differences(one: object, other: object) -> str:
     """Return which entries of two identities differ, in words; empty when none does."""
     if not isinstance(one, dict) or not isinstance(other, dict):
         return "" if one == other else "it does not say which"

@@ -180,7 +180,7 @@ def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
         )
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     """Describe a top-level value in a few words."""
     if isinstance(value, argparse.Namespace):
         return f"{len(vars(value))} arguments"

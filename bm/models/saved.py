@@ -130,7 +130,7 @@ def data_arguments(facts: DataFacts) -> dict[str, Any]:
     }
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return groups and lists of a configuration as dict and list, ready for JSON."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}

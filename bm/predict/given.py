@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import mne
 import numpy as np
@@ -61,7 +60,7 @@ class _Given(Recording):
 
 
 def given_of(
-    data: Any,
+    data: object,
     facts: DataFacts,
     sfreq: float | None,
     ch_names: Sequence[str] | None,

@@ -92,7 +92,7 @@ class Predictor:
 
     def predict(
         self,
-        data: Any,
+        data: object,
         *,
         sfreq: float | None = None,
         ch_names: Sequence[str] | None = None,
@@ -139,7 +139,7 @@ class Predictor:
         times = starts / self.facts.rate_hz + signal.shift_s
         return self._shown(values, times, output)
 
-    def predict_proba(self, data: Any, **arguments: Any) -> np.ndarray:
+    def predict_proba(self, data: object, **arguments: Any) -> np.ndarray:
         """Return class probabilities (N, K); arguments as of `predict`."""
         values = self.predict(data, output="probabilities", **arguments)
         assert isinstance(values, np.ndarray)

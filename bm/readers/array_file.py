@@ -305,5 +305,5 @@ def _cell_words(cells: np.ndarray) -> np.ndarray | None:
     return np.array(["".join(word) for word in words])
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from ..errors import RecordingError, nearest
 
@@ -95,7 +94,7 @@ def by_split(
     return {split: rivals[0] for split, rivals in candidates.items()}
 
 
-def split_named(path: Path, value: Any) -> str:
+def split_named(path: Path, value: object) -> str:
     """Return the split that a word of a file means.
 
     Raises:

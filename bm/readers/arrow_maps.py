@@ -115,7 +115,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         raise RecordingError(path, f"damaged ({error})", "write the folder again") from None
 
 
-def _image(path: Path, value: Any, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+def _image(path: Path, value: object, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     content = value.get("bytes") if isinstance(value, dict) else value
     size = math.prod(shape) * kind.itemsize
     if not isinstance(content, bytes) or len(content) != size:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import warnings
 from pathlib import Path
-from typing import Any
 
 import mne
 import numpy as np
@@ -148,7 +147,7 @@ def event_labels(path: Path, epochs: mne.BaseEpochs) -> list[str]:
     return [_locked(path, number, one) for number, one in enumerate(np.atleast_1d(epoch))]
 
 
-def _locked(path: Path, number: int, epoch: Any) -> str:
+def _locked(path: Path, number: int, epoch: object) -> str:
     kinds, latencies = (
         np.atleast_1d(getattr(epoch, name)) for name in ("eventtype", "eventlatency")
     )

@@ -67,7 +67,7 @@ class _Array:
         self.value = flat.reshape(shape, order=order)
 
 
-def _reconstruct(kind: Any, shape: Any, letter: Any) -> _Array:
+def _reconstruct(kind: object, shape: object, letter: object) -> _Array:
     return _Array()
 
 
@@ -144,7 +144,7 @@ class _Reader(pickle.Unpickler):
             return Record
         raise pickle.UnpicklingError(f"it names the type {module}.{name}")
 
-    def persistent_load(self, pid: Any) -> Any:
+    def persistent_load(self, pid: object) -> Any:
         """Refuse what another program would look up."""
         raise pickle.UnpicklingError("it points to objects outside of the file")
 
@@ -178,7 +178,7 @@ def read_pickle(path: Path, records: Sequence[str] = ()) -> Any:
         raise RecordingError(path, reason, FETCH) from None
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return a value with arrays in place of their stand-ins."""
     convert: Callable[[Any], Any] = plain
     if isinstance(value, _Array):

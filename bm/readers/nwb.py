@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -72,5 +71,5 @@ def _values(data: h5py.Dataset) -> np.ndarray:
     return values if scale == (1.0, 0.0) else values * scale[0] + scale[1]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -193,14 +193,14 @@ def _words_of_group(file: h5py.File, group: h5py.Group) -> tuple[ReadWord, ...] 
     return tuple(words) or None
 
 
-def _values(dataset: Any) -> np.ndarray | None:
+def _values(dataset: object) -> np.ndarray | None:
     """Return the numbers of a dataset; None for an empty array, whose sizes MATLAB stores."""
     if not isinstance(dataset, h5py.Dataset) or dataset.attrs.get("MATLAB_empty"):
         return None
     return np.asarray(dataset[()])
 
 
-def _text(dataset: Any) -> str:
+def _text(dataset: object) -> str:
     """Return a text that is stored as code points."""
     values = _values(dataset)
     return "" if values is None else "".join(map(chr, values.reshape(-1).tolist()))
@@ -209,13 +209,13 @@ def _text(dataset: Any) -> str:
 # both -----------------------------------------------------------------------------------
 
 
-def _wave(values: Any) -> np.ndarray | None:
+def _wave(values: object) -> np.ndarray | None:
     """Return (C, T) float32; None for the NaN that stands for a missing recording."""
     array = np.asarray(np.nan if values is None else values, np.float32)
     return array if array.ndim == 2 and array.size > 1 and np.isfinite(array).all() else None
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     array = np.asarray(np.nan if value is None else value, float).reshape(-1)
     return int(array[0]) if array.size == 1 and np.isfinite(array[0]) else 0
 
@@ -228,5 +228,5 @@ def _bands(field: Any) -> np.ndarray | None:
     return np.stack(rows)
 
 
-def _none_is_nan(value: Any) -> Any:
+def _none_is_nan(value: object) -> Any:
     return np.nan if value is None else value

@@ -55,7 +55,7 @@ def windows_of(cfg: DictConfig, folder_of: Callable[[str], Path] | None = None) 
     return dataset
 
 
-def named_channels(channels: Any, folder_of: Callable[[str], Path] | None) -> Any:
+def named_channels(channels: object, folder_of: Callable[[str], Path] | None) -> Any:
     """Return `dset.channels` with the names in place of the address of a choice of channels.
 
     Raises:

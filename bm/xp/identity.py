@@ -48,7 +48,7 @@ def canonical(
     return [(key, _value(key, value, defaults)) for key, value in delta]
 
 
-def _value(key: str, value: Any, defaults: Mapping[str, Any]) -> Any:
+def _value(key: str, value: object, defaults: Mapping[str, Any]) -> Any:
     if key == STUDIES or key.startswith(f"{STUDIES}."):
         plain = OmegaConf.to_container(value) if isinstance(value, ListConfig) else value
         return _studies(plain) if isinstance(plain, list) else value
@@ -63,7 +63,7 @@ def _value(key: str, value: Any, defaults: Mapping[str, Any]) -> Any:
     return value
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> Any:
     """Return a whole number as the float that it stands for: 1 and 1.0 are one learning rate."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -79,7 +79,7 @@ def _studies(entries: list[Any]) -> list[Any]:
     return ordered
 
 
-def _path(value: Any) -> Any:
+def _path(value: object) -> Any:
     """Return a path without `./`, doubled and trailing separators."""
     # not os.path.abspath: an experiment is the same wherever the command is typed
     return os.path.normpath(value) if isinstance(value, str) and value else value

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..errors import nearest
 
 SHOWN = 3  # keys of one last part that a message lists
 
 
-def nearest_key(key: str, part: str, siblings: Any, whole: Sequence[str]) -> str:
+def nearest_key(key: str, part: str, siblings: object, whole: Sequence[str]) -> str:
     """Return the whole keys that a short one stands for, else the likeliest mistyped one.
 
     Args:

@@ -117,7 +117,7 @@ class Main(HydraMain):
         ):
             return self._get_config_noinit(overrides)
 
-    def short_name_part(self, key: str, value: Any) -> str:
+    def short_name_part(self, key: str, value: object) -> str:
         """Return `optim.lr=0.001`, as it can be typed: Dora's own `opt.lr` names no key."""
         shown = value.name if isinstance(value, Path) else value
         return f"{key}={str(shown).lower() if isinstance(shown, bool) else shown}"
@@ -136,7 +136,7 @@ class Main(HydraMain):
             self.refuse(error)
         return slurm
 
-    def value_to_argv(self, arg: Any) -> list[str]:
+    def value_to_argv(self, arg: object) -> list[str]:
         """Return the arguments of a value that a grid hands to its launcher.
 
         Raises:

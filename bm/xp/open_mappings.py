@@ -64,7 +64,7 @@ def _value_at(plain: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _leaves(key: str, value: object) -> Iterator[tuple[str, Any]]:
     """Yield dotted keys of a nested mapping with their values; an empty mapping has none."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
@@ -73,7 +73,7 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a value in Hydra's grammar, texts quoted so that '01' stays one."""
     if isinstance(value, str):
         escaped = value.replace("'", "\\'")

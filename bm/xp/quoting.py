@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
@@ -45,7 +44,7 @@ def _quoted(text: str) -> str:
     return text if PLAIN.fullmatch(text) else quote(text)
 
 
-def value_text(value: Any) -> str:
+def value_text(value: object) -> str:
     """Return a value of a grid as Hydra's text.
 
     Dora writes JSON, which spells letters outside ASCII and backslashes in a way that Hydra does
@@ -72,7 +71,7 @@ def value_text(value: Any) -> str:
     raise TypeError(f"Unsupported value type {type(value)} for value {value}")
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     if key is None:
         return "null"
     if not isinstance(key, bool | int | float | str):

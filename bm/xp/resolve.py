@@ -388,7 +388,7 @@ def check(overrides: Sequence[Override], base: Base) -> None:
     ranges.check_together(whole)
 
 
-def _is_there(key: str, plain: Any) -> bool:
+def _is_there(key: str, plain: object) -> bool:
     """Return whether a dotted key has a value that is no mapping, to which keys may be added."""
     for part in key.split("."):
         if not isinstance(plain, Mapping) or part not in plain:
@@ -431,7 +431,7 @@ def _check_value(key: str, value: object, default: object, base: Base) -> None:
         ranges.check_value(key, value)
 
 
-def _nearest_key(key: str, part: str, siblings: Any, base: Base) -> str:
+def _nearest_key(key: str, part: str, siblings: object, base: Base) -> str:
     whole = [name for name in flatten(base.plain) if name.split(".")[0] not in UNHEARD]
     return nearest_key(key, part, siblings, whole)
 
