@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -39,7 +39,7 @@ class Decoder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.predictor_, self.classes_ = predictor, np.array(predictor.classes)
         return self
 
-    def fit(self, x: Any = None, y: Any = None) -> Decoder:
+    def fit(self, x: object = None, y: Iterable[object] | None = None) -> Decoder:
         """Open the model; nothing is trained.
 
         Raises:

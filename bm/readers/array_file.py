@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -249,7 +249,7 @@ def open_arrays(path: Path, members: Mapping[str, Path] | None = None) -> ArrayF
     return Hdf5File(path)
 
 
-def _npy_header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(stream)
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
     # Version 3 differs from 2 in the encoding of field names alone, which plain arrays lack.

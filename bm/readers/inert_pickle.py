@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -71,11 +71,13 @@ def _reconstruct(kind: object, shape: object, letter: object) -> _Array:
     return _Array()
 
 
-def _from_buffer(raw: Any, kind: Any, shape: Any, order: Any = "C") -> _Array:
+def _from_buffer(
+    raw: bytes, kind: Any, shape: tuple[int, ...], order: Literal["C", "F"] = "C"
+) -> _Array:
     return _Array(np.frombuffer(raw, kind.dtype()).reshape(shape, order=order))
 
 
-def _scalar(kind: Any, raw: Any) -> Any:
+def _scalar(kind: Any, raw: bytes) -> Any:
     return np.frombuffer(raw, kind.dtype())[0].item()
 
 
@@ -132,7 +134,7 @@ STAND_INS: dict[str, Any] = {
 class _Reader(pickle.Unpickler):
     """An unpickler that imports nothing."""
 
-    def __init__(self, file: Any, records: Sequence[str]) -> None:
+    def __init__(self, file: IO[bytes], records: Sequence[str]) -> None:
         super().__init__(file)
         self.records = records
 

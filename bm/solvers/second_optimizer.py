@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class SecondOptimizer:
         state: of the run, where module and optimiser are registered.
     """
 
-    def __init__(self, module: nn.Module, lr: float, betas: Any, state: State) -> None:
+    def __init__(self, module: nn.Module, lr: float, betas: Sequence[float], state: State) -> None:
         self.module = module
         parameters = [p for p in module.parameters() if p.requires_grad]
         self.optimizer = plain(torch.optim.Adam)(
