@@ -294,18 +294,18 @@ def cut_windows(
     """
     rule = WindowRule.of(segment)
     parts = [
-        segments.segments_of(
+        segments.window_columns(
             i,
             s.events,
             s.samples,
             s.rate_hz,
-            rule.for_channels(segment, len(s.channels)),
+            rule.for_channels(len(s.channels)),
             () if dset.get("keep_bad") else s.stretches,
         )
         for i, s in enumerate(signals)
     ]
-    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    left_out = sum(part.attrs["left_out"] for part in parts)
+    table = segments.table_of([columns for columns, _ in parts])
+    left_out = sum(count for _, count in parts)
     if table.empty:
         raise UserError(no_window(signals, segment, left_out))
     table = segments.add_ids(table, [recording.id for recording in recordings])

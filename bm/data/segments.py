@@ -13,7 +13,7 @@ import pandas as pd
 from ..errors import UserError, there_is
 from .recording import Recording, RecordingId
 from .stretches import Stretch, touched
-from .window_rule import WindowRule
+from .window_rule import WHOLE_RECORDING, WindowRule
 
 logger = logging.getLogger(__name__)
 
@@ -55,19 +55,38 @@ def segments_of(
     Raises:
         UserError: a window that reaches outside a trial that was cut already (column `bounded`).
     """
-    rule = WindowRule.of(segment)
+    columns, left_out = window_columns(
+        index, events, samples, rate_hz, WindowRule.of(segment), stretches
+    )
+    table = pd.DataFrame(columns)
+    table.attrs["left_out"] = left_out
+    return table
+
+
+def window_columns(
+    index: int,
+    events: pd.DataFrame,
+    samples: int,
+    rate_hz: float,
+    rule: WindowRule,
+    stretches: Sequence[Stretch] = (),
+) -> tuple[dict[str, list[Any]], int]:
+    """Return the columns of `segments_of`, and how many windows are left out.
+
+    Lists, of which one table is made for all recordings: a table of pandas for each of 2,000
+    takes more time than cutting their windows.
+    """
     blocks = events[events["kind"] == "block"] if rule.within else events
     if rule.within and "uid" not in blocks:
         raise UserError("segment.within=block: the events have no blocks with a uid")
     names = ["recording", "start", "length", "event_row", "label"]
     # Rows of a table: per-window objects cost other libraries 200-400 µs each (measured).
     rows, left_out, length = [], 0, rule.length(rate_hz)
-    anchored = rule.matching_events(events, samples, rate_hz)
-    for number, event in zip(anchored.index.tolist(), _records(anchored, rule), strict=True):
+    for number, event in _anchored(rule, events, samples, rate_hz):
         label = event.get(rule.label) if rule.label else None
         if event.get("bounded") is True:
             rule.check_inside(event, rate_hz)
-        for anchor in rule.anchors(event).tolist():
+        for anchor in rule.anchors(event):
             block = rule.block_of(anchor, blocks, rate_hz) if rule.within else 0
             held = rule.held(event, rate_hz) if rule.pad else length
             if block < 0 or held < 1 or not rule.fits(anchor, samples, rate_hz):
@@ -80,45 +99,73 @@ def segments_of(
         where = " or its blocks" if rule.within else ""
         text = "recording %d: %d windows reach outside it%s and are left out"
         logger.warning(text, index, left_out, where)
-    columns = dict(zip([*names, *OPTIONAL], zip(*rows, strict=True), strict=True)) if rows else {}
-    table = pd.DataFrame(
-        {name: list(columns.get(name, ())) for name in [*names, *_columns_of(rule, anchored)]}
-    )
     if rule.within:  # as published, words that round to one sample give one window
-        table = table.drop_duplicates("start", ignore_index=True)
-    clean = _off_stretches(table, stretches, rate_hz)
-    clean.attrs["left_out"] = left_out + len(table) - len(clean)
-    return clean
+        first = {row[1]: row for row in reversed(rows)}
+        rows = [row for row in rows if first[row[1]] is row]
+    clean = _off_stretches(rows, stretches, rate_hz)
+    values = list(zip(*clean, strict=True)) or [()] * len([*names, *OPTIONAL])
+    columns = dict(zip([*names, *OPTIONAL], map(list, values), strict=True))
+    there = [*names, *_columns_of(rule, events)]
+    return {name: columns[name] for name in there}, left_out + len(rows) - len(clean)
 
 
-def _records(events: pd.DataFrame, rule: WindowRule) -> list[dict[str, Any]]:
-    """Return what windows are made of, for each event; all columns would take twice as long."""
-    read = {"start_s", "duration_s", "bounded", rule.label, STIMULUS, PUBLISHED}
-    names = [name for name in events if name in read]
-    rows = zip(*(events[name].tolist() for name in names), strict=True)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+def table_of(parts: Sequence[Mapping[str, list[Any]]]) -> pd.DataFrame:
+    """Return the columns of several recordings as one table; what one of them lacks is missing."""
+    parts = [part for part in parts if part["start"]] or parts[:1]
+    names = dict.fromkeys(name for part in parts for name in part)
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for part in parts:
+        missing = [np.nan] * len(part["start"])
+        for name, values in columns.items():
+            values += part.get(name, missing)
+    return pd.DataFrame(columns)
+
+
+def _anchored(
+    rule: WindowRule, events: pd.DataFrame, samples: int, rate_hz: float
+) -> list[tuple[int, dict[str, Any]]]:
+    """Return row and values of each event that gives windows; only what windows are made of."""
+    simple = rule.query is None and rule.kind != WHOLE_RECORDING
+    # A table of these events alone would take longer than all that follows.
+    rows = events if simple else rule.matching_events(events, samples, rate_hz)
+    read = {"kind", "start_s", "duration_s", "bounded", rule.label, STIMULUS, PUBLISHED}
+    names = [name for name in rows if name in read]
+    values = zip(*(rows[name].tolist() for name in names), strict=True)
+    records = [dict(zip(names, row, strict=True)) for row in values]
+    if not simple:
+        return list(zip(rows.index.tolist(), records, strict=True))
+    rule.check_kind()
+    return [(row, one) for row, one in enumerate(records) if one["kind"] == rule.kind]
 
 
 def _columns_of(rule: WindowRule, events: pd.DataFrame) -> list[str]:
     """Return which of the optional columns a table of windows has."""
     there = {"block_uid": bool(rule.within), HELD: rule.pad}
-    return [name for name in OPTIONAL if there.get(name, name in events)]
+    names = () if rule.kind == WHOLE_RECORDING else tuple(events)
+    return [name for name in OPTIONAL if there.get(name, name in names)]
 
 
 def _off_stretches(
-    table: pd.DataFrame, stretches: Sequence[Stretch], rate_hz: float
-) -> pd.DataFrame:
-    """Return the windows of one recording that touch no marked stretch and no join."""
-    if table.empty or not stretches:
-        return table
-    hit = touched(table["start"].to_numpy(int), lengths_of(table), stretches, rate_hz)
+    rows: list[tuple[Any, ...]], stretches: Sequence[Stretch], rate_hz: float
+) -> list[tuple[Any, ...]]:
+    """Return the windows of one recording that touch no marked stretch and no join.
+
+    Args:
+        rows: recording, start, ..., samples that are of the event.
+        stretches: which no window may touch.
+        rate_hz: of the starts.
+    """
+    if not rows or not stretches:
+        return rows
+    starts, lengths = (np.array([row[place] for row in rows]) for place in (1, -1))
+    hit = touched(starts, lengths, stretches, rate_hz)
     if not hit.any():
-        return table
+        return rows
     logger.warning(
         "recording %d: %d of %d windows touch marked stretches or joins and are left out "
-        "(dset.keep_bad=true keeps them)", table["recording"].iloc[0], hit.sum(), len(table),
+        "(dset.keep_bad=true keeps them)", rows[0][0], hit.sum(), len(rows),
     )  # fmt: skip
-    return table[~hit].reset_index(drop=True)
+    return [row for row, touches in zip(rows, hit, strict=True) if not touches]
 
 
 def joined_ids(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
@@ -263,9 +310,12 @@ def values_of(table: pd.DataFrame) -> np.ndarray | None:
 
 def add_ids(table: pd.DataFrame, ids: Sequence[RecordingId]) -> pd.DataFrame:
     """Add study, subject, session, run and group of each window's recording to the table."""
+    places = table["recording"].tolist()
     for name in ("study", "subject", "session", "run"):
-        table[name] = [getattr(ids[r], name) for r in table["recording"]]
-    table["group"] = [ids[r].group or ids[r].subject for r in table["recording"]]
+        values = [getattr(one, name) for one in ids]
+        table[name] = [values[place] for place in places]
+    groups = [one.group or one.subject for one in ids]
+    table["group"] = [groups[place] for place in places]
     return table
 
 

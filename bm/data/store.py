@@ -21,10 +21,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-import pandas as pd
-import torch
 from filelock import FileLock
 from torch import Tensor
 
@@ -34,20 +30,13 @@ from ..registry import check_known, check_list
 from ..writing import written_aside
 from .content import Content, hash_of_files, hash_of_samples, landmarks
 from .faults import of_recording
-from .hdf5 import dataset_of
 from .preprocess import check_rate, check_steps
 from .recording import Recording
 from .signal import Signal, make_signal, name_of
 from .sources import Source, read_opened, read_sources, same_content, untouched
-from .stretches import TRIAL_EDGE, Stretch, is_join
+from .stored import FORMAT, numbers_of, read_header, read_stored, write_stored
 
 logger = logging.getLogger(__name__)
-#: Raised when files of an older layout cannot be read any more: 2 holds bad channels and stretches,
-#: 3 the trials that share samples.
-FORMAT = 3
-#: Part of the identity of a signal: raised when the same recording and recipe give other numbers.
-NUMBERS = 1
-PAGE = 4096  # bytes
 #: Samples that are compared with their checksum when they are read, of each store that a process
 #: opens: a quarter of a second at 1 GB/s.
 CHECKED = 1 << 28
@@ -73,21 +62,6 @@ def recipe_of(dset: Mapping[str, Any]) -> dict[str, Any]:
     positions = dset.get("positions", "head")
     check_known("dset.positions", positions, POSITIONS)
     return recipe if positions == "head" else {**recipe, "positions": positions}
-
-
-def map_floats(path: Path, offset: int, shape: tuple[int, int]) -> Tensor:
-    """Map (T, C) float32 at a byte offset of a file privately; no descriptor is held.
-
-    `numpy.memmap` holds one each and dies at 1,018 recordings (1,024 descriptors a process).
-    """
-    count = offset // 4 + shape[0] * shape[1]
-    whole = torch.from_file(str(path), shared=False, size=count, dtype=torch.float32)
-    return whole[offset // 4 :].view(shape)
-
-
-def events_to_json(events: pd.DataFrame) -> str:
-    """Return a table as JSON that gives every number back exactly."""
-    return json.dumps({name: events[name].tolist() for name in events})
 
 
 class CacheError(UserError):
@@ -149,16 +123,18 @@ class Store:
         """
         path = self.path(recording, recipe)
         with of_recording(name_of(recording), self.folder):
-            header = self.fresh(recording, path)
-        if header is not None:
-            signal = self._read(path)
-            if self._fits(path, header, signal):
+            stored = read_stored(path)
+            if stored is not None and not self._is_fresh(recording, path, stored.header):
+                stored = None
+        if stored is not None:
+            signal = stored.signal(path)
+            if self._fits(path, stored.header, signal):
                 return signal
         try:
             with locked(path):
                 # Another process may have built it meanwhile.
                 again = self.fresh(recording, path)
-                damaged = header is not None and again is not None
+                damaged = stored is not None and again is not None
                 if again is None or (damaged and not self._is_whole(path, again)):
                     self._build(recording, recipe, path)
         except CacheError:
@@ -171,16 +147,16 @@ class Store:
     def fresh(self, recording: Recording, path: Path) -> dict[str, Any] | None:
         """Return the header of a whole file of the source files as they are, else None."""
         header = read_header(path)
-        if header is None:
-            return None
+        return header if header and self._is_fresh(recording, path, header) else None
+
+    def _is_fresh(self, recording: Recording, path: Path, header: Mapping[str, Any]) -> bool:
+        """Return whether a file with this header is of the source files as they are."""
         sources = [Source(**one) for one in header["sources"]]
         opened = [Source(**one) for one in header.get("opened", ())]
         pairs = [(sources, recording.source), (opened, [one.path for one in opened])]
         if self.verify:
-            same = all(same_content(*pair) for pair in pairs)
-            return header if same and self._is_whole(path, header) else None
-        same = all(untouched(*pair) or same_content(*pair) for pair in pairs)
-        return header if same else None
+            return all(same_content(*pair) for pair in pairs) and self._is_whole(path, header)
+        return all(untouched(*pair) or same_content(*pair) for pair in pairs)
 
     def _fits(self, path: Path, header: Mapping[str, Any], signal: Signal) -> bool:
         """Return whether the samples of a file are those that were written, as far as is looked.
@@ -241,7 +217,7 @@ class Store:
         }
         try:
             with written_aside(path) as aside:
-                _write(aside, replace(signal, content=content), json.dumps(header))
+                write_stored(aside, replace(signal, content=content), json.dumps(header))
         except OSError as error:
             if error.errno == errno.ENOSPC or "No space left" in str(error):
                 size = signal.data.numel() * 4 / 1e9
@@ -252,35 +228,10 @@ class Store:
             raise
 
     def _read(self, path: Path) -> Signal:
-
-        with h5py.File(path, "r") as file:
-            header = json.loads(file["header"][()])
-            signal = dataset_of(file, "signal")
-            if signal is None:
-                raise RecordingError(path, "no signal in it", "remove it; it is built again")
-            offset, shape = signal.id.get_offset(), signal.shape
-            positions = file["positions"][()]
-            events = pd.DataFrame(json.loads(file["events"][()]))
-            content = _read_content(file, header)
-        # Content, not paths: the same recording elsewhere is the same signal.
-        hashes = [one["sha256"] for one in [*header["sources"], *header.get("opened", ())]]
-        stretches = tuple(Stretch(*one) for one in header["stretches"])
-        numbers = numbers_of(header["recipe"], stretches)
-        text = json.dumps([numbers, header["fingerprint"], hashes, header["recipe"]])
-        return Signal(
-            data=map_floats(path, offset, shape),
-            channels=tuple(header["channels"]),
-            kinds=tuple(header["kinds"]),
-            positions=positions,
-            rate_hz=header["rate_hz"],
-            unit=header["unit"],
-            events=events,
-            bads=tuple(header["bads"]),
-            stretches=stretches,
-            identity=hashlib.sha256(text.encode()).hexdigest(),
-            shift_s=content.shift_s,
-            content=content,
-        )
+        stored = read_stored(path)
+        if stored is None:
+            raise RecordingError(path, "cannot be read", "remove it; it is built again")
+        return stored.signal(path)
 
 
 def content_of_signal(recording: Recording, signal: Signal, sources: Sequence[Source]) -> Content:
@@ -300,58 +251,6 @@ def content_of_signal(recording: Recording, signal: Signal, sources: Sequence[So
         keys=keys,
         times_s=times,
     )
-
-
-def _read_content(file: h5py.File, header: Mapping[str, Any]) -> Content:
-    """Read what a stored recording is; files of before this was stored do not say it."""
-    if "landmarks" not in file:
-        return Content("", "", header["recording"]["run"])
-    return Content(
-        header["content"], header["samples_sha256"], header["path"], header["shift_s"],
-        file["landmarks"][()], file["landmark_times"][()],
-    )  # fmt: skip
-
-
-def read_header(path: Path) -> dict[str, Any] | None:
-    """Read the header of a stored file; None when it is not there or cannot be read."""
-    try:  # the low-level calls are twice as fast, and every recording is asked at every start
-        file = h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY)
-        header: dict[str, Any] = json.loads(h5py.Dataset(h5py.h5d.open(file, b"header"))[()])
-    except FileNotFoundError:
-        return None
-    except (OSError, KeyError, ValueError) as error:
-        logger.warning("%s: damaged (%s); built again", path, str(error).splitlines()[0])
-        return None
-    return header if header.get("format") == FORMAT else None
-
-
-def _write(path: Path, signal: Signal, header: str) -> None:
-    """Write a file and flush it to the disk."""
-    with h5py.File(
-        path, "w", libver="latest", alignment_threshold=PAGE, alignment_interval=PAGE
-    ) as file:
-        data = file.create_dataset("signal", data=signal.data.numpy().astype("<f4", copy=False))
-        data.attrs["unit"] = signal.unit
-        data.attrs["rate_hz"] = signal.rate_hz
-        file["channels"] = list(signal.channels)
-        file["positions"] = signal.positions.astype(np.float32)
-        file["events"] = events_to_json(signal.events)
-        if signal.content is not None:
-            file["landmarks"] = signal.content.keys
-            file["landmark_times"] = signal.content.times_s
-        file["header"] = header
-
-
-def numbers_of(recipe: Mapping[str, Any], stretches: Sequence[Stretch]) -> int | list[object]:
-    """Return what tells signals of one recording and recipe apart that are other numbers.
-
-    Resampling once ran over joins; recordings without any are what they were.
-    """
-    steps = [step.get("step") for step in recipe.get("preprocess") or ()]
-    resampled = recipe.get("rate_hz") is not None or "resample" in steps
-    # Trials that are cut already were always resampled each by itself.
-    joined = any(is_join(one.text) and one.text != TRIAL_EDGE for one in stretches)
-    return [NUMBERS, "pieces"] if resampled and joined else NUMBERS
 
 
 def in_memory(recording: Recording, recipe: Mapping[str, Any]) -> Signal:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,21 +101,21 @@ class WindowRule:
         """
         check_known("event kind", self.kind, (*EVENT_KINDS.names(), WHOLE_RECORDING))
 
-    def for_channels(self, values: Mapping[str, Any], n_channels: int) -> Mapping[str, Any]:
-        """Return `dset.segment` for recordings of so many channels, see `max_tokens`.
+    def for_channels(self, n_channels: int) -> WindowRule:
+        """Return the rule for recordings of so many channels, see `max_tokens`.
 
         Raises:
             UserError: more channels than tokens.
         """
         if self.max_tokens is None:
-            return values
+            return self
         tokens = self.max_tokens // n_channels
         if tokens < 1:
             raise UserError(
                 f"segment.max_tokens={self.max_tokens}: a recording has {n_channels} channels; "
                 "allow more tokens or pick channels"
             )
-        return {**values, "duration_s": min(self.duration_s, tokens * self.token_s)}
+        return replace(self, duration_s=min(self.duration_s, tokens * self.token_s))
 
     def length(self, rate_hz: float) -> int:
         """Return the samples of a window."""
@@ -137,7 +137,7 @@ class WindowRule:
         """Return samples from the window's to the event's start, inclusive; 0 = no correction."""
         return 1 - round(self.offset_s * rate_hz) if self.baseline else 0
 
-    def anchors(self, event: Mapping[str, Any]) -> np.ndarray:
+    def anchors(self, event: Mapping[str, Any]) -> list[float]:
         """Return the times (s) that the windows of an event are locked to, without `offset_s`.
 
         Without `stride_s` the event's start; with it as many as fit between `offset_s` and the end
@@ -145,12 +145,12 @@ class WindowRule:
         """
         start = float(event["start_s"])
         if self.stride_s is None:
-            return np.array([start])
+            return [start]
         span = float(event["duration_s"]) - self.offset_s if self.span_s is None else self.span_s
         steps = (span - self.duration_s) / self.stride_s
         # A part of 0.3 s holds three windows of 0.1 s, although (0.3 - 0.1) / 0.1 < 2 in floats.
         count = math.ceil(steps - 1e-9) if self.strict else math.floor(steps + 1e-9) + 1
-        return start + self.stride_s * np.arange(max(0, count))
+        return [start + self.stride_s * step for step in range(count)]
 
     def start(self, anchor_s: float, rate_hz: float) -> int:
         """Return the first sample of the window that is locked to a time."""

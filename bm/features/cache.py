@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ..data.hdf5 import dataset_of
-from ..data.store import PAGE, locked
+from ..data.store import locked
+from ..data.stored import PAGE
 from ..writing import replacing
 
 

@@ -14,7 +14,8 @@ import torch
 
 from ..data.recording import Recording
 from ..data.signal import name_of
-from ..data.store import Store, read_header
+from ..data.store import Store
+from ..data.stored import read_header
 from ..errors import RecordingError, UserError
 from ..readers.labram_h5 import write_folder
 from . import recordings_of

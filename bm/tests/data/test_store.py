@@ -18,7 +18,8 @@ import torch
 from bm.data import store as store_module
 from bm.data.dataset import build_dataset
 from bm.data.recording import Recording, RecordingId
-from bm.data.store import NUMBERS, PAGE, Store, in_memory, numbers_of, recipe_of
+from bm.data.store import Store, in_memory, recipe_of
+from bm.data.stored import NUMBERS, PAGE, numbers_of
 from bm.data.stretches import Stretch
 from bm.errors import RecordingError, UserError
 from bm.readers.montage import standard_montage
@@ -144,14 +145,14 @@ def test_eight_processes_build_once(recording: Saved, tmp_path: Path) -> None:
     assert recording.builds.read_text() == "x"
 
 
-@pytest.mark.parametrize("place", ["make_signal", "_write", "replace"])
+@pytest.mark.parametrize("place", ["make_signal", "write_stored", "replace"])
 def test_a_killed_build_leaves_nothing_that_anyone_reads(recording, tmp_path, monkeypatch, place):
     store = Store(tmp_path / "c")
     owner = os if place == "replace" else store_module
     real = getattr(owner, place)
 
     def dies(*arguments):
-        if place == "_write":
+        if place == "write_stored":
             real(*arguments)  # written, not yet renamed
             with open(arguments[0], "r+b") as file:
                 file.truncate(5000)
@@ -181,7 +182,7 @@ def test_a_full_disk_says_so_and_leaves_nothing(recording, tmp_path, monkeypatch
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module, "_write", full)
+    monkeypatch.setattr(store_module, "write_stored", full)
     with pytest.raises(UserError, match=r"no space left in .*BM_CACHE"):
         Store(tmp_path / "c").get(recording, RECIPE)
     assert not list((tmp_path / "c").rglob("*.tmp")) + list((tmp_path / "c").rglob("*.h5"))
