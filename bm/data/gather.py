@@ -47,7 +47,7 @@ class BlockPool:
 
 
 #: (source, place, recording), (T, C) each; writes a finished window to `place`.
-Write = Callable[[np.ndarray, Tensor, int], object]
+Write = Callable[[np.ndarray, np.ndarray, int], object]
 
 
 def plain_samples(signal: Signal) -> np.ndarray | None:
@@ -99,7 +99,7 @@ def gather_windows(
         source = whole[recording]
         if source is not None and 0 <= start <= len(source) - length:
             if write is not None:
-                write(source[start : start + length], out[index], recording)
+                write(source[start : start + length], block[index], recording)
                 continue
             block[index] = source[start : start + length]
             if finish is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,11 @@ from ..registry import check_known
 from .gather import subtract_baseline
 from .preprocess import check_positive
 from .signal import Signal
+
+try:  # compiled where there is a compiler when the package is installed
+    from ._scaling import write_scaled
+except ImportError:
+    write_scaled = None
 
 logger = logging.getLogger(__name__)
 KINDS = ("none", "zscore", "zscore_all", "robust", "robust_windows", "window")
@@ -244,15 +250,20 @@ class Scaler:
             window.sub_(self.centres[recording]).div_(self.scales[recording])
         return window if self.clamp is None else window.clamp_(-self.clamp, self.clamp)
 
-    def write(self, source: np.ndarray, place: Tensor, recording: int) -> None:
+    def write(self, source: np.ndarray, place: np.ndarray, recording: int) -> None:
         """Write what `finish` would make of `source` to `place`, to the bit; see `fuses`.
 
         Args:
             source, place: (T, C) float32, contiguous.
             recording: number of the recording.
         """
+        if write_scaled is not None:
+            limit = math.inf if self.clamp is None else self.clamp
+            pair = self.centres[recording].numpy(), self.scales[recording].numpy()
+            write_scaled(source, place, *pair, limit)
+            return
         centre, scale = self._repeated(recording, len(source))
-        rows = place.view(-1, len(centre))
+        rows = torch.from_numpy(place).view(-1, len(centre))
         torch.sub(torch.from_numpy(source).view(rows.shape), centre, out=rows)
         rows.div_(scale)
         if self.clamp is not None:

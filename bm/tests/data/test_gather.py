@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from bm.data import scale
 from bm.data.gather import BlockPool, gather_windows, subtract_baseline
 from bm.data.scale import Scaler
 from bm.data.signal import bare, pad_channels
@@ -61,11 +62,16 @@ def test_baseline_and_padding() -> None:
     assert torch.equal(padded[..., :3], block) and not padded[..., 3:].any()
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("clamp", [None, 1.5])
 @pytest.mark.parametrize("length", [64, 61])
 def test_windows_scaled_while_they_are_copied_have_the_same_bits(
-    clamp: float | None, length: int
+    compiled: bool, clamp: float | None, length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if compiled and scale.write_scaled is None:
+        pytest.skip("no compiler where the package was installed")
+    if not compiled:
+        monkeypatch.setattr(scale, "write_scaled", None)
     draw = np.random.default_rng(0)
     signals = [bare(torch.from_numpy(draw.normal(3, 7, (300, 5)).astype("f4"))) for _ in range(2)]
     rows = [(r, s, 61, "train") for r in (0, 1) for s in (0, 100, 200)]
@@ -76,3 +82,16 @@ def test_windows_scaled_while_they_are_copied_have_the_same_bits(
     one = gather_windows(signals, which, starts, length, scaler.finish)
     other = gather_windows(signals, which, starts, length, scaler.finish, None, scaler.write)
     assert torch.equal(one, other)
+
+
+def test_compiled_scaling_refuses_sizes_that_do_not_fit_and_leaves_nan() -> None:
+    if scale.write_scaled is None:
+        pytest.skip("no compiler where the package was installed")
+    source, place = np.array([[np.nan, 4.0]], "f4"), np.zeros((1, 2), "f4")
+    scale.write_scaled(source, place, np.zeros(2, "f4"), np.ones(2, "f4"), 3.0)
+    assert np.isnan(place[0, 0]) and place[0, 1] == 3.0
+    for wrong in (np.zeros(3, "f4"), np.zeros(0, "f4")):
+        with pytest.raises(ValueError, match="do not fit"):
+            scale.write_scaled(source, place, wrong, wrong, 3.0)
+    with pytest.raises(ValueError, match="do not fit"):
+        scale.write_scaled(source, np.zeros((2, 2), "f4"), np.zeros(2, "f4"), np.ones(2, "f4"), 3.0)
