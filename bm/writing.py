@@ -61,6 +61,55 @@ def explained(path: Path) -> Iterator[None]:
         raise mistake from error
 
 
+def disk_mistake(error: OSError, *folders: str | Path) -> UserError | None:
+    """Return a failure of the disk, below some folders if any are named, as a mistake.
+
+    For the end of a command: what nobody nearer has explained. None for any other error.
+    """
+    if not isinstance(error.filename, str):
+        return None
+    path = Path(error.filename).absolute()
+    if folders and not any(path.is_relative_to(Path(folder).absolute()) for folder in folders):
+        return None
+    # A file that is not there is a bug, unless its whole folder has gone.
+    if error.errno == errno.ENOENT and path.parent.exists():
+        return None
+    mistake = explain(path, error)
+    if mistake is not None and path.exists() and not os.access(path, os.R_OK):
+        return UserError(str(mistake).replace("cannot be written", "cannot be read"))
+    return mistake
+
+
+@contextmanager
+def locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold the lock of a file, which the system frees when its holder dies.
+
+    Raises:
+        UserError: the folder cannot be written, or its file system gives no locks.
+        filelock.Timeout: another process held it for `timeout` seconds; -1 waits for ever.
+    """
+    from filelock import FileLock
+
+    lock = FileLock(path)
+    with explained(path):
+        lock.acquire(timeout=timeout)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `UserError` for a folder in which this user cannot write, another's for example.
+
+    Nothing is written: the log of a run opens files in its folder by libraries of others.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        read_only = os.access(folder, os.F_OK) and os.statvfs(folder).f_flag & os.ST_RDONLY
+        reason = REMEDIES[errno.EROFS if read_only else errno.EACCES]
+        raise UserError(f"{folder}: cannot be written: {reason}")
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

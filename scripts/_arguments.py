@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from bm.errors import UserError, nearest
+from bm.writing import disk_mistake
 from bm.xp.former_words import former
 
 SIGNATURE = re.compile("[0-9a-f]{8}")
@@ -98,6 +99,12 @@ def main_of(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        mistake = disk_mistake(error)
+        if mistake is None:
+            raise
+        print(f"error: {mistake}", file=sys.stderr)
+        return mistake.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130  # as shells report a process that SIGINT ended: 128 + 2

@@ -358,9 +358,15 @@ class Run:
             shutil.copyfile(recordings, self.folder / "best" / SEEN)
 
     def run_epoch(self) -> None:
-        """Train one epoch, validate, keep the best weights, save."""
+        """Train one epoch, validate, keep the best weights, save.
+
+        Raises:
+            UserError: the folder of the experiment was removed meanwhile.
+        """
         epoch, solver = self.progress.epoch, self.solver
         groups: dict[str, dict[str, float]] = {"train": self._train_epoch(epoch)}
+        if processes.rank() == 0:
+            guard.check_there(self.folder)
         groups["perf"] = solver.perf.result(processes.world())
         last = epoch + 1 == self.cfg["optim"]["epochs"]
         every = self.cfg["eval"]["every"]

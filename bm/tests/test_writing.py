@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import filelock
 import pytest
 
 from bm import writing
@@ -123,6 +124,46 @@ def test_a_full_disk_is_one_line() -> None:
     )
     found = writing.explain(Path("x.h5"), error)
     assert found is not None and "no space left" in str(found)
+
+
+def test_a_disk_that_fails_anywhere_below_a_folder_is_one_line(tmp_path: Path) -> None:
+    denied = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "xps" / "a"))
+    mistake = writing.disk_mistake(denied, tmp_path)
+    assert "a: cannot be written: no permission" in str(mistake)
+    assert str(writing.disk_mistake(denied)) == str(mistake)
+    assert writing.disk_mistake(denied, tmp_path / "other") is None
+    assert writing.disk_mistake(OSError(errno.EIO, "no name")) is None
+    # a missing file is a bug; a folder that has gone is not
+    gone = FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "xps" / "b"))
+    assert "folder is gone" in str(writing.disk_mistake(gone, tmp_path))
+    (tmp_path / "xps").mkdir()
+    assert writing.disk_mistake(gone, tmp_path) is None
+
+
+def test_another_users_folder_is_named_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing.check_writable(tmp_path)
+    monkeypatch.setattr(writing.os, "access", lambda path, mode: not mode & os.W_OK)
+    with pytest.raises(UserError, match="cannot be written: no permission"):
+        writing.check_writable(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOLCK])
+def test_a_lock_that_the_folder_does_not_allow_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(number, "refused", str(tmp_path / "a.lock"))
+
+    with writing.locked(tmp_path / "a.lock"):
+        pass
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with (
+        pytest.raises(UserError, match="a.lock: cannot be written: "),
+        writing.locked(tmp_path / "a.lock"),
+    ):
+        pass
 
 
 def test_nothing_else_writes_files_aside() -> None:

@@ -6,6 +6,7 @@ be continued with new settings. The whole configuration is stored at the first r
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import logging
@@ -19,6 +20,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ..errors import UserError
+from ..writing import REMEDIES
 from .files import DamagedFileError, read_json, write_json
 from .resolve import flatten, to_plain
 
@@ -84,6 +86,15 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if key not in now or not same(value, current):
             lines.append(f"{key}: {value!r} -> {current if current is ABSENT else repr(current)}")
     return lines
+
+
+def check_there(folder: Path) -> None:
+    """Raise `UserError` when the folder of an experiment was removed after `check` wrote to it.
+
+    Its files would be written into a new one, which nobody could continue.
+    """
+    if not (folder / NAME).exists():
+        raise UserError(f"{folder}: {REMEDIES[errno.ENOENT]}")
 
 
 def check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import getpass
@@ -23,13 +24,14 @@ from dora.conf import DoraConfig, SlurmConfig
 from dora.distrib import get_distrib_spec
 from dora.explore import Explorer, Launcher
 from dora.hydra import HydraMain
-from dora.shep import Sheep
+from dora.shep import Sheep, Shepherd
 from dora.xp import XP
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
 from ..errors import UserError, nearest
 from ..registry import check_known
+from ..writing import check_writable, disk_mistake
 from . import listing, site, terminal
 from .files import DamagedFileError, read_history, write_text
 from .history import push_metrics, update_history
@@ -179,6 +181,8 @@ class Main(HydraMain):
         except UserError as error:
             self.refuse(error)
         if is_xp():
+            # Hydra, which opens a log there, would answer by a traceback
+            check_writable(Path(get_xp().folder))
             # not Dora's own: it appends the folder without quotes
             sys.argv.append(f"hydra.run.dir={quote(str(get_xp().folder))}")
             if get_distrib_spec().rank > 0:
@@ -202,9 +206,29 @@ class Main(HydraMain):
             super().init_xp(stored)
         text = json.dumps(argv)
         # every process of a distributed run comes here: what is there already is not written again
-        if not xp._argv_cache.exists() or xp._argv_cache.read_text() != text:
+        if not xp._argv_cache.exists():
             write_text(xp._argv_cache, text)
+        elif xp._argv_cache.read_text() != text:
+            # an experiment of another user, who wrote it in other words: it can be looked at
+            with contextlib.suppress(UserError):
+                write_text(xp._argv_cache, text)
         return xp
+
+    def __call__(self) -> Any:
+        """Run what the command line asks for; a mistake, or a disk that fails, is one line."""
+        try:
+            return super().__call__()
+        except UserError as error:
+            self.refuse(error)
+        except OSError as error:
+            self.refuse_disk(error)
+
+    def refuse_disk(self, error: OSError) -> NoReturn:
+        """Leave with one line where the output folder cannot be used; raise any other error."""
+        mistake = disk_mistake(error, self.dora.dir)
+        if mistake is None:
+            raise error
+        self.refuse(mistake)
 
     def known_signatures(self) -> list[str]:
         """Return the signatures of all experiments in the output folder."""
@@ -249,6 +273,11 @@ def _guarded(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]
             main(cfg)
         except UserError as error:
             fail(error)
+        except OSError as error:
+            mistake = disk_mistake(error, str(get_xp().folder))
+            if mistake is None:
+                raise
+            fail(mistake)
 
     # Dora finds the configuration folder beside the module of main.
     guarded.__module__, guarded.__name__ = main.__module__, main.__name__
@@ -286,11 +315,36 @@ def mend_dora() -> None:
     link.Link.update_history = update_history  # type: ignore[method-assign,assignment]
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
+    _mend_shepherd()
     terminal.install()
     if called_from_shell():
         _mend_interrupt()
-    dora_run.start_ddp_workers = start_workers
+    dora_run.start_ddp_workers = _start_workers
     _mend_git_save()
+
+
+def _mend_shepherd() -> None:
+    """Let every verb answer with one line where the output folder cannot be written."""
+    init = Shepherd.__init__
+
+    @functools.wraps(init)
+    def guarded(shepherd: Shepherd, main: Main, *args: Any, **kwargs: Any) -> None:
+        try:
+            init(shepherd, main, *args, **kwargs)
+        except OSError as error:
+            main.refuse_disk(error)
+
+    Shepherd.__init__ = guarded  # type: ignore[method-assign,assignment]
+
+
+def _start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> NoReturn:
+    """Start the processes of `-d`; an output folder that cannot be written is one line."""
+    try:
+        start_workers(main, argv, num_workers)
+    except UserError as error:
+        main.refuse(error)
+    except OSError as error:
+        main.refuse_disk(error)
 
 
 def _mend_interrupt() -> None:
@@ -336,6 +390,8 @@ def _mend_grid() -> None:
             return run_grid(main, explorer, *args, **kwargs)
         except UserError as error:
             main.refuse(error)
+        except OSError as error:
+            main.refuse_disk(error)
         except KeyboardInterrupt:
             if launcher is None or not launcher._from_commandline:
                 raise

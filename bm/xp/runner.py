@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..writing import locked
 from . import holder, marker, process, queue
 from .files import write_json
 from .queue import Queue, upstream_state
@@ -268,12 +269,12 @@ class Runner:
 
 def main(folder: str) -> int:
     """Serve a queue unless another runner does."""
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     jobs = Queue(Path(folder))
     gpus = count_gpus()
     try:
-        with FileLock(jobs.folder / "runner.lock", timeout=10):
+        with locked(jobs.folder / "runner.lock", timeout=10):
             Runner(jobs, count_slots(gpus), gpus).serve()
     except Timeout:
         print("another runner serves this queue")

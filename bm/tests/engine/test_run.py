@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -135,6 +136,18 @@ def test_interrupt_exits_130(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         toy.run(tmp_path, kind=Interrupted)
     assert caught.value.code == 130 and "checkpoint.pt" in capsys.readouterr().out
+
+
+def test_a_removed_folder_ends_the_run_and_is_not_made_again(tmp_path):
+    class Removing(toy.Toy):
+        def step(self, batch, stage):
+            if self.progress.step == 8:
+                shutil.rmtree(tmp_path / "xps")
+            return super().step(batch, stage)
+
+    with pytest.raises(UserError, match="xps/toy: the folder is gone"):
+        toy.run(tmp_path, kind=Removing)
+    assert not (tmp_path / "xps").exists()
 
 
 def test_nan_stops_with_the_batch(tmp_path):

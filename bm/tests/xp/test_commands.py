@@ -48,6 +48,36 @@ def test_run_then_info_then_run_from_signature(toy: Path, dora: Dora) -> None:
     assert "Removing existing XP folder" in cleared.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [("run", "seed=1"), ("run", "-d", "seed=1"), ("grid", "main", "--no_monitoring")]
+)
+def test_an_output_folder_that_cannot_be_written_is_one_line(
+    toy: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    done = Command(
+        toy, *words, environment={**environment(), "BM_OUTPUTS": str(tmp_path / "file")}
+    ).wait()
+    assert "cannot be written: a part of the path is a file" in one_line(done)
+
+
+def test_arguments_that_another_user_stored_are_left_as_they_are(
+    toy: Path, dora: Dora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    xp = main.resolve(["seed=0", "optim.epochs=1"])
+    monkeypatch.setattr(main.dora, "dir", toy / "outputs")
+    path = toy / "outputs" / "xps" / xp.sig / ".argv.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('["optim.epochs=1"]')
+
+    def refuse(*args: object) -> None:
+        raise UserError("no permission")
+
+    monkeypatch.setattr("bm.xp.main.write_text", refuse)
+    main.init_xp(xp)
+    assert path.read_text() == '["optim.epochs=1"]'
+
+
 def test_distributed_without_gpu_is_one_worker_and_says_so(dora: Dora) -> None:
     done = dora("run", "-d", "seed=12", "optim.epochs=1")
     assert done.returncode == 0, done.stderr
