@@ -160,7 +160,7 @@ def test_a_lock_that_the_folder_does_not_allow_is_one_line(
         pass
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     with (
-        pytest.raises(UserError, match="a.lock: cannot be written: "),
+        pytest.raises(UserError, match="cannot be written: "),
         writing.locked(tmp_path / "a.lock"),
     ):
         pass
