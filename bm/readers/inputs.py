@@ -27,24 +27,26 @@ ALWAYS = {
     "eog": "*EOG* VEO HEO VEO[GRLUD+-]* HEO[GRLUD+-]*",
     "ecg": "*ECG* *EKG*",
     "emg": "*EMG*",
-    "stim": "STI* STATUS* TRIG* MARKER* MRK* MKR* EVENT* ANNOTATION* LABEL* CLASS CLASS[-_]*"
-    " TARGET* DIN DIN[0-9]*",
+    "stim": "STI* STATUS* TRIG* MARKER* MRK* MKR* EVENT* ANNOTATION* [EB]DF*ANNOTATION* LABEL*"
+    " CLASS CLASS[-_]* TARGET* DIN DIN[0-9]*",
     "misc": "EXG* OSAT SPO2* PLETH* PHOTIC*",
-    "resp": "RESP RESP[-_0-9]* RESPIRATION*",
+    "resp": "RESP RESP[-_.0-9]* RESPIRATION*",
 }
 #: Those on the scalp. Contacts of depth electrodes may be called so (ACC is also the anterior
 #: cingulate), which is why they are not looked for inside the head.
 ON_SCALP = {
-    "eog": "LOC ROC LOC[-_]* ROC[-_]* EYE* GAZE* PUPIL*",
-    "emg": "CHIN*",
+    "eog": "LOC ROC LOC[-_]* ROC[-_]* LUC LUC[-_]* RLC RLC[-_]* EYE* *[-_]EYE GAZE* PUPIL*",
+    "emg": "CHIN* [LR]LEG* LEG* [LR]ARM* ARM*",
     "gsr": "GSR* EDA EDA[-_0-9]*",
     "temperature": "TEMP TEMP[-_.0-9]* TEMPERATURE*",
-    "stim": "RESPONSE* BUTTON* KEY* STIM* TRIAL* TASK* SYNC* CODE* CONDITION* Y_TRUE",
+    "stim": "RESPONSE* BUTTON* KEY* STIM* TRIAL* TASK* SYNC* CODE* CONDITION* Y_TRUE"
+    " DIGITAL* DIG DIG[-_0-9]* D[IO][0-9]* IO[0-9]* GPIO*",
     "misc": "AUX* *[-_]AUX *[-_]AUX[-_0-9]* BIP BIP[-_0-9]* DC DC[-_0-9]* ACC* GYR*"
     " AUDIO* X Y Z POS POS[-_]* POS[XYZ] [XYZ][-_]POS* PULSE* PPG* BVP* HR HEART* IBI BURSTS"
     " SUPPR ABD* THOR* NASAL* FLOW* AIRFLOW* SNORE* CPAP* COUNTER* INTERPOLATED"
     " TIME TIMESTAMP* SAMPLE* INDEX PACKET* BATTERY* QUALITY* CQ_* CLOCK* ERGO* PHOTO* DIODE*"
-    " LIGHT* JOYSTICK* SUBJECT*",
+    " LIGHT* JOYSTICK* SUBJECT* MISC* MIC MIC[-_0-9]* MICROPHONE* EX[0-9] ERG[0-9]* PLET*"
+    " SAO2* CHEST* POSITION* MAG MAG[-_XYZ0-9]* PR RATE SPEED* VELOCITY* FORCE* TORQUE*",
 }
 
 

@@ -28,7 +28,10 @@ def test_no_electrode_is_taken_for_something_else() -> None:
     ("name", "kind"),
     [("VEO", "eog"), ("HEOG", "eog"), ("GSR", "gsr"), ("EMG chin", "emg"), ("AUX1", "misc"),
      ("BIP 2", "misc"), ("Marker", "stim"), ("EVENT", "stim"), ("DIN1", "stim"), ("class", "stim"),
-     ("Label_1", "stim"), ("annotations", "stim"), ("x", "misc"), ("POS", "misc")],
+     ("Label_1", "stim"), ("annotations", "stim"), ("x", "misc"), ("POS", "misc"),
+     ("EX1", "misc"), ("Erg1", "misc"), ("SaO2", "misc"), ("MIC", "misc"), ("Chest", "misc"),
+     ("LUC-REF", "eog"), ("L_EYE", "eog"), ("RLeg", "emg"), ("EDF Annotations", "stim"),
+     ("Digital 1", "stim"), ("IO1", "stim"), ("Resp.", "resp")],
 )  # fmt: skip
 def test_names_say_what_is_no_eeg(name: str, kind: str) -> None:
     assert type_of(name, "eeg") == kind
