@@ -9,8 +9,8 @@ import mne
 import numpy as np
 
 MOST_TRAINING = 64  # windows that say what amplitude of a component is usual
-# Share of the variance of a window that is unmixed. A second or two hold too few samples for as many
-# components as channels: a blink is then spread over several, and none of them is unusual.
+# Share of the variance of a window that is unmixed. A second or two hold too few samples for as
+# many components as channels: a blink is then spread over several, and none of them is unusual.
 UNMIXED = 0.99
 
 
