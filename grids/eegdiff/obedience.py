@@ -15,7 +15,7 @@ SEEDS = (0, 1, 2)
 def explorer(launcher: Launcher) -> None:
     """Schedule guidance of both paths, two networks that are told less, and the control.
 
-    What made it: tables of classes that begin small, a time vector that is only added, as elsewhere.
+    Those two have tables of classes that begin small, or a time vector that is only added.
     """
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=240)
     for seed in SEEDS:
