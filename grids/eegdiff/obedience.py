@@ -7,7 +7,7 @@ from dora import Launcher
 from ._explorer import ObedienceExplorer
 
 RECIPES = ("eegdiff/motor_strong", "eegdiff/motor_strong_flow")
-GUIDANCE = (1.0, 2.0)
+GUIDANCE = (1.0, 2.0, 4.0)
 SEEDS = (0, 1, 2)
 
 

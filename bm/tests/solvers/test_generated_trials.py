@@ -78,6 +78,11 @@ class Trained:
         waves = generate_waves(self.model, item_seeds(5, n), sampling, condition)
         return waves.double().numpy()
 
+    def some(self, windows: np.ndarray, n: int) -> generation.Described:
+        """Describe n windows, evenly spaced: the first ones are of one person."""
+        chosen = windows[evenly_spaced(np.arange(len(windows)), n)]
+        return generation.describe(chosen, self.rate_hz)
+
     def obeys(self, labels: np.ndarray, waves: np.ndarray) -> dict[str, float]:
         """Return the metrics of adherence of generated trials."""
         classifier = TrialClassifier(self.train, self.train_labels, self.rate_hz)
@@ -86,10 +91,7 @@ class Trained:
 
     def distances(self, waves: np.ndarray) -> dict[str, float]:
         """Return how far generated trials are from as many real ones, the same for every model."""
-        n = len(waves)
-        chosen = (self.test[evenly_spaced(np.arange(len(self.test)), n)],
-                  self.train[evenly_spaced(np.arange(len(self.train)), n)])  # fmt: skip
-        real, train = (generation.describe(x, self.rate_hz) for x in chosen)
+        real, train = (self.some(x, len(waves)) for x in (self.test, self.train))
         described = generation.describe(waves, self.rate_hz)
         return generation.moment_metrics(real, described, train)
 
@@ -141,9 +143,7 @@ def test_a_trained_model_that_is_not_told_or_told_wrongly_fails_it(
 def test_a_copy_among_generated_trials_is_caught(flows: dict[int, Trained], seed: int) -> None:
     trained = flows[seed]
     waves = trained.waves(np.arange(N) % 4, Sampling("heun", 20))
-    train, test = (
-        generation.describe(x[:N], trained.rate_hz) for x in (trained.train, trained.test)
-    )
+    train, test = (trained.some(x, N) for x in (trained.train, trained.test))
 
     def copies(generated: np.ndarray) -> dict[str, float]:
         return generation.copy_metrics(train, test, generation.describe(generated, trained.rate_hz))
@@ -191,12 +191,12 @@ def test_straight_paths_need_a_fiftieth_of_the_evaluations(flows: dict[int, Trai
     The networks are the same, trained for as many steps; no seed is worse by more than 15 %, which
     as many windows of noise allow.
     """
-    labels, found = np.arange(N) % 4, []
+    labels, found = np.arange(60) % 4, []
     for seed, flow in flows.items():
         chain, values, seconds = Trained(CHAIN, f"seed={seed}"), [], []
         for model, sampling in ((flow, Sampling("heun", 20)), (chain, Sampling("ddpm", 1000))):
             began = time.process_time()
-            waves = model.waves(labels, sampling)
+            waves = model.waves(labels, sampling, len(labels))
             seconds.append(time.process_time() - began)
             values.append([model.distances(waves)[name] for name in DISTANCES])
         found.append(np.array(values))
