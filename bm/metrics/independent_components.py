@@ -9,6 +9,9 @@ import mne
 import numpy as np
 
 MOST_TRAINING = 64  # windows that say what amplitude of a component is usual
+# Share of the variance of a window that is unmixed. A second or two hold too few samples for as
+# many components as channels: a blink is then spread over several, and none of them is unusual.
+UNMIXED = 0.99
 
 
 def independent_components(
@@ -19,6 +22,7 @@ def independent_components(
     FastICA of MNE is fitted on each noisy window alone, because a planted artefact has another
     topography in every one. A component is left out whose amplitude is more than `limit` sd above
     what the same spatial filter gives on clean training windows; nothing is known of the artefact.
+    It goes with its mean, which `ICA.apply` would put back: most of a blink is slower than 1 Hz.
 
     Args:
         train: clean windows (M, C, T).
@@ -27,30 +31,37 @@ def independent_components(
         seed: of FastICA.
     """
     info = mne.create_info(train.shape[1], rate_hz, "eeg")
-    usual = _epochs(train[:: -(-len(train) // MOST_TRAINING)], info)
+    usual = train[:: -(-len(train) // MOST_TRAINING)]
 
     def clean(waves: np.ndarray) -> np.ndarray:
-        return np.stack([_cleaned(wave, usual, limit, seed) for wave in waves])
+        return np.stack([_cleaned(wave, usual, info, limit, seed) for wave in waves])
 
     return clean
 
 
-def _epochs(waves: np.ndarray, info: mne.Info) -> mne.EpochsArray:
-    """Return windows in microvolts as epochs of MNE, in volts."""
-    return mne.EpochsArray(waves * 1e-6, info, verbose="error")
-
-
-def _cleaned(wave: np.ndarray, usual: mne.EpochsArray, limit: float, seed: int) -> np.ndarray:
-    """Return one window (C, T) without the components that are unusually large in it."""
-    epochs = _epochs(wave[None], usual.info)
-    ica = mne.preprocessing.ICA(method="fastica", random_state=seed, max_iter=200, verbose="error")
+def _filters(wave: np.ndarray, info: mne.Info, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return spatial filters (K, C) and patterns (C, K) of the components of a window (C, T)."""
+    epochs = mne.EpochsArray(wave[None] * 1e-6, info, verbose="error")  # MNE counts in volts
+    ica = mne.preprocessing.ICA(
+        UNMIXED, method="fastica", random_state=seed, max_iter=200, verbose="error"
+    )
     with warnings.catch_warnings():
-        # a second or two hold few samples for so many channels: not every fit converges
+        # few samples for so many channels: not every fit converges
         warnings.simplefilter("ignore")
         ica.fit(epochs, verbose="error")
-        # sd, and no root mean square: MNE takes the mean of the noisy window from all others too
-        before = ica.get_sources(usual).get_data(copy=False).std(2)
-        now = ica.get_sources(epochs).get_data(copy=False).std(2)[0]
-        unusual = np.flatnonzero(now > before.mean(0) + limit * before.std(0))
-        ica.apply(epochs, exclude=unusual.tolist(), verbose="error")
-    return np.asarray(epochs.get_data(copy=False)[0] * 1e6)
+    axes = ica.pca_components_[: ica.n_components_]
+    scale = ica.pre_whitener_.ravel()
+    return ica.unmixing_matrix_ @ (axes / scale), (axes * scale).T @ ica.mixing_matrix_
+
+
+def _cleaned(
+    wave: np.ndarray, usual: np.ndarray, info: mne.Info, limit: float, seed: int
+) -> np.ndarray:
+    """Return one window (C, T) without the components that are unusually large in it."""
+    filters, patterns = _filters(wave, info, seed)
+    sources = filters @ wave
+    # root mean squares, not sd: the mean of a window belongs to what is judged and left out
+    before = np.sqrt(np.square(filters @ usual).mean(2))
+    now = np.sqrt(np.square(sources).mean(1))
+    unusual = now > before.mean(0) + limit * before.std(0)
+    return np.asarray(wave - patterns[:, unusual] @ sources[unusual])

@@ -95,15 +95,23 @@ class DiffusionSolver(Solver):
         save(self.model, folder, trained_facts(self.cfg, self.data.facts))
 
     def condition_of(self, batch: Batch) -> Condition:
-        """Return the condition of some windows: labels, subjects, text, if the model takes them."""
+        """Return the condition of some windows: labels, subjects, text, if the model takes them.
+
+        Where training always withholds it, it is unknown everywhere: what the model makes of a
+        condition that it was never shown is as random as its first weights.
+        """
         conditions = self.model.conditions
         text, mask = (None, None) if self.texts is None else self.texts.of(batch.segment)
-        return Condition(
+        condition = Condition(
             batch.label if "class" in conditions else None,
             batch.subject if "subject" in conditions else None,
             None if text is None else text.to(batch.signal.device),
             None if mask is None else mask.to(batch.signal.device),
         )
+        if self.cfg.solver.drop_condition < 1:
+            return condition
+        every = torch.ones(len(batch.signal), dtype=torch.bool, device=batch.signal.device)
+        return self.model.conditioning.dropped(condition, every)
 
     def step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         """Return the mean squared error of the predicted noise."""

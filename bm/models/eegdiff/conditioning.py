@@ -57,6 +57,9 @@ class Conditioning(nn.Module):
         n_subjects: 0 = no subject condition.
         width: of the time embedding.
         text_shape: (L, D) of the text states; None = no text.
+        sd: of the values that tables begin with. 0.02 is small beside the time embedding and hardly
+            moves in a thousand steps: what waves lose by ignoring their class is small too. 1 tells
+            classes apart from the first step on.
     """
 
     null_text: Tensor
@@ -67,6 +70,7 @@ class Conditioning(nn.Module):
         n_subjects: int,
         width: int,
         text_shape: tuple[int, int] | None = None,
+        sd: float = 0.02,
     ) -> None:
         super().__init__()
         self.width = width
@@ -76,7 +80,7 @@ class Conditioning(nn.Module):
         for name, size in sizes.items():
             if size:
                 table = nn.Embedding(size + 1, width)
-                nn.init.normal_(table.weight, std=0.02)  # small beside the time embedding
+                nn.init.normal_(table.weight, std=sd)
                 self.tables[name] = table
         if text_shape is not None:
             self.register_buffer("null_text", torch.zeros(text_shape))  # states of an empty text

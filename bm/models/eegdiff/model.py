@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -126,6 +127,7 @@ class EEGDiffusion(Described, Loadable):
             `LinearPath`; None = a chain with linear betas, 1000 levels, as published.
         prediction: what the network predicts: noise, or velocity.
         text_tokens: L, tokens of a text.
+        condition_sd: of the values that the tables of class and subject begin with.
     """
 
     def __init__(
@@ -141,12 +143,15 @@ class EEGDiffusion(Described, Loadable):
         noise: Mapping[str, Any] | None = None,
         prediction: str = "noise",
         text_tokens: int = TEXT_TOKENS,
+        condition_sd: float = 0.02,
     ) -> None:
         super().__init__()
         self.text_tokens = text_tokens
         check_known("model.prediction", prediction, PREDICTIONS)
         for name in conditions:
             check_known("model.conditions", name, CONDITIONS)
+        if not 0 <= condition_sd < math.inf:
+            raise UserError(f"model.condition_sd={condition_sd:g}: a finite number from 0 on")
         self.prediction, self.conditions = prediction, tuple(conditions)
         options = {key: value for key, value in network.items() if key != "name"}
         kind = str(network.get("name"))
@@ -165,6 +170,7 @@ class EEGDiffusion(Described, Loadable):
             self._table("subject", n_subjects),
             4 * widths[0],
             self._text_shape(kind, options),
+            condition_sd,
         )
         vector = bool(self.conditioning.tables)
         self.network = build_network(kind, self.representation.shape, vector, options)

@@ -34,12 +34,25 @@ class TimeEmbedding(nn.Module):
 
 
 class Residual(nn.Module):
-    """Norm, SiLU, 3-tap convolution, twice, with the time vector added in between."""
+    """Norm, SiLU, 3-tap convolution, twice, with the time vector in between.
 
-    def __init__(self, inner: int, outer: int, vector: int, groups: int, dropout: float) -> None:
+    The vector is added before the second norm, as published, or scales and shifts what that norm
+    gives (FiLM, Perez et al. 2018; adaptive norm of Dhariwal and Nichol 2021).
+    """
+
+    def __init__(
+        self,
+        inner: int,
+        outer: int,
+        vector: int,
+        groups: int,
+        dropout: float,
+        scale_shift: bool = False,
+    ) -> None:
         super().__init__()
+        self.scale_shift = scale_shift
         self.norm1, self.conv1 = _norm(inner, groups), nn.Conv1d(inner, outer, 3, padding=1)
-        self.time = nn.Linear(vector, outer)
+        self.time = nn.Linear(vector, 2 * outer if scale_shift else outer)
         self.norm2, self.conv2 = _norm(outer, groups), nn.Conv1d(outer, outer, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.shortcut = nn.Conv1d(inner, outer, 1) if inner != outer else nn.Identity()
@@ -47,8 +60,13 @@ class Residual(nn.Module):
     def forward(self, x: Tensor, vector: Tensor) -> Tensor:
         """Return (B, outer, T) of x (B, inner, T) and a vector (B, vector)."""
         h = self.conv1(functional.silu(self.norm1(x)))
-        h = h + self.time(functional.silu(vector))[..., None]
-        return self.conv2(self.dropout(functional.silu(self.norm2(h)))) + self.shortcut(x)
+        told = self.time(functional.silu(vector))[..., None]
+        if self.scale_shift:
+            scale, shift = told.chunk(2, 1)
+            h = self.norm2(h) * (1 + scale) + shift
+        else:
+            h = self.norm2(h + told)
+        return self.conv2(self.dropout(functional.silu(h))) + self.shortcut(x)
 
 
 class Attention(nn.Module):
@@ -115,6 +133,7 @@ class UNet1d(nn.Module):
         groups: of the norms.
         dropout: in the residual blocks.
         cross_attention_dim: size of text states; None = no text.
+        scale_shift: the time vector scales and shifts features, see `Residual`; else it is added.
     """
 
     def __init__(
@@ -127,6 +146,7 @@ class UNet1d(nn.Module):
         groups: int = 32,
         dropout: float = 0.0,
         cross_attention_dim: int | None = None,
+        scale_shift: bool = False,
     ) -> None:
         super().__init__()
         widths, layers = tuple(block_out_channels), layers_per_block
@@ -134,7 +154,7 @@ class UNet1d(nn.Module):
         self.layers = layers
 
         def scale(pairs: list[tuple[int, int]], attended: bool) -> Scale:
-            blocks = [Residual(a, b, vector, groups, dropout) for a, b in pairs]
+            blocks = [Residual(a, b, vector, groups, dropout, scale_shift) for a, b in pairs]
             kinds = [None, cross_attention_dim] if cross_attention_dim else [None]
             attentions = [
                 [Attention(b, head, groups, k) for k in kinds] if attended else [] for _, b in pairs

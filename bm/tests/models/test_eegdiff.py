@@ -60,6 +60,19 @@ def test_loss_gradient_and_round_trip(name: str, tmp_path: Path) -> None:
     assert torch.equal(first, second)
 
 
+def test_tables_begin_as_wide_as_the_model_says() -> None:
+    quiet, loud = (small(name, conditions=["class"]) for name in ("small_raw", "small_told"))
+    for model, sd in ((quiet, 0.02), (loud, 1.0)):
+        weight = model.conditioning.tables["labels"].weight
+        assert float(weight.detach().std()) == pytest.approx(sd, rel=0.2)
+    x, t = torch.randn(4, *loud.representation.shape), torch.full((4,), 500)
+    left, right = (Condition(torch.full((4,), label)) for label in (0, 1))
+    apart = [float((m(x, t, left) - m(x, t, right)).detach().std()) for m in (quiet, loud)]
+    assert apart[1] > 10 * apart[0]  # before any training
+    with pytest.raises(UserError, match="condition_sd"):
+        small("small_told", conditions=["class"], condition_sd=float("nan"))
+
+
 @pytest.mark.parametrize("name", names("model", "eegdiff"))
 def test_every_shipped_file_fits_its_data(name: str) -> None:
     """Built without memory; the published networks keep their numbers of parameters."""

@@ -46,6 +46,21 @@ def test_a_residual_block_adds_the_time_between_its_convolutions() -> None:
     assert not list(same.shortcut.parameters())  # equal widths: the input itself is added
 
 
+def test_a_loud_block_scales_and_shifts_what_its_second_norm_gives() -> None:
+    torch.manual_seed(0)
+    block = Residual(4, 6, 10, 2, 0.0, scale_shift=True)
+    x, vector = torch.randn(2, 4, 9), torch.randn(2, 10)
+    h = block.conv1(functional.silu(block.norm1(x)))
+    scale, shift = block.time(functional.silu(vector))[:, :, None].split(6, 1)
+    h = functional.group_norm(h, 2, block.norm2.weight, block.norm2.bias, 1e-5)
+    expected = block.conv2(functional.silu(h + h * scale + shift)) + block.shortcut(x)
+    torch.testing.assert_close(block(x, vector), expected)
+    # a network of such blocks has them at all scales
+    net = network(scale_shift=True)
+    assert all(m.scale_shift for m in net.modules() if isinstance(m, Residual))
+    assert net(torch.randn(2, 3, 16), torch.tensor([1, 900])).shape == (2, 3, 16)
+
+
 def test_groups_that_do_not_divide_a_width_are_fewer() -> None:
     assert Residual(6, 6, 4, 4, 0.0).norm1.num_groups == 2
     assert Residual(7, 7, 4, 4, 0.0).norm1.num_groups == 1

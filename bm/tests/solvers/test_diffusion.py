@@ -17,6 +17,7 @@ import torch
 from bm.engine import processes
 from bm.engine.run import Run
 from bm.facts import DataFacts
+from bm.models.eegdiff.conditioning import UNKNOWN
 from bm.solvers import build, diffusion
 from bm.solvers.wave_files import draw_waves
 from bm.train import main
@@ -129,3 +130,15 @@ def test_maps_need_places_on_the_scalp_and_pictures_uv(
         assert not drawn and log.kept == ["no figures of generated waves: in fT, not in uV"]
     else:
         assert drawn == PICTURES and not log.kept
+
+
+@pytest.mark.story
+def test_a_condition_that_is_always_withheld_is_not_told_either(xp: Any) -> None:
+    for share, told in ((0.9, True), (1.0, False)):
+        cut = main.get_xp([*xp.argv, f"solver.drop_condition={share}"])
+        with cut.enter():
+            solver: Any = build(cut.cfg)
+            solver.data = solver.build_data()
+            solver.model = solver.build_model(solver.data.facts)
+            condition = solver.condition_of(solver.data.gather([0, 1, 2]))
+        assert bool((condition.labels != UNKNOWN).all()) is told

@@ -1,21 +1,34 @@
-"""Gates of generated trials over three seeds: they obey their class, a cut condition does not."""
+"""Gates of generated trials and word maps over three seeds: they obey, a cut condition does not.
+
+A training is shared by the tests that ask for the same words.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bm.engine.run import Run
 from bm.metrics import generation
+from bm.metrics.trial_classifier import TrialClassifier, adherence
+from bm.models.eegdiff.conditioning import Condition
+from bm.models.eegdiff.generation import Sampling, generate_waves, item_seeds
 from bm.solvers import build
+from bm.solvers.build_data import evenly_spaced
+from bm.solvers.diffusion import DiffusionSolver
 from bm.train import main
 
 SEEDS = (0, 1, 2)
+FLOW, CHAIN = "solver=eegdiff/motor_strong_flow", "solver=eegdiff/motor_strong"
+DISTANCES = ("log_spectral_distance_db", "riemann_distance_of_logeuclidean_means")
+N = 120  # trials, of four classes
 
 
 @pytest.fixture(scope="module")
@@ -27,33 +40,126 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch.undo()
 
 
-def evaluated(*words: str) -> dict[str, Any]:
-    """Train and return the metrics of the test split."""
+def experiment(words: Sequence[str]) -> Any:
     xp = main.get_xp([*words, "threads=1", "log.figures=false"])
     main.init_xp(xp)
-    with xp.enter():
-        Run(build(xp.cfg)).train()
-    return dict(json.loads((xp.folder / "evaluation.json").read_text())["metrics"])
+    return xp
 
 
-# Measured with seed 0, 120 trials, guidance 2, 780 steps: adherence .34 (motor) and .29
-# (motor_flow), p .74 and .99; no class is learned in so few steps.
-@pytest.mark.xfail(reason="generated trials ignore their class after 780 steps", strict=True)
+def evaluated(*words: str) -> dict[str, Any]:
+    """Return the metrics of the test split, after training where no test has trained it before."""
+    xp = experiment(words)
+    result = xp.folder / "evaluation.json"
+    if not result.exists():
+        with xp.enter():
+            Run(build(xp.cfg)).train()
+    return dict(json.loads(result.read_text())["metrics"])
+
+
+class Trained:
+    """A trained model of trials with the windows that it is compared with."""
+
+    def __init__(self, *words: str) -> None:
+        evaluated(*words)
+        xp = experiment(words)
+        with xp.enter():
+            solver = build(xp.cfg)
+            Run(solver).open_best()
+            assert isinstance(solver, DiffusionSolver)
+            rows = {split: solver.data.rows(split) for split in ("train", "test")}
+            labels = solver.data.table["label"].to_numpy(int)
+            self.train, self.test = (solver.real(chosen) for chosen in rows.values())
+            self.train_labels, self.test_labels = (labels[chosen] for chosen in rows.values())
+        self.model, self.rate_hz = solver.model, solver.data.facts.rate_hz
+
+    def waves(self, labels: np.ndarray | None, sampling: Sampling, n: int = N) -> np.ndarray:
+        """Generate trials of classes; None = of none that was asked for."""
+        condition = Condition(None if labels is None else torch.from_numpy(labels))
+        waves = generate_waves(self.model, item_seeds(5, n), sampling, condition)
+        return waves.double().numpy()
+
+    def some(self, windows: np.ndarray, n: int) -> generation.Described:
+        """Describe n windows, evenly spaced: the first ones are of one person."""
+        chosen = windows[evenly_spaced(np.arange(len(windows)), n)]
+        return generation.describe(chosen, self.rate_hz)
+
+    def obeys(self, labels: np.ndarray, waves: np.ndarray) -> dict[str, float]:
+        """Return the metrics of adherence of generated trials."""
+        classifier = TrialClassifier(self.train, self.train_labels, self.rate_hz)
+        real = (self.test_labels, classifier.predict(self.test))
+        return adherence(real, (labels, classifier.predict(waves)), 0)
+
+    def distances(self, waves: np.ndarray) -> dict[str, float]:
+        """Return how far generated trials are from as many real ones, the same for every model."""
+        real, train = (self.some(x, len(waves)) for x in (self.test, self.train))
+        described = generation.describe(waves, self.rate_hz)
+        return generation.moment_metrics(real, described, train)
+
+
+@pytest.fixture(scope="module")
+def flows(outputs: Path) -> dict[int, Trained]:
+    return {seed: Trained(FLOW, f"seed={seed}") for seed in SEEDS}
+
+
+def keeps_the_gate(found: dict[str, float]) -> bool:
+    return found["class_adherence"] >= 0.8 and found["class_p"] < 0.01
+
+
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("recipe", ["motor", "motor_flow"])
+@pytest.mark.parametrize("recipe", [FLOW, CHAIN])
 def test_trials_are_of_the_class_that_was_asked_for(outputs: Path, seed: int, recipe: str) -> None:
-    found = evaluated(f"solver=eegdiff/{recipe}", f"seed={seed}", "generate.guidance=2")
-    assert found["class_adherence"] >= 0.8 and found["class_p"] < 0.01
+    found = evaluated(recipe, f"seed={seed}")
+    assert found["class_accuracy_real"] > 0.8  # else the classifier could not say
+    assert keeps_the_gate(found), found
     assert found["max_train_correlation_max"] < 0.95
 
 
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_cut_condition_fails_the_same_gate(outputs: Path, seed: int) -> None:
-    words = ("solver=eegdiff/motor_flow", f"seed={seed}", "solver.drop_condition=1")
-    found = evaluated(*words)
+    """Always withheld in training: nothing but the noise can tell classes apart."""
+    found = evaluated(FLOW, f"seed={seed}", "solver.drop_condition=1")
     assert found["class_adherence"] < 0.8 and found["class_p"] > 0.01
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_trained_model_that_is_not_told_or_told_wrongly_fails_it(
+    flows: dict[int, Trained], seed: int
+) -> None:
+    trained, labels = flows[seed], np.arange(N) % 4
+    sampling = Sampling("heun", 20, guidance=2.0)
+    cut = trained.obeys(labels, trained.waves(None, Sampling("heun", 20)))
+    wrong = np.random.default_rng(seed).permutation(labels)
+    shuffled = trained.obeys(labels, trained.waves(wrong, sampling))
+    told = trained.obeys(labels, trained.waves(labels, sampling))
+    assert keeps_the_gate(told)
+    assert cut["class_adherence"] < 0.8 and shuffled["class_adherence"] < 0.8
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_copy_among_generated_trials_is_caught(flows: dict[int, Trained], seed: int) -> None:
+    trained = flows[seed]
+    waves = trained.waves(np.arange(N) % 4, Sampling("heun", 20))
+    train, test = (trained.some(x, N) for x in (trained.train, trained.test))
+
+    def copies(generated: np.ndarray) -> dict[str, float]:
+        return generation.copy_metrics(train, test, generation.describe(generated, trained.rate_hz))
+
+    rng = np.random.default_rng(seed)
+    honest = copies(waves)
+    assert honest["max_train_correlation_max"] < 0.95 and honest["data_copying_z"] > -3
+    planted = waves.copy()
+    # shifted by 5 samples, and noise of a fifth of its sd: no test of equality would see it
+    planted[7, :, :-5] = train.waves[11, :, 5:]
+    planted[7] += 0.2 * planted[7].std() * rng.standard_normal(planted[7].shape)
+    assert copies(planted)["max_train_correlation_max"] > 0.95
+    # a model that has learned its training trials by heart
+    noise = 0.2 * train.waves.std() * rng.standard_normal(train.waves.shape)
+    by_heart = copies(train.waves + noise)
+    assert by_heart["copies"] > 0.95 and by_heart["data_copying_z"] < -3
 
 
 def test_a_planted_copy_is_caught() -> None:
@@ -79,11 +185,22 @@ def test_maps_follow_their_sentence(outputs: Path, seed: int, cut: bool) -> None
 
 
 @pytest.mark.endurance
-@pytest.mark.parametrize("seed", SEEDS)
-def test_straight_paths_need_a_fiftieth_of_the_evaluations(outputs: Path, seed: int) -> None:
-    """20 of them are no worse than 1000 steps of DDPM, beyond what 24 windows of noise allow."""
-    few = (f"seed={seed}", "solver.n_evaluation=24", "generate.n=1")
-    flow = evaluated("solver=eegdiff/motor_flow", *few)
-    chain = evaluated("solver=eegdiff/motor", "generate.steps=1000", *few)
-    for name in ("log_spectral_distance_db", "riemann_distance_of_logeuclidean_means"):
-        assert flow[name] < 1.15 * chain[name], name
+def test_straight_paths_need_a_fiftieth_of_the_evaluations(flows: dict[int, Trained]) -> None:
+    """20 of them are no worse than 1000 steps of DDPM, in the mean of three seeds; 2 % of its time.
+
+    The networks are the same, trained for as many steps; no seed is worse by more than 15 %, which
+    as many windows of noise allow.
+    """
+    labels, found = np.arange(60) % 4, []
+    for seed, flow in flows.items():
+        chain, values, seconds = Trained(CHAIN, f"seed={seed}"), [], []
+        for model, sampling in ((flow, Sampling("heun", 20)), (chain, Sampling("ddpm", 1000))):
+            began = time.process_time()
+            waves = model.waves(labels, sampling, len(labels))
+            seconds.append(time.process_time() - began)
+            values.append([model.distances(waves)[name] for name in DISTANCES])
+        found.append(np.array(values))
+        assert (found[-1][0] < 1.15 * found[-1][1]).all(), (seed, values)
+        assert seconds[0] < 0.025 * seconds[1], seconds
+    few, many = np.mean(found, 0)
+    assert (few <= many).all(), (few, many)
