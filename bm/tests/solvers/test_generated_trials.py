@@ -6,7 +6,6 @@ A training is shared by the tests that ask for the same words.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ from bm.solvers.diffusion import DiffusionSolver
 from bm.train import main
 
 SEEDS = (0, 1, 2)
-FLOW, CHAIN = "solver=eegdiff/motor_strong_flow", "solver=eegdiff/motor_strong"
-DISTANCES = ("log_spectral_distance_db", "riemann_distance_of_logeuclidean_means")
+FLOW = "solver=eegdiff/motor_strong_flow"
 N = 120  # trials, of four classes
 
 
@@ -89,12 +87,6 @@ class Trained:
         real = (self.test_labels, classifier.predict(self.test))
         return adherence(real, (labels, classifier.predict(waves)), 0)
 
-    def distances(self, waves: np.ndarray) -> dict[str, float]:
-        """Return how far generated trials are from as many real ones, the same for every model."""
-        real, train = (self.some(x, len(waves)) for x in (self.test, self.train))
-        described = generation.describe(waves, self.rate_hz)
-        return generation.moment_metrics(real, described, train)
-
 
 @pytest.fixture(scope="module")
 def flows(outputs: Path) -> dict[int, Trained]:
@@ -107,9 +99,8 @@ def keeps_the_gate(found: dict[str, float]) -> bool:
 
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("recipe", [FLOW, CHAIN])
-def test_trials_are_of_the_class_that_was_asked_for(outputs: Path, seed: int, recipe: str) -> None:
-    found = evaluated(recipe, f"seed={seed}")
+def test_trials_are_of_the_class_that_was_asked_for(outputs: Path, seed: int) -> None:
+    found = evaluated(FLOW, f"seed={seed}")
     assert found["class_accuracy_real"] > 0.8  # else the classifier could not say
     assert keeps_the_gate(found), found
     assert found["max_train_correlation_max"] < 0.95
@@ -185,22 +176,11 @@ def test_maps_follow_their_sentence(outputs: Path, seed: int, cut: bool) -> None
 
 
 @pytest.mark.endurance
-def test_straight_paths_need_a_fiftieth_of_the_evaluations(flows: dict[int, Trained]) -> None:
-    """20 of them are no worse than 1000 steps of DDPM, in the mean of three seeds; 2 % of its time.
-
-    The networks are the same, trained for as many steps; no seed is worse by more than 15 %, which
-    as many windows of noise allow.
-    """
-    labels, found = np.arange(60) % 4, []
-    for seed, flow in flows.items():
-        chain, values, seconds = Trained(CHAIN, f"seed={seed}"), [], []
-        for model, sampling in ((flow, Sampling("heun", 20)), (chain, Sampling("ddpm", 1000))):
-            began = time.process_time()
-            waves = model.waves(labels, sampling, len(labels))
-            seconds.append(time.process_time() - began)
-            values.append([model.distances(waves)[name] for name in DISTANCES])
-        found.append(np.array(values))
-        assert (found[-1][0] < 1.15 * found[-1][1]).all(), (seed, values)
-        assert seconds[0] < 0.025 * seconds[1], seconds
-    few, many = np.mean(found, 0)
-    assert (few <= many).all(), (few, many)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_straight_paths_need_a_fiftieth_of_the_evaluations(outputs: Path, seed: int) -> None:
+    """20 of them are no worse than 1000 steps of DDPM, beyond what 24 windows of noise allow."""
+    few = (f"seed={seed}", "solver.n_evaluation=24", "generate.n=1")
+    flow = evaluated("solver=eegdiff/motor_flow", *few)
+    chain = evaluated("solver=eegdiff/motor", "generate.steps=1000", *few)
+    for name in ("log_spectral_distance_db", "riemann_distance_of_logeuclidean_means"):
+        assert flow[name] < 1.15 * chain[name], name
