@@ -30,6 +30,7 @@ from ...metrics.classification import (
 )
 from ...metrics.evaluation import Evaluation
 from ...metrics.ridge import class_targets, logit_scale
+from ...metrics.shift_test import shift_p
 from ...metrics.units import units_of
 from ...metrics.values import value_intervals, value_metrics
 from ...registry import Registry, check_known
@@ -127,6 +128,14 @@ def class_evaluation(
     metrics = classification_metrics(probs, labels)
     units = units_of(items)
     intervals = class_intervals(labels, probs, units)
+    extra: dict[str, Any] = {
+        "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
+        "intervals": {name: list(ends) for name, ends in intervals.items()},
+        "unit": str(units),
+    }
+    p = shift_p(labels, probs.argmax(1), items["recording"].to_numpy(), items["start_s"].to_numpy())
+    if p is not None:
+        extra["shift_p"] = p
     return Evaluation(
         split=split,
         metrics=metrics,
@@ -134,11 +143,7 @@ def class_evaluation(
         items=items,
         n_items=len(labels),
         simulated=dataset.facts.simulated,
-        extra={
-            "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
-            "intervals": {name: list(ends) for name, ends in intervals.items()},
-            "unit": str(units),
-        },
+        extra=extra,
     )
 
 
