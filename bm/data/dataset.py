@@ -22,7 +22,7 @@ from .batch import Batch
 from .device_windows import DeviceWindows
 from .duplicates import check_near_copies, without_copies
 from .gather import BlockPool, gather_windows
-from .held_out import few_shots
+from .held_out import few_shots, permute_labels
 from .loader import Loader, Plan, uses_pinned_memory
 from .preprocess import standard_name
 from .recording import Recording, RecordingId
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 UNHASHED_KEYS = ("name", "studies", "strict", "shuffle_recordings_seed", "interleave",
                  "extra_test_features", "duplicates", "augment", "on_device")  # fmt: skip
 #: Keys that came later: the hash leaves them out where they change nothing.
-LATER_KEYS = {"bads": "keep", "keep_bad": False}
+LATER_KEYS = {"bads": "keep", "keep_bad": False, "permute_labels": False}
 #: The same of `dset.split`, where null changes nothing.
 LATER_SPLIT_KEYS = ("left_out", "shots")
 #: `dset.channels` in a word -> function that gives all recordings the same channels.
@@ -358,6 +358,8 @@ def build_table(
     if shots is not None:
         order = split.trial_order(table, int(dset["split"]["seed"]))
         table = table[few_shots(table, shots, classes, order)].reset_index(drop=True)
+    if dset.get("permute_labels"):
+        table["label"] = permute_labels(table, classes, int(dset["split"]["seed"]))
     table.attrs["left_out"] = left_out
     split.check_no_overlap(table, WindowRule.of(dset["segment"]).shared_samples)
     return table, classes

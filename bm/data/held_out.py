@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import UserError
@@ -97,6 +98,26 @@ def few_shots(
             )
         stay |= train & (table["label"] == label) & trials.isin(distinct[:shots])
     return stay
+
+
+def permute_labels(table: pd.DataFrame, classes: Sequence[str], seed: int) -> pd.Series:
+    """Return labels of which those of training windows changed places; no decoder learns of them.
+
+    Valid and test windows keep theirs, so that what is measured must be at chance.
+
+    Args:
+        table: with numbered labels and split.
+        classes: names.
+        seed: of the draw.
+
+    Raises:
+        UserError: windows without classes.
+    """
+    if not classes:
+        raise UserError("dset.permute_labels: the windows have no classes; see segment.label")
+    labels, train = table["label"].copy(), (table["split"] == "train").to_numpy()
+    labels[train] = np.random.default_rng(seed).permutation(labels[train].to_numpy())
+    return labels
 
 
 def trial_names(table: pd.DataFrame) -> pd.Series:

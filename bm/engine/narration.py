@@ -170,5 +170,7 @@ def score(evaluation: Mapping[str, Any], metric: str) -> str:
         text += f" (no interval: {extra['unit']})"  # too few for any claim
     if isinstance(chance, int | float):
         text += f", chance {chance:.3g}"
+    if name in extra.get("permutation_p", {}):
+        text += f" (p {extra['permutation_p'][name]:.3g} by permutation)"
     simulated = " (simulated)" if evaluation.get("simulated") else ""
     return f"{text}, {evaluation.get('n_items', 0)} windows{simulated}"

@@ -102,7 +102,8 @@ class BaselineSolver(Solver):
             places = np.flatnonzero(subjects[rows] == subject)
             windows = self._windows(rows[places])
             probs[places] = probabilities(self.model.logits(windows, int(subject)))
-        return class_evaluation(self.data, split, rows, probs)
+        permutations = int(self.cfg.solver.get("permutations") or 0)
+        return class_evaluation(self.data, split, rows, probs, permutations)
 
     def save_model(self, folder: Path) -> None:
         """Write the coefficients, with facts that say that windows are taken as they are.

@@ -86,6 +86,8 @@ def row_cells(row: Row, metrics: Sequence[str], ideal: float | None) -> dict[str
     if ideal is not None and row.chance is not None and row.values and ideal > row.chance:
         share = (float(np.mean(row.values)) - row.chance) / (ideal - row.chance)
         cells["from chance to ideal"] = f"{share:.0%}"
+    if row.shift_p:  # the largest: what no seed contradicts
+        cells["p, labels shifted"] = f"{max(row.shift_p):.2g}"
     cells["seeds"] = "" if row.pooled else str(len(row.values))
     cells["items"] = str(row.n_items or "")
     cells["units"] = "" if row.units is None else str(row.units)

@@ -30,6 +30,7 @@ class Row:
         dataset, variant: name of its row.
         values: main metric of each seed that was evaluated.
         chance: its chance level; `chances` those of all metrics.
+        shift_p: of each seed, that of its balanced accuracy when labels are shifted in time.
         n_items: test items.
         missing: experiments without a result, with their state.
         sigs: signatures behind the row.
@@ -81,6 +82,7 @@ class Row:
     effect: float | None = None
     origins: list[Origin] = field(default_factory=list)
     lacking: str = ""
+    shift_p: list[float] = field(default_factory=list)
 
     def add(self, evaluation: dict[str, Any], metrics: Sequence[str]) -> None:
         """Add the evaluation of one seed.
@@ -100,6 +102,7 @@ class Row:
         intervals = extra.get("intervals", {}) if "unit" in extra else {}
         self.intervals = {k: (v[0], v[1]) for k, v in intervals.items()}
         self.references = dict(extra.get("references", {}))
+        self.shift_p += [extra["shift_p"]] if "shift_p" in extra else []
         self.n_items = int(evaluation["n_items"])
 
     def is_mean_of(self, scores: Scores) -> bool:

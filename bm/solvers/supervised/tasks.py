@@ -29,7 +29,9 @@ from ...metrics.classification import (
     probabilities,
 )
 from ...metrics.evaluation import Evaluation
+from ...metrics.label_permutation import label_permutation_p
 from ...metrics.ridge import class_targets, logit_scale
+from ...metrics.shift_test import shift_p
 from ...metrics.units import units_of
 from ...metrics.values import value_intervals, value_metrics
 from ...registry import Registry, check_known
@@ -109,7 +111,7 @@ def outputs_of(task: Task) -> dict[str, Any] | None:
 
 
 def class_evaluation(
-    dataset: Dataset, split: str, rows: np.ndarray, probs: np.ndarray
+    dataset: Dataset, split: str, rows: np.ndarray, probs: np.ndarray, permutations: int = 0
 ) -> Evaluation:
     """Return the evaluation of class probabilities, with one item per window.
 
@@ -118,6 +120,7 @@ def class_evaluation(
         split: its name.
         rows: (N,) rows of the segment table.
         probs: (N, K).
+        permutations: of the labels, for p values beside chance; 0 = none.
     """
     items = items_of(dataset, rows, "label")
     labels = items["label"].to_numpy(dtype=int)
@@ -127,6 +130,16 @@ def class_evaluation(
     metrics = classification_metrics(probs, labels)
     units = units_of(items)
     intervals = class_intervals(labels, probs, units)
+    extra: dict[str, Any] = {
+        "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
+        "intervals": {name: list(ends) for name, ends in intervals.items()},
+        "unit": str(units),
+    }
+    p = shift_p(labels, probs.argmax(1), items["recording"].to_numpy(), items["start_s"].to_numpy())
+    if p is not None:
+        extra["shift_p"] = p
+    if permutations:
+        extra["permutation_p"] = label_permutation_p(probs, labels, permutations)
     return Evaluation(
         split=split,
         metrics=metrics,
@@ -134,11 +147,7 @@ def class_evaluation(
         items=items,
         n_items=len(labels),
         simulated=dataset.facts.simulated,
-        extra={
-            "table": list(TWO if len(dataset.facts.classes) == 2 else MANY),
-            "intervals": {name: list(ends) for name, ends in intervals.items()},
-            "unit": str(units),
-        },
+        extra=extra,
     )
 
 
@@ -157,6 +166,7 @@ class Classes:
 
     def __init__(self, dataset: Dataset, options: Mapping[str, Any]) -> None:
         self.dataset, self.smoothing = dataset, options["label_smoothing"]
+        self.permutations = int(options.get("permutations") or 0)
         if len(dataset.facts.classes) < 2:
             listed = ", ".join(dataset.facts.classes) or "none"
             raise UserError(
@@ -218,7 +228,8 @@ class Classes:
 
     def evaluation(self, split: str, rows: np.ndarray, outputs: np.ndarray) -> Evaluation:
         """Return `class_evaluation` of the outputs' probabilities."""
-        return class_evaluation(self.dataset, split, rows, self.probabilities(outputs))
+        probs = self.probabilities(outputs)
+        return class_evaluation(self.dataset, split, rows, probs, self.permutations)
 
     def draw(self, folder: Path, evaluation: Evaluation) -> None:
         """Draw the confusion matrix."""

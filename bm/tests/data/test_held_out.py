@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bm.data import split
-from bm.data.held_out import few_shots, leave_out
+from bm.data.held_out import few_shots, leave_out, permute_labels
 from bm.errors import UserError
 
 CLASSES = ("left", "right")
@@ -100,3 +100,16 @@ def test_more_shots_than_trials_is_one_line(shots: Any, text: str) -> None:
         shots_of(rows, shots)
     with pytest.raises(UserError, match="the windows have no classes"):
         few_shots(rows, 1, (), split.trial_order(rows, 0))
+
+
+def test_training_labels_change_places_and_others_stay() -> None:
+    rows = table(trials=40)
+    rows["split"] = split.assign(rows, options(key="trial", left_out=None))
+    mixed = permute_labels(rows, CLASSES, 0)
+    train = rows["split"] == "train"
+    assert (mixed[~train] == rows["label"][~train]).all()
+    assert sorted(mixed[train]) == sorted(rows["label"][train])
+    assert (mixed[train] == rows["label"][train]).mean() < 0.6  # of about .5 by chance
+    assert (mixed == permute_labels(rows, CLASSES, 0)).all()
+    with pytest.raises(UserError, match="permute_labels"):
+        permute_labels(rows, (), 0)

@@ -299,3 +299,18 @@ def test_relative_attention_is_its_formula() -> None:
     mixed = (scores / 2).softmax(-1) @ v
     expected = attention.output(mixed.transpose(1, 2).flatten(2))
     torch.testing.assert_close(attention(x), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("width", [16, 64])
+def test_first_weights_fit_the_width_when_asked_to(width: int) -> None:
+    torch.manual_seed(0)
+    published, fitting = (
+        PostNormBlocks(width, PostNormOptions(2, 2, 32, 256, 0.0, start_gain=gain))
+        for gain in (None, 1.0)
+    )
+    for number in (1, 2):
+        shrink = (2 * number) ** 0.5
+        first = published[number - 1].feed_forward.fc1.weight.std().item() * shrink
+        assert first == pytest.approx(0.02, rel=0.1)
+        first = fitting[number - 1].feed_forward.fc1.weight.std().item() * shrink
+        assert first == pytest.approx(width**-0.5, rel=0.1)

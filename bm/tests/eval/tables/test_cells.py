@@ -44,6 +44,15 @@ def test_rows_of_evaluations(tmp_path: Path) -> None:
     assert chance["balanced_accuracy"] == "0.333" and chance["auroc"] == ""
 
 
+def test_the_largest_p_of_shifted_labels_stands_in_the_row() -> None:
+    row = Row("d", "net", chance=0.5)
+    for p in (0.02, 0.3):
+        row.add({"metrics": {"a": 0.6}, "chance": {}, "n_items": 9, "extra": {"shift_p": p}}, ["a"])
+    assert table_cells([row], ["a"], {})[0]["p, labels shifted"] == "0.3"
+    row.add({"metrics": {"a": 0.6}, "chance": {}, "n_items": 9}, ["a"])  # written before
+    assert row.shift_p == [0.02, 0.3]
+
+
 def test_an_evaluation_without_the_metric_is_missing(tmp_path: Path) -> None:
     one = experiment("cccccccc")
     write_evaluation(tmp_path, one.sig, {"loss": 1.0})
