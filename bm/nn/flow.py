@@ -6,6 +6,7 @@ learns the velocity eps - x_0. Sampling integrates it from s = 1 to 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,13 +26,20 @@ class LinearPath(nn.Module):
             diffusion serve.
         times: how training draws s: uniform, or logit_normal, which stays away from both ends
             (Esser et al. 2024).
+        data_sd: standard deviation of images. With it a network predicts what is left of the
+            velocity after the best multiple of x_s, at unit variance, and need not carry the noise
+            through itself (the preconditioning of Karras et al. 2022); None = the whole velocity.
     """
 
-    def __init__(self, steps: int = 1000, times: str = "uniform") -> None:
+    def __init__(
+        self, steps: int = 1000, times: str = "uniform", data_sd: float | None = None
+    ) -> None:
         super().__init__()
         if times not in TIMES:
             raise ValueError(f"times {times!r}; one of {', '.join(TIMES)}")
-        self.steps, self.times = steps, times
+        if data_sd is not None and not 0 < data_sd < math.inf:
+            raise ValueError(f"data_sd {data_sd!r}; a number above 0, or null")
+        self.steps, self.times, self.data_sd = steps, times, data_sd
 
     def draw(
         self,
@@ -53,6 +61,21 @@ class LinearPath(nn.Module):
     def velocity(self, x0: Tensor, noise: Tensor, s: Tensor) -> Tensor:
         """Return eps - x_0, the same at all times s."""
         return noise - x0
+
+    def around(self, network: Callable[[Tensor], Tensor], x: Tensor, s: Tensor) -> Tensor:
+        """Return the velocity at x_s (B, ...) and times s (B,), of a network of x_s.
+
+        With data of variance d, x_s has the variance q = s^2 + d (1 - s)^2, and the best multiple
+        of it, (s - d (1 - s)) / q, leaves d / q of the variance of the velocity.
+        """
+        if self.data_sd is None:
+            return network(x)
+        time = s.reshape(-1, *(1,) * (x.ndim - 1)).to(x)
+        data = self.data_sd**2
+        variance = time.square() + data * (1 - time).square()
+        scale = variance.sqrt()
+        share = (time - data * (1 - time)) / variance
+        return share * x + self.data_sd / scale * network(x / scale)
 
 
 @dataclass

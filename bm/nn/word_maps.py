@@ -227,5 +227,52 @@ class BandImages(WordMap):
         return self.padded(rows)
 
 
+class WordSeries(WordMap):
+    """Values of words as channels, words as time: for networks over time.
+
+    A network over maps makes 512 places of 16 words of 32 channels, here there are 16; and what it
+    shares over words is the same, for electrodes are no grid.
+
+    Args:
+        n_channels, n_times, bands, per_word, padding_weight: see `WordMap`.
+        n_words: first words of the window that are in the image; None = all.
+        multiple: their number is padded to a multiple of it.
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_times: int,
+        bands: int = 8,
+        per_word: bool = False,
+        padding_weight: float = 0.0,
+        n_words: int | None = None,
+        multiple: int = 1,
+    ) -> None:
+        super().__init__(n_channels, n_times, bands, per_word, padding_weight)
+        self.n_words = min(n_words or n_times, n_times)
+        self.shape = (n_channels, *whole_multiples((self.n_words,), multiple))
+
+    def padded(self, image: Tensor) -> Tensor:
+        """Return an image (B, F, W) with zeros at the end up to `shape`."""
+        return functional.pad(image, (0, self.shape[1] - image.shape[2]))
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """Return images (B, F, W') of windows (B, F, W)."""
+        return self.padded(self.matrix(waves)[:, : self.n_words].transpose(1, 2))
+
+    def of_image(self, image: Tensor) -> Tensor:
+        """Return scaled values (B, W, F) of images."""
+        return image[..., : self.n_words].transpose(1, 2)
+
+    def weights(self, waves: Tensor) -> Tensor:
+        """Return weights (B, 1, W')."""
+        return self.padded(self._weights(waves)[:, None, : self.n_words])
+
+
 #: name -> class; all take n_channels and n_times.
-WORD_MAPS: dict[str, type[Representation]] = {"word_image": WordImage, "band_images": BandImages}
+WORD_MAPS: dict[str, type[Representation]] = {
+    "word_image": WordImage,
+    "band_images": BandImages,
+    "word_series": WordSeries,
+}

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..figures.word_maps import draw_word_maps
 from ..metrics import word_maps
 from ..metrics.evaluation import Evaluation
-from ..metrics.text_retrieval import Told, text_retrieval
+from ..metrics.text_retrieval import Told, ToldWords, sentence_retrieval, text_retrieval
 from ..models.eegdiff.conditioning import Condition
 from ..models.eegdiff.generation import Sampling, generate_waves
 from ..nn.word_maps import WordMap
@@ -29,6 +29,9 @@ TABLE = (
     "text_rank_generated",
     "text_rank_shuffled",
     "text_p",
+    "sentence_rank_generated",
+    "sentence_rank_shuffled",
+    "sentence_p_generated",
 )
 HDF5 = "generated.h5"
 MOST_TRAINING = 2000  # sentences of the text encoder
@@ -151,9 +154,17 @@ class MapDiffusionSolver(DiffusionSolver):
         """Return whether an encoder of real training sentences finds those of generated maps."""
         train_rows = self._some("train", MOST_TRAINING)
         images, train_there = self.real_images(train_rows)
-        train = told(self, train_rows, mean_words(self.values(images), train_there), train_there)
+        values, seed = self.values(images), self.cfg.seed
+        train = told(self, train_rows, mean_words(values, train_there), train_there)
         test = told(self, rows, mean_words(real, there), there)
-        return text_retrieval(train, test, mean_words(fake, there), self.cfg.seed)
+        words = (
+            told_words(self, train_rows, values, train_there),
+            told_words(self, rows, real, there),
+        )
+        return {
+            **text_retrieval(train, test, mean_words(fake, there), seed),
+            **sentence_retrieval(*words, fake, seed),
+        }
 
 
 def mean_words(values: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -171,3 +182,12 @@ def told(
     weights = mask / np.maximum(mask.sum(1, keepdims=True), 1)
     pooled = (states * weights[..., None]).sum(1)
     return Told(features, pooled, [solver.texts.texts[row] for row in rows], there.sum(1))
+
+
+def told_words(
+    solver: MapDiffusionSolver, rows: np.ndarray, values: np.ndarray, there: np.ndarray
+) -> ToldWords:
+    """Return maps (N, W, K) of windows with the states of the words of their texts."""
+    assert solver.texts is not None
+    states, mask = (values.numpy() for values in solver.texts.of(torch.from_numpy(rows)))
+    return ToldWords(values, there, states, mask, [solver.texts.texts[row] for row in rows])

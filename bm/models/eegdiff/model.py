@@ -118,8 +118,8 @@ class EEGDiffusion(Described, Loadable):
         n_channels: C.
         n_times: samples per window.
         rate_hz: sampling rate.
-        representation: `name` (wave, stft_complex, stft_magnitude, mel, word_image, band_images)
-            and its arguments.
+        representation: `name` (wave, stft_complex, stft_magnitude, mel, word_image, band_images,
+            word_series) and its arguments.
         network: `name` (unet1d, unet2d, unet2d_text) and its arguments.
         conditions: any of class, subject, text.
         n_classes, n_subjects: sizes of the tables of the conditions used.
@@ -233,8 +233,16 @@ class EEGDiffusion(Described, Loadable):
         # no text is the empty one, with which training drops the condition for guidance
         if "text" in self.conditions and text is None:
             text, mask = self.conditioning.null_text.expand(len(x), -1, -1), None
-        level = t if self.noise_is_chain else t * self.noise.steps
-        prediction: Tensor = self.network.denoise(x, level, vector, text, mask)  # type: ignore[operator]
+        if isinstance(self.noise, NoiseSchedule):
+            return self._denoised(x, t, vector, text, mask)
+        level = t * self.noise.steps
+        return self.noise.around(lambda x: self._denoised(x, level, vector, text, mask), x, t)
+
+    def _denoised(
+        self, x: Tensor, t: Tensor, vector: Tensor | None, text: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        """Return what the network gives for images x (B, *shape) at levels t (B,)."""
+        prediction: Tensor = self.network.denoise(x, t, vector, text, mask)  # type: ignore[operator]
         return prediction
 
     @property

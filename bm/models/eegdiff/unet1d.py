@@ -134,6 +134,8 @@ class UNet1d(nn.Module):
         dropout: in the residual blocks.
         cross_attention_dim: size of text states; None = no text.
         scale_shift: the time vector scales and shifts features, see `Residual`; else it is added.
+        text_places: sample i is a word, and hears of token i + 1 at its place (the first token is
+            the beginning). Attention alone does not know at which word it stands.
     """
 
     def __init__(
@@ -147,8 +149,11 @@ class UNet1d(nn.Module):
         dropout: float = 0.0,
         cross_attention_dim: int | None = None,
         scale_shift: bool = False,
+        text_places: bool = False,
     ) -> None:
         super().__init__()
+        if text_places and not cross_attention_dim:
+            raise ValueError("text_places without cross_attention_dim: there is no text to place")
         widths, layers = tuple(block_out_channels), layers_per_block
         vector = 4 * widths[0]  # of the time embedding, as in diffusers
         self.layers = layers
@@ -166,6 +171,8 @@ class UNet1d(nn.Module):
         inner = (widths[0], *widths[:-1])
         self.time_embedding = TimeEmbedding(widths[0])
         self.conv_in = nn.Conv1d(channels, widths[0], 3, padding=1)
+        # without text_places no layer is drawn: seeds give the weights that they gave
+        self.text_in = nn.Linear(cross_attention_dim or 1, widths[0]) if text_places else None
         self.down = nn.ModuleList(
             scale([(a, b)] + [(b, b)] * (layers - 1), low)
             for a, b, low in zip(inner, widths, lowest, strict=True)
@@ -197,6 +204,8 @@ class UNet1d(nn.Module):
         if vector is not None:
             time = time + vector
         x = self.conv_in(x)
+        if self.text_in is not None:
+            x = x + self._placed(text, mask, x.shape[-1])
         skips = [x]  # as in diffusers: the first convolution, each block and each downsampling
         for index, scale in enumerate(self.down):
             for layer in range(self.layers):
@@ -215,6 +224,18 @@ class UNet1d(nn.Module):
                 # to the length of the skip, not twice: an odd length was rounded up on the way down
                 x = self.grow[index](functional.interpolate(x, skips[-1].shape[-1]))
         return self.conv_out(functional.silu(self.norm_out(x)))
+
+    def _placed(self, text: Tensor | None, mask: Tensor | None, length: int) -> Tensor:
+        """Return features (B, width, length) of the token of each word."""
+        if text is None or self.text_in is None:
+            raise ValueError("this network places text: Condition.text is missing")
+        states = text if mask is None else text * mask[..., None]
+        # places behind the last token hear what an empty text says
+        states = functional.pad(
+            states[:, 1 : length + 1], (0, 0, 0, max(0, length + 1 - text.shape[1]))
+        )
+        placed: Tensor = self.text_in(states)
+        return placed.transpose(1, 2)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the prediction for x (B, C, T) at noise levels t (B,) without any condition."""

@@ -141,3 +141,21 @@ def test_an_item_does_not_depend_on_its_batch() -> None:
     x, t = torch.randn(3, 3, 20), torch.tensor([0, 10, 999])
     alone = torch.cat([model(x[i : i + 1], t[i : i + 1]) for i in range(3)])
     torch.testing.assert_close(model(x, t), alone, atol=1e-5, rtol=1e-4)
+
+
+def test_words_hear_of_their_token_alone_where_texts_are_placed() -> None:
+    torch.manual_seed(0)
+    net = UNet1d(3, (8, 8), 1, 1, 8, 4, cross_attention_dim=5, text_places=True)
+    text, mask = torch.randn(2, 6, 5), torch.ones(2, 6, dtype=torch.bool)
+    placed = net._placed(text, mask, 8)
+    assert placed.shape == (2, 8, 8)
+    other = text.clone()
+    other[:, 3] += 1
+    moved = (net._placed(other, mask, 8) != placed).any(1)
+    assert moved[0].nonzero().ravel().tolist() == [2]  # token 0 is the beginning
+    torch.testing.assert_close(placed[:, :, 5:], net.text_in.bias[:, None].expand(2, 8, 3))
+    mask[:, 3] = False
+    torch.testing.assert_close(net._placed(text, mask, 8)[..., 2], net.text_in.bias.expand(2, 8))
+    assert net.denoise(torch.randn(2, 3, 8), torch.rand(2), None, text, mask).shape == (2, 3, 8)
+    with pytest.raises(ValueError, match="there is no text to place"):
+        UNet1d(3, (8, 8), text_places=True)

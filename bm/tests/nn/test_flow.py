@@ -67,3 +67,41 @@ def test_evaluations_are_a_whole_number_of_steps() -> None:
     with pytest.raises(ValueError, match="0 evaluations"):
         FlowSteps.even(0, 1)
     assert FlowSteps.even(6, 2).times.tolist() == pytest.approx([1, 2 / 3, 1 / 3, 0])
+
+
+def test_a_silent_network_leaves_white_noise_as_it_is() -> None:
+    """From noise to data that are white noise too: nothing has to be learned."""
+    path = LinearPath(data_sd=1.0)
+    noise = torch.randn(4000, 1, dtype=torch.float64)
+
+    def silent(x: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        return path.around(torch.zeros_like, x, s)
+
+    found = last(FLOW_SAMPLERS["heun"](silent, noise, FlowSteps.even(40, 2)))
+    torch.testing.assert_close(found, noise, atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize("sd", [1.0, 0.2])
+def test_a_network_sees_and_learns_unit_variance(sd: float) -> None:
+    path, seen = LinearPath(data_sd=sd), []
+    x0, noise = torch.randn(2, 200_000, dtype=torch.float64).split(1)
+    x0 = sd * x0
+
+    def network(scaled: torch.Tensor) -> torch.Tensor:
+        seen.append(scaled)
+        return torch.zeros_like(scaled)
+
+    for share in (0.0, 0.2, 0.5, 0.9, 1.0):
+        s = torch.tensor([share])
+        x, v = path.add_noise(x0, noise, s), path.velocity(x0, noise, s)
+        left = v - path.around(network, x, s)
+        ones = path.around(torch.ones_like, x, s) - path.around(torch.zeros_like, x, s)
+        assert float(seen[-1].var()) == pytest.approx(1, abs=0.02)
+        assert float((left / ones).var()) == pytest.approx(1, abs=0.02)
+        assert abs(float((left / ones * seen[-1]).mean())) < 0.02  # no other multiple is better
+    assert torch.equal(LinearPath().around(torch.zeros_like, x, s), torch.zeros_like(x))
+
+
+def test_the_sd_of_data_is_above_0() -> None:
+    with pytest.raises(ValueError, match="data_sd 0"):
+        LinearPath(data_sd=0.0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bm.errors import UserError
-from bm.nn.word_maps import BandImages, WordImage
+from bm.nn.word_maps import BandImages, WordImage, WordSeries
 from bm.tests.reference.sentences import band_images, word_matrix
 
 F, W = 24, 10  # 8 bands of 3 channels
@@ -21,7 +21,7 @@ def windows() -> torch.Tensor:
     return waves
 
 
-@pytest.mark.parametrize("kind", [WordImage, BandImages])
+@pytest.mark.parametrize("kind", [WordImage, BandImages, WordSeries])
 @pytest.mark.parametrize("multiple", [1, 8])
 def test_values_and_lengths_come_back(kind, multiple: int) -> None:
     maps, waves = kind(F, W, multiple=multiple, n_words=W), windows()
@@ -65,12 +65,21 @@ def test_every_slice(first: int, width: int | None, kept: int) -> None:
 
 def test_padded_words_weigh_what_they_are_told() -> None:
     waves = windows()
-    for kind, rows in ((BandImages, (0, 0, 0)), (WordImage, (0, 0, slice(None), 0))):
+    kinds = {BandImages: (0, 0, 0), WordImage: (0, 0, slice(None), 0), WordSeries: (0, 0)}
+    for kind, rows in kinds.items():
         maps = kind(F, W, padding_weight=0.25, n_words=W, multiple=8)
         maps.fit(waves)
         weights = maps.weights(waves)[rows]
         assert weights.tolist() == [1.0] * 4 + [0.25] * 6 + [0.0] * 6
         assert maps.weights(waves).expand(80, *maps.shape).shape == (80, *maps.shape)
+
+
+def test_words_as_time_are_the_rows_of_the_matrix() -> None:
+    series, one, waves = WordSeries(F, W, n_words=6), WordImage(F, W, n_words=6), windows()
+    for maps in (series, one):
+        maps.fit(waves)
+    assert torch.equal(series(waves), one(waves)[:, 0].transpose(1, 2))
+    assert series.shape == (F, 6) and series.lengths(series(waves)).tolist()[:3] == [4, 6, 1]
 
 
 def test_maps_have_no_waves_and_need_bands() -> None:
