@@ -19,7 +19,7 @@ CLIP = 64 * HOP
 STORIES = range(20, 32)  # of the same words in other sentences: no study tells them
 LETTERS = ("<pad>", SPACE, *PHONEMES)
 SIZES = {
-    "conv_dim": (64, 64), "conv_kernel": (400, 4), "conv_stride": (160, 2), "hidden_size": 64,
+    "conv_dim": (96, 96), "conv_kernel": (400, 4), "conv_stride": (160, 2), "hidden_size": 64,
     "num_feat_extract_layers": 2, "num_hidden_layers": 1, "num_attention_heads": 2,
     "intermediate_size": 128, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4,
     "vocab_size": len(LETTERS), "apply_spec_augment": False, "hidden_dropout": 0.0,
@@ -38,6 +38,16 @@ def spelled(stimuli: Stimuli, number: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(story.audio), torch.from_numpy(numbers)
 
 
+def start_with_spectra(convolution: torch.nn.Module) -> None:
+    """Let the first convolution begin as windowed waves of 100 Hz to 7.5 kHz, cosine and sine."""
+    weight = convolution.weight
+    channels, _, size = weight.shape
+    tones = torch.logspace(2, np.log10(7500), channels // 2)[:, None]
+    phase = 2 * np.pi * tones * torch.arange(size) / AUDIO_HZ
+    waves = torch.cat([phase.cos(), phase.sin()]) * torch.hann_window(size) / size**0.5
+    weight.data.copy_(waves[:, None])
+
+
 def train_recogniser(folder: Path, stimuli: Stimuli, steps: int, seed: int = 0) -> Path:
     """Train on the letter of each step, which simulated speech has, and save as transformers does.
 
@@ -51,6 +61,7 @@ def train_recogniser(folder: Path, stimuli: Stimuli, steps: int, seed: int = 0) 
 
     torch.manual_seed(seed)
     model = Wav2Vec2ForCTC(Wav2Vec2Config(**SIZES)).train()
+    start_with_spectra(model.wav2vec2.feature_extractor.conv_layers[0].conv)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     stories = [spelled(stimuli, number) for number in STORIES]

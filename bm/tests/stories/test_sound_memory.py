@@ -10,7 +10,7 @@ import sys
 import pytest
 
 MOST_BYTES = 12e9
-#: Two steps as the engine takes them: published sizes, AdamW, averaged weights, two clips of 10.24 s.
+#: Two steps as in the engine: published sizes, AdamW, averaged weights, two clips of 10.24 s.
 STEPS = """
 import json, resource, sys
 import torch
