@@ -18,8 +18,12 @@ from bm.solvers.sound.recogniser import (
     recognition_of,
     spoken_texts,
 )
+from bm.studies.simulated.listening.stories import Stimuli
+from bm.studies.simulated.presets import preset
 
 from ..studies.datasets import dataset
+from .sound_chain import chain_of
+from .sound_recogniser import train_recogniser
 
 RATE_HZ, LETTER_S = 16000, 0.05
 TONES = {letter: 400.0 + 200.0 * number for number, letter in enumerate("abcdefgh")}
@@ -119,3 +123,22 @@ def test_a_saved_ctc_model_is_read_greedily(tmp_path: Path) -> None:
     texts = recogniser.texts(torch.randn(3, 4000), 16000)
     assert len(texts) == 3 and all(set(text) <= set("ABC ") for text in texts)
     assert recogniser._text([5, 5, 0, 5, 4, 4, 6, 1, 7, 0]) == "AA BC"
+
+
+@pytest.mark.endurance  # trains a recogniser: half a minute of a processor
+@pytest.mark.story
+def test_a_trained_recogniser_stands_in_every_row_of_the_chain(tmp_path: Path) -> None:
+    """It understands the true sounds, and little of those of a denoiser of two steps."""
+    sizes = preset("listening", "tiny")
+    stimuli = Stimuli(0, sizes["n_words"], sizes["n_sentences"])
+    folder = train_recogniser(tmp_path / "letters", stimuli, steps=150)
+    chain = chain_of(tmp_path, f"+solver.recogniser={folder}")
+    stored = json.loads((chain.denoiser.folder / "evaluation.json").read_text())
+    rows = {"eeg": stored["metrics"], **stored["extra"]["references"]}
+    errors = {name: row["cer"] for name, row in rows.items()}
+    print(errors)
+    assert {"cer", "wer"} <= set(stored["extra"]["table"])
+    assert errors[TRUE_SOUND] < 0.3
+    assert min(errors["eeg"], errors["zero vector"]) > errors[TRUE_SOUND] + 0.3
+    # phases that were guessed cost little
+    assert errors["Griffin-Lim copy"] < errors[TRUE_SOUND] + 0.2
