@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import butter, sosfiltfilt
+import scipy
 
 from ..errors import UserError
 from .stretches import joins_of, stretches_of
@@ -46,7 +45,7 @@ def log_power(
     samples = round(window_s * rate)
     if samples < 2:
         raise UserError(f"envelope: window_s={window_s:g} holds {samples} samples; use more")
-    sections = butter(ORDER, (low_hz, high_hz), "bandpass", fs=rate, output="sos")
+    sections = scipy.signal.butter(ORDER, (low_hz, high_hz), "bandpass", fs=rate, output="sos")
     joins = [round(t * rate) for t in joins_of(stretches_of(raw))]
 
     def powers(x: np.ndarray) -> np.ndarray:
@@ -59,6 +58,6 @@ def log_power(
 def _log_power(x: np.ndarray, sections: np.ndarray, samples: int) -> np.ndarray:
     """Return the log power of one stretch (C, T) in V, as volts that stand for its number."""
     padding = min(3 * (2 * len(sections) + 1), x.shape[-1] - 1)
-    filtered = sosfiltfilt(sections, x / UV, axis=-1, padlen=padding)
-    power = uniform_filter1d(filtered**2, samples, axis=-1, mode="nearest")
+    filtered = scipy.signal.sosfiltfilt(sections, x / UV, axis=-1, padlen=padding)
+    power = scipy.ndimage.uniform_filter1d(filtered**2, samples, axis=-1, mode="nearest")
     return np.log(np.maximum(power, FLOOR_UV2)) * UV

@@ -18,8 +18,8 @@ from typing import Any
 import mne
 import numpy as np
 import pandas as pd
+import scipy
 import torch
-from scipy.signal import filtfilt, iirnotch
 
 from ..errors import UserError, nearest
 from ..nn.sinc import lowpass_sinc
@@ -212,7 +212,9 @@ def notch(
         for freq in below:
             # SciPy pads by 9 samples, of which a piece between joins may have fewer.
             pad = min(9, x.shape[-1] - 1)
-            x = filtfilt(*iirnotch(freq, quality, rate), x, axis=-1, padlen=pad)
+            x = scipy.signal.filtfilt(
+                *scipy.signal.iirnotch(freq, quality, rate), x, axis=-1, padlen=pad
+            )
         return x
 
     return _per_channel(raw, _between_joins(raw, filtered))

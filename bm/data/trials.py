@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import torch
-from scipy.signal import resample
 from torch import Tensor
 
 
@@ -17,7 +17,9 @@ def resample_trials(trials: np.ndarray, old_hz: float, new_hz: float) -> np.ndar
     """
     if old_hz == new_hz:
         return trials
-    return np.asarray(resample(trials, round(trials.shape[1] * new_hz / old_hz), axis=1))
+    return np.asarray(
+        scipy.signal.resample(trials, round(trials.shape[1] * new_hz / old_hz), axis=1)
+    )
 
 
 def crop_trials(

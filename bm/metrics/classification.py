@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn import metrics as reference
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -22,6 +21,8 @@ def classification_metrics(probs: np.ndarray, labels: np.ndarray) -> dict[str, f
     Returns:
         accuracy, balanced_accuracy, kappa, f1_weighted; for two classes auroc and auc_pr too.
     """
+    from sklearn import metrics as reference  # half a second, which a run's first step waits for
+
     decided = probs.argmax(1)
     metrics = {
         "accuracy": float(reference.accuracy_score(labels, decided)),
@@ -49,9 +50,11 @@ def cohen_kappa(labels: np.ndarray, decided: np.ndarray) -> float:
 
     Scikit-learn divides 0 by 0 there.
     """
+    from sklearn.metrics import cohen_kappa_score
+
     if len(np.unique(np.concatenate([labels, decided]))) < 2:
         return 0.0
-    return float(reference.cohen_kappa_score(labels, decided))
+    return float(cohen_kappa_score(labels, decided))
 
 
 def auc_pr(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -59,7 +62,9 @@ def auc_pr(labels: np.ndarray, scores: np.ndarray) -> float:
 
     LaBraM (Jiang et al. 2024) publishes this one; the area of trapezoids is larger.
     """
-    return float(reference.average_precision_score(labels, scores))
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(labels, scores))
 
 
 def chance_levels(labels: np.ndarray, classes: int) -> dict[str, float]:

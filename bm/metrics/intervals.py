@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import special, stats
+import scipy
 
 from .units import Units
 
@@ -30,7 +30,7 @@ def effective_count(sizes: np.ndarray) -> float:
 def _logits(values: np.ndarray, sizes: np.ndarray | float, bounds: Interval) -> np.ndarray:
     """Return logits of values within bounds, half an item away from the ends."""
     shares = (np.asarray(values, float) - bounds[0]) / (bounds[1] - bounds[0])
-    return np.asarray(special.logit((shares * sizes + HALF) / (sizes + 2 * HALF)))
+    return np.asarray(scipy.special.logit((shares * sizes + HALF) / (sizes + 2 * HALF)))
 
 
 def jackknife_variance(whole: float, parts: np.ndarray) -> float:
@@ -66,7 +66,7 @@ def interval_of(
 
 def _quantile(*sizes: np.ndarray) -> float:
     """Return Student's quantile for the fewest effective units."""
-    return float(stats.t.ppf(0.975, min(map(effective_count, sizes)) - 1))
+    return float(scipy.stats.t.ppf(0.975, min(map(effective_count, sizes)) - 1))
 
 
 def _back(whole: float, variance: float, n: float, quantile: float, bounds: Interval) -> Interval:
@@ -80,13 +80,13 @@ def _back(whole: float, variance: float, n: float, quantile: float, bounds: Inte
         bounds: of the value.
     """
     middle = float(_logits(np.asarray(whole), n, bounds))
-    share = special.expit(middle)
+    share = scipy.special.expit(middle)
     right = share * (n + 2 * HALF) - HALF
     if not 1e-6 < right < n - 1e-6:
         # where all are right, or none, units show no spread: then it is that of n single items
         variance = max(variance, 1 / (n * share * (1 - share)))
     half, width = quantile * np.sqrt(variance), bounds[1] - bounds[0]
-    ends = bounds[0] + width * special.expit([middle - half, middle + half])
+    ends = bounds[0] + width * scipy.special.expit([middle - half, middle + half])
     return float(min(ends[0], whole)), float(max(ends[1], whole))
 
 
@@ -210,5 +210,5 @@ def seed_interval(values: Sequence[float]) -> Interval | None:
     units = Units("seed", np.arange(len(values)))
     if units.few:
         return None
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * scipy.stats.sem(values)
     return float(np.mean(values) - half), float(np.mean(values) + half)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .solver import SupervisedSolver
 
 N_FORWARD = 2048  # windows that go through the network again, each with one electrode silent
+N_WINDOWS = 4  # at least, however short the training was
 
 
 def occlusion(
@@ -55,12 +56,15 @@ def draw_occlusion(solver: SupervisedSolver, split: str, path: Path) -> None:
 
     Args:
         solver: with `outputs` and a `task`; its network is left in evaluation mode.
-        split: whose windows; so many, evenly spaced, that `N_FORWARD` windows are looked at.
+        split: whose windows; so many, evenly spaced, that `N_FORWARD` windows are looked at, or as
+            many as training looked at: a map of a trivial run takes no longer than the run.
         path: file to write.
     """
     channels = max(len(signal.channels) for signal in solver.data.signals)
     size = solver.cfg.eval.batch_size or solver.cfg.optim.batch_size
-    batches = batches_of_commonest(solver.data, split, max(2, N_FORWARD // channels), size)
+    trained = solver.cfg.optim.epochs * int((solver.data.table["split"] == "train").sum())
+    windows = max(N_WINDOWS, min(N_FORWARD, trained) // channels)
+    batches = batches_of_commonest(solver.data, split, windows, size)
     solver.model.eval()
     losses, rows = [], []
     for batch in batches:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.random import Generator
-from scipy.stats import rankdata
 
 from ..random_streams import Place
 from .recording import ABNORMAL, NORMAL, SPREAD, latent_centre
@@ -47,7 +47,7 @@ def observe(severity: float, draws: int, rng: Generator) -> dict[str, float]:
     ties = (np.isclose(low, 0, atol=1e-9).sum() + np.isclose(high, 0, atol=1e-9).sum()) / 2
     right = (low < -1e-9).sum() + (high > 1e-9).sum() + ties
     # Rounded, so that scores equal but for the last bits tie: at severity 0 all do.
-    ranks = rankdata(np.round(np.concatenate([low, high]), 9))
+    ranks = scipy.stats.rankdata(np.round(np.concatenate([low, high]), 9))
     auc = (ranks[half:].sum() - half * (half + 1) / 2) / half**2
     return {"accuracy": float(right / (2 * half)), "auc": float(auc), "n": 2 * half}
 
