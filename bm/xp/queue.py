@@ -123,6 +123,10 @@ class Queue:
 
     def ensure_runner(self) -> None:
         """Start a runner when there is work and none; it outlives this terminal."""
+        # Where nothing waits nothing is written: finished experiments of a read-only disk or of
+        # another user can be looked at. Who queues a job comes here afterwards.
+        if not any(map(is_living, self.records())):
+            return
         with self.lock():
             if self.runner_alive():
                 return
