@@ -239,6 +239,18 @@ class LocalJob:
         self.job_id = job_id
         self.sig = sig
 
+    def follow(self, experiment: Path) -> None:
+        """Belong to the queue beside an experiment's folder, if this job is there.
+
+        Its output folder may have been moved or copied since the handle was written.
+        """
+        beside = experiment.absolute().parents[1] / FOLDER
+        if not (beside / f"{self.job_id}.json").exists():
+            return
+        record = Queue(beside).read(self.job_id)
+        if record is not None and record["sig"] == experiment.name:
+            self.folder, self.sig = str(beside.resolve()), experiment.name
+
     @property
     def _queue(self) -> Queue:
         return Queue(Path(self.folder))
