@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import torch
 
 from ..errors import UserError
-from ..writing import aside_of, explained, replacing, settle, swap_folder, sync
+from ..writing import aside_of, explained, replacing, replacing_folder, sync
 
 logger = logging.getLogger(__name__)
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -179,24 +179,23 @@ class BestFolders:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.vouched: int | None = None
-        self._aside = folder
 
     def path(self, epoch: int) -> Path:
         """Return the folder of the best model of `epoch`."""
         return self.folder / f"best-{epoch:05d}"
 
-    def aside(self, epoch: int) -> Path:
-        """Make an empty folder to save into before `publish`."""
-        with explained(self.path(epoch)):
-            self._aside = aside_of(self.path(epoch))
-            self._aside.mkdir()
-        return self._aside
+    @contextmanager
+    def saving(self, epoch: int) -> Iterator[Path]:
+        """Yield an empty folder to save into; it is the best model of `epoch` when the block ends.
 
-    def publish(self, epoch: int) -> None:
-        """Fsync what was saved aside and give it its name."""
-        with explained(self.path(epoch)):
-            settle(self._aside)
-            swap_folder(self._aside, self.path(epoch))
+        A disk that fails meanwhile leaves nothing of it.
+
+        Raises:
+            UserError: full, read-only, gone, without rights.
+        """
+        with replacing_folder(self.path(epoch)) as aside:
+            yield aside
+        with explained(self.folder):
             sync(self.folder)
 
     def whole(self, epoch: int) -> Path:

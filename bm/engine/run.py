@@ -391,12 +391,11 @@ class Run:
 
     def _save_best(self, epoch: int) -> None:
         """Save the model, with the list of the recordings that it has seen."""
-        folder = self.best_folders.aside(epoch)
-        self.solver.save_model(folder)
-        recordings = self.folder / SEEN
-        if recordings.exists():
-            shutil.copyfile(recordings, folder / SEEN)
-        self.best_folders.publish(epoch)
+        with self.best_folders.saving(epoch) as folder:
+            self.solver.save_model(folder)
+            recordings = self.folder / SEEN
+            if recordings.exists():
+                shutil.copyfile(recordings, folder / SEEN)
 
     def _show_examples(self) -> None:
         """Generate every `generate.every` epochs, with averaged weights; no generator moves."""

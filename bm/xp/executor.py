@@ -362,5 +362,11 @@ def cancel_others(main: Main, sheeps: Sequence[Sheep]) -> None:
 
 
 def update(shepherd: PatchedShepherd) -> None:
-    """See to a runner for what waits; states are read from files."""
-    queue_of(shepherd).ensure_runner()
+    """See to a runner for what waits; states are read from files.
+
+    A queue that cannot be written is one line and exit code 2 on a command line.
+    """
+    try:
+        queue_of(shepherd).ensure_runner()
+    except UserError as error:  # `dora run -f` asks for states outside of anything that explains
+        shepherd.main.refuse(error)

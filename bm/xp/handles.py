@@ -42,9 +42,21 @@ def read_handle(path: Path, load: Callable[..., Any] | None = None, mode: str = 
     """
     try:
         with open(path, mode) as file:
-            return HandleUnpickler(file).load() if load is None else load(file)
+            handle = HandleUnpickler(file).load() if load is None else load(file)
+        for job in _jobs_of(handle):
+            follow = getattr(job, "follow", None)
+            if follow is not None:
+                follow(Path(path).parent)
+        return handle
     except Exception as error:
         # A damaged pickle raises nearly anything.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         logger.warning("%s: no handle of a job (%s); the job counts as unknown", path, reason)
         return None
+
+
+def _jobs_of(handle: object) -> list[object]:
+    """Return the jobs of a handle: one, all of its array, those that depend on it."""
+    if not isinstance(handle, tuple | list):
+        return [handle]
+    return [job for part in handle for job in _jobs_of(part)]

@@ -371,6 +371,20 @@ def _load_history(self: link.Link) -> None:
         self.history = []
 
 
+def drop_moved_links(grid: Path, xps: Path) -> None:
+    """Remove links of a grid that show where its output folder was before it moved.
+
+    Dora's links are absolute, and it stops at one that shows elsewhere; it makes them anew.
+
+    Args:
+        grid: folder of links by signature; it may be absent.
+        xps: folder of the experiments.
+    """
+    for child in grid.glob("*"):
+        if child.is_symlink() and child.resolve() != (xps / child.name).resolve():
+            child.unlink()
+
+
 def _mend_grid() -> None:
     """End the command with one line when a grid file has a mistake (an argument, an address).
 
@@ -386,6 +400,9 @@ def _mend_grid() -> None:
         if launcher is not None and launcher._from_commandline and interval is not None:
             launcher.interval = interval
         try:
+            for name in (one for one in objects if isinstance(one, str)):
+                drop_moved_links(Path(main.dora.dir) / main.dora._grids / name,
+                                 Path(main.dora.dir) / main.dora.xps)  # fmt: skip
             return run_grid(main, explorer, *args, **kwargs)
         except UserError as error:
             main.refuse(error)

@@ -123,6 +123,10 @@ class Queue:
 
     def ensure_runner(self) -> None:
         """Start a runner when there is work and none; it outlives this terminal."""
+        # Where nothing waits nothing is written: finished experiments of a read-only disk or of
+        # another user can be looked at. Who queues a job comes here afterwards.
+        if not any(map(is_living, self.records())):
+            return
         with self.lock():
             if self.runner_alive():
                 return
@@ -234,6 +238,18 @@ class LocalJob:
         self.folder = str(folder)
         self.job_id = job_id
         self.sig = sig
+
+    def follow(self, experiment: Path) -> None:
+        """Belong to the queue beside an experiment's folder, if this job is there.
+
+        Its output folder may have been moved or copied since the handle was written.
+        """
+        beside = experiment.absolute().parents[1] / FOLDER
+        if not (beside / f"{self.job_id}.json").exists():
+            return
+        record = Queue(beside).read(self.job_id)
+        if record is not None and record["sig"] == experiment.name:
+            self.folder, self.sig = str(beside.resolve()), experiment.name
 
     @property
     def _queue(self) -> Queue:

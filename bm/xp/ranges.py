@@ -64,7 +64,7 @@ DECAY_OR_NULL = Range(0, 1, open_high=True, null=True)
 
 #: Key, or pattern of keys, -> range; the elements of a list lie in the range of the list.
 RANGES: dict[str, Range] = {
-    "seed": WHOLE_FROM_ZERO,
+    "seed": Range(0, 2**63, whole=True, open_high=True),  # what torch takes
     "threads": COUNT_OR_NULL,
     "workers": WHOLE_FROM_ZERO,
     "optim.lr": FROM_ZERO,
@@ -115,6 +115,8 @@ RANGES: dict[str, Range] = {
     "model.decay": DECAY,
     "model.*.decay": DECAY,
 }
+#: Keys whose list has two numbers.
+PAIRS = ("optim.betas",)
 #: Key -> names that it takes; every other name would be found only when the run has begun.
 NAMES: dict[str, tuple[str, ...]] = {
     "precision": ("fp32", "bf16", "fp16"),
@@ -169,6 +171,8 @@ def check_value(key: str, value: object) -> None:
     expectation = range_of(name)
     if expectation is not None:
         values = value if isinstance(value, list | tuple) else [value]
+        if key in PAIRS and len(values) != 2:
+            raise UserError(f"{key}={value}: two numbers are expected, as [0.9, 0.99]")
         for item in values:
             if item not in expectation and not (item is None and expectation.null):
                 shown = "null" if item is None else item

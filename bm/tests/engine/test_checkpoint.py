@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import shutil
@@ -99,3 +100,14 @@ def test_a_missing_best_folder_is_said_at_the_start(tmp_path, damage):
         best.mkdir()
     with pytest.raises(UserError, match=r"best-\d+: .*--clear"):
         toy.run(tmp_path, "optim.epochs=9", "allow_change=true")
+
+
+def test_a_disk_that_fills_up_leaves_nothing_of_the_best_weights(tmp_path):
+    class Filling(toy.Toy):
+        def save_model(self, folder):
+            (folder / "half").write_bytes(b"some of it")
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder / "half"))
+
+    with pytest.raises(UserError, match="best-00000: cannot be written: no space left"):
+        toy.run(tmp_path, kind=Filling)
+    assert not list((tmp_path / "xps/toy").glob(".tmp.*"))

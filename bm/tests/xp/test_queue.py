@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import signal
@@ -10,11 +11,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import filelock
 import pytest
 
+from bm.errors import UserError
 from bm.tests.xp.jobs import PythonRunner, add
-from bm.xp import marker, process
+from bm.train import main
+from bm.xp import executor, marker, process
 from bm.xp.queue import CANCELLED, COMPLETED, FAILED, NODE_FAIL, PENDING, RUNNING, LocalJob, Queue
 from bm.xp.runner import Runner, count_slots
 
@@ -186,6 +191,38 @@ def test_numbers_are_never_used_twice(queue: Queue) -> None:
     first = add(queue, "a" * 8)
     queue.path(first).unlink()
     assert add(queue, "b" * 8) != first
+
+
+def test_finished_jobs_of_a_folder_that_cannot_be_written_can_be_looked_at(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(queue.folder / "queue.lock"))
+
+    job = add(queue, "a")
+    with queue.lock():
+        queue.change(job, state=COMPLETED)
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    queue.ensure_runner()
+    assert queue.state(job) == COMPLETED
+
+
+@pytest.mark.parametrize("shell", [True, False])
+def test_a_queue_that_cannot_be_written_is_one_line_for_whoever_asks_for_states(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shell: bool
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(queue.folder / "queue.lock"))
+
+    add(queue, "a")
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    monkeypatch.setattr(main, "shell", shell)
+    monkeypatch.setattr(main.dora, "dir", str(queue.folder.parent))
+    with pytest.raises(SystemExit if shell else UserError) as caught:
+        executor.update(SimpleNamespace(main=main))
+    if shell:
+        said = capsys.readouterr().err.strip()
+        assert caught.value.code == 2 and "read-only" in said and "\n" not in said
 
 
 def test_handle_survives_the_process_that_made_it(queue: Queue) -> None:

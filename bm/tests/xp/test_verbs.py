@@ -130,6 +130,20 @@ def last_table(text: str) -> list[str]:
     return [line for line in text[text.rindex("Meta") :].splitlines() if "COM" in line]
 
 
+def test_a_grid_goes_on_where_its_project_was_moved_to(tmp_path: Path) -> None:
+    before = Project(tmp_path / "before")
+    before.write("three", THREE)
+    assert len(last_table(before.grid("three", *WATCH))) == 3
+    (tmp_path / "before").rename(tmp_path / "after")
+    before.folder = tmp_path / "after"
+    assert len(last_table(before.grid("three", *WATCH))) == 3
+    links = list((before.folder / "outputs" / "grids" / "three").iterdir())
+    xps = before.folder / "outputs" / "xps"
+    assert len(links) == 3 and all(link.resolve() == xps / link.name for link in links)
+    assert len(Queue(before.folder / "outputs" / "local").records()) == 3  # none was queued again
+    assert not (tmp_path / "before").exists()
+
+
 def test_arrays_and_two_grids_share_the_queue(
     both: tuple[Project, str, str, list[dict]],
 ) -> None:
