@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 
 from bm.errors import UserError
@@ -209,8 +209,9 @@ class Simulation:
         """Return what Dora's shepherd is for the submission."""
         dora = SimpleNamespace(dir=ROOT, xps="xps")
         main = SimpleNamespace(
-            dora=dora, package="bm", init_xp=lambda xp: None, get_name=lambda xp: xp.sig, name="bm"
-        )
+            dora=dora, package="bm", init_xp=lambda xp: None, get_name=lambda xp: xp.sig, name="bm",
+            refuse=refuse,
+        )  # fmt: skip
         return SimpleNamespace(
             main=main, _by_id=SimPath(ROOT) / "by_id", log=self.world.note, _bm_announced=True,
             _to_cancel=[], _to_submit=[],
@@ -378,6 +379,11 @@ class Sheep:
         self._job_file, self._json_job_file = xp.folder / "job.pkl", xp.folder / "job.json"
         with suppress(FileNotFoundError, EOFError, pickle.UnpicklingError):  # `read_handle` warns
             self.job, self._other_jobs, _ = pickle.loads(self._job_file.read_bytes())
+
+
+def refuse(error: UserError) -> NoReturn:
+    """Stand in for `Main.refuse`, which ends the command."""
+    raise error
 
 
 def xp_of(sig: str) -> Any:

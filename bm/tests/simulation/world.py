@@ -205,7 +205,7 @@ class SimLock:
     def __init__(self, path: object, timeout: float = -1) -> None:
         self.path, self.depth = str(path), 0
 
-    def __enter__(self) -> SimLock:
+    def acquire(self, timeout: float = -1) -> SimLock:
         world = self.world
         world.point(f"lock {self.path.rpartition('/')[2]}")
         holder = world.locks.get(self.path)
@@ -216,9 +216,15 @@ class SimLock:
             world.locks[self.path] = world.current
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
         if not self.outer and self.world.locks.get(self.path) is self.world.current:
             self.world.locks.pop(self.path, None)
+
+    def __enter__(self) -> SimLock:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 def steps_of(generator: Iterator[None]) -> Callable[[], bool]:

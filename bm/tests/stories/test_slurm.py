@@ -91,6 +91,15 @@ class Checkout:
     def grid(self, name: str, *flags: str, code: int = 0, **own: str) -> str:
         return self.call("dora", "-P", "bm", "grid", name, *flags, code=code, **own)
 
+    def terminal(self, name: str) -> subprocess.Popen[str]:
+        """Start `dora grid NAME -r` as a terminal that stays open until all jobs have ended."""
+        mine = {"BM_EXECUTOR": "slurm", "PYTHONPATH": str(self.code)}
+        return subprocess.Popen(
+            [sys.executable, "-m", "dora", "-P", "bm", "grid", name, "-r", "-i", "0.05"],
+            cwd=self.code, env={**environment(self.outputs), **mine}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
     def jobs(self, *fields: str) -> list[list[str]]:
         """Fields of every job of these outputs, from the accounting."""
         ids = sorted({p.name.split("_")[0] for p in (self.outputs / "by_id").iterdir()})
@@ -361,3 +370,46 @@ def test_twenty_experiments_with_random_kills_each_complete_once(checkout: Check
     for folder in (checkout.outputs / "xps").iterdir():
         history = json.loads((folder / "history.json").read_text())
         assert len(history) == 8
+
+
+def test_twenty_experiments_are_resumed_by_two_terminals_at_once(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    """Jobs and terminals are killed at random; two terminals at once bring the rest to its end."""
+    checkout.write("pair", PARALLEL.format(seeds=20, epochs=8))
+    dice, kills = random.Random(1), {"job": 0, "terminal": 0}
+    until = time.monotonic() + 600
+    terminals = [checkout.terminal("demo.pair") for _ in range(2)]
+    try:
+        while sum(kills.values()) < 15 and not all(t.poll() is not None for t in terminals):
+            assert time.monotonic() < until, (kills, checkout.jobs("JobID", "State"))
+            time.sleep(dice.uniform(1, 8))
+            if dice.random() < 0.3:
+                terminals[0].kill()
+                terminals[0].wait()
+                terminals = [terminals[1], checkout.terminal("demo.pair")]
+                kills["terminal"] += 1
+                continue
+            own = {p.name for p in (checkout.outputs / "by_id").iterdir()}
+            busy = sorted(own & set(slurm("squeue", "-h", "-t", "RUNNING", "-o", "%i").split()))
+            if busy:
+                subprocess.run(["scancel", "--signal=KILL", dice.choice(busy)], check=False)
+                kills["job"] += 1
+        for terminal in terminals:
+            terminal.kill()
+            terminal.wait()
+        terminals = [checkout.terminal("demo.pair") for _ in range(2)]
+        for terminal in terminals:
+            said = terminal.communicate(timeout=max(1.0, until - time.monotonic()))[1]
+            assert terminal.returncode == 0 and "Traceback" not in said, said
+    finally:
+        for terminal in terminals:
+            terminal.kill()
+    assert all(kills.values()), kills
+    assert last(checkout.grid("demo.pair", "-r", "-i", "0.05")).count("COM") == 20
+    done = [job for job, state in checkout.jobs("JobID", "State") if state == "COMPLETED"]
+    folders = [(checkout.outputs / "by_id" / job).resolve().name for job in done]
+    assert len(folders) == len(set(folders)) == 20, kills
+    quiet = {"BM_OUTPUTS": str(tmp_path / "quiet"), "BM_EXECUTOR": "local"}
+    checkout.grid("demo.pair", "-i", "0.02", **quiet)
+    assert results(checkout.outputs) == results(tmp_path / "quiet")
