@@ -115,3 +115,15 @@ def test_unknown_names_are_one_line(tmp_path, monkeypatch, capsys):
 def test_a_limit_that_moves_is_not_judged() -> None:
     assert _bench_data.unsteady([100.0, 101.0, 95.0]) == ""
     assert "moved by 30%" in _bench_data.unsteady([100.0, 130.0, 95.0])
+
+
+def test_windows_on_the_device_are_measured_beside_the_loader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from scripts import _bench_device
+
+    for name, value in (("MINUTES", 1), ("WINDOWS", 130), ("PASSES", 1)):
+        monkeypatch.setattr(_bench_device, name, value)
+    (measured,) = bench.bench_device()
+    assert measured.bench == "device" and measured.value is not None and measured.value > 0
+    assert not measured.missed
