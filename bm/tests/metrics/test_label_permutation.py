@@ -11,7 +11,9 @@ from bm.metrics.label_permutation import label_permutation_p
 def decided(labels: np.ndarray, right: float, classes: int, seed: int) -> np.ndarray:
     """Probabilities (N, K) of a decoder that is right in a share of the windows, else at random."""
     rng = np.random.default_rng(seed)
-    guesses = np.where(rng.random(len(labels)) < right, labels, rng.integers(0, classes, len(labels)))
+    guesses = np.where(
+        rng.random(len(labels)) < right, labels, rng.integers(0, classes, len(labels))
+    )
     return np.eye(classes)[guesses] * 0.5 + rng.random((len(labels), classes)) * 0.1
 
 
