@@ -177,45 +177,6 @@ def h5_ratio(folder: Path) -> tuple[str, float, float]:
     return f"{what} windows/s)", statistics.median(b / a for a, b in pairs), 5.0
 
 
-def device_rates(
-    device: torch.device, windows: int = 6000, passes: int = PASSES
-) -> list[tuple[float, float]]:
-    """Return windows per second on a device, in turn: from the Loader, and from windows kept there.
-
-    The Loader gathers on the processor and copies each batch (`dset.on_device=false`); of windows
-    kept on the device a step copies row numbers alone.
-    """
-    signal = torch.randn(int(60 * RATE_HZ), CHANNELS)
-    host, kept = (make_dataset([signal], windows, "robust") for _ in range(2))
-    kept.move_to(device)
-
-    def rate(dataset: Dataset) -> float:
-        _finish(device)
-        began, (loaded, _) = time.perf_counter(), epoch_rate(dataset, lambda b: b.to(device))
-        _finish(device)  # copies may still be on their way
-        return min(loaded, windows / (time.perf_counter() - began))
-
-    rates = [(rate(host), rate(kept)) for _ in range(passes + 1)]
-    return rates[1:]  # the first pass allocates
-
-
-def _finish(device: torch.device) -> None:
-    """Wait for what a GPU still has to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def on_device() -> tuple[str, float | None, float, str]:
-    """Return (what, ratio, bar, note) of windows kept on the GPU against the Loader's copies."""
-    what = "windows on the GPU / Loader with its copies"
-    if not torch.cuda.is_available():
-        return what, None, 1.0, "no GPU"
-    rates = device_rates(torch.device("cuda"))
-    host, kept = (statistics.median(column) for column in zip(*rates, strict=True))
-    what += f" ({kept:,.0f} and {host:,.0f} windows/s)"
-    return what, statistics.median(b / a for a, b in rates), 1.0, unsteady([a for a, _ in rates])
-
-
 def waiting() -> float:
     """Return the share of an epoch that a small convolution on each batch waits for data."""
     signal = torch.randn(int(60 * RATE_HZ), CHANNELS)
@@ -251,7 +212,7 @@ def anonymous_mb() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure() -> Iterator[tuple[str, float | None, str, float, str, str]]:
+def measure() -> Iterator[tuple[str, float, str, float, str, str]]:
     """Yield (what, value, unit, bar, direction, note) of every figure, on one thread."""
     # One thread: rates compare only at equal numbers of threads.
     threads = torch.get_num_threads()
@@ -265,7 +226,5 @@ def measure() -> Iterator[tuple[str, float | None, str, float, str, str]]:
             growth = growth_mb(Path(name))
             yield f"growth over an epoch of {RECORDINGS} recordings", growth, "MB", 50.0, "<=", ""
         yield "share of time a small convolution waits for data", waiting(), "", 1.0, "<=", ""
-        what, kept, bar, note = on_device()
-        yield what, kept, "x", bar, ">=", note
     finally:
         torch.set_num_threads(threads)

@@ -121,6 +121,13 @@ def bench_data() -> list[Measure]:
     return [Measure("data", *figure) for figure in measure()]
 
 
+def bench_device() -> list[Measure]:
+    """Measure windows that lie on the device (dset.on_device) against those of the Loader."""
+    from ._bench_device import measure
+
+    return [Measure("device", *figure) for figure in measure()]
+
+
 def bench_prepare() -> list[Measure]:
     """Measure preparation with two processes against one, and of what is there already."""
     from ._bench_prepare import measure
@@ -152,6 +159,7 @@ def bench_step(model: str | None = None) -> list[Measure]:
 BENCHES: dict[str, Callable[..., list[Measure]]] = {
     "checkpoint": bench_checkpoint,
     "data": bench_data,
+    "device": bench_device,
     "prepare": bench_prepare,
     "resolve": bench_resolve,
     "retrieval": bench_retrieval,

@@ -117,14 +117,13 @@ def test_a_limit_that_moves_is_not_judged() -> None:
     assert "moved by 30%" in _bench_data.unsteady([100.0, 130.0, 95.0])
 
 
-def test_windows_on_a_device_are_compared_with_copied_ones(monkeypatch) -> None:
-    """The device of the test is the processor; what is served is the same either way."""
-    (pair,) = _bench_data.device_rates(torch.device("cpu"), windows=130, passes=1)
-    assert min(pair) > 0
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    what, ratio, bar, note = _bench_data.on_device()
-    assert ratio is None and note == "no GPU"
-    assert not bench.Measure("data", what, ratio, "x", bar, ">=", note).missed
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(_bench_data, "device_rates", lambda device: [(10.0, 30.0), (10.0, 40.0)])
-    assert _bench_data.on_device()[1:] == (35.0 / 10.0, 1.0, "")
+def test_windows_on_the_device_are_measured_beside_the_loader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from scripts import _bench_device
+
+    for name, value in (("MINUTES", 1), ("WINDOWS", 130), ("PASSES", 1)):
+        monkeypatch.setattr(_bench_device, name, value)
+    (measured,) = bench.bench_device()
+    assert measured.bench == "device" and measured.value is not None and measured.value > 0
+    assert not measured.missed
