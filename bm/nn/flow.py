@@ -29,6 +29,8 @@ class LinearPath(nn.Module):
         data_sd: standard deviation of images. With it a network predicts what is left of the
             velocity after the best multiple of x_s, at unit variance, and need not carry the noise
             through itself (the preconditioning of Karras et al. 2022); None = the whole velocity.
+            Every time then weighs the same in the loss: where the noise is large, and a condition
+            is all that there is to know, the velocity is nearly the noise, and an error is small.
     """
 
     def __init__(
@@ -76,6 +78,13 @@ class LinearPath(nn.Module):
         scale = variance.sqrt()
         share = (time - data * (1 - time)) / variance
         return share * x + self.data_sd / scale * network(x / scale)
+
+    def weights(self, like: Tensor, s: Tensor) -> Tensor:
+        """Return what squared errors of the velocity weigh at times s (B,), to multiply `like`."""
+        time = s.reshape(-1, *(1,) * (like.ndim - 1)).to(like)
+        if self.data_sd is None:
+            return torch.ones_like(time)
+        return (time / self.data_sd).square() + (1 - time).square()
 
 
 @dataclass

@@ -311,6 +311,8 @@ class EEGDiffusion(Described, Loadable):
         target = noise if self.prediction == "noise" else self.noise.velocity(x0, noise, t)
         prediction = (forward or self)(self.noise.add_noise(x0, noise, t), t, condition)
         errors = (prediction.float() - target).square()
+        if isinstance(self.noise, LinearPath) and self.noise.data_sd is not None:
+            errors = errors * self.noise.weights(errors, t)
         if weights is None:
             return errors.flatten(1).mean(1)
         weights = weights.to(errors).expand_as(errors).flatten(1)

@@ -99,6 +99,7 @@ def test_a_network_sees_and_learns_unit_variance(sd: float) -> None:
         assert float(seen[-1].var()) == pytest.approx(1, abs=0.02)
         assert float((left / ones).var()) == pytest.approx(1, abs=0.02)
         assert abs(float((left / ones * seen[-1]).mean())) < 0.02  # no other multiple is better
+        assert float((left.square() * path.weights(left, s)).mean()) == pytest.approx(1, abs=0.02)
     assert torch.equal(LinearPath().around(torch.zeros_like, x, s), torch.zeros_like(x))
 
 
