@@ -12,7 +12,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .errors import UserError
@@ -35,6 +35,8 @@ REMEDIES = {
     errno.EOPNOTSUPP: "the file system does not support it; choose a folder on another one",
     errno.EFBIG: "the file is too large for the file system; choose another folder",
 }
+#: Failures of a whole disk; the others may be of one path, and of a mistake of ours.
+WHOLE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
 _numbers = itertools.count()
 _swept: set[tuple[int, str]] = set()
 
@@ -49,6 +51,28 @@ def explain(path: Path, error: OSError) -> UserError | None:
     return None if remedy is None else UserError(f"{path}: cannot be written: {remedy}")
 
 
+def explain_uncaught(error: OSError, outputs: Path) -> UserError | None:
+    """Return a failure that reached the end of a command as a mistake; None for a bug.
+
+    Dora, Hydra and others write files too. A path without rights, or below a folder of the outputs
+    that is gone, is the user's; so is a disk that fails as a whole.
+
+    Args:
+        error: what nobody caught.
+        outputs: the folder that the command writes to.
+    """
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    if error.errno not in WHOLE_DISK:
+        if path is None:
+            return None
+        inside = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(outputs))
+        gone = inside and not path.parent.is_dir()
+        if error.errno not in (errno.EACCES, errno.EPERM) and not gone:
+            return None
+    remedy = REMEDIES.get(error.errno or 0)
+    return None if remedy is None else UserError(f"{path or outputs}: {remedy}")
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn failures of the disk in the block into one line that names `path`."""
@@ -61,6 +85,22 @@ def explained(path: Path) -> Iterator[None]:
         raise mistake from error
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the system on a file in a folder, which is made; free when its holder dies.
+
+    Raises:
+        UserError: the folder cannot be written, or its file system gives no locks.
+    """
+    from filelock import FileLock
+
+    with ExitStack() as stack:
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(path))
+        yield
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -69,6 +109,31 @@ def _alive(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def try_out(folder: Path) -> None:
+    """Make a folder where a command is about to write, and see whether it takes a file.
+
+    Raises:
+        UserError: full, read-only, gone, without rights.
+    """
+    with explained(folder):
+        aside = aside_of(folder / "trial")
+        try:
+            aside.write_bytes(bytes(4096))
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def number_of(folder: Path) -> int | None:
+    """Return the number that the file system gives to a folder, None when there is none.
+
+    One that was removed and made again has another.
+    """
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
 
 
 def sweep(folder: Path) -> None:

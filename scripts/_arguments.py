@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from bm.errors import UserError, nearest
+from bm.writing import explain_uncaught
 from bm.xp.former_words import former
 
 SIGNATURE = re.compile("[0-9a-f]{8}")
@@ -98,9 +101,21 @@ def main_of(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        mistake = explain_uncaught(error, _outputs())
+        if mistake is None:
+            raise
+        print(f"error: {mistake}", file=sys.stderr)
+        return mistake.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130  # as shells report a process that SIGINT ended: 128 + 2
+
+
+def _outputs() -> Path:
+    """Return the folder of outputs, as the experiments of this command have it if it reads any."""
+    train = sys.modules.get("bm.train")
+    return Path(train.main.dora.dir if train else os.environ.get("BM_OUTPUTS", "outputs"))
 
 
 def device_of(name: str) -> str:

@@ -17,6 +17,7 @@ from ..data.batch import Batch
 from ..data.seen import NAME as SEEN
 from ..errors import UserError
 from ..metrics.evaluation import Evaluation
+from ..writing import number_of
 from ..xp import guard, holder, marker
 from ..xp.files import DamagedFileError, read_history
 from ..xp.history import settle_history
@@ -71,6 +72,7 @@ class Run:
         self.finishing = False
         self.checkpoints = Checkpoints(self.folder, self.cfg["checkpoint"]["keep"])
         self.best_folders = BestFolders(self.folder)
+        self._folder_number: int | None = None
 
     def train(self) -> None:
         """Train to the end, then evaluate; a finished experiment is left as it is.
@@ -105,6 +107,7 @@ class Run:
         """Open the log; `active`: this is a run of the experiment, not a look at it."""
         if active:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._folder_number = number_of(self.folder)
         active = active and processes.rank() == 0
         self.solver.log = Logger(self.folder, self.solver.xp.sig, self.cfg, active)
 
@@ -371,6 +374,7 @@ class Run:
                 groups["test"] = solver.evaluate("test").with_chance()
             # after the last point where a signal may end this epoch: counters move once
             improved = "valid" in groups and self.best.update(groups["valid"], epoch)
+            self._check_folder()
             if improved and processes.rank() == 0:
                 self._save_best(epoch)
         self.progress.epoch, self.progress.position = epoch + 1, 0
@@ -382,6 +386,17 @@ class Run:
             self.save(epoch_end=True)
         self._show_examples()
         self._leave_if_asked(every=1)
+
+    def _check_folder(self) -> None:
+        """Raise `UserError` when the folder was removed: what is written next would be half of one.
+
+        Every writer makes the folder that it needs.
+        """
+        if processes.rank() == 0 and number_of(self.folder) != self._folder_number:
+            raise UserError(
+                f"{self.folder}: the folder is gone; was it removed while this ran? "
+                "run the same command again to start anew"
+            )
 
     def _save_best(self, epoch: int) -> None:
         """Save the model, with the list of the recordings that it has seen."""
@@ -563,6 +578,7 @@ class Run:
         begun = time.perf_counter()
         state = {"state": self.solver.state.state_dict(), "history": list(self.link.history)}
         if processes.rank() == 0:
+            self._check_folder()
             self.checkpoints.save(state, self.progress.epoch, epoch_end)
             # after the checkpoint: dying between both leaves the former best, which it names
             self.best_folders.vouch(self.best.epoch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import subprocess
@@ -15,7 +16,16 @@ import pytest
 from bm import writing
 from bm.errors import UserError
 from bm.tests.xp.project import ROOT
-from bm.writing import replacing, replacing_folder, sweep, write_text
+from bm.writing import (
+    REMEDIES,
+    explain_uncaught,
+    locked,
+    replacing,
+    replacing_folder,
+    sweep,
+    try_out,
+    write_text,
+)
 
 KILLED = """
 import os, signal, sys
@@ -108,6 +118,52 @@ def test_a_disk_that_fails_is_one_line(
         write_text(tmp_path / "a.json", "x")
     assert "\n" not in str(caught.value) and "a.json" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOLCK, "no locks"), (errno.EOPNOTSUPP, "does not support"), (errno.EIO, "disk")],
+)
+def test_a_lock_that_is_refused_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    """Symptom: fifteen lines of the library of locks."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(UserError, match=words) as caught, locked(tmp_path / "queue.lock"):
+        pass
+    assert "\n" not in str(caught.value) and "queue.lock" in str(caught.value)
+
+
+def test_an_error_under_a_lock_keeps_its_traceback(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), locked(tmp_path / "a.lock"):
+        (tmp_path / "b").read_text()
+
+
+def test_a_folder_is_tried_out_and_left_as_it_was(tmp_path: Path) -> None:
+    try_out(tmp_path / "a")
+    assert not list((tmp_path / "a").iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="a part of the path is a file"):
+        try_out(tmp_path / "file" / "a")
+
+
+def test_what_nobody_caught_is_a_failing_disk_or_a_bug(tmp_path: Path) -> None:
+    def said(number: int, path: Path | None) -> str | None:
+        name = None if path is None else str(path)
+        mistake = explain_uncaught(OSError(number, os.strerror(number), name), tmp_path)
+        return None if mistake is None else str(mistake)
+
+    gone = tmp_path / "xps" / "a"
+    assert said(errno.ENOENT, gone) == f"{gone}: {REMEDIES[errno.ENOENT]}"
+    assert "no permission" in str(said(errno.EACCES, tmp_path.parent / "elsewhere"))
+    assert str(tmp_path) in str(said(errno.ENOSPC, None))
+    assert said(errno.ENOENT, tmp_path / "a") is None  # its folder is there: a bug of ours
+    assert said(errno.ENOENT, Path("/no/such/file")) is None
+    assert said(errno.EACCES, None) is None and said(errno.ECHILD, gone) is None
 
 
 def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:

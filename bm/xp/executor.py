@@ -22,7 +22,7 @@ from dora import shep
 from dora.shep import Shepherd
 
 from ..errors import UserError, nearest
-from ..writing import write_bytes, write_text
+from ..writing import locked, write_bytes, write_text
 from . import cluster, marker, queue, ranges, runner, stage
 from .handles import read_handle
 from .queue import LocalJob, Queue
@@ -166,7 +166,6 @@ def _submit_to_slurm(
     job_array: _JobArray,
 ) -> None:
     """Submit as Dora does, where jobs can be followed; a refusal of the scheduler is one line."""
-    from filelock import FileLock
     from submitit.core.utils import FailedJobError
 
     try:
@@ -175,7 +174,7 @@ def _submit_to_slurm(
             shepherd._bm_announced = True
             print(f"SLURM ({reason()})", file=sys.stderr)
         # Two terminals with one grid: the second one sees what the first has submitted.
-        with FileLock(Path(shepherd.main.dora.dir) / "submit.lock"):
+        with locked(Path(shepherd.main.dora.dir) / "submit.lock"):
             sheeps = [s for s in job_array.sheeps if not _taken_meanwhile(shepherd, s)]
             job_array.sheeps[:] = sheeps
             shepherd._bm_waits = waits_for(shepherd, job_array)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..writing import locked
 from . import process
 from .files import DamagedFileError, read_json, write_json
 
@@ -105,12 +106,9 @@ def hold(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process trains it; the line says which, where and since when.
     """
-    from filelock import FileLock
-
-    folder.mkdir(parents=True, exist_ok=True)
     mine = entry()
     # for the decision only: two processes must not both take over what a third one left
-    with FileLock(folder / f"{NAME}.lock"):
+    with locked(folder / f"{NAME}.lock"):
         values = other(folder)
         if values is not None:
             hint = "" if is_here(values) else f"; if that one is gone, remove {folder / NAME}"

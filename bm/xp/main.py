@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import hydra
 from dora import get_xp, is_xp, link
@@ -30,6 +30,7 @@ from omegaconf import DictConfig
 
 from ..errors import UserError, nearest
 from ..registry import check_known
+from ..writing import explain_uncaught, explained, try_out
 from . import listing, site, terminal
 from .files import DamagedFileError, read_history, write_text
 from .history import push_metrics, update_history
@@ -39,6 +40,7 @@ from .resolve import Resolution, Resolver, simplify
 from .workers import INTERRUPTED, start_workers
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class UnknownSignatureError(UserError, RuntimeError):
@@ -159,6 +161,13 @@ class Main(HydraMain):
             fail(error)
         raise error
 
+    def attempt(self, action: Callable[[], T]) -> T:
+        """Return what an action does; its mistakes are answered as `refuse` does."""
+        try:
+            return action()
+        except UserError as error:
+            self.refuse(error)
+
     def resolve(self, argv: Sequence[str]) -> XP:
         """Return the experiment of a list of arguments; raise `UserError` on a mistake."""
         simple = self.resolver.spell_out(simplify(map(quote_place, argv)))
@@ -166,10 +175,7 @@ class Main(HydraMain):
 
     def get_xp(self, argv: Sequence[str]) -> XP:
         """Return the same as `resolve`; on a command line a mistake is one line and exit code 2."""
-        try:
-            return self.resolve(argv)
-        except UserError as error:
-            self.refuse(error)
+        return self.attempt(lambda: self.resolve(argv))
 
     def _main(self) -> Any:
         """Call Hydra with the folder of the experiment, and paths of the user, as it reads them."""
@@ -183,6 +189,8 @@ class Main(HydraMain):
             sys.argv.append(f"hydra.run.dir={quote(str(get_xp().folder))}")
             if get_distrib_spec().rank > 0:
                 sys.argv.append("hydra.output_subdir=null")
+            # Hydra writes there before it calls us, and prints a traceback where it cannot
+            self.attempt(lambda: try_out(get_xp().folder))
         try:
             return hydra.main(
                 config_name=self.config_name, config_path=self.config_path, **self.hydra_kwargs
@@ -195,6 +203,10 @@ class Main(HydraMain):
 
         Keys outside the signature are for one run and are not stored.
         """
+        self.attempt(lambda: self._store_arguments(xp))
+        return xp
+
+    def _store_arguments(self, xp: XP) -> None:
         argv = lasting(xp.argv, self.dora)
         if xp.dora.shared is not None:
             stored = copy.copy(xp)
@@ -204,7 +216,6 @@ class Main(HydraMain):
         # every process of a distributed run comes here: what is there already is not written again
         if not xp._argv_cache.exists() or xp._argv_cache.read_text() != text:
             write_text(xp._argv_cache, text)
-        return xp
 
     def known_signatures(self) -> list[str]:
         """Return the signatures of all experiments in the output folder."""
@@ -231,10 +242,7 @@ class Main(HydraMain):
 
     def get_argv_from_sig(self, sig: str) -> Sequence[str]:
         """Return the same as `argv_of`; on a command line a mistake is one line and exit code 2."""
-        try:
-            return self.argv_of(sig)
-        except UserError as error:
-            self.refuse(error)
+        return self.attempt(lambda: self.argv_of(sig))
 
     def get_xp_from_sig(self, sig: str) -> XP:
         """Return a stored experiment; raise `UnknownSignatureError`, never end the process."""
@@ -249,6 +257,11 @@ def _guarded(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]
             main(cfg)
         except UserError as error:
             fail(error)
+        except OSError as error:
+            mistake = explain_uncaught(error, get_xp().folder)
+            if mistake is None:
+                raise
+            fail(mistake)
 
     # Dora finds the configuration folder beside the module of main.
     guarded.__module__, guarded.__name__ = main.__module__, main.__name__
@@ -269,7 +282,10 @@ def bm_main(
             if called_from_shell():
                 fail(error)
             raise
-        return Main(_guarded(main), config_name, config_path, version_base=version_base)
+        made = Main(_guarded(main), config_name, config_path, version_base=version_base)
+        if made.shell:
+            _say_in_one_line(made)
+        return made
 
     return decorate
 
@@ -287,21 +303,27 @@ def mend_dora() -> None:
     dora_grid._get_explore = _explorer_or_fail  # type: ignore[assignment]
     _mend_grid()
     terminal.install()
-    if called_from_shell():
-        _mend_interrupt()
     dora_run.start_ddp_workers = start_workers
     _mend_git_save()
 
 
-def _mend_interrupt() -> None:
-    """Answer Ctrl-C with a word on a command line, wherever it comes; bugs keep their traceback."""
+def _say_in_one_line(main: Main) -> None:
+    """Answer what nobody caught: Ctrl-C with a word, mistakes and failing disks with one line.
+
+    Bugs keep their traceback. Dora's commands have no other end that could be wrapped.
+    """
     before = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt):
             print("\nstopped", file=sys.stderr)
-        else:
-            before(kind, error, trace)
+            return
+        mistake = error if isinstance(error, UserError) else None
+        if isinstance(error, OSError):
+            mistake = explain_uncaught(error, Path(main.dora.dir))
+        if mistake is not None:
+            fail(mistake)  # Python leaves with the code of an exit in this hook
+        before(kind, error, trace)
 
     sys.excepthook = hook
 
@@ -333,6 +355,7 @@ def _mend_grid() -> None:
         if launcher is not None and launcher._from_commandline and interval is not None:
             launcher.interval = interval
         try:
+            _mend_links(main, next((one for one in args if isinstance(one, str)), None))
             return run_grid(main, explorer, *args, **kwargs)
         except UserError as error:
             main.refuse(error)
@@ -356,6 +379,20 @@ def _mend_grid() -> None:
         return slurm_(launcher, **kwargs)
 
     Launcher.slurm_ = checked  # type: ignore[method-assign,assignment]
+
+
+def _mend_links(main: Main, grid: str | None) -> None:
+    """Let the links of a grid point to the experiments here, after the outputs were moved.
+
+    Dora's are absolute, and it stops at one that leads elsewhere.
+    """
+    outputs = Path(main.dora.dir)
+    for one in (outputs / main.dora._grids / grid).glob("*") if grid else ():
+        folder = outputs / main.dora.xps / one.name
+        if one.is_symlink() and folder.is_dir() and one.resolve() != folder.resolve():
+            with explained(one):
+                one.unlink()
+                one.symlink_to(folder.absolute())
 
 
 def _mend_login() -> None:

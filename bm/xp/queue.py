@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..writing import sync
+from ..writing import explained, locked, sync
 from . import marker, process
 from .files import read_or_warn, write_json
 
@@ -47,17 +47,15 @@ class Queue:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder).resolve()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._last: int | None = None  # number of the last job, while the lock is held
         self._written = False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the lock: one process at a time changes jobs or decides about the runner."""
-        from filelock import FileLock
-
-        # Of the system, so that it is free when its holder dies.
-        with FileLock(self.folder / "queue.lock"):
+        with locked(self.folder / "queue.lock"):
             self._last, self._written = None, False
             try:
                 yield

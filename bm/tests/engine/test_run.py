@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -135,6 +136,21 @@ def test_interrupt_exits_130(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         toy.run(tmp_path, kind=Interrupted)
     assert caught.value.code == 130 and "checkpoint.pt" in capsys.readouterr().out
+
+
+def test_a_run_whose_folder_is_removed_stops(tmp_path):
+    """Symptom: it trained to the end in half a folder, without arguments or history."""
+    folder = tmp_path / "xps" / "toy"
+
+    class Removed(toy.Toy):
+        def step(self, batch, stage):
+            if stage == "train" and self.progress.step == 8:
+                shutil.rmtree(folder)
+            return super().step(batch, stage)
+
+    with pytest.raises(UserError, match="the folder is gone") as caught:
+        toy.run(tmp_path, kind=Removed)
+    assert "\n" not in str(caught.value) and not (folder / "checkpoint.pt").exists()
 
 
 def test_nan_stops_with_the_batch(tmp_path):
