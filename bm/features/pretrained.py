@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from ..errors import UserError
+from ..writing import locked
 
 #: Files that a model is read from.
 PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
@@ -48,8 +48,7 @@ def _fetch(model: str, local: Path) -> str | None:
     """Fetch a model from the hub into `local`; return why that failed, or None."""
     if model.count("/") != 1 or model.startswith((".", "/")):
         return f"there is no config.json in {model}"
-    local.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(local.parent / f".{local.name}.lock"):
+    with locked(local.parent / f".{local.name}.lock"):
         if (local / "config.json").is_file():
             return None
         try:

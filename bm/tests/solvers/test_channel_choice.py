@@ -15,22 +15,10 @@ from bm.solvers.build_data import CHANNELS_FILE, named_channels
 from bm.xp.stage import upstream
 
 from ..experiments import run
+from .small_seeg import CHOICE as SMALL
+from .small_seeg import task
 
 pytestmark = pytest.mark.story
-TASK = (
-    "dset.studies=[{study: simulated, mode: seeg, preset: tiny, n_subjects: N, n_trials: 6, "
-    "shafts: [2, 2], contacts: [4, 4], part: task}]"
-)
-SMALL = (
-    "model=duin/cls_small", "optim.epochs=2", "schedule.warmup_epochs=1", "optim.batch_size=8",
-    "model.backbone.patches.filters=[8,8,4]", "model.backbone.blocks.depth=1",
-    "model.backbone.blocks.n_heads=2", "model.backbone.blocks.head_width=8",
-    "model.backbone.blocks.ff_width=16",
-)  # fmt: skip
-
-
-def task(people: int = 1) -> str:
-    return TASK.replace("N,", f"{people},")
 
 
 def test_a_choice_is_an_address_for_later_stages(tmp_path) -> None:

@@ -13,20 +13,8 @@ from bm.errors import UserError
 from bm.solvers.phonemes import NONE, token_classes
 
 from ..experiments import history_of, run
-
-SMALL = (
-    "solver=duin/phoneme", "model.backbone.patches.filters=[16,16,8]", "optim.epochs=6",
-    "model.backbone.blocks.depth=1", "model.backbone.blocks.n_heads=2", "optim.lr=2e-3",
-    "model.backbone.blocks.head_width=8", "model.backbone.blocks.ff_width=32",
-    "model.heads.initial=10", "model.heads.final=10", "model.hidden=[16]", "log.figures=false",
-    "schedule.warmup_epochs=1", "optim.batch_size=16", "dset.channels=null",
-)  # fmt: skip
-
-
-def words(study: str) -> str:
-    return (
-        "dset.studies=[{study: simulated, mode: seeg, preset: tiny, n_subjects: 1, " + study + "}]"
-    )
+from .small_seeg import PHONEMES as SMALL
+from .small_seeg import words
 
 
 def windows(column: list, kind: str = "phoneme") -> SimpleNamespace:

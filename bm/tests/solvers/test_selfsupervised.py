@@ -9,13 +9,9 @@ import pytest
 from bm.errors import UserError
 
 from ..experiments import history_of, run
+from .small_seeg import CLIPS
 
 pytestmark = pytest.mark.story
-CLIPS = (
-    "dset.studies=[{study: simulated, mode: seeg, preset: tiny, n_subjects: 1, n_free: 6, "
-    "free_s: 16.0, shafts: [1, 1], contacts: [4, 4], part: free}]",
-    "dset.channels=null", "log.figures=false", "optim.batch_size=8",
-)  # fmt: skip
 
 
 def test_two_views_are_told_from_those_of_other_windows(tmp_path) -> None:
