@@ -1,7 +1,7 @@
 """What the three stages of Du-IN must reach on simulated people: `grids/duin/simulated.py`.
 
 Codes rebuild more than components of as many bits; hidden codes are predicted more often than by
-their frequency, and than by naive Bayes over the visible neighbours; words are read.
+their frequency, and than by naive Bayes over the visible neighbours.
 """
 
 from __future__ import annotations
