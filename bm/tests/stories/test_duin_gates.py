@@ -18,7 +18,8 @@ import torch
 from bm.metrics.code_baselines import component_code_error
 from bm.solvers import neighbour_reference
 from bm.solvers.build_data import batches_of
-from grids.duin.simulated import SEEDS, clips_of
+from bm.studies.simulated import Simulated
+from grids.duin.simulated import SEEDS, clips_of, words_of
 
 from ..experiments import run
 
@@ -77,3 +78,23 @@ def test_hidden_codes_are_predicted_above_naive_bayes(seed: int, folder: Path) -
     print(f"seed {seed}: {reached:.4f}, neighbours {neighbours:.4f}, frequency {frequency:.4f}")
     # measured: 1.35, 1.16 and 1.06 times as often
     assert reached > 1.02 * neighbours and neighbours > 1.2 * frequency
+
+
+def test_words_of_many_trials_are_near_the_observer_and_permuted_ones_at_chance(
+    folder: Path,
+) -> None:
+    """One person, 204 test trials: .971 from stage 2, .980 from scratch, .083 permuted."""
+    words = (*words_of(0), "seed=0", "log.figures=false", "solver=duin/spoken")
+    start = f"init_from=//sig/{stages(folder, 0)[1].xp.sig}"
+
+    def accuracy(*changes: str) -> float:
+        return float(evaluation_of(run(folder, *words, *changes))["metrics"]["accuracy"])
+
+    observer, _ = Simulated(
+        mode="seeg", preset="debug", snr=4.0, n_subjects=1, shafts=[1, 1], contacts=[8, 8],
+        part="task",
+    ).observer(n=240)  # fmt: skip
+    assert observer > 0.98  # 1.00 measured
+    assert min(accuracy(start), accuracy()) > observer - 0.05
+    # four standard deviations of a guess are .08
+    assert abs(accuracy(start, "dset.permute_labels=true") - 1 / 12) < 0.08
