@@ -13,7 +13,7 @@ from ..experiments import run
 pytestmark = [pytest.mark.endurance, pytest.mark.story]
 SEEDS = (0, 1, 2)
 TRUE, SHUFFLED, HALF = "true audio embedding", "shuffled EEG", "half-shifted"
-SCORES = ("retrieval_percentile", "retrieval_top5", "mel_correlation")
+SCORES = ("retrieval_percentile", "retrieval_top1", "retrieval_top5", "mel_correlation")
 
 
 def evaluation_of(solver: Any) -> dict[str, Any]:
