@@ -156,8 +156,8 @@ def build(model: Mapping[str, Any], facts: DataFacts) -> nn.Module:
     arguments = {k: v for k, v in data_arguments(facts).items() if k in parameters} | options
     try:
         module: nn.Module = kind(**arguments)
-    except (TypeError, ValueError, ZeroDivisionError) as error:
-        if not options:
+    except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
+        if not options or isinstance(error, torch.OutOfMemoryError):
             raise
         # arguments come from the user and their ranges are the network's own affair
         named = " ".join(f"model.{key}={value}" for key, value in options.items())

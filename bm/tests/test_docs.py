@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +77,27 @@ def test_no_page_asks_a_public_index_for_our_name() -> None:
     """Symptom: `pip install 'bm[words]'` installs somebody's package."""
     for page in pages():
         assert not re.search(r"pip install ['\"]?bm\b", page.read_text(encoding="utf-8")), page
+
+
+#: Commands of the pages that run anywhere in seconds, in this order: no recording, no network.
+OFFLINE = (
+    "dora run solver=supervised/debug",
+    "dora grid demo.main --dry_run --init",
+    "python -m scripts.experiments",
+    "python -m scripts.make_leaderboard",
+)
+
+
+@pytest.mark.endurance
+def test_offline_commands_run(tmp_path: Path) -> None:
+    """A command that is accepted as typed may still fail when it runs."""
+    places = {f"BM_{name}": str(tmp_path / name) for name in ("OUTPUTS", "CACHE", "DATA")}
+    environment = {**os.environ, **places, "BM_EXECUTOR": "local"}
+    for command in OFFLINE:
+        words = command.split()
+        assert words in [typed for _, typed in COMMANDS], command
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
+        assert "Traceback" not in done.stderr, command

@@ -15,6 +15,7 @@ from . import marker
 KEYS = ("init_from", "tokenizer", "encoder", "autoencoder", "vocoder", "channels")
 SIGNATURE = re.compile(r"//sig/([0-9a-f]{8})$")
 BEST = "best"  # folder of the best weights within an experiment
+HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 FORMS = "use //sig/ab12cd34, //file/path or //hub/owner/name"
 
 
@@ -109,6 +110,8 @@ def _hub(name: str) -> Path:
     local = _absolute(Path(os.environ.get("BM_MODELS", "models")) / name)
     if (local / "config.json").exists():
         return local
+    if not HUB_NAME.fullmatch(name):
+        raise UserError(f"{name!r}: no such folder, and no name of a hub's model (owner/name)")
     # Here: every command imports this module, and few addresses are on the hub.
     from huggingface_hub import snapshot_download
 

@@ -52,8 +52,10 @@ def nearest_option(group: str, option: str, options: Sequence[str]) -> str:
     inside = [name.removeprefix(f"{option}/") for name in options if name.startswith(f"{option}/")]
     if inside:
         return f"; choose one of {option}: {', '.join(sorted(inside))}"
-    last = option.rpartition("/")[2]
+    last = option.strip(" []").removesuffix(".yaml").rpartition("/")[2].lower()
     same = sorted(name for name in options if last and name.rpartition("/")[2] == last)
+    whole = option.strip(" []").removesuffix(".yaml").removeprefix(f"conf/{group}/").lower()
+    same = [whole] if whole in options else same
     if same:
         return f"; did you mean {' or '.join(map(repr, same[:SHOWN]))}?"
     hint = nearest(option, options)

@@ -64,7 +64,7 @@ DECAY_OR_NULL = Range(0, 1, open_high=True, null=True)
 
 #: Key, or pattern of keys, -> range; the elements of a list lie in the range of the list.
 RANGES: dict[str, Range] = {
-    "seed": Range(0, 2**63, whole=True, open_high=True),  # what torch takes
+    "seed": Range(0, 2**62, whole=True),  # generators of random numbers take no more
     "threads": COUNT_OR_NULL,
     "workers": WHOLE_FROM_ZERO,
     "optim.lr": FROM_ZERO,
@@ -129,6 +129,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "wandb.mode": ("disabled", "offline", "online"),
 }
 DEVICES = ("auto", "cpu", "cuda", "mps")
+FOLDERS = ("paths.studies", "paths.cache", "paths.models")
+#: Keys that nothing runs without.
+NEEDED = ("optim.name", "precision", "device", "solver.name", "solver.task", "wandb.mode")
 #: Solvers that train step by step.
 STEPPED = (
     *("autoencoder", "channels", "contrastive", "diffusion", "diffusion_maps"),
@@ -159,6 +162,13 @@ def range_of(key: str) -> Range | None:
     return None if pattern is None else RANGES[pattern]
 
 
+def shown(value: object) -> object:
+    """Return a value as it is typed: null, true and false."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def check_value(key: str, value: object) -> None:
     """Raise `UserError` unless the value of a dotted key lies in its range.
 
@@ -175,8 +185,12 @@ def check_value(key: str, value: object) -> None:
             raise UserError(f"{key}={value}: two numbers are expected, as [0.9, 0.99]")
         for item in values:
             if item not in expectation and not (item is None and expectation.null):
-                shown = "null" if item is None else item
-                raise UserError(f"{name}={shown}: {expectation} is expected")
+                raise UserError(f"{name}={shown(item)}: {expectation} is expected")
+    if key in NEEDED and value is None:
+        known = f"; known: {', '.join(NAMES[key])}" if key in NAMES else ""
+        raise UserError(f"{key}=null: it cannot be empty; leave it out{known}")
+    if key in FOLDERS and not (isinstance(value, str) and value.strip()):
+        raise UserError(f"{key}={shown(value)}: a folder is expected")
     if key in NAMES and value is not None:
         check_known(key, str(value), NAMES[key])
     if key == "dset.name" and value is not None:
@@ -212,9 +226,8 @@ def check_reader(key: str, value: object, default: object, solver: str) -> None:
     readers = READERS.get(section)
     if readers is None or solver not in SOLVERS or solver in readers or value == default:
         return
-    shown = "null" if value is None else value
     raise UserError(
-        f"{key}={shown}: solver {solver} does not read {section!r}, "
+        f"{key}={shown(value)}: solver {solver} does not read {section!r}, "
         f"which belongs to {', '.join(readers)}; leave it out"
     )
 

@@ -157,6 +157,8 @@ class Resolver:
         for choice in choices:
             group, _, option = choice.partition("=")
             options = self.options(group.strip())
+            if "," in option:
+                raise UserError(f"{choice}: a sweep is written as a grid; see grids/")
             if option not in options:
                 raise UserError(
                     f"unknown {group} {option!r}{nearest_option(group, option, options)}"
@@ -231,6 +233,8 @@ class Resolver:
         if any(o.package is not None or o.key_or_group in self.groups for o in overrides):
             # `+model@second=...`: composition, which only Hydra does.
             return Resolution(base, overrides, self._compose_whole(list(argv)))
+        for line in (str(o.input_line) for o in overrides if str(o.key_or_group)[:6] == "hydra/"):
+            raise UserError(f"{line}: groups of Hydra are no part of an experiment; leave it out")
         # Hydra's own node is no part of an experiment; Hydra applies it when it runs.
         overrides = [o for o in overrides if not o.is_hydra_override()]
         check(overrides, base)
@@ -438,6 +442,8 @@ def _nearest_key(key: str, part: str, siblings: object, base: Base) -> str:
 
 def _check_type(key: str, value: object, default: object) -> None:
     """Raise `UserError` for a value of another type than the default; null accepts anything."""
+    if value is None and isinstance(default, Mapping) and default:
+        raise UserError(f"{key}=null: a group of keys cannot become a single value")
     if default is None or value is None or (isinstance(default, str) and "${" in default):
         return
     if isinstance(value, str) and "${" in value:  # its type is known when it is resolved
@@ -457,9 +463,11 @@ def _check_type(key: str, value: object, default: object) -> None:
         if isinstance(default, Mapping):
             names = [f"{key}.{name}" for name in default]
             more = ", ..." if len(names) > 4 else ""
+            value = ranges.shown(value)
             raise UserError(f"{key}={value}: a group of keys; use {', '.join(names[:4])}{more}")
         raise UserError(
-            f"{key}={value}: {expectation} is expected (as {default!r}), not {actual}{hint}"
+            f"{key}={ranges.shown(value)}: {expectation} is expected "
+            f"(as {ranges.shown(default)!r}), not {actual}{hint}"
         )
 
 
@@ -488,7 +496,9 @@ def difference(
         before, after = base[name], other[name]
         if isinstance(before, DictConfig):
             if not isinstance(after, DictConfig):
-                raise UserError(f"{name}={after}: a group of keys cannot become a single value")
+                raise UserError(
+                    f"{name}={ranges.shown(after)}: a group of keys cannot become a single value"
+                )
             changes += [(f"{name}.{key}", value) for key, value in difference(before, after)]
         elif after != before:  # as Dora: 1, 1.0 and true are equal, a NaN differs from itself
             changes.append((str(name), after))

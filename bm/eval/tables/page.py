@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: Cell of a number, with its spread or interval: these stand right and are not broken.
+NUMBER = re.compile(r"[-+<]?\d[\d\s.,%±()\[\]e+-]*(to [\d.,%+-]+\]?)?")
 ZOOM = 1.11  # of figures on the page: two journal columns fill the text
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --line: #d8d8d8; --soft: #f4f5f7;
@@ -19,8 +21,8 @@ body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; } th { background: var(--soft); }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
+.number { text-align: right; white-space: nowrap; } th { background: var(--soft); }
 .note { color: var(--mark); font-weight: 600; } .failed { color: var(--bad); font-weight: 600; }
 .done { color: var(--good); } figure { margin: 1rem 0; background: #fff; padding: .5rem;
   border: 1px solid var(--line); max-width: 46rem; } figure svg { width: 100%; height: auto; }
@@ -59,14 +61,19 @@ def table_html(
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     classes = classes or {}
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+    head = ""
+    for name in columns:
+        present = [str(row[name]) for row in rows if row.get(name)]
+        number = present and all(map(NUMBER.fullmatch, present))
+        head += f'<th class="{"number" if number else ""}">{html.escape(name)}</th>'
     body = []
     for row in rows:
         cells = (str(row.get(name, "")) for name in columns)
         body.append(
             "<tr>"
             + "".join(
-                f'<td class="{classes.get(cell, "")}">{_linked(cell, links)}</td>' for cell in cells
+                f'<td class="{classes.get(cell, _kind(cell))}">{_linked(cell, links)}</td>'
+                for cell in cells
             )
             + "</tr>"
         )
@@ -74,6 +81,10 @@ def table_html(
         f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _kind(cell: str) -> str:
+    return "number" if NUMBER.fullmatch(cell) else ""
 
 
 def _linked(cell: str, links: Mapping[str, str] | None) -> str:

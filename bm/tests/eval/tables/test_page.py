@@ -26,3 +26,10 @@ def test_page_is_one_file_without_outside_references(tmp_path: Path) -> None:
     assert "<svg" in text and "a &amp; b" in text and 'class="note">simulated' in text
     assert not re.search(r'(src|href)="(?!#)', text.replace('xlink:href="#', ""))
     assert "<script" not in text
+
+
+def test_numbers_stand_right_and_text_left() -> None:
+    """Symptom: text stood right, and the sign of a spread began a line."""
+    text = table_html([{"model": "REVE", "value": "0.680 ± 0.007", "units": "2 people"}])
+    assert '<th class="">model</th><th class="number">value</th>' in text
+    assert '<td class="number">0.680 ± 0.007</td><td class="">2 people</td>' in text

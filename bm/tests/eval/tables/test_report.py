@@ -36,7 +36,7 @@ def test_failed_and_missing_experiments_are_on_the_page(tmp_path: Path) -> None:
         assert f'<td class="">{one.sig}</td>' in text
     assert '<td class="note">unfinished</td>' in text and '<td class="failed">missing</td>' in text
     assert text.count("<svg") == 2 and "0.625" in text  # scores, curves
-    assert '<td class="">chance</td><td class="">0.500</td>' in text
+    assert '<td class="">chance</td><td class="number">0.500</td>' in text
 
 
 def test_the_page_leads_to_the_others_of_its_grid(tmp_path: Path) -> None:
