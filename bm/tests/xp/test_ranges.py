@@ -27,7 +27,7 @@ REFUSED = {
     "optim.betas=[0.9,1.0]": "below 1",
     "optim.betas=[0.9]": "two numbers are expected",
     "optim.betas=[0.9,0.9,0.9]": "two numbers are expected",
-    "seed=9223372036854775808": "of at least 0 and below 9.22337e+18",
+    "seed=9223372036854775808": "of at least 0 and at most 4.61169e+18",
     "optim.betas.0=-0.1": "optim.betas=-0.1",
     "optim.weight_decay=1.5": "optim.weight_decay=1.5",
     "optim.momentum=1": "optim.momentum=1",
