@@ -54,15 +54,17 @@ def channel_statistics(
     total, squares, count = np.zeros(1), np.zeros(1), 0
     rows = table[everything | (table["split"] == "train")]
     for (recording, length), windows in rows.groupby(["recording", "length"], sort=False):
-        starts = windows["start"].to_numpy()
+        signal, starts = signals[recording], windows["start"].to_numpy()
         most = max(1, BLOCK_SAMPLES // length)
         for begin in range(0, len(starts), most):
             samples = starts[begin : begin + most, None] + np.arange(length)
-            block = signals[recording].at(torch.from_numpy(samples.ravel())).double().numpy()
-            block = block.reshape(*samples.shape, -1)
+            inside = (samples >= 0) & (samples < signal.samples)  # padded windows reach outside
+            places = torch.from_numpy(np.where(inside, samples, 0).ravel())
+            block = signal.at(places).double().numpy().reshape(*samples.shape, -1)
+            block[~inside] = 0
             total = add_in_order(total, block.sum(1))
             squares = add_in_order(squares, np.square(block).sum(1))
-            count += samples.size
+            count += int(inside.sum())
     mean = total / count
     variance = squares / count - mean**2
     return mean, np.sqrt(np.maximum(variance, 0.0))

@@ -84,6 +84,21 @@ def test_windows_scaled_while_they_are_copied_have_the_same_bits(
     assert torch.equal(one, other)
 
 
+def test_statistics_of_training_windows_are_those_of_their_samples() -> None:
+    draw = np.random.default_rng(0)
+    values = draw.normal(3, 7, (2, 300, 5)).astype("f4")
+    signals = [bare(torch.from_numpy(one)) for one in values]
+    # overlapping, of two lengths, one of them padded at the end of its recording, and a test window
+    rows = [(0, 0, 60, "train"), (0, 30, 60, "train"), (1, 270, 60, "train"), (1, 5, 20, "train"),
+            (1, 100, 60, "test")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["recording", "start", "length", "split"])
+    parts = [values[r, start : start + length] for r, start, length, _ in rows[:4]]
+    samples = np.concatenate(parts).astype(float)
+    mean, sd = scale.channel_statistics(signals, table)
+    np.testing.assert_allclose(mean, samples.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(sd, samples.std(0), rtol=1e-12)
+
+
 def test_compiled_scaling_refuses_sizes_that_do_not_fit_and_leaves_nan() -> None:
     if scale.write_scaled is None:
         pytest.skip("no compiler where the package was installed")

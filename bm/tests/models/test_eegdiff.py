@@ -63,7 +63,7 @@ def test_loss_gradient_and_round_trip(name: str, tmp_path: Path) -> None:
 def test_tables_begin_as_wide_as_the_model_says() -> None:
     quiet, loud = (small(name, conditions=["class"]) for name in ("small_raw", "small_told"))
     for model, sd in ((quiet, 0.02), (loud, 1.0)):
-        weight = model.conditioning.tables["labels"].weight
+        weight: torch.Tensor = model.conditioning.tables["labels"].weight  # type: ignore[assignment]
         assert float(weight.detach().std()) == pytest.approx(sd, rel=0.2)
     x, t = torch.randn(4, *loud.representation.shape), torch.full((4,), 500)
     left, right = (Condition(torch.full((4,), label)) for label in (0, 1))

@@ -40,7 +40,7 @@ def spelled(stimuli: Stimuli, number: int) -> tuple[Tensor, Tensor]:
 
 def start_with_spectra(convolution: torch.nn.Module) -> None:
     """Let the first convolution begin as windowed waves of 100 Hz to 7.5 kHz, cosine and sine."""
-    weight = convolution.weight
+    weight = convolution.get_parameter("weight")
     channels, _, size = weight.shape
     tones = torch.logspace(2, np.log10(7500), channels // 2)[:, None]
     phase = 2 * np.pi * tones * torch.arange(size) / AUDIO_HZ
