@@ -73,14 +73,14 @@ def test_killed_anywhere_gives_the_same_bits(tmp_path):
     assert kills >= 20
 
 
-@pytest.mark.parametrize("place", ["save", "publish", "write", "link", "push_metrics", "vouch"])
+@pytest.mark.parametrize("place", ["save", "_save_best", "write", "link", "push_metrics", "vouch"])
 def test_killed_at_every_kind_of_write(tmp_path, monkeypatch, place):
     """Dies right after the third call of one of the functions that change the folder."""
     from dora.link import Link
 
     toy.run(tmp_path / "whole", *EXTRA)
     owner = {
-        "save": Run, "publish": checkpoint_module.BestFolders, "write": checkpoint_module,
+        "save": Run, "_save_best": Run, "write": checkpoint_module,
         "link": checkpoint_module, "push_metrics": Link, "vouch": checkpoint_module.BestFolders,
     }[place]  # fmt: skip
     real, calls = getattr(owner, place), []

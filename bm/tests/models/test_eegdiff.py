@@ -19,7 +19,7 @@ from bm.models.eegdiff.unet1d import UNet1d
 
 from ..shipped import names, section
 
-WORDS = ("codex", "small_text_words", "zuco_freq1", "zuco_freq8")
+WORDS = ("codex", "small_text_series", "small_text_words", "zuco_freq1", "zuco_freq8")
 SMALL = ("small_raw", "small_stft", "small_mel")
 FACTS = DataFacts(
     channels=("C3", "Cz", "C4"),
@@ -76,7 +76,7 @@ def test_tables_begin_as_wide_as_the_model_says() -> None:
 @pytest.mark.parametrize("name", names("model", "eegdiff"))
 def test_every_shipped_file_fits_its_data(name: str) -> None:
     """Built without memory; the published networks keep their numbers of parameters."""
-    zuco = name.startswith("zuco") or name in ("codex", "small_text_words")
+    zuco = name.startswith("zuco") or name in ("codex", "small_text_series", "small_text_words")
     samples = {"zuco_mel": 8350, "zuco_stft": 5500, **dict.fromkeys(WORDS, 56)}.get(name, 750)
     channels = tuple(f"E{i}" for i in range(840 if name in WORDS else 105 if zuco else 22))
     facts = DataFacts(channels=channels, rate_hz=500 if zuco else 250, window_samples=samples)
