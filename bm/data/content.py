@@ -100,7 +100,7 @@ def hash_of_samples(data: Tensor) -> str:
     """Return the SHA-256 of (T, C) float32 samples and their number of channels."""
     digest = hashlib.sha256(str(data.shape[1]).encode())
     for part in data.split(1 << 16):
-        digest.update(np.ascontiguousarray(part.numpy(), "<f4").tobytes())
+        digest.update(np.ascontiguousarray(part.numpy(), "<f4").data)
     return digest.hexdigest()
 
 

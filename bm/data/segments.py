@@ -130,12 +130,14 @@ def _anchored(
     rows = events if simple else rule.matching_events(events, samples, rate_hz)
     read = {"kind", "start_s", "duration_s", "bounded", rule.label, STIMULUS, PUBLISHED}
     names = [name for name in rows if name in read]
-    values = zip(*(rows[name].tolist() for name in names), strict=True)
-    records = [dict(zip(names, row, strict=True)) for row in values]
-    if not simple:
-        return list(zip(rows.index.tolist(), records, strict=True))
-    rule.check_kind()
-    return [(row, one) for row, one in enumerate(records) if one["kind"] == rule.kind]
+    columns = {name: rows[name].tolist() for name in names}
+    numbers = rows.index.tolist()
+    places: Sequence[int] = range(len(numbers))
+    if simple:
+        rule.check_kind()
+        numbers = list(places)
+        places = [i for i, kind in enumerate(columns["kind"]) if kind == rule.kind]
+    return [(numbers[i], {name: values[i] for name, values in columns.items()}) for i in places]
 
 
 def _columns_of(rule: WindowRule, events: pd.DataFrame) -> list[str]:

@@ -105,14 +105,16 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
     name, or entities that all are the recording's (`space-` aside). A table of events must at
     least name the subject, or the task that all people share.
     """
-    of_recording = entities(prefix(path.stem))
+    stem, head = path.stem, prefix(path.stem)
+    of_recording = entities(head)
+    whole = (f"{stem}_{ending}", f"{head}_{ending}")
     folder = path.parent
     while True:
         names = listing.ending(folder, ending)
         # The recording's whole name wins over any selection of its entities.
-        for stem in (path.stem, prefix(path.stem)):
-            if f"{stem}_{ending}" in names:
-                return folder / f"{stem}_{ending}"
+        for name in whole:
+            if name in names:
+                return folder / name
         best: tuple[int, Path] | None = None
         for name in names:
             stem = name[: -len(ending)].rstrip("_")
