@@ -1,6 +1,6 @@
 /* clamp((x - centre) / scale) in one pass, while a window is copied.
 
-   Three passes of a vector library take 2.7 times as long: each reads the window again. Subtraction,
+   Three passes of a vector library take more than three times as long: each reads the window again. Subtraction,
    division and comparison are exact, so the numbers are those of the passes, to the bit. */
 
 #define PY_SSIZE_T_CLEAN

@@ -181,15 +181,13 @@ class WordImage(WordMap):
         return self.padded(rows)
 
 
-class BandImages(WordMap):
-    """An image of channels x words for each band.
-
-    The original mixes bands and channels here: it reads the values as channels x bands.
+class FirstWords(WordMap):
+    """Words of a window along the last axis.
 
     Args:
         n_channels, n_times, bands, per_word, padding_weight: see `WordMap`.
         n_words: first words of the window that are in the image; None = all (published: 32 of 56).
-        multiple: both sides are padded to a multiple of it.
+        multiple: every axis but the first is padded to a multiple of it.
     """
 
     def __init__(
@@ -204,10 +202,25 @@ class BandImages(WordMap):
     ) -> None:
         super().__init__(n_channels, n_times, bands, per_word, padding_weight)
         self.n_words = min(n_words or n_times, n_times)
-        # the U-Net halves both sides at each level: a side must divide, or its skips do not fit
-        sides = (n_channels // bands, self.n_words)
-        self.shape = (bands, *whole_multiples(sides, multiple))
         self.electrodes = n_channels // bands
+        # a U-Net halves each side at each level: a side must divide, or its skips do not fit
+        first, *sides = self.sizes()
+        self.shape = (first, *whole_multiples(tuple(sides), multiple))
+
+    def sizes(self) -> tuple[int, ...]:
+        """Return the shape of an image before it is padded."""
+        raise NotImplementedError
+
+
+class BandImages(FirstWords):
+    """An image of channels x words for each band.
+
+    The original mixes bands and channels here: it reads the values as channels x bands.
+    """
+
+    def sizes(self) -> tuple[int, ...]:
+        """Return (bands, C', W')."""
+        return self.bands, self.electrodes, self.n_words
 
     def forward(self, waves: Tensor) -> Tensor:
         """Return images (B, bands, C', W') of windows (B, F, W)."""
@@ -227,31 +240,16 @@ class BandImages(WordMap):
         return self.padded(rows)
 
 
-class WordSeries(WordMap):
+class WordSeries(FirstWords):
     """Values of words as channels, words as time: for networks over time.
 
     A network over maps makes 512 places of 16 words of 32 channels, here there are 16; and what it
     shares over words is the same, for electrodes are no grid.
-
-    Args:
-        n_channels, n_times, bands, per_word, padding_weight: see `WordMap`.
-        n_words: first words of the window that are in the image; None = all.
-        multiple: their number is padded to a multiple of it.
     """
 
-    def __init__(
-        self,
-        n_channels: int,
-        n_times: int,
-        bands: int = 8,
-        per_word: bool = False,
-        padding_weight: float = 0.0,
-        n_words: int | None = None,
-        multiple: int = 1,
-    ) -> None:
-        super().__init__(n_channels, n_times, bands, per_word, padding_weight)
-        self.n_words = min(n_words or n_times, n_times)
-        self.shape = (n_channels, *whole_multiples((self.n_words,), multiple))
+    def sizes(self) -> tuple[int, ...]:
+        """Return (F, W')."""
+        return self.bands * self.electrodes, self.n_words
 
     def padded(self, image: Tensor) -> Tensor:
         """Return an image (B, F, W) with zeros at the end up to `shape`."""

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -214,20 +214,22 @@ class Main(HydraMain):
         return xp
 
     def __call__(self) -> Any:
-        """Run what the command line asks for; a mistake, or a disk that fails, is one line."""
-        try:
+        """Run what the command line asks for."""
+        with self.one_line():
             return super().__call__()
+
+    @contextlib.contextmanager
+    def one_line(self) -> Iterator[None]:
+        """Refuse mistakes of the user and an output folder that cannot be used; see `refuse`."""
+        try:
+            yield
         except UserError as error:
             self.refuse(error)
         except OSError as error:
-            self.refuse_disk(error)
-
-    def refuse_disk(self, error: OSError) -> NoReturn:
-        """Leave with one line where the output folder cannot be used; raise any other error."""
-        mistake = disk_mistake(error, self.dora.dir)
-        if mistake is None:
-            raise error
-        self.refuse(mistake)
+            mistake = disk_mistake(error, self.dora.dir)
+            if mistake is None:
+                raise
+            self.refuse(mistake)
 
     def known_signatures(self) -> list[str]:
         """Return the signatures of all experiments in the output folder."""
@@ -328,22 +330,16 @@ def _mend_shepherd() -> None:
 
     @functools.wraps(init)
     def guarded(shepherd: Shepherd, main: Main, *args: Any, **kwargs: Any) -> None:
-        try:
+        with main.one_line():
             init(shepherd, main, *args, **kwargs)
-        except OSError as error:
-            main.refuse_disk(error)
 
     Shepherd.__init__ = guarded  # type: ignore[method-assign,assignment]
 
 
-def _start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> NoReturn:
+def _start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> None:
     """Start the processes of `-d`; an output folder that cannot be written is one line."""
-    try:
+    with main.one_line():
         start_workers(main, argv, num_workers)
-    except UserError as error:
-        main.refuse(error)
-    except OSError as error:
-        main.refuse_disk(error)
 
 
 def _mend_interrupt() -> None:
@@ -400,14 +396,11 @@ def _mend_grid() -> None:
         if launcher is not None and launcher._from_commandline and interval is not None:
             launcher.interval = interval
         try:
-            for name in (one for one in objects if isinstance(one, str)):
-                drop_moved_links(Path(main.dora.dir) / main.dora._grids / name,
-                                 Path(main.dora.dir) / main.dora.xps)  # fmt: skip
-            return run_grid(main, explorer, *args, **kwargs)
-        except UserError as error:
-            main.refuse(error)
-        except OSError as error:
-            main.refuse_disk(error)
+            with main.one_line():
+                folder = Path(main.dora.dir)
+                for name in (one for one in objects if isinstance(one, str)):
+                    drop_moved_links(folder / main.dora._grids / name, folder / main.dora.xps)
+                return run_grid(main, explorer, *args, **kwargs)
         except KeyboardInterrupt:
             if launcher is None or not launcher._from_commandline:
                 raise

@@ -5,10 +5,7 @@ A training is shared by the tests that ask for the same words.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,36 +19,12 @@ from bm.models.eegdiff.generation import Sampling, generate_waves, item_seeds
 from bm.solvers import build
 from bm.solvers.build_data import evenly_spaced
 from bm.solvers.diffusion import DiffusionSolver
-from bm.train import main
+
+from .evaluated import evaluated, experiment
 
 SEEDS = (0, 1, 2)
 FLOW = "solver=eegdiff/motor_strong_flow"
 N = 120  # trials, of four classes
-
-
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    patch, folder = pytest.MonkeyPatch(), tmp_path_factory.mktemp("outputs")
-    patch.setattr(main.dora, "dir", str(folder))
-    patch.setenv("BM_CACHE", str(folder / "cache"))
-    yield folder
-    patch.undo()
-
-
-def experiment(words: Sequence[str]) -> Any:
-    xp = main.get_xp([*words, "threads=1", "log.figures=false"])
-    main.init_xp(xp)
-    return xp
-
-
-def evaluated(*words: str) -> dict[str, Any]:
-    """Return the metrics of the test split, after training where no test has trained it before."""
-    xp = experiment(words)
-    result = xp.folder / "evaluation.json"
-    if not result.exists():
-        with xp.enter():
-            Run(build(xp.cfg)).train()
-    return dict(json.loads(result.read_text())["metrics"])
 
 
 class Trained:

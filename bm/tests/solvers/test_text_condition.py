@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,6 @@ from bm.solvers import build
 from bm.train import main
 
 FEW = ("threads=1", "optim.epochs=1", "generate.steps=2", "optim.max_batches=2")
-
-
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    patch, folder = pytest.MonkeyPatch(), tmp_path_factory.mktemp("outputs")
-    patch.setattr(main.dora, "dir", str(folder))
-    patch.setenv("BM_CACHE", str(folder / "cache"))
-    yield folder
-    patch.undo()
 
 
 def experiment(*words: str) -> Any:
