@@ -179,7 +179,8 @@ def shifted_pairs(contents: Sequence[Content]) -> Iterator[tuple[int, int, float
                     a, b = (i, j) if owners[i] < owners[j] else (j, i)
                     pair = candidates.setdefault((int(owners[a]), int(owners[b])), [])
                     pair.append(float(times[a] - times[b]))
-    for (one, other), shifts in sorted(candidates.items()):
+    agreeing = {pair: shifts for pair, shifts in candidates.items() if len(shifts) >= AGREEING}
+    for (one, other), shifts in sorted(agreeing.items()):
         shift = float(np.median(shifts))
         if sum(abs(value - shift) < LAG_S for value in shifts) >= AGREEING:
             yield one, other, shift

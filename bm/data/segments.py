@@ -79,34 +79,65 @@ def window_columns(
     blocks = events[events["kind"] == "block"] if rule.within else events
     if rule.within and "uid" not in blocks:
         raise UserError("segment.within=block: the events have no blocks with a uid")
-    names = ["recording", "start", "length", "event_row", "label"]
-    # Rows of a table: per-window objects cost other libraries 200-400 µs each (measured).
-    rows, left_out, length = [], 0, rule.length(rate_hz)
-    for number, event in _anchored(rule, events, samples, rate_hz):
-        label = event.get(rule.label) if rule.label else None
-        if event.get("bounded") is True:
-            rule.check_inside(event, rate_hz)
-        for anchor in rule.anchors(event):
-            block = rule.block_of(anchor, blocks, rate_hz) if rule.within else 0
-            held = rule.held(event, rate_hz) if rule.pad else length
-            if block < 0 or held < 1 or not rule.fits(anchor, samples, rate_hz):
-                left_out += 1
-                continue
-            uid = blocks["uid"].iloc[block] if rule.within else None
-            others = (uid, event.get(STIMULUS), event.get(PUBLISHED), held)
-            rows.append((index, rule.start(anchor, rate_hz), length, number, label, *others))
+    rows, values = _anchored(rule, events, samples, rate_hz)
+    owners, anchors_s = _anchors(rule, values, rate_hz)
+    starts, fits = rule.starts(anchors_s, rate_hz), rule.fits(anchors_s, samples, rate_hz)
+    held = np.full(len(starts), rule.length(rate_hz))
+    if rule.pad:
+        held = rule.held(anchors_s, np.array(values["duration_s"], float), rate_hz)
+        fits &= held > 0
+    within = np.zeros(len(starts), int)
+    if rule.within:
+        within = np.array([rule.block_of(one, blocks, rate_hz) for one in anchors_s.tolist()], int)
+        fits &= within >= 0
+    left_out = len(fits) - int(fits.sum())
     if left_out:
         where = " or its blocks" if rule.within else ""
         text = "recording %d: %d windows reach outside it%s and are left out"
         logger.warning(text, index, left_out, where)
+    windows = np.flatnonzero(fits)
     if rule.within:  # as published, words that round to one sample give one window
-        first = {row[1]: row for row in reversed(rows)}
-        rows = [row for row in rows if first[row[1]] is row]
-    clean = _off_stretches(rows, stretches, rate_hz)
-    values = list(zip(*clean, strict=True)) or [()] * len([*names, *OPTIONAL])
-    columns = dict(zip([*names, *OPTIONAL], map(list, values), strict=True))
-    there = [*names, *_columns_of(rule, events)]
-    return {name: columns[name] for name in there}, left_out + len(rows) - len(clean)
+        windows = windows[np.sort(np.unique(starts[windows], return_index=True)[1])]
+    clean = windows[~_hit(index, starts[windows], held[windows], stretches, rate_hz)]
+    events_of = owners[clean].tolist()
+    columns: dict[str, list[Any]] = {
+        "recording": [index] * len(clean),
+        "start": starts[clean].tolist(),
+        "length": [rule.length(rate_hz)] * len(clean),
+        "event_row": [rows[i] for i in events_of],
+        "label": [None] * len(clean),
+        "block_uid": blocks["uid"].iloc[within[clean]].tolist() if rule.within else [],
+        HELD: held[clean].tolist(),
+    }
+    for name, source in (("label", rule.label), (STIMULUS, STIMULUS), (PUBLISHED, PUBLISHED)):
+        if source in values:
+            columns[name] = [values[source][i] for i in events_of]
+    names = ["recording", "start", "length", "event_row", "label", *_columns_of(rule, events)]
+    return {name: columns[name] for name in names}, left_out + len(windows) - len(clean)
+
+
+def _anchors(
+    rule: WindowRule, values: Mapping[str, list[Any]], rate_hz: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the event (N,) and the anchor in seconds (N,) of each window of some events.
+
+    Args:
+        rule: how they are cut.
+        values: columns of the events.
+        rate_hz: of the recording.
+    """
+    count = len(values["start_s"])
+    events = []
+    if rule.stride_s is not None or "bounded" in values:
+        events = [{name: column[i] for name, column in values.items()} for i in range(count)]
+    for event in events:
+        if event.get("bounded") is True:
+            rule.check_inside(event, rate_hz)
+    if rule.stride_s is None:
+        return np.arange(count), np.array(values["start_s"], float)
+    anchors = [rule.anchors(event) for event in events]
+    owners = np.repeat(np.arange(count), [len(one) for one in anchors])
+    return owners, np.array([anchor for one in anchors for anchor in one], float)
 
 
 def table_of(parts: Sequence[Mapping[str, list[Any]]]) -> pd.DataFrame:
@@ -123,21 +154,19 @@ def table_of(parts: Sequence[Mapping[str, list[Any]]]) -> pd.DataFrame:
 
 def _anchored(
     rule: WindowRule, events: pd.DataFrame, samples: int, rate_hz: float
-) -> list[tuple[int, dict[str, Any]]]:
-    """Return row and values of each event that gives windows; only what windows are made of."""
+) -> tuple[list[int], dict[str, list[Any]]]:
+    """Return rows of the events that give windows, and columns that windows are made of."""
     simple = rule.query is None and rule.kind != WHOLE_RECORDING
     # A table of these events alone would take longer than all that follows.
     rows = events if simple else rule.matching_events(events, samples, rate_hz)
     read = {"kind", "start_s", "duration_s", "bounded", rule.label, STIMULUS, PUBLISHED}
-    names = [name for name in rows if name in read]
-    columns = {name: rows[name].tolist() for name in names}
+    columns = {name: rows[name].tolist() for name in rows if name in read}
     numbers = rows.index.tolist()
-    places: Sequence[int] = range(len(numbers))
     if simple:
         rule.check_kind()
-        numbers = list(places)
-        places = [i for i, kind in enumerate(columns["kind"]) if kind == rule.kind]
-    return [(numbers[i], {name: values[i] for name, values in columns.items()}) for i in places]
+        numbers = [i for i, kind in enumerate(columns["kind"]) if kind == rule.kind]
+        columns = {name: [values[i] for i in numbers] for name, values in columns.items()}
+    return numbers, columns
 
 
 def _columns_of(rule: WindowRule, events: pd.DataFrame) -> list[str]:
@@ -147,27 +176,28 @@ def _columns_of(rule: WindowRule, events: pd.DataFrame) -> list[str]:
     return [name for name in OPTIONAL if there.get(name, name in names)]
 
 
-def _off_stretches(
-    rows: list[tuple[Any, ...]], stretches: Sequence[Stretch], rate_hz: float
-) -> list[tuple[Any, ...]]:
-    """Return the windows of one recording that touch no marked stretch and no join.
+def _hit(
+    index: int,
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    stretches: Sequence[Stretch],
+    rate_hz: float,
+) -> np.ndarray:
+    """Return which windows (N,) of a recording touch a marked stretch or a join.
 
     Args:
-        rows: recording, start, ..., samples that are of the event.
+        index: number of the recording, for the log.
+        starts, lengths: (N,) samples that are of the events.
         stretches: which no window may touch.
         rate_hz: of the starts.
     """
-    if not rows or not stretches:
-        return rows
-    starts, lengths = (np.array([row[place] for row in rows]) for place in (1, -1))
     hit = touched(starts, lengths, stretches, rate_hz)
-    if not hit.any():
-        return rows
-    logger.warning(
-        "recording %d: %d of %d windows touch marked stretches or joins and are left out "
-        "(dset.keep_bad=true keeps them)", rows[0][0], hit.sum(), len(rows),
-    )  # fmt: skip
-    return [row for row, touches in zip(rows, hit, strict=True) if not touches]
+    if hit.any():
+        logger.warning(
+            "recording %d: %d of %d windows touch marked stretches or joins and are left out "
+            "(dset.keep_bad=true keeps them)", index, hit.sum(), len(starts),
+        )  # fmt: skip
+    return hit
 
 
 def joined_ids(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:

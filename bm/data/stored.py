@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .content import Content
-from .hdf5 import dataset_of
+from .hdf5 import dataset_of, place_of
 from .signal import Signal
 from .stretches import TRIAL_EDGE, Stretch, is_join
 
@@ -37,7 +37,7 @@ def events_to_json(events: pd.DataFrame) -> str:
     return json.dumps({name: events[name].tolist() for name in events})
 
 
-def map_floats(path: Path, offset: int, shape: tuple[int, int]) -> Tensor:
+def map_floats(path: Path, offset: int, shape: tuple[int, ...]) -> Tensor:
     """Map (T, C) float32 at a byte offset of a file privately; no descriptor is held.
 
     `numpy.memmap` holds one each and dies at 1,018 recordings (1,024 descriptors a process).
@@ -65,7 +65,7 @@ class Stored:
     positions: np.ndarray
     landmarks: tuple[np.ndarray, np.ndarray] | None
     offset: int
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
 
     def signal(self, path: Path) -> Signal:
         """Return the signal, whose samples are mapped from the file at `path`."""
@@ -146,9 +146,10 @@ def read_stored(path: Path) -> Stored | None:
         header = _read_header(file)
         if header is None:
             return None
-        samples = dataset_of(h5py.File(file), "signal")
-        if samples is None:
-            raise KeyError("no signal in it")
+        place = place_of(file, "signal")
+        if place is None:
+            dataset_of(h5py.File(file), "signal")  # which says where a link leads
+            raise KeyError("no signal of one piece in it")
         marks = None
         if file.links.exists(LANDMARKS[0].encode()):
             marks = _values(file, LANDMARKS[0]), _values(file, LANDMARKS[1])
@@ -157,8 +158,7 @@ def read_stored(path: Path) -> Stored | None:
             _text(file, "events"),
             _values(file, "positions"),
             marks,
-            samples.id.get_offset(),
-            samples.shape,
+            *place,
         )
     except FileNotFoundError:
         return None

@@ -152,31 +152,33 @@ class WindowRule:
         count = math.ceil(steps - 1e-9) if self.strict else math.floor(steps + 1e-9) + 1
         return [start + self.stride_s * step for step in range(count)]
 
-    def start(self, anchor_s: float, rate_hz: float) -> int:
-        """Return the first sample of the window that is locked to a time."""
+    def starts(self, anchors_s: np.ndarray, rate_hz: float) -> np.ndarray:
+        """Return the first samples (N,) of the windows that are locked to times (N,)."""
         if self.rounding == "window":
-            return round((anchor_s + self.offset_s) * rate_hz)
-        first = sample_at(anchor_s, rate_hz) if self.rounding == "up" else round(anchor_s * rate_hz)
+            return _nearest((anchors_s + self.offset_s) * rate_hz)
+        if self.rounding == "up":
+            first = np.array([sample_at(one, rate_hz) for one in anchors_s.tolist()], int)
+        else:
+            first = _nearest(anchors_s * rate_hz)
         return first + round(self.offset_s * rate_hz)
 
-    def fits(self, anchor_s: float, samples: int, rate_hz: float) -> bool:
-        """Return whether the window lies inside a recording of so many samples."""
-        start = self.start(anchor_s, rate_hz)
+    def fits(self, anchors_s: np.ndarray, samples: int, rate_hz: float) -> np.ndarray:
+        """Return which windows (N,) lie inside a recording of so many samples."""
+        starts = self.starts(anchors_s, rate_hz)
         if self.pad:  # what lies beyond the event is not read
-            return 0 <= start < samples
+            return (starts >= 0) & (starts < samples)
         if self.edge == "wrap":
-            return True
+            return np.ones(len(starts), bool)
         if self.rounding != "event":
-            return start >= 0 and start + self.length(rate_hz) <= samples
-        begin = anchor_s + self.offset_s  # in time, as published
-        return begin >= 0 and begin + self.duration_s < (samples - 0.5) / rate_hz
+            return (starts >= 0) & (starts + self.length(rate_hz) <= samples)
+        begins = anchors_s + self.offset_s  # in time, as published
+        return (begins >= 0) & (begins + self.duration_s < (samples - 0.5) / rate_hz)
 
-    def held(self, event: Mapping[str, Any], rate_hz: float) -> int:
-        """Return the samples of the window that are of the event, with `pad`."""
+    def held(self, starts_s: np.ndarray, durations_s: np.ndarray, rate_hz: float) -> np.ndarray:
+        """Return the samples (N,) of the windows that are of their events, with `pad`."""
         # the end is rounded, not the length: the next event begins there
-        end = round((float(event["start_s"]) + float(event["duration_s"])) * rate_hz)
-        left = end - self.start(float(event["start_s"]), rate_hz)
-        return max(0, min(self.length(rate_hz), left))
+        left = _nearest((starts_s + durations_s) * rate_hz) - self.starts(starts_s, rate_hz)
+        return np.clip(left, 0, self.length(rate_hz))
 
     def check_inside(self, event: Mapping[str, Any], rate_hz: float) -> None:
         """Raise `UserError` unless the windows of an event lie inside it.
@@ -233,6 +235,10 @@ class WindowRule:
             quoted = re.search(r"'(\w+)'", str(error))
             columns = there_is(map(str, rows), quoted[1] if quoted else "")
             raise UserError(f"segment.query={self.query!r}: {error}; {columns}") from error
+
+
+def _nearest(values: np.ndarray) -> np.ndarray:
+    return np.rint(values).astype(int)  # half to even, as `round`
 
 
 def sample_at(time_s: float, rate_hz: float) -> int:

@@ -149,7 +149,8 @@ class WindowMaker:
         if placement.starts_s is not None:
             starts = [round((float(s) - shift) * rate) for s in placement.starts_s]
         elif placement.onsets_s is not None:
-            starts = [self.rule.start(float(s) - shift, rate) for s in placement.onsets_s]
+            onsets_s = np.array([float(s) - shift for s in placement.onsets_s])
+            starts = self.rule.starts(onsets_s, rate).tolist()
         elif placement.events is not None:
             bad = () if self.recipe.get("keep_bad") else signal.stretches
             events, segment = placement.events, self._segment()
