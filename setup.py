@@ -66,8 +66,8 @@ EXTRAS = {
 }
 
 # Without a compiler windows are scaled by PyTorch: the same numbers in three times the time.
-SCALING = Extension(
-    "bm.data._scaling", ["bm/data/_scaling.c"], extra_compile_args=["-O3"], optional=True
+WINDOWS = Extension(
+    "bm.data._windows", ["bm/data/_windows.c"], extra_compile_args=["-O3"], optional=True
 )
 
 setup(
@@ -84,5 +84,5 @@ setup(
     include_package_data=False,
     install_requires=REQUIRED,
     extras_require=EXTRAS,
-    ext_modules=[SCALING],
+    ext_modules=[WINDOWS],
 )

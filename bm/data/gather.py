@@ -13,6 +13,14 @@ from torch import Tensor
 
 from .signal import Signal
 
+try:  # compiled where there is a compiler when the package is installed
+    from ._windows import write_plain
+except ImportError:
+    write_plain = None
+
+#: Bytes of a block from which on it is written past the processor's caches: before the pool gives
+#: it again, its other blocks have driven it out of them.
+STREAMED = 4 << 20
 #: References to a free block: of the pool, of a local name and of the call that counts them.
 UNUSED = 3
 
@@ -46,8 +54,9 @@ class BlockPool:
             return torch.from_numpy(block)[:count].view(dtype).view(shape)
 
 
-#: (source, place, recording), (T, C) each; writes a finished window to `place`.
-Write = Callable[[np.ndarray, np.ndarray, int], object]
+#: (source, place, recording, streams), (T, C) each; writes a finished window to `place`, past the
+#: caches if it `streams`.
+Write = Callable[[np.ndarray, np.ndarray, int, bool], object]
 
 
 def plain_samples(signal: Signal) -> np.ndarray | None:
@@ -90,6 +99,7 @@ def gather_windows(
     # index_select on a flat view, which computes an address per sample. NumPy's copy needs a third
     # of the time that PyTorch takes to begin one.
     block = out.numpy()
+    streams = block.nbytes >= STREAMED
     whole: dict[int, np.ndarray | None] = {}
     for index, (recording, start) in enumerate(
         zip(recordings.tolist(), starts.tolist(), strict=True)
@@ -99,7 +109,10 @@ def gather_windows(
         source = whole[recording]
         if source is not None and 0 <= start <= len(source) - length:
             if write is not None:
-                write(source[start : start + length], block[index], recording)
+                write(source[start : start + length], block[index], recording, streams)
+                continue
+            if streams and finish is None and write_plain is not None:
+                write_plain(source[start : start + length], block[index])
                 continue
             block[index] = source[start : start + length]
             if finish is not None:

@@ -18,7 +18,7 @@ from .preprocess import check_positive
 from .signal import Signal
 
 try:  # compiled where there is a compiler when the package is installed
-    from ._scaling import write_scaled
+    from ._windows import write_scaled
 except ImportError:
     write_scaled = None
 
@@ -252,17 +252,20 @@ class Scaler:
             window.sub_(self.centres[recording]).div_(self.scales[recording])
         return window if self.clamp is None else window.clamp_(-self.clamp, self.clamp)
 
-    def write(self, source: np.ndarray, place: np.ndarray, recording: int) -> None:
+    def write(
+        self, source: np.ndarray, place: np.ndarray, recording: int, streams: bool = False
+    ) -> None:
         """Write what `finish` would make of `source` to `place`, to the bit; see `fuses`.
 
         Args:
             source, place: (T, C) float32, contiguous.
             recording: number of the recording.
+            streams: past the processor's caches.
         """
         if write_scaled is not None:
             limit = math.inf if self.clamp is None else self.clamp
             pair = self.centres[recording].numpy(), self.scales[recording].numpy()
-            write_scaled(source, place, *pair, limit)
+            write_scaled(source, place, *pair, limit, streams)
             return
         centre, scale = self._repeated(recording, len(source))
         rows = torch.from_numpy(place).view(-1, len(centre))

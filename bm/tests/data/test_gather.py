@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bm.data import scale
+from bm.data import gather, scale
 from bm.data.gather import BlockPool, gather_windows, subtract_baseline
 from bm.data.scale import Scaler
 from bm.data.signal import bare, pad_channels
@@ -80,8 +80,33 @@ def test_windows_scaled_while_they_are_copied_have_the_same_bits(
     scaler.fit(signals, table, [0, 0])
     which, starts = np.array([0, 1, 1, 0]), np.array([5, 17, 280, -3])  # the last two wrap
     one = gather_windows(signals, which, starts, length, scaler.finish)
-    other = gather_windows(signals, which, starts, length, scaler.finish, None, scaler.write)
-    assert torch.equal(one, other)
+    for streamed in (gather.STREAMED, 0):
+        monkeypatch.setattr(gather, "STREAMED", streamed)
+        other = gather_windows(signals, which, starts, length, scaler.finish, None, scaler.write)
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("channels", [5, 64])
+def test_large_blocks_hold_the_same_windows(
+    compiled: bool, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if compiled and gather.write_plain is None:
+        pytest.skip("no compiler where the package was installed")
+    if not compiled:
+        monkeypatch.setattr(gather, "write_plain", None)
+    monkeypatch.setattr(gather, "STREAMED", 0)
+    values = torch.arange(300 * channels, dtype=torch.float32).view(300, channels)
+    starts = np.array([0, 7, 239])  # windows of 61 x 5 samples begin at any address
+    block = gather_windows([bare(values)], np.zeros(3, int), starts, 61)
+    assert all(torch.equal(block[i], values[s : s + 61]) for i, s in enumerate(starts.tolist()))
+
+
+def test_compiled_copies_refuse_sizes_that_do_not_fit() -> None:
+    if gather.write_plain is None:
+        pytest.skip("no compiler where the package was installed")
+    with pytest.raises(ValueError, match="do not fit"):
+        gather.write_plain(np.zeros((2, 3), "f4"), np.zeros((3, 3), "f4"))
 
 
 def test_statistics_of_training_windows_are_those_of_their_samples() -> None:
@@ -103,10 +128,11 @@ def test_compiled_scaling_refuses_sizes_that_do_not_fit_and_leaves_nan() -> None
     if scale.write_scaled is None:
         pytest.skip("no compiler where the package was installed")
     source, place = np.array([[np.nan, 4.0]], "f4"), np.zeros((1, 2), "f4")
-    scale.write_scaled(source, place, np.zeros(2, "f4"), np.ones(2, "f4"), 3.0)
+    scale.write_scaled(source, place, np.zeros(2, "f4"), np.ones(2, "f4"), 3.0, False)
     assert np.isnan(place[0, 0]) and place[0, 1] == 3.0
     for wrong in (np.zeros(3, "f4"), np.zeros(0, "f4")):
         with pytest.raises(ValueError, match="do not fit"):
-            scale.write_scaled(source, place, wrong, wrong, 3.0)
+            scale.write_scaled(source, place, wrong, wrong, 3.0, False)
     with pytest.raises(ValueError, match="do not fit"):
-        scale.write_scaled(source, np.zeros((2, 2), "f4"), np.zeros(2, "f4"), np.ones(2, "f4"), 3.0)
+        larger = np.zeros((2, 2), "f4")
+        scale.write_scaled(source, larger, np.zeros(2, "f4"), np.ones(2, "f4"), 3.0, False)
