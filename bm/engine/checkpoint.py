@@ -11,21 +11,26 @@ they are.
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import os
 import re
 import shutil
 import zlib
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import torch
 
 from ..errors import UserError
 from ..writing import aside_of, explained, replacing, replacing_folder, sync
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 logger = logging.getLogger(__name__)
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -33,19 +38,75 @@ LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 SEAL = b"\nbm-crc32:"
 SEAL_BYTES = len(SEAL) + 9
 BLOCK = 1 << 22  # bytes of a file read at once
-#: Below this the sum takes less time than a second fsync would.
+#: Below this waiting for the sum takes less time than a second fsync would.
 SMALL = 1 << 23
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors and plain values) to `path`, complete or not at all."""
     # torch writes many small pieces: a large buffer saves calls of the system
-    with replacing(path) as aside, open(aside, "r+b", buffering=1 << 20) as file:
+    with (
+        replacing(path) as aside,
+        open(aside, "r+b", buffering=1 << 20) as file,
+        Summed(file) as summed,
+    ):
         with _without_crc():
-            torch.save(state, file)
-        file.flush()
-        _seal(file)
+            torch.save(state, cast("IO[bytes]", summed))
+        summed.seal()
     sync(path.parent)  # else the name may be lost with the power
+
+
+class Summed(io.BufferedIOBase):
+    """A file that is written from beginning to end while another thread takes its CRC-32.
+
+    The sum takes as long as the copy to the page cache and a fast disk together; neither of them
+    holds the interpreter.
+
+    Args:
+        file: open to read and write, at its beginning.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._other = ThreadPoolExecutor(1)
+        self._written = self._asked = self._position = self._crc = 0
+
+    def close(self) -> None:
+        """End the other thread; the file stays open."""
+        self._other.shutdown()
+        super().close()
+
+    def write(self, data: Buffer) -> int:
+        """Write bytes, and return their number."""
+        count = self._file.write(data)
+        self._written += count
+        if self._written - self._asked >= BLOCK:
+            self._ask()
+        return count
+
+    def _ask(self) -> Future[int]:
+        """Ask the other thread for the sum of what was written until now."""
+        self._file.flush()
+        self._asked = self._written
+        return self._other.submit(self._follow, self._written)
+
+    def _follow(self, size: int) -> int:
+        while self._position < size:
+            count = min(BLOCK, size - self._position)
+            block = os.pread(self._file.fileno(), count, self._position)
+            if not block:
+                raise OSError(errno.EIO, "bytes that were written cannot be read again")
+            self._crc, self._position = zlib.crc32(block, self._crc), self._position + len(block)
+        return self._crc
+
+    def seal(self) -> None:
+        """Append the sum, and bring all of the file to the disk."""
+        last = self._ask()
+        if self._written >= SMALL:
+            os.fsync(self._file.fileno())
+        self._file.write(SEAL + b"%08x\n" % last.result())
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
 
 @contextmanager
@@ -67,22 +128,6 @@ def crc_of(descriptor: int, size: int) -> int:
     ):
         crc, position = zlib.crc32(block, crc), position + len(block)
     return crc
-
-
-def _seal(file: BinaryIO) -> None:
-    """Append the sum of a flushed file, and bring all of it to the disk."""
-    descriptor, size = file.fileno(), file.tell()
-    if size < SMALL:
-        crc = crc_of(descriptor, size)
-    else:
-        # while the disk is busy with the bytes: neither the sum nor fsync holds the interpreter
-        with ThreadPoolExecutor(1) as other:
-            synced = other.submit(os.fsync, descriptor)
-            crc = crc_of(descriptor, size)
-            synced.result()
-    file.write(SEAL + b"%08x\n" % crc)
-    file.flush()
-    os.fsync(descriptor)
 
 
 def check_seal(path: Path) -> None:
