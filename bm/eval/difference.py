@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..xp.files import read_history, read_or_warn
-from ..xp.guard import same
+from ..xp.guard import read_guard, same
 
 ABSENT = "-"
 
@@ -36,7 +36,7 @@ def difference(first: Path, second: Path) -> dict[str, list[tuple[str, str, str]
 
 
 def _guard(folder: Path) -> dict[str, Any]:
-    values = read_or_warn(folder / "guard.json")
+    values = read_guard(folder)
     if values is None:
         raise UserError(f"{folder}: not begun yet (no guard.json); run it first")
     return values

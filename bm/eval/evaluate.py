@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..solvers import build
 from ..writing import replacing
 from ..xp.files import DamagedFileError, read_json, read_or_warn, write_json
+from ..xp.guard import guard_of
 from .experiments import Experiment, of_sigs
 from .seal import NAME as SEAL
 from .seal import seal_cell
@@ -79,7 +80,7 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
         _write_items(computed.items, target / "items.parquet")
     elif items.exists():
         _copy(items, target / "items.parquet")
-    guard = read_or_warn(experiment.folder / "guard.json") or {}
+    guard = guard_of(experiment.folder)
     identity = {"sig": experiment.sig, **{k: guard.get(k) for k in ("commit", "data_hash")}}
     write_json(target / "metrics.json", {**evaluation, **identity})
     # Last: an evaluation counts as there when its seal is, whatever died before.

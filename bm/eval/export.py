@@ -15,6 +15,7 @@ from ..predict.card import Card, write_card
 from ..writing import replacing_folder
 from ..xp.address import BEST
 from ..xp.files import read_json, read_or_warn
+from ..xp.guard import guard_of
 from .experiments import Experiment
 
 #: What is copied of the folder of best weights, where it is there.
@@ -60,7 +61,7 @@ def export(experiment: Experiment, out: Path, licence: str = "other") -> Path:
 
 
 def _card_of(experiment: Experiment, best: Path, evaluation: dict[str, Any], licence: str) -> Card:
-    guard = read_or_warn(experiment.folder / "guard.json") or {}
+    guard = guard_of(experiment.folder)
     recordings = read_or_warn(best / SEEN) or {}
     config = read_config(best)
     origin = {"experiment": experiment.sig, "bm": __version__}

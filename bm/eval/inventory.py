@@ -17,6 +17,7 @@ from ..registry import check_known
 from ..xp import holder, marker
 from ..xp.address import addresses, signature_of
 from ..xp.files import DamagedFileError, read_history, read_or_warn
+from ..xp.guard import guard_of
 
 #: done; running (a process holds it); unfinished (has epochs); new (arguments alone); orphaned (a
 #: folder without arguments, which no command can address).
@@ -89,7 +90,7 @@ def row_of(folder: Path, grids: Any = ()) -> dict[str, Any]:
     evaluation: Mapping[str, Any] = read_or_warn(folder / "evaluation.json") or {}
     metrics, extra = evaluation.get("metrics", {}), evaluation.get("extra", {})
     metric = next((n for n in (*extra.get("table", ()), *metrics) if n in metrics), None)
-    config = (read_or_warn(folder / "guard.json") or {}).get("config", {})
+    config = guard_of(folder).get("config", {})
     recipe = next((w[7:] for w in words or () if w.startswith("solver=")), "")
     return {
         "sig": folder.name,
@@ -168,7 +169,7 @@ def downstream_of(root: Path) -> dict[str, set[str]]:
 
 
 def _upstream(folder: Path) -> Iterator[str]:
-    config = (read_or_warn(folder / "guard.json") or {}).get("config", {})
+    config = guard_of(folder).get("config", {})
     upstream = [signature_of(value) for value in config.values()]
     upstream += [signature_of(w.partition("=")[2].strip("'\"")) for w in arguments_of(folder) or ()]
     upstream += [signature_of(address) for address in addresses(config)]

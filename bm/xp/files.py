@@ -41,8 +41,9 @@ def _load(path: Path, kind: type) -> Any:
             raise ValueError("another kind of content")
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        reason = str(error).splitlines()[0][:100]
+    except (ValueError, IsADirectoryError) as error:
+        is_folder = isinstance(error, IsADirectoryError)
+        reason = "a folder of this name" if is_folder else str(error).splitlines()[0][:100]
         raise DamagedFileError(f"{path}: damaged ({reason}); restore it or remove it") from None
     return content
 

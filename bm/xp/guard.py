@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from ..errors import UserError
 from ..writing import REMEDIES
-from .files import DamagedFileError, read_json, write_json
+from .files import DamagedFileError, read_json, read_or_warn, write_json
 from .resolve import flatten, to_plain
 
 logger = logging.getLogger(__name__)
@@ -88,6 +88,32 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def guard_of(folder: Path) -> dict[str, Any]:
+    """Return what the guard has stored; empty before the first run, or damaged, which is logged."""
+    path = folder / NAME
+    values = read_or_warn(path) or {}
+    if all(isinstance(values.get(name, {}), dict) for name in ("config", "versions")):
+        return values
+    logger.warning("%s: damaged (another kind of content); restore it or remove it", path)
+    return {}
+
+
+def read_guard(folder: Path) -> dict[str, Any] | None:
+    """Return what the guard of an experiment has stored, None before its first run.
+
+    Raises:
+        DamagedFileError: it is not what `check` writes.
+    """
+    if read_json(folder / NAME) is None:
+        return None
+    values = guard_of(folder)
+    if not {"config", "data_hash", "versions", "commit"} <= {*values}:
+        raise DamagedFileError(
+            f"{folder / NAME}: damaged (keys are missing); restore it or remove it"
+        )
+    return values
+
+
 def check_there(folder: Path) -> None:
     """Raise `UserError` when the folder of an experiment was removed after `check` wrote to it.
 
@@ -122,9 +148,7 @@ def check(
         **commit(Path(__file__).parent),
     }
     try:
-        before = read_json(path)
-        if before is not None and not {"config", "data_hash", "versions", "commit"} <= {*before}:
-            raise DamagedFileError(f"{path}: damaged (keys are missing)")
+        before = read_guard(folder)
     except DamagedFileError as error:
         if not allow_change:
             reason = str(error).removesuffix("; restore it or remove it")

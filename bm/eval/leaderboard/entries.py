@@ -12,6 +12,7 @@ from typing import Any
 from ...engine.audit import NAME as AUDIT
 from ...xp import marker
 from ...xp.files import DamagedFileError, read_history, read_or_warn
+from ...xp.guard import guard_of
 from ..inventory import arguments_of
 from ..tables.cost import Cost, cost_of
 from ..tables.overview import FALLING
@@ -94,7 +95,7 @@ def entry_of(folder: Path, evaluations: Path) -> Entry | None:
     """
     written = read_or_warn(evaluations / folder.name / "metrics.json")
     evaluation = written or read_or_warn(folder / "evaluation.json")
-    guard = read_or_warn(folder / "guard.json") or {}
+    guard = guard_of(folder)
     config: dict[str, Any] = guard.get("config") or {}
     if not evaluation or not config:
         return None

@@ -12,7 +12,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ...figures import curves
-from ...xp.files import read_or_warn, write_text
+from ...xp.files import write_text
+from ...xp.guard import guard_of
 from ..experiments import Experiment
 from ..published.rows import IDEAL
 from .cells import format_value
@@ -203,7 +204,7 @@ def _experiments_section(stages: Sequence[Stage]) -> Section:
 
 
 def _guard(experiment: Experiment) -> dict[str, Any]:
-    return read_or_warn(experiment.folder / "guard.json") or {}
+    return guard_of(experiment.folder)
 
 
 def _finished(experiment: Experiment) -> str:

@@ -28,6 +28,20 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str, caplog) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(DamagedFileError):
         read_json(path)
+    (tmp_path / "folder.json").mkdir()
+    assert read_or_warn(tmp_path / "folder.json") is None and "a folder of this" in caplog.text
+
+
+@pytest.mark.parametrize("text", [*CUT, "{}", '{"config": []}', '{"versions": 3}'])
+def test_tables_and_differences_go_on_beside_a_damaged_guard(
+    tmp_path: Path, text: str, caplog
+) -> None:
+    (tmp_path / guard.NAME).write_text(text)
+    assert guard.guard_of(tmp_path) == {} and (text == "{}" or "guard.json" in caplog.text)
+    with pytest.raises(DamagedFileError, match=r"guard\.json: damaged"):
+        guard.read_guard(tmp_path)
+    (tmp_path / guard.NAME).unlink()
+    assert guard.guard_of(tmp_path) == {} and guard.read_guard(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", [*CUT, "{}", '{"config": {}}'])
