@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..facts import DataFacts
-from ..xp.files import read_or_warn
+from ..xp.files import read_evaluation, read_or_warn
 
 if TYPE_CHECKING:
     from .run import Run
@@ -43,7 +43,7 @@ def opening(run: Run) -> list[str]:
     return [
         *lines,
         f"model {name}: {count:,} parameters{frozen}, {cfg['precision']} on {solver.device}",
-        f"training {optim['epochs']} epochs of {len(run.loaders['train'])} batches of "
+        f"training {solver.epochs} epochs of {len(run.loaders['train'])} batches of "
         f"{optim['batch_size']} windows, {optim['name']}, rate {optim['lr']:g}, "
         f"{run.progress.threads} threads",
     ]
@@ -92,7 +92,7 @@ class Epochs:
 
         After the last epoch: `test summary | epoch 40/40 | accuracy .. (chance ..)`.
         """
-        total, metric = self.run.cfg["optim"]["epochs"], self.run.solver.best_metric
+        total, metric = self.run.solver.epochs, self.run.solver.best_metric
         tested = groups.keys() - {"perf"} == {"test"}  # after the last epoch
         parts = ["test summary"] if tested else []
         parts.append(f"epoch {epoch}/{total}")
@@ -141,7 +141,7 @@ def closing(folder: Path, sig: str, metric: str) -> list[str]:
         sig: its signature.
         metric: the main one.
     """
-    evaluation = read_or_warn(folder / "evaluation.json")
+    evaluation = read_evaluation(folder / "evaluation.json")
     marker = read_or_warn(folder / "finished.json") or {}
     lines = [] if evaluation is None else [score(evaluation, metric)]
     # The best epoch is an index from 0, `epoch` the number of those that ran.

@@ -17,7 +17,7 @@ from ..data.batch import Batch
 from ..data.seen import NAME as SEEN
 from ..errors import UserError
 from ..metrics.evaluation import Evaluation
-from ..xp import guard, holder, marker
+from ..xp import guard, holder, marker, ranges
 from ..xp.files import DamagedFileError, read_history
 from ..xp.history import settle_history
 from ..xp.process import cores
@@ -86,6 +86,7 @@ class Run:
         # a look at the experiment writes nothing that another process could lose
         training = processes.number() == 0 and not (self.cfg["show"] or self.cfg["download_only"])
         if training:  # before the folder is made
+            ranges.check_epochs(self.cfg["optim"]["epochs"])
             check_precision(self.cfg["precision"], self.solver.device)
         try:
             with (
@@ -262,7 +263,7 @@ class Run:
         self.batches = batches if limit is None else min(batches, limit)
         self.accumulate = cfg["optim"]["accumulate"]
         steps = -(-self.batches // self.accumulate)
-        optim, epochs = cfg["optim"], cfg["optim"]["epochs"]
+        optim, epochs = cfg["optim"], solver.epochs
         self.schedule = Schedule(cfg["schedule"], peak_rate(optim), epochs, steps)
         self.decay = decay_schedule(cfg["schedule"], optim["weight_decay"], epochs, steps)
         self.ema = build_average(solver.model, cfg["ema"])
@@ -315,7 +316,7 @@ class Run:
         # until here a signal ended the process at once: there was nothing to save
         self.preemption.deferring = True
         try:
-            while self.progress.epoch < self.cfg["optim"]["epochs"] and not self.best.exhausted:
+            while self.progress.epoch < self.solver.epochs and not self.best.exhausted:
                 self.run_epoch()
             self._finish()
         except PreemptedError:
@@ -368,7 +369,7 @@ class Run:
         if processes.rank() == 0:
             guard.check_there(self.folder)
         groups["perf"] = solver.perf.result(processes.world())
-        last = epoch + 1 == self.cfg["optim"]["epochs"]
+        last = epoch + 1 == self.solver.epochs
         every = self.cfg["eval"]["every"]
         with self.averaged_weights():
             if len(self.loaders["valid"]) and (last or (epoch + 1) % self.cfg["valid_every"] == 0):

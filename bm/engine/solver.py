@@ -71,6 +71,11 @@ class Solver:
         self.device = processes.pick_device(cfg["device"])
         self.state, self.progress = State(), Progress()
 
+    @property
+    def epochs(self) -> int:
+        """Return how many epochs are trained: none for the network as it is initialised."""
+        return 0 if self.cfg["untrained"] else int(self.cfg["optim"]["epochs"])
+
     # data and model -----------------------------------------------------------------------
 
     def build_data(self) -> Dataset:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..xp.files import read_history, read_or_warn
+from ..xp.files import read_evaluation, read_history
 from ..xp.guard import read_guard, same
 
 ABSENT = "-"
@@ -43,7 +43,7 @@ def _guard(folder: Path) -> dict[str, Any]:
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
-    return dict((read_or_warn(folder / "evaluation.json") or {}).get("metrics", {}))
+    return dict((read_evaluation(folder / "evaluation.json") or {}).get("metrics", {}))
 
 
 def _last(folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..engine.run import Run
 from ..errors import UserError
 from ..solvers import build
 from ..writing import replacing
-from ..xp.files import DamagedFileError, read_json, read_or_warn, write_json
+from ..xp.files import DamagedFileError, read_evaluation, read_json, read_or_warn, write_json
 from ..xp.guard import guard_of
 from .experiments import Experiment, of_sigs
 from .seal import NAME as SEAL
@@ -64,7 +64,7 @@ def evaluate_one(experiment: Experiment, folder: Path, main: Main, again: bool =
         return Outcome(experiment.sig, experiment.name, experiment.state)
     target = folder / experiment.sig
     # An interrupted `run_eval` goes on where it was when it is called again.
-    stored = read_or_warn(target / "metrics.json")
+    stored = read_evaluation(target / "metrics.json")
     if stored is not None and read_or_warn(target / SEAL) is not None and not again:
         return Outcome(experiment.sig, experiment.name, "kept")
     evaluation = read_json(experiment.folder / "evaluation.json")

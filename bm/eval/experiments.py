@@ -12,7 +12,7 @@ from ..engine.audit import NAME as AUDIT
 from ..errors import UserError
 from ..xp import marker
 from ..xp.address import addresses, signature_of
-from ..xp.files import DamagedFileError, read_history, read_or_warn
+from ..xp.files import DamagedFileError, read_evaluation, read_history, read_or_warn
 from ..xp.listing import Listed, experiments
 from ..xp.resolve import to_plain
 
@@ -80,8 +80,8 @@ class Experiment:
                 the evaluation counts that the experiment itself wrote when it finished.
         """
         # `again=true` writes there alone, so that it wins.
-        written = read_or_warn(folder / self.sig / "metrics.json")
-        return written or read_or_warn(self.folder / "evaluation.json")
+        written = read_evaluation(folder / self.sig / "metrics.json")
+        return written or read_evaluation(self.folder / "evaluation.json")
 
 
 def _state(folder: Path) -> State:

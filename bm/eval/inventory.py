@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..registry import check_known
 from ..xp import holder, marker
 from ..xp.address import addresses, signature_of
-from ..xp.files import DamagedFileError, read_history, read_or_warn
+from ..xp.files import DamagedFileError, read_evaluation, read_history
 from ..xp.guard import guard_of
 
 #: done; running (a process holds it); unfinished (has epochs); new (arguments alone); orphaned (a
@@ -87,7 +87,7 @@ def grids_of(root: Path) -> dict[str, set[str]]:
 def row_of(folder: Path, grids: Any = ()) -> dict[str, Any]:
     """Return the row of one experiment's folder."""
     words = arguments_of(folder)
-    evaluation: Mapping[str, Any] = read_or_warn(folder / "evaluation.json") or {}
+    evaluation: Mapping[str, Any] = read_evaluation(folder / "evaluation.json") or {}
     metrics, extra = evaluation.get("metrics", {}), evaluation.get("extra", {})
     metric = next((n for n in (*extra.get("table", ()), *metrics) if n in metrics), None)
     config = guard_of(folder).get("config", {})

@@ -174,7 +174,7 @@ class MaskedSolver(WindowSolver):
         if stage != "train" and self.cfg.solver.target == "codes":
             usage = codebook_usage(processes.total(self.counts.clone()).cpu())
             values = {f"target_{name}": value for name, value in usage.items()}
-        epochs = self.cfg.optim.epochs
+        epochs = self.epochs
         if stage == "valid" and self.probe and self.probe.due(self.progress.epoch, epochs):
             values |= self._probed(self.probe)
         return values

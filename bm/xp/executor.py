@@ -146,7 +146,7 @@ def _mend_cancel() -> None:
 
 
 def check_machine(sheeps: Sequence[Sheep]) -> None:
-    """Raise `UserError` when the local queue could only start an experiment to see it fail."""
+    """Raise `UserError` when the queue could only start an experiment to see it fail."""
     gpus = runner.count_gpus()
     for sheep in sheeps:
         # not its configuration, which takes milliseconds for each of a thousand experiments
@@ -156,6 +156,7 @@ def check_machine(sheeps: Sequence[Sheep]) -> None:
         device, precision = str(values.get("device")), str(values.get("precision"))
         try:
             ranges.check_machine(device, precision, gpus)
+            ranges.check_epochs(arguments.get("optim.epochs"))
         except UserError as error:
             raise UserError(f"{' '.join(sheep.xp.argv)}: {error}") from None
 

@@ -14,6 +14,7 @@ from ..writing import write_text
 
 __all__ = [
     "DamagedFileError",
+    "read_evaluation",
     "read_history",
     "read_json",
     "read_or_warn",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 logger = logging.getLogger(__name__)
 READ_AGAIN_S = 0.02
+EVALUATED = ("metrics", "chance")
 
 
 class DamagedFileError(UserError):
@@ -65,6 +67,18 @@ def read_or_warn(path: Path) -> dict[str, Any] | None:
     except DamagedFileError as error:
         logger.warning("%s", error)
         return None
+
+
+def read_evaluation(path: Path) -> dict[str, Any] | None:
+    """Return an evaluation as it was written; None when it is absent, or damaged, which is logged.
+
+    One that holds other things is as damaged as one that is cut short.
+    """
+    values = read_or_warn(path)
+    if values is None or all(isinstance(values.get(name), dict) for name in EVALUATED):
+        return values
+    logger.warning("%s: damaged (keys are missing); restore it or remove it", path)
+    return None
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:

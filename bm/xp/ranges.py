@@ -74,7 +74,7 @@ RANGES: dict[str, Range] = {
     "optim.weight_decay": DECAY,
     "optim.momentum": DECAY,
     "optim.layer_decay": Range(0, 1, open_low=True),
-    # 0: the untrained network, which grids evaluate beside trained ones
+    # 0, of experiments that are there, is `untrained` in new ones: see `check_epochs`
     "optim.epochs": WHOLE_FROM_ZERO,
     "optim.batch_size": COUNT,
     "optim.accumulate": COUNT,
@@ -246,6 +246,18 @@ def check_machine(device: str, precision: str, gpus: int) -> None:
         raise UserError(
             f"precision=fp16 device={device}: half precision trains on a GPU, and there is none "
             "to use; set precision=fp32"
+        )
+
+
+def check_epochs(value: object) -> None:
+    """Raise `UserError` for a run of no epochs, which is an oversight more often than a control.
+
+    Apart from `RANGES`, so that experiments of before `untrained` can be read.
+    """
+    if str(value) in ("0", "0.0"):
+        raise UserError(
+            f"optim.epochs={value}: {COUNT} is expected; untrained=true evaluates the network as "
+            "it is initialised"
         )
 
 

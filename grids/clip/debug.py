@@ -16,5 +16,5 @@ def explorer(launcher: Launcher) -> None:
         bound(seed=seed)
     bound({"solver.shuffle_signals": True})
     bound({"solver.wer_random": True, "optim.epochs": 1, "optim.max_batches": 1})
-    bound({"optim.epochs": 0})
+    bound({"untrained": True})
     bound({"solver.loss": "mse"})

@@ -25,4 +25,4 @@ def explorer(launcher: Launcher) -> None:
             for seed in SEEDS:
                 for way in (recipe, f"{recipe}_flow"):
                     launcher({"solver": way, "model": model}, seed=seed)
-            launcher({"solver": recipe, "model": model, "optim.epochs": 0})
+            launcher({"solver": recipe, "model": model, "untrained": True})

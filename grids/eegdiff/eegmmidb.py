@@ -18,4 +18,4 @@ def explorer(launcher: Launcher) -> None:
     for model in MODELS:
         for seed in SEEDS:
             bound({"model": model}, seed=seed)
-        bound({"model": model, "optim.epochs": 0})
+        bound({"model": model, "untrained": True})

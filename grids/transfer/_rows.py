@@ -14,7 +14,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "full": {},
     "last block": {"solver.tune_blocks": 1},
     "head": {"solver.tune_blocks": 0, "optim.lr": 1.0e-2},
-    "ridge": {"solver.tune": "ridge", "optim.epochs": 0},
+    "ridge": {"solver.tune": "ridge"},
     "lora": {"solver.tune": "lora", "optim.lr": 5.0e-3},
     "ia3": {"solver.tune": "ia3", "optim.lr": 1.0e-2},
 }

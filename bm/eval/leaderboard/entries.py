@@ -11,7 +11,7 @@ from typing import Any
 
 from ...engine.audit import NAME as AUDIT
 from ...xp import marker
-from ...xp.files import DamagedFileError, read_history, read_or_warn
+from ...xp.files import DamagedFileError, read_evaluation, read_history, read_or_warn
 from ...xp.guard import guard_of
 from ..inventory import arguments_of
 from ..tables.cost import Cost, cost_of
@@ -93,8 +93,8 @@ def entry_of(folder: Path, evaluations: Path) -> Entry | None:
         folder: of the experiment.
         evaluations: by signature, as `scripts.run_eval` writes them; else its own one counts.
     """
-    written = read_or_warn(evaluations / folder.name / "metrics.json")
-    evaluation = written or read_or_warn(folder / "evaluation.json")
+    written = read_evaluation(evaluations / folder.name / "metrics.json")
+    evaluation = written or read_evaluation(folder / "evaluation.json")
     guard = guard_of(folder)
     config: dict[str, Any] = guard.get("config") or {}
     if not evaluation or not config:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...figures.people import Share, draw_people, draw_training_people
-from ...xp.files import read_or_warn
+from ...xp.files import read_evaluation
 from ..experiments import Experiment
 from .item_scores import Scores, mean_scores, read_scores
 from .variants import BLANK, variants
@@ -51,7 +51,7 @@ def results_of(experiments: Sequence[Experiment], folders: Sequence[Path]) -> li
     results = []
     for e, name, folder in zip(experiments, variants(experiments), folders, strict=True):
         names = ("metrics.json", "evaluation.json")
-        evaluation = next(filter(None, (read_or_warn(folder / name) for name in names)), None)
+        evaluation = next(filter(None, (read_evaluation(folder / name) for name in names)), None)
         if evaluation is not None:
             results.append(Result(e, name, evaluation, folder))
     return results

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...metrics.intervals import Interval
 from ...metrics.units import Units
-from ...xp.files import read_or_warn
+from ...xp.files import read_evaluation
 from ...xp.resolve import to_plain
 from ..experiments import Experiment
 from ..published.rows import PublishedRow
@@ -135,7 +135,7 @@ def rows_of(experiments: Sequence[Experiment], folder: Path, metrics: Sequence[s
         row.simulated |= experiment.simulated
         row.marks += [mark for mark in experiment.marks if mark not in row.marks]
         # Of `scripts.run_eval` alone: it names the commit and the data behind the number.
-        evaluation = read_or_warn(folder / experiment.sig / "metrics.json")
+        evaluation = read_evaluation(folder / experiment.sig / "metrics.json")
         if evaluation is None or metrics[0] not in evaluation["metrics"]:
             reason = _reason(experiment) if evaluation is None else f"no {metrics[0]}"
             row.missing.append(f"{experiment.sig}: {reason}")

@@ -62,7 +62,7 @@ def draw_occlusion(solver: SupervisedSolver, split: str, path: Path) -> None:
     """
     channels = max(len(signal.channels) for signal in solver.data.signals)
     size = solver.cfg.eval.batch_size or solver.cfg.optim.batch_size
-    trained = solver.cfg.optim.epochs * int((solver.data.table["split"] == "train").sum())
+    trained = solver.epochs * int((solver.data.table["split"] == "train").sum())
     windows = max(N_WINDOWS, min(N_FORWARD, trained) // channels)
     batches = batches_of_commonest(solver.data, split, windows, size)
     solver.model.eval()

@@ -54,7 +54,7 @@ def test_what_is_there_stays_and_what_did_not_finish_says_so(tmp_path: Path) -> 
     one = finished(tmp_path, "aaaaaaa1", items=False)
     evaluate_one(one, tmp_path / "eval", main)
     path = tmp_path / "eval" / one.sig / "metrics.json"
-    path.write_text('{"metrics": {"accuracy": 0.75}}')
+    path.write_text('{"metrics": {"accuracy": 0.75}, "chance": {}}')
     assert evaluate_one(one, tmp_path / "eval", main).state == "kept"
     assert json.loads(path.read_text())["metrics"]["accuracy"] == 0.75
     one.state = "unfinished"

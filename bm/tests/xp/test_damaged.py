@@ -10,7 +10,7 @@ from bm.errors import UserError
 from bm.tests.experiments import opened
 from bm.train import main
 from bm.xp import guard, marker
-from bm.xp.files import DamagedFileError, read_history, read_json, read_or_warn
+from bm.xp.files import DamagedFileError, read_evaluation, read_history, read_json, read_or_warn
 from bm.xp.queue import Queue
 
 CUT = ["", "{", "[", "\x00\x00", "3", '"text"']
@@ -30,6 +30,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str, caplog) -> None:
         read_json(path)
     (tmp_path / "folder.json").mkdir()
     assert read_or_warn(tmp_path / "folder.json") is None and "a folder of this" in caplog.text
+
+
+@pytest.mark.parametrize("text", [*CUT, "{}", '{"metrics": {}}', '{"metrics": 1, "chance": {}}'])
+def test_a_damaged_evaluation_is_none(tmp_path: Path, text: str, caplog) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text(text)
+    assert read_evaluation(path) is None and "metrics.json: damaged" in caplog.text
+    path.write_text('{"metrics": {"accuracy": 1.0}, "chance": {}}')
+    assert read_evaluation(path) == {"metrics": {"accuracy": 1.0}, "chance": {}}
 
 
 @pytest.mark.parametrize("text", [*CUT, "{}", '{"config": []}', '{"versions": 3}'])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
+from bm.engine.run import Run
 from bm.errors import UserError
-from bm.solvers import SOLVERS
+from bm.solvers import SOLVERS, build
+from bm.tests.experiments import opened
 from bm.train import main
 from bm.xp import executor, ranges
 
@@ -82,6 +85,14 @@ def test_a_bad_value_is_refused_in_one_line(words: str, part: str) -> None:
     with pytest.raises(UserError) as error:
         main.resolve(argv)
     assert part in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_run_of_no_epochs_is_refused_when_it_starts(tmp_path: Path) -> None:
+    """Experiments of earlier versions that have none are still read."""
+    with opened(tmp_path, "solver=supervised/debug", "optim.epochs=0") as xp:
+        with pytest.raises(UserError, match=r"optim.epochs=0: .* untrained=true"):
+            Run(build(xp.cfg)).train()
+        assert not (xp.folder / "guard.json").exists()
 
 
 @pytest.mark.parametrize("words", ACCEPTED)

@@ -147,7 +147,6 @@ def test_adapters_go_through_a_run_and_a_ridge_probe_too(tmp_path: Path) -> None
     assert again.metrics == first.metrics
     probe = (
         *words[:-1],
-        "optim.epochs=0",
         "solver.tune=ridge",
         f"init_from=//file/{solver.folder / 'best'}",
     )
