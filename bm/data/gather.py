@@ -118,18 +118,23 @@ def gather_windows(
             if finish is not None:
                 finish(out[index], recording)
             continue
-        signal, place = signals[recording], out[index]
-        if start < 0 or start + length > signal.samples:
-            rows = torch.arange(start, start + length).remainder_(signal.samples)
-            place.copy_(signal.at(rows))
-        elif signal.empty or signal.columns is None:  # not float32, or not in one piece
-            place.copy_(signal.rows(start, length))
-        else:
-            part = signal.data.narrow(0, start, length)
-            torch.index_select(part, 1, signal.columns, out=place)
+        _copy_piecewise(signals[recording], out[index], start)
         if finish is not None:
-            finish(place, recording)
+            finish(out[index], recording)
     return out
+
+
+def _copy_piecewise(signal: Signal, place: Tensor, start: int) -> None:
+    """Copy a window that wraps around, or is of chosen channels, to `place` (length, C)."""
+    length = len(place)
+    if start < 0 or start + length > signal.samples:
+        rows = torch.arange(start, start + length).remainder_(signal.samples)
+        place.copy_(signal.at(rows))
+    elif signal.empty or signal.columns is None:  # not float32, or not in one piece
+        place.copy_(signal.rows(start, length))
+    else:
+        part = signal.data.narrow(0, start, length)
+        torch.index_select(part, 1, signal.columns, out=place)
 
 
 def subtract_baseline(block: Tensor, samples: int) -> Tensor:

@@ -133,9 +133,9 @@ def audit_run(
     return audit
 
 
-def heard_in_training(stimuli: pd.DataFrame, own: Seen) -> int:
+def heard_in_training(stimuli: pd.DataFrame, seen: Seen) -> int:
     """Return how many test windows hold a sentence or audio that training windows hold too."""
-    return int(heard_before(stimuli, own)["segment"].nunique())
+    return int(heard_before(stimuli, seen)["segment"].nunique())
 
 
 def counts_in_words(dataset: Dataset) -> list[str]:

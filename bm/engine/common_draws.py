@@ -47,14 +47,14 @@ class CommonDraws(TorchDispatchMode):
     flattened together with what follows), else by the first dimension of their number.
 
     Args:
-        own: items of this process.
+        here: items of this process.
         common: items of all processes.
         rank, world: this process has the items `rank`, `rank + world`, ...
     """
 
-    def __init__(self, own: int, common: int, rank: int, world: int) -> None:
+    def __init__(self, here: int, common: int, rank: int, world: int) -> None:
         super().__init__()
-        self.own, self.common = own, common
+        self.here, self.common = here, common
         # of a batch with fewer items than processes some have one that another counts
         self.items = list(range(rank, common, world)) or [rank % common]
 
@@ -87,9 +87,9 @@ class CommonDraws(TorchDispatchMode):
         return func(*args, **kwargs)
 
     def _dimension(self, shape: Sequence[int]) -> int | None:
-        if len(shape) and shape[0] and shape[0] % self.own == 0:
+        if len(shape) and shape[0] and shape[0] % self.here == 0:
             return 0
-        return next((place for place, n in enumerate(shape) if n == self.own), None)
+        return next((place for place, n in enumerate(shape) if n == self.here), None)
 
     def _size(self, shape: Sequence[int]) -> list[int] | None:
         """Return the shape for all items; None for numbers that are of no item."""
@@ -97,7 +97,7 @@ class CommonDraws(TorchDispatchMode):
         if place is None:
             return None
         size = list(shape)
-        size[place] = size[place] // self.own * self.common
+        size[place] = size[place] // self.here * self.common
         return size
 
     def _empty(self, like: Tensor) -> Tensor | None:

@@ -35,12 +35,12 @@ def component_code_error(
     return float(np.square(test - rebuilt).mean())
 
 
-def _quantised(known: np.ndarray, values: np.ndarray, levels: int) -> np.ndarray:
-    """Return values replaced by the nearest of the best levels for known ones (Lloyd)."""
-    centres = np.quantile(known, (np.arange(levels) + 0.5) / levels)
+def _quantised(sample: np.ndarray, values: np.ndarray, levels: int) -> np.ndarray:
+    """Return values replaced by the nearest of the best levels for a sample (Lloyd)."""
+    centres = np.quantile(sample, (np.arange(levels) + 0.5) / levels)
     for _ in range(ROUNDS):
-        nearest = np.abs(known[:, None] - centres).argmin(1)
-        sums = np.bincount(nearest, known, levels)
+        nearest = np.abs(sample[:, None] - centres).argmin(1)
+        sums = np.bincount(nearest, sample, levels)
         counts = np.bincount(nearest, minlength=levels)
         centres = np.where(counts > 0, sums / np.maximum(counts, 1), centres)
     return np.asarray(centres[np.abs(values[:, None] - centres).argmin(1)])

@@ -60,17 +60,17 @@ class Units:
         return ("person", self.people) if people else ("clip", self.speech)
 
 
-def ranks(queries: np.ndarray, candidates: np.ndarray, own: np.ndarray) -> np.ndarray:
+def ranks(queries: np.ndarray, candidates: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return how many candidates are closer (cosine) to a query than its own; a tie counts half.
 
     Args:
         queries: (N, D).
         candidates: (V, D).
-        own: (N,) place of each query's own candidate.
+        places: (N,) of each query's own candidate.
     """
     unit = [x / (np.linalg.norm(x, axis=1, keepdims=True) + 1e-12) for x in (queries, candidates)]
     scores = unit[0] @ unit[1].T
-    mine = scores[np.arange(len(own)), own][:, None]
+    mine = scores[np.arange(len(places)), places][:, None]
     ties = (scores == mine).sum(1) - 1
     return np.asarray((scores > mine).sum(1) + 0.5 * ties)
 
