@@ -226,7 +226,8 @@ def _bar(total: int) -> Iterator[Callable[[float, int], None]]:
 
     console, text = Console(stderr=True), TextColumn("recordings, {task.fields[windows]} windows")
     parts = BarColumn(), MofNCompleteColumn(), text, TimeElapsedColumn()
-    progress = Progress(*parts, console=console, disable=not console.is_terminal)
+    # not what rich takes for a terminal: a notebook's FORCE_COLOR makes a file one
+    progress = Progress(*parts, console=console, disable=not sys.stderr.isatty())
     task = progress.add_task("", total=total, windows=0)
     done, printed_at = 0.0, time.monotonic()
 
