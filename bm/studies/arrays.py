@@ -22,10 +22,11 @@ from ..readers.array_file import ENDINGS
 from ..readers.array_names import PER_TRIAL, role_of
 from ..readers.array_trials import AXES, ArrayTrials, TrialOptions, Trials
 from ..readers.epoch_trials import EPOCHS, EpochTrials
+from ..readers.event_rules import check_labels, renamed
 from ..readers.event_table import check_events, frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
-from ..registry import check_known, check_list, check_mapping
+from ..registry import check_known, check_list
 from . import STUDIES
 from .base import Study
 from .folder import IDS, compiled, montage_kinds
@@ -112,21 +113,7 @@ class TrialRecording(FileRecording):
         events = frame(rows, ("bounded", "trial", "label"))
         if "split" in table:
             events["published_split"] = table["split"].tolist()
-        return self._renamed(events)
-
-    def _renamed(self, events: pd.DataFrame) -> pd.DataFrame:
-        """Rename labels by `labels`, and leave out (and count in the log) trials with others."""
-        if self.labels is None or "label" not in events:
-            return events
-        names = {str(k): v for k, v in self.labels.items()}
-        inside = events["label"].astype(str).isin(names)
-        if not inside.all():
-            others = sorted(set(events.loc[~inside, "label"].astype(str)))
-            logger.info(
-                "%s: %d trials left out: %s", self.path, (~inside).sum(), ", ".join(others[:8])
-            )
-        events = events[inside].reset_index(drop=True)
-        return events.assign(label=[names[str(label)] for label in events["label"]])
+        return renamed(events, self.labels, self.path).reset_index(drop=True)
 
     def options(self) -> dict[str, Any]:
         """Return which trials, what is told of each, and how the file was understood."""
@@ -222,7 +209,7 @@ class Arrays(Study):
         check_list("files", files, "'**/*.npz'", least=1)
         check_list("channels", channels, "Cz", least=1)
         check_list("columns", columns, "age")
-        check_mapping("labels", labels, "1: left")
+        check_labels(labels)
         check_rate("rate_hz", rate_hz)
         check_crop(crop)
         self.label, self.files, self.kind = name or self.folder.stem, files, kind

@@ -67,8 +67,14 @@ class UserRecording(FileRecording):
         logger.info("%s: read as %s by the types of its channels", self.path, kind)
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """Place electrodes by electrodes.tsv, before the file itself, unless a montage is named."""
+        """Place electrodes by electrodes.tsv, before the file itself, unless a montage is named.
+
+        Marks of bad stretches and joins in the table of events become annotations.
+        """
         tables = self.sidecars
+        if self.path_of_events != self.path:
+            for start, length, text in self.rules.marks(self.path_of_events):
+                raw.annotations.append(start + raw.first_time, length, text)
         if tables.electrodes is not None and self.reading.montage == "auto":
             bids.apply_electrodes(raw, tables.electrodes, tables.coordinates, self.id.kind)
 
@@ -192,7 +198,6 @@ class Folder(Study):
         super().__init__(root, cache, path=(root or Path()) / Path(path).expanduser())
         check_known("events", events, SOURCES)
         check_list("files", files, "'**/*.edf'", least=1)
-        check_mapping("labels", labels, "T1: left")
         check_mapping("types", types, "'DC*': misc")
         check_mapping("rename", rename, "Cz: CZ")
         check_list("exclude", exclude, "'EOG*'")

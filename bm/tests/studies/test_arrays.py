@@ -345,3 +345,23 @@ def test_real_sets_have_their_published_split(name: str, counts, samples: int) -
     data = build_dataset(recordings, config)
     test = len(data.rows("test"))
     assert (len(data.table) - test, test) == counts and data.facts.window_samples == samples
+
+
+def test_epochs_with_a_bad_channel_keep_every_channel(tmp_path: Path) -> None:
+    x, y = trials()
+    info = mne.create_info(NAMES, RATE, "eeg")
+    events = np.column_stack([np.arange(N) * T, np.zeros(N, int), y + 1])
+    epochs = mne.EpochsArray(x * 1e-6, info, events, event_id={"l": 1, "r": 2}, verbose="error")
+    epochs.info["bads"] = ["Cz"]
+    epochs.save(tmp_path / "a-epo.fif", fmt="double", verbose="error")
+    data = build(tmp_path / "a-epo.fif")
+    np.testing.assert_allclose(windows(data), x, atol=1e-4)
+    assert data.signals[0].bads == ("Cz",)
+    kept = build(tmp_path / "a-epo.fif", {"bads": "drop"})
+    np.testing.assert_allclose(windows(kept), x[:, [0, 2]], atol=1e-4)
+
+
+def test_labels_that_no_trial_has_are_answered(tmp_path: Path) -> None:
+    path, facts = write_npz(tmp_path, *trials())
+    with pytest.raises(RecordingError, match=r"a.npz: no event is labelled left \(labels: 0, 1\)"):
+        build(path, labels={"left": "x"}, **facts)
