@@ -22,6 +22,7 @@ import scipy
 import torch
 
 from ..errors import UserError, nearest
+from ..nn.electrodes import last_word
 from ..nn.sinc import lowpass_sinc
 from ..registry import Registry, check_arguments, check_known, check_list
 from .envelope import log_power
@@ -65,7 +66,7 @@ def cut_name(name: str, ears: bool = False) -> str:
     >>> cut_name("EEG Fp1-REF"), cut_name("Fc5."), cut_name("EEG FP1-F7"), cut_name("C4-A1", True)
     ('Fp1', 'Fc5', 'FP1-F7', 'C4')
     """
-    last = name.strip(" .").split(" ")[-1]
+    last = last_word(name.strip(" ."))
     site, hyphen, behind = last.rpartition("-")
     common = behind.upper() in REFERENCES or (ears and behind.upper() in EARS)
     return (site if hyphen and site and common else last) or name
@@ -74,8 +75,8 @@ def cut_name(name: str, ears: bool = False) -> str:
 def against_ears(names: Sequence[str]) -> bool:
     """Return whether every channel with a hyphen is measured against an ear or mastoid."""
     pairs = [name.strip(" .").rpartition("-") for name in names]
-    behind = [pair[2].upper() for pair in pairs if pair[0]]
-    before = [pair[0].split(" ")[-1].upper() for pair in pairs if pair[0]]
+    behind = [pair[2].strip().upper() for pair in pairs if pair[0]]
+    before = [pair[0].strip().split(" ")[-1].upper() for pair in pairs if pair[0]]
     ears = all(name in EARS or name in REFERENCES for name in behind)
     return bool(behind) and ears and not any(name in EARS for name in before)
 
