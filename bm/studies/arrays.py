@@ -239,15 +239,21 @@ class Arrays(Study):
         if not recordings:
             kinds = ", ".join(self.files or (*ENDINGS, *EPOCHS[:1], ".set"))
             raise UserError(f"study arrays: no file of trials in {self.folder} ({kinds})")
-        first: dict[str, Path] = {}
+        first: dict[str, TrialRecording] = {}
         for recording in recordings:
             if not isinstance(recording, TrialRecording):
                 continue
-            other = first.setdefault(recording.id.name, recording.path)
-            if other != recording.path:
+            other = first.setdefault(recording.id.name, recording)
+            if other.path != recording.path:
                 raise UserError(
-                    f"study arrays: {other} and {recording.path} are both "
+                    f"study arrays: {other.path} and {recording.path} are both "
                     f"{recording.id.name}; tell them apart by `pattern`, or choose by `files`"
+                )
+            if other is not recording:
+                raise UserError(
+                    f"study arrays: {recording.path}: {other.id.subject}/{other.id.session} and "
+                    f"{recording.id.subject}/{recording.id.session} would both be called "
+                    f"{recording.id.name}; rename one"
                 )
         return recordings
 
@@ -386,7 +392,7 @@ def shift_between(one: np.ndarray, other: np.ndarray) -> int:
 
 def check_crop(crop: Sequence[int] | None) -> None:
     """Raise `UserError` unless `crop` is two whole numbers of samples."""
-    whole = not isinstance(crop, str) and all(isinstance(one, int) for one in crop or ())
+    whole = not isinstance(crop, str) and all(type(one) is int for one in crop or ())
     if crop is not None and not (whole and len(crop) == 2):
         raise UserError(f"study arrays: crop={crop!r}; use two samples, such as [0, 250]")
 
