@@ -27,7 +27,7 @@ from .loader import Loader, Plan, uses_pinned_memory
 from .preprocess import standard_name
 from .recording import Recording, RecordingId
 from .scale import Scaler, build_scaler
-from .selection import no_window
+from .selection import no_window, tell_labels
 from .signal import Signal, name_of, select_common, select_named, select_padded
 from .skipped import report_skipped
 from .store import Store, in_memory, recipe_of
@@ -413,6 +413,7 @@ def build_dataset(
     left_aside = [one.id for one in recordings if one not in distinct]
     readable = distinct
     events = [signal.events for signal in signals]
+    tell_labels(readable, events)
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset, left_aside)
     windows = WindowRule.of(dset["segment"])

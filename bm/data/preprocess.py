@@ -24,7 +24,7 @@ import torch
 from ..errors import UserError, nearest
 from ..nn.electrodes import last_word
 from ..nn.sinc import lowpass_sinc
-from ..registry import Registry, check_arguments, check_known, check_list
+from ..registry import Registry, check_arguments, check_known, check_list, missing_arguments
 from .envelope import log_power
 from .repair import repair
 from .resampling import resample
@@ -276,7 +276,7 @@ def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False)
     spelled = _names_in(raw, names, "drop")
     if len({*spelled}) == len(raw.ch_names):
         raise UserError("drop: no channel is left; leave one of them")
-    return raw.drop_channels(spelled)
+    return raw.drop_channels(list(dict.fromkeys(spelled)))
 
 
 @CHANNEL_STEPS.register("rename")
@@ -402,6 +402,9 @@ def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]
         else:
             hint = nearest(name, raw.ch_names)
             raise UserError(f"preprocessing step {step}: no channel {name!r}{hint}")
+    twice = next((name for name in spelled if spelled.count(name) > 1), None)
+    if twice is not None and step != "drop":  # a list for many caps may have T3 and T7
+        raise UserError(f"preprocessing step {step}: {twice!r} is named twice; name it once")
     return spelled
 
 
@@ -458,10 +461,15 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
         function = KINDS[kind_of(name)].get(name)
         filled = ("data", "info") if kind_of(name) == "window" else ("raw",)
         check_arguments(f"preprocessing step {name}", function, options_of(entry), filled)
+        missing = missing_arguments(function, options_of(entry))[len(filled) :]
+        if missing:
+            raise UserError(f"preprocessing step {name}: no {missing[0]}; give it")
         for option in POSITIVE.get(name, ()):
             check_positive(f"{name}: {option}", entry.get(option))
         if name == "bandpass":
             _check_edges(entry.get("low_hz"), entry.get("high_hz"))
+            if float(entry.get("order") or 1) % 1:
+                raise UserError(f"bandpass: order={entry['order']}; use a whole number")
         if name == "unit" and not (_is_finite(entry.get("factor")) and entry["factor"]):
             raise UserError(f"unit: factor={entry.get('factor')}; use a number other than 0")
         if name == "notch":
@@ -483,7 +491,7 @@ def _is_finite(value: object) -> bool:
 def _check_crop(start: Any, stop: Any) -> None:
     if not (_is_finite(start) and start >= 0):
         raise UserError(f"crop: start_s={start}; use 0 or more seconds")
-    if stop is not None and not (_is_finite(stop) and (stop <= 0 or stop > start)):
+    if stop is not None and not (_is_finite(stop) and (stop < 0 or stop > start)):
         raise UserError(f"crop: start_s={start} is not before stop_s={stop}; use seconds")
 
 

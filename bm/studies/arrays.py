@@ -335,7 +335,7 @@ class Arrays(Study):
         beside = tuple(part for part in trials.parts if part != path)
         recording = TrialRecording(identity, path, reading, beside)
         recording.trials, recording.rows = trials, np.asarray(rows)
-        recording.labels = self.renamed_labels
+        recording.labels = recording.chosen_labels = self.renamed_labels
         return recording
 
     # ids ----------------------------------------------------------------------------------

@@ -293,6 +293,7 @@ class Folder(Study):
         halves = other_halves(path)
         recording = UserRecording(identity, path, self.reading, (*halves, *beside.paths()))
         recording.rules, recording.sidecars, recording.extra = self.rules, beside, extra
+        recording.chosen_labels = self.rules.labels
         recording.guesses_kind = self.kind is None and identity.kind == "eeg"
         return recording
 

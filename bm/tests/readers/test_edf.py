@@ -14,7 +14,9 @@ from bm.readers.raw import Reading, open_raw
 RATE, RECORDS = 100, 6
 
 
-def write(path: Path, times: list[float], variant: str, names: tuple[str, str] = ("C3", "C4")):
+def write(
+    path: Path, times: list[float], variant: str, names: tuple[str, str] = ("C3", "C4")
+) -> Path:
     """Write records of a second with a time each, microvolts in steps of 0.1."""
     whole = np.random.default_rng(0).integers(-300, 300, (2, RATE * len(times))).astype("<i2")
 

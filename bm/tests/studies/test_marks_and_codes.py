@@ -166,3 +166,52 @@ def test_codes_of_biosemi_are_its_lower_16_bits() -> None:
     codes = trigger_codes(raw, "Status", Path("x.bdf"))
     assert codes[[0, 25, 55]].tolist() == [0, 1, 300]
     assert trigger_codes(raw, "Status", Path("x.fif"))[25] == 0x10001
+
+
+def test_labels_that_no_recording_has_are_told(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_table(folder, "1 0 a", "3 0 b")
+    with caplog.at_level(logging.WARNING):
+        windows(folder, labels={"a": "x", "b": 2, "c": "z"})
+    assert [m for m in caplog.messages if "no event has become" in m] == [
+        "lab: labels: c: no event has become z"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "classes"),
+    [
+        (["1 0 1 left", "3 0 2 right", "5 0 1 left"], ("left", "right")),
+        (["1 0 1 left", "3 0 2 right", "5 0 1 right"], ("1", "2")),
+        (["1 0 1 go", "3 0 2 go"], ("1", "2")),
+    ],
+)
+def test_names_of_codes_have_to_be_clear(
+    folder: Path, rows: list[str], classes: tuple[str, ...]
+) -> None:
+    with_table(folder, *rows, names="onset duration value class")
+    assert windows(folder).facts.classes == classes
+
+
+def test_whole_numbers_are_names_where_names_are_asked_for(folder: Path) -> None:
+    names = [str(i) for i in range(1, 9)]
+    raw_of(samples(), tuple(names)).save(folder / "x_raw.fif", fmt="double", verbose="error")
+    (folder / "x_events.tsv").write_text("onset\t7\n1\ta\n3\tb\n")
+    options = {"channels": [1, 2, 3], "types": {2: "eog"}, "rename": {3: "Cz"}, "label_column": 7}
+    data = windows(folder, **{**options, "channels": None, "exclude": [8]})
+    assert data.signals[0].channels == ("1", "Cz", "4", "5", "6", "7")
+    assert windows(folder, channels=[1, 2], label_column=7).signals[0].channels == ("1", "2")
+    for name, value in (("events", None), ("exclude", [None]), ("stim", ["a"]), ("unit", True)):
+        with pytest.raises(UserError, match=f"study folder: {name}"):
+            windows(folder, **{name: value})
+
+
+def test_a_few_microvolts_on_ten_volts_are_bad(folder: Path) -> None:
+    offset = np.zeros((len(NAMES), 1))
+    offset[1], offset[2] = 1e7, 3e5
+    with_table(folder, "1 0 a", "3 0 b")
+    raw_of(samples() + offset).save(
+        folder / "x_raw.fif", fmt="double", overwrite=True, verbose="error"
+    )
+    assert windows(folder).signals[0].bads == (NAMES[1],)
