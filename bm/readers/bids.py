@@ -150,7 +150,7 @@ def find(
             if spaces and space not in spaces:
                 continue
             is_bids = not stem or bool(of_file) or stem.startswith("space-")
-            if not is_bids or any(of_recording.get(k) != v for k, v in of_file.items()):
+            if not is_bids or any(not _same(k, v, of_recording) for k, v in of_file.items()):
                 continue
             if ending.startswith("events.") and not {"sub", "task"} & set(of_file):
                 continue
@@ -161,6 +161,13 @@ def find(
         if folder in (root, folder.parent):
             return None
         folder = folder.parent
+
+
+def _same(key: str, value: str, of_recording: Mapping[str, str]) -> bool:
+    """Return whether a recording has an entity; run 1 is run 01."""
+    other = of_recording.get(key, "")
+    number = key == "run" and value.isdecimal() and other.isdecimal()
+    return int(value) == int(other) if number else value == of_recording.get(key)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..data.faults import of_recording
 from ..data.recording import EVENT_KINDS, FailedRecording, Kind, Recording, RecordingId
-from ..errors import RecordingError, UserError
+from ..errors import RecordingError, UserError, there_is
 from ..readers import bids, montage
 from ..readers.event_rules import SOURCES, STIM_RULES, EventRules
 from ..readers.event_table import frame
@@ -245,6 +245,15 @@ class Folder(Study):
         people = bids.read_participants(self.folder)
         listing = bids.Listing()
         recordings = [self._listed(path, people, listing) for path in paths]
+        if (
+            recordings
+            and people
+            and not any(bids.person_of(one.id.subject, people) for one in recordings)
+        ):
+            logger.warning(
+                "%s: none of its people is in the recordings (%s, as %s)",
+                *(self.folder / "participants.tsv", there_is(people), recordings[0].id.subject),
+            )
         first: dict[str, Path] = {}
         for recording, path in zip(recordings, paths, strict=True):
             other = first.setdefault(recording.id.name, path)
@@ -281,7 +290,9 @@ class Folder(Study):
             if self.group_column not in beside.person:
                 reason = f"{ids['subject']} has no {self.group_column!r}"
                 raise RecordingError(self.folder / "participants.tsv", reason, "add it")
-            ids["group"] = str(beside.person[self.group_column])
+            group = beside.person[self.group_column]
+            # Who has no group is one of his own.
+            ids["group"] = "" if group is None or group != group else str(group)
         identity = RecordingId(
             self.label,
             ids["subject"],

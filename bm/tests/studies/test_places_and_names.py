@@ -156,3 +156,33 @@ def test_a_pair_with_a_blank_stays_a_pair(name: str, cut: str) -> None:
 )
 def test_more_names_of_what_is_no_eeg(name: str, kind: str) -> None:
     assert type_of(name, "eeg") == kind
+
+
+def recordings(folder: Path, **options) -> list:
+    entry = {"study": "folder", "path": str(folder), **options}
+    return list(build_study(entry, {"studies": folder, "cache": folder / "cache"}).recordings())
+
+
+def test_run_1_has_the_tables_of_run_01(tmp_path: Path) -> None:
+    place = tmp_path / "sub-01" / "eeg"
+    place.mkdir(parents=True)
+    for run in ("01", "02"):
+        (place / f"sub-01_task-x_run-{run}_eeg.edf").touch()
+    (place / "sub-01_task-x_run-1_events.tsv").write_text("onset\ttrial_type\n1\ta\n")
+    tables = [one.sidecars.events for one in recordings(tmp_path)]
+    assert tables == [place / "sub-01_task-x_run-1_events.tsv", None]
+
+
+def test_people_without_a_group_are_groups_of_their_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for person in ("01", "02", "03"):
+        (tmp_path / f"sub-{person}").mkdir()
+        (tmp_path / f"sub-{person}" / f"sub-{person}_eeg.edf").touch()
+    table = tmp_path / "participants.tsv"
+    table.write_text("participant_id\tfamily\nsub-01\t7\nsub-02\tn/a\nsub-03\tn/a\n")
+    assert [one.id.group for one in recordings(tmp_path, group_column="family")] == ["7", "", ""]
+    assert "none of its people" not in caplog.text
+    table.write_text("participant_id\tage\nP01\t7\nP02\t8\n")
+    recordings(tmp_path)
+    assert "none of its people is in the recordings (there is: P01, P02, as 01)" in caplog.text
