@@ -125,7 +125,8 @@ class EventRules:
         marks = pd.Series(None, index=table.index, dtype=object)
         named = {text_of(label) for label in self.labels or ()}
         judged = table["kind"].isin(("trial", "block", "special"))
-        for column in (name for name in LABEL_COLUMNS if name in table):
+        columns = dict.fromkeys((*LABEL_COLUMNS, self.label_column))
+        for column in (name for name in columns if name in table):
             for row, text in table.loc[judged & table[column].notna(), column].items():
                 if isinstance(text, str) and WRITTEN.match(text) and text not in named:
                     marks[row] = text
