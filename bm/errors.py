@@ -42,7 +42,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     "; did you mean 'motor'?"
     """
     names = sorted(candidates)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     # Over 20 names would hide the sentence that says what is wrong.
     if close:
         return f"; did you mean {close[0]!r}?"
@@ -55,7 +55,7 @@ def there_is(names: Iterable[str], value: str = "") -> str:
     >>> there_is(["left", "right"], "lefft")
     "did you mean 'left'? there is: left, right"
     """
-    present = sorted(set(names))
+    present = sorted(set(map(str, names)))
     if not present:
         return "there is none"
     close = difflib.get_close_matches(value, present, n=1, cutoff=0.5) if value else []

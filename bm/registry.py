@@ -66,18 +66,69 @@ def argument_names(function: Callable[..., Any], excluded: Collection[str] = ())
         function: function or class.
         excluded: arguments that are no option, because the caller fills them.
     """
+    return [name for name in _parameters(function) if name not in excluded]
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a function, or of a class and the parents that it passes them to."""
     constructors = [function]
     if isinstance(function, type):
         constructors = [vars(c)["__init__"] for c in function.__mro__ if "__init__" in vars(c)]
-    names: list[str] = []
+    found: dict[str, inspect.Parameter] = {}
     for constructor in constructors:
         parameters = list(inspect.signature(constructor).parameters.values())
         if isinstance(function, type):
             parameters = parameters[1:]  # self
-        names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        for p in parameters:
+            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                found.setdefault(p.name, p)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    return [name for name in dict.fromkeys(names) if name not in excluded]
+    return found
+
+
+def missing_arguments(function: Callable[..., Any], options: Collection[str]) -> list[str]:
+    """Return the arguments without a default that `options` do not give."""
+    parameters = _parameters(function).values()
+    return [p.name for p in parameters if p.default is p.empty and p.name not in options]
+
+
+def as_texts(
+    owner: str, function: Callable[..., Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return options in which whole numbers are texts where texts are asked for.
+
+    YAML reads the name 1 of a channel as a number.
+
+    Args:
+        owner: what the options are of, for the message.
+        function: function or class with annotated arguments.
+        options: as the configuration gives them.
+
+    Raises:
+        UserError: a value that is no text, where the argument is one or a list of them.
+    """
+    parameters = _parameters(function)
+    texts = {}
+    for name, value in options.items():
+        hint = str(parameters[name].annotation) if name in parameters else ""
+        key = f"{owner}: {name}"
+        if hint.startswith("Sequence[str]") and isinstance(value, list | tuple):
+            value = [_text(f"{key}: one of its values", one) for one in value]
+        elif hint.startswith("Mapping[str, str]") and isinstance(value, Mapping):
+            value = {_text(key, one): _text(f"{key}: {one}", other) for one, other in value.items()}
+        elif hint in ("str", "str | None"):
+            value = None if value is None and "None" in hint else _text(key, value)
+        elif hint.startswith("str |") and isinstance(value, int | float):
+            value = _text(key, value)
+        texts[name] = value
+    return texts
+
+
+def _text(key: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UserError(f"{key} is {value!r}; use a text, in quotes")
+    return str(value)
 
 
 def check_arguments(

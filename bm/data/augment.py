@@ -121,7 +121,7 @@ class Augmentation:
         check_list("dset.augment", steps, "{step: noise, sd: 0.1}")
         for entry in steps:
             check_mapping("dset.augment", entry, "step: noise, sd: 0.1")
-            name = str(entry.get("step"))
+            name = str((entry or {}).get("step"))
             function = AUGMENTATIONS.get(name)
             options = {k: v for k, v in entry.items() if k not in ("step", "chance")}
             check_arguments(f"dset.augment: {name}", function, options, FILLED)

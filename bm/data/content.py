@@ -227,14 +227,26 @@ def is_same_stretch(one: Signal, other: Signal, shift_s: float) -> bool:
     if length < 2:
         return False
     pairs = _shared_channels(one.channels, other.channels)
-    values = []
+    values, best = [], []
     for start in np.linspace(begin, end - length, COMPARED).astype(int).tolist():
-        x = one.rows(start, length).numpy()[:, [i for i, _ in pairs]].astype(float)
-        y = other.rows(start - shift, length).numpy()[:, [j for _, j in pairs]].astype(float)
-        x, y = x - x.mean(0), y - y.mean(0)
-        norms = np.sqrt((x**2).sum(0) * (y**2).sum(0))
-        values += np.abs((x * y).sum(0)[norms > 0] / norms[norms > 0]).tolist()
+        x = _unit(one.rows(start, length).numpy().astype(float))
+        y = _unit(other.rows(start - shift, length).numpy().astype(float))
+        size = np.abs(x.T @ y)
+        values += [size[i, j] for i, j in pairs if size[i].any() and size[:, j].any()]
+        # Names may have been given to other channels: each has the same partner throughout then.
+        best.append(np.where(size.max(1) >= CORRELATION, size.argmax(1), -1))
+    partners = np.array(best)
+    constant = (partners == partners[0]).all(0) & (partners[0] >= 0)
+    if constant.sum() * 2 > min(len(one.channels), len(other.channels)):
+        return True
     return bool(values) and float(np.median(values)) >= CORRELATION
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    """Return (T, C) less the mean over its norm of each channel; zero where nothing changes."""
+    x = x - x.mean(0)
+    norms = np.sqrt((x**2).sum(0))
+    return x / np.where(norms > 0, norms, 1.0)
 
 
 def _shared_channels(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:

@@ -27,7 +27,7 @@ from .loader import Loader, Plan, uses_pinned_memory
 from .preprocess import standard_name
 from .recording import Recording, RecordingId
 from .scale import Scaler, build_scaler
-from .selection import no_window
+from .selection import no_window, tell_labels
 from .signal import Signal, name_of, select_common, select_named, select_padded
 from .skipped import report_skipped
 from .store import Store, in_memory, recipe_of
@@ -170,6 +170,14 @@ class Dataset:
         rates = [self.signals[r].rate_hz for r in batch.recording.tolist()]
         return self.augmentation.apply(batch, rates, seed, epoch)
 
+    def _pad(self, block: torch.Tensor, recordings: np.ndarray, held: np.ndarray) -> None:
+        """Scale what is held of each window (B, T, C) by itself, and make the rest zero."""
+        for window, recording, count in zip(
+            block.unbind(), recordings.tolist(), held.tolist(), strict=True
+        ):
+            self.scaler.finish(window[:count], recording)
+            window[count:] = 0
+
     def gather(self, rows: Sequence[int]) -> Batch:
         """Return the scaled windows of some rows, which are of one channel set and length."""
         index = np.asarray(rows)
@@ -177,12 +185,12 @@ class Dataset:
         starts, length = self._columns["start"][index], int(self._columns["length"][index[0]])
         first = self.signals[recordings[0]]
         channels = len(first.channels)
-        finish = self.scaler.finish if self.scaler.changes else None
-        write = self.scaler.write if self.scaler.fuses else None
+        whole = self._held is None
+        finish = self.scaler.finish if self.scaler.changes and whole else None
+        write = self.scaler.write if self.scaler.fuses and whole else None
         block = gather_windows(self.signals, recordings, starts, length, finish, self._pool, write)
         if self._held is not None:
-            for window, held in zip(block.unbind(), self._held[index].tolist(), strict=True):
-                window[held:] = 0
+            self._pad(block, recordings, self._held[index])
         which = torch.from_numpy(recordings.astype(np.int64))
         ids = torch.tensor([self._vocabulary[name] for name in first.channels])
         labels = (self._columns["label"] if self._values is None else self._values)[index]
@@ -413,6 +421,7 @@ def build_dataset(
     left_aside = [one.id for one in recordings if one not in distinct]
     readable = distinct
     events = [signal.events for signal in signals]
+    tell_labels(readable, events)
     dset = {**dset, "segment": segments.whole_events(dset["segment"], events)}
     table, classes = build_table(signals, readable, dset, left_aside)
     windows = WindowRule.of(dset["segment"])

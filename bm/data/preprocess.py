@@ -22,8 +22,9 @@ import scipy
 import torch
 
 from ..errors import UserError, nearest
+from ..nn.electrodes import last_word
 from ..nn.sinc import lowpass_sinc
-from ..registry import Registry, check_arguments, check_known, check_list
+from ..registry import Registry, check_arguments, check_known, check_list, missing_arguments
 from .envelope import log_power
 from .repair import repair
 from .resampling import resample
@@ -65,7 +66,7 @@ def cut_name(name: str, ears: bool = False) -> str:
     >>> cut_name("EEG Fp1-REF"), cut_name("Fc5."), cut_name("EEG FP1-F7"), cut_name("C4-A1", True)
     ('Fp1', 'Fc5', 'FP1-F7', 'C4')
     """
-    last = name.strip(" .").split(" ")[-1]
+    last = last_word(name.strip(" ."))
     site, hyphen, behind = last.rpartition("-")
     common = behind.upper() in REFERENCES or (ears and behind.upper() in EARS)
     return (site if hyphen and site and common else last) or name
@@ -74,8 +75,8 @@ def cut_name(name: str, ears: bool = False) -> str:
 def against_ears(names: Sequence[str]) -> bool:
     """Return whether every channel with a hyphen is measured against an ear or mastoid."""
     pairs = [name.strip(" .").rpartition("-") for name in names]
-    behind = [pair[2].upper() for pair in pairs if pair[0]]
-    before = [pair[0].split(" ")[-1].upper() for pair in pairs if pair[0]]
+    behind = [pair[2].strip().upper() for pair in pairs if pair[0]]
+    before = [pair[0].strip().split(" ")[-1].upper() for pair in pairs if pair[0]]
     ears = all(name in EARS or name in REFERENCES for name in behind)
     return bool(behind) and ears and not any(name in EARS for name in before)
 
@@ -275,7 +276,7 @@ def drop(raw: mne.io.BaseRaw, channels: Sequence[str], missing_ok: bool = False)
     spelled = _names_in(raw, names, "drop")
     if len({*spelled}) == len(raw.ch_names):
         raise UserError("drop: no channel is left; leave one of them")
-    return raw.drop_channels(spelled)
+    return raw.drop_channels(list(dict.fromkeys(spelled)))
 
 
 @CHANNEL_STEPS.register("rename")
@@ -401,6 +402,9 @@ def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]
         else:
             hint = nearest(name, raw.ch_names)
             raise UserError(f"preprocessing step {step}: no channel {name!r}{hint}")
+    twice = next((name for name in spelled if spelled.count(name) > 1), None)
+    if twice is not None and step != "drop":  # a list for many caps may have T3 and T7
+        raise UserError(f"preprocessing step {step}: {twice!r} is named twice; name it once")
     return spelled
 
 
@@ -457,10 +461,15 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
         function = KINDS[kind_of(name)].get(name)
         filled = ("data", "info") if kind_of(name) == "window" else ("raw",)
         check_arguments(f"preprocessing step {name}", function, options_of(entry), filled)
+        missing = missing_arguments(function, options_of(entry))[len(filled) :]
+        if missing:
+            raise UserError(f"preprocessing step {name}: no {missing[0]}; give it")
         for option in POSITIVE.get(name, ()):
             check_positive(f"{name}: {option}", entry.get(option))
         if name == "bandpass":
             _check_edges(entry.get("low_hz"), entry.get("high_hz"))
+            if float(entry.get("order") or 1) % 1:
+                raise UserError(f"bandpass: order={entry['order']}; use a whole number")
         if name == "unit" and not (_is_finite(entry.get("factor")) and entry["factor"]):
             raise UserError(f"unit: factor={entry.get('factor')}; use a number other than 0")
         if name == "notch":
@@ -482,7 +491,7 @@ def _is_finite(value: object) -> bool:
 def _check_crop(start: Any, stop: Any) -> None:
     if not (_is_finite(start) and start >= 0):
         raise UserError(f"crop: start_s={start}; use 0 or more seconds")
-    if stop is not None and not (_is_finite(stop) and (stop <= 0 or stop > start)):
+    if stop is not None and not (_is_finite(stop) and (stop < 0 or stop > start)):
         raise UserError(f"crop: start_s={start} is not before stop_s={stop}; use seconds")
 
 

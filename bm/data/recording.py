@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import RecordingError
 from ..registry import Registry
@@ -82,11 +82,13 @@ class Recording(ABC):
         source: files that the recording is read from (empty when it is made from equations).
         opened: size and time of change (ns) of the files that the reader opened the last time, by
             their paths. They may be more than `source`: a header names other files.
+        chosen_labels: label in the file -> label, where the study was asked to choose.
     """
 
     id: RecordingId
     source: tuple[str, ...] = ()
     opened: Mapping[str, tuple[int, int]] = {}
+    chosen_labels: Mapping[str, Any] | None = None
 
     @property
     def person(self) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..registry import check_known
 from .gather import subtract_baseline
 from .preprocess import check_positive
+from .segments import HELD, lengths_of
 from .signal import Signal
 
 try:  # compiled where there is a compiler when the package is installed
@@ -161,6 +162,8 @@ class Scaler:
             groups: channel set of each recording; z-scores are shared within one.
         """
         self._tiles.clear()
+        if HELD in table:  # what follows an event may be of another split
+            table = table.assign(length=lengths_of(table))
         of_group: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for index, signal in enumerate(signals):
             if self.kind in ("none", "window"):

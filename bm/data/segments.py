@@ -255,16 +255,28 @@ def number_labels(table: pd.DataFrame, events: Sequence[pd.DataFrame], column: s
     values = sorted(set(table["label"]), key=lambda v: (isinstance(v, str), v))
     if all(isinstance(value, int) for value in values):
         names = {value: str(value) for value in values}
-        for frame in events:
-            if "class" in frame and column in frame:
-                rows = frame.dropna(subset=[column, "class"])
-                names.update(dict(zip(rows[column].astype(int), rows["class"], strict=True)))
+        named = _class_names(events, column)
+        codes, words = ({pair[i] for pair in named} for i in (0, 1))
+        if len(named) > min(len(codes), len(words)):
+            logger.warning("column 'class' names %s in several ways; the codes stay", column)
+        else:
+            names.update(dict(named))
         numbers = {v: i for i, v in enumerate(sorted(names))}
         table["label"] = [numbers[v] for v in table["label"]]
         return tuple(str(names[v]) for v in sorted(names))
     texts = {str(v): i for i, v in enumerate(sorted(map(str, values)))}
     table["label"] = [texts[str(v)] for v in table["label"]]
     return tuple(texts)
+
+
+def _class_names(events: Sequence[pd.DataFrame], column: str) -> set[tuple[int, str]]:
+    """Return the pairs of a code and the name that the column `class` gives it."""
+    pairs: set[tuple[int, str]] = set()
+    for frame in events:
+        if "class" in frame and column in frame:
+            rows = frame.dropna(subset=[column, "class"])
+            pairs |= set(zip(rows[column].astype(int), rows["class"], strict=True))
+    return pairs
 
 
 def no_label_column(column: str, names: set[str]) -> UserError:

@@ -16,6 +16,7 @@ from .segments import no_label_column
 from .window_rule import WindowRule
 
 if TYPE_CHECKING:
+    from .recording import Recording
     from .signal import Signal
 
 logger = logging.getLogger(__name__)
@@ -122,6 +123,22 @@ def no_window(signals: Sequence[Signal], segment: Mapping[str, Any], left_out: i
         f"{start}; the longest lasts {longest:g} s, too short for dset.segment (offset_s "
         f"{rule.offset_s:g}, duration_s {segment['duration_s']:g}, stride_s {rule.stride_s})"
     )
+
+
+def tell_labels(recordings: Sequence[Recording], events: Sequence[pd.DataFrame]) -> None:
+    """Name in the log what the `labels` of a study choose and no event of its recordings has."""
+    asked: dict[str, Mapping[str, Any]] = {}
+    present: dict[str, set[object]] = {}
+    for recording, table in zip(recordings, events, strict=True):
+        if recording.chosen_labels is not None and "label" in table:
+            asked[recording.id.study] = recording.chosen_labels
+            present.setdefault(recording.id.study, set()).update(table["label"].tolist())
+    for study, names in asked.items():
+        # A column of whole numbers beside events without a label is float.
+        there = {str(label).removesuffix(".0") for label in present[study]}
+        for name, label in names.items():
+            if str(label).removesuffix(".0") not in there:
+                logger.warning("%s: labels: %s: no event has become %s", study, name, label)
 
 
 def check_label(column: str | None, events: Sequence[pd.DataFrame], kind: str) -> None:

@@ -23,6 +23,11 @@ JOIN = re.compile(
     r"(edge([ _](boundary|trial))?|(bad[ _])?boundary|new segment|-99(\.0)?)\s*(/.*)?$",
     re.IGNORECASE,
 )
+#: The same in a table of events, where words stay words: a condition may be called `bad` or `edge`.
+#: MNE-BIDS and EEGLAB write their annotations so.
+WRITTEN = re.compile(
+    r"BAD([ _/-].*)?$|(?i:bad_.*|((bad|edge)[ _])?boundary\s*(/.*)?|new segment\s*(/.*)?)$"
+)
 #: What MNE's filters stop at: a join, and the edge of two trials that are joined by a study. The
 #: second one also tells that trials are resampled each by itself.
 EDGE, TRIAL_EDGE = "EDGE boundary", "EDGE trial"

@@ -18,6 +18,11 @@ from ..errors import UserError, nearest
 
 #: First part of the names of a whole set of weights: wrappers of a network, and its averages.
 SETS = ("module", "model", "state_dict", "ema", "ema_model", "model_ema", "averaged_model")
+#: Types of the tensors of a network.
+PLAIN = (
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+)
 #: what torch raises on the bytes of something else
 DAMAGED = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError)
 
@@ -131,7 +136,7 @@ def read_checkpoint(
             f"{', '.join(map(str, content)) or 'none'}"
         )
     tensors = _without_wrappers(path, tensors, weights if weights != key else None)
-    _check_finite(path, tensors)
+    _check_values(path, tensors)
     others = {str(k): _words(v) for k, v in content.items() if k != key} if key else {}
     return ForeignFile(path, key, tensors, others)
 
@@ -145,7 +150,14 @@ def _without_wrappers(
         UserError: several sets and none is named, or no set of that name.
     """
     # torch.compile puts its prefix before the names of any part that was compiled.
-    tensors = {n.replace("_orig_mod.", "").removeprefix("module."): t for n, t in tensors.items()}
+    short = {n: n.replace("_orig_mod.", "").removeprefix("module.") for n in tensors}
+    first: dict[str, str] = {}
+    for name, cut in short.items():
+        other = first.setdefault(cut, name)
+        if other != name:
+            reason = f"holds {other} and {name}, which would be one tensor"
+            raise UserError(f"path={path}: {reason}; save one of the two networks")
+    tensors = {short[n]: t for n, t in tensors.items()}
     while True:
         heads = {name.partition(".")[0] for name in tensors}
         if weights is not None and weights in heads:
@@ -166,12 +178,21 @@ def _without_wrappers(
     return tensors
 
 
-def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def _check_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise unless all tensors are plain numbers, finite where they are stored as float32."""
+    for name, tensor in tensors.items():
+        plain = tensor.dtype in PLAIN and tensor.layout == torch.strided
+        if not plain or tensor.is_meta or tensor.is_quantized:
+            kind = "without values" if tensor.is_meta else f"{tensor.dtype}, {tensor.layout}"
+            raise UserError(
+                f"path={path}: tensor {name} is {kind.replace('torch.', '')}, as in no network "
+                "here; save it as float32"
+            )
     bad = [
         name
         for name, tensor in tensors.items()
-        if (tensor.is_floating_point() or tensor.is_complex())
-        and not bool(torch.isfinite(tensor).all())
+        # Of float64, 1e300 is finite and its float32 is not.
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all())
     ]
     if bad:
         raise UserError(

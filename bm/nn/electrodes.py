@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..errors import UserError, nearest
 
 LIST = """
@@ -26,12 +28,23 @@ EARS = ("A1", "A2", "M1", "M2")
 _ROWS = {name.upper(): row for row, name in enumerate(NAMES, 1)}
 
 
+def last_word(name: str) -> str:
+    """Return the electrode or pair behind what formats put before it; pairs with a blank stay.
+
+    >>> last_word("EEG Fp1 - REF"), last_word("EEG T5 O1")
+    ('Fp1-REF', 'T5 O1')
+    """
+    words = re.sub(r"\s*-\s*", "-", name.strip()).split(" ")
+    pair = len(words) > 1 and words[-2].upper() in _ROWS
+    return " ".join(words[-2:]) if pair else words[-1]
+
+
 def bare_name(name: str) -> str:
     """Return the electrode of a raw name: FP1 of `EEG FP1-REF`; a bipolar name stays whole.
 
     A name is bipolar when its second half is an electrode other than an ear or mastoid.
     """
-    last = name.strip().rpartition(" ")[2].upper()
+    last = last_word(name).upper()
     first, _, second = last.partition("-")
     bipolar = last in _ROWS or (second in _ROWS and second not in EARS)
     return last if bipolar else first

@@ -7,6 +7,7 @@ are pickles, and HDF5 links that leave the file are refused.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import zipfile
 from abc import ABC, abstractmethod
@@ -23,6 +24,7 @@ from scipy.io import loadmat, whosmat
 from ..errors import RecordingError
 from .edf import FETCH
 
+logger = logging.getLogger(__name__)
 ENDINGS = (".npz", ".npy", ".mat", ".h5", ".hdf5")
 OBJECT = "object"
 #: Classes of MATLAB variables that hold numbers or text.
@@ -41,6 +43,10 @@ KINDS = {
     "S": "text",
     "c": "complex",
 }
+#: Attributes that change what numbers mean -> the value with which they do not (netCDF, NWB).
+FACTORS = {"scale_factor": 1, "add_offset": 0, "conversion": 1}
+#: The same, where some writers have applied them already.
+PERHAPS = {"scale": 1, "gain": 1, "offset": 0}
 #: Arrays of one file that stay in memory, so that the recordings in it do not read it again.
 IN_MEMORY = 4
 
@@ -192,11 +198,16 @@ class Hdf5File(ArrayFile):
     def _headers(self) -> dict[str, Header]:
         headers: dict[str, Header] = {}
         with h5py.File(self.path, "r") as file:
+            self.walked: list[h5py.h5g.GroupID] = []
             self.reversed = b"MATLAB 7.3" in self.path.open("rb").read(128)
             self._walk(file, "", headers)
         return headers
 
     def _walk(self, group: h5py.Group, prefix: str, headers: dict[str, Header]) -> None:
+        # A group may be found below itself.
+        if group.id in self.walked:
+            return
+        self.walked.append(group.id)
         self.words |= {str(k): v for k, v in group.attrs.items() if not k.startswith("MATLAB")}
         for key in group:
             if isinstance(group.get(key, getlink=True), h5py.ExternalLink) or key == "#refs#":
@@ -208,9 +219,21 @@ class Hdf5File(ArrayFile):
                 self._walk(item, f"{prefix}{key}/", headers)
             elif isinstance(item, h5py.Dataset):
                 headers[prefix + key] = self._header(item)
+                self._check_factors(prefix + key, item)
                 self.words |= {
                     str(k): v for k, v in item.attrs.items() if not str(k).startswith("MATLAB")
                 }
+
+    def _check_factors(self, name: str, data: h5py.Dataset) -> None:
+        """Raise when attributes say that the numbers are to be multiplied or moved."""
+        for key, value in data.attrs.items():
+            neutral = {**FACTORS, **PERHAPS}.get(str(key).lower())
+            if neutral is None or np.all(np.asarray(value) == neutral):
+                continue
+            reason = f"array {name} has the attribute {key}={value}, which is not applied"
+            if str(key).lower() in FACTORS:
+                raise RecordingError(self.path, reason, "save the numbers that are meant")
+            logger.warning("%s: %s", self.path, reason)
 
     def _header(self, data: h5py.Dataset) -> Header:
         kind = KINDS.get(data.dtype.kind, OBJECT)

@@ -76,7 +76,8 @@ def by_split(
         for name in choices.values():
             if name not in names:
                 reason = f"no array {name!r}{nearest(name, names)}"
-                raise RecordingError(path, reason, f"change the study's `{role}`")
+                key = role if role in ROLES else "columns"
+                raise RecordingError(path, reason, f"change the study's `{key}`")
         return {str(split): name for split, name in choices.items()}
     candidates: dict[str, list[str]] = {}
     for name in names:

@@ -22,6 +22,18 @@ AXES = ("trials", "channels", "samples")
 #: Other spellings of units in files.
 SPELLINGS = {"µv": "uV", "μv": "uV", "microvolt": "uV", "microvolts": "uV", "volt": "V", "v": "V",
              "mv": "mV", "uv": "uV", "nv": "nV", "t": "T", "ft": "fT", "pt": "pT"}  # fmt: skip
+#: Columns of a table that count the trials.
+NUMBERS = (
+    "trial",
+    "trials",
+    "epoch",
+    "index",
+    "trial_id",
+    "trial_index",
+    "epoch_id",
+    "n",
+    "unnamed 0",
+)
 #: Without names of channels their axis is believed to be at most 1 / RATIO of that of samples.
 RATIO = 2
 
@@ -130,9 +142,26 @@ class ArrayTrials(Trials):
             return np.ravel(self.file.words[name]).tolist()
         return None
 
+    def _stated(self, role: str) -> Any:
+        """Return the only value that the file has for a role, None without one.
+
+        Raises:
+            RecordingError: several values, as a unit for each channel.
+        """
+        values = [v.decode() if isinstance(v, bytes) else v for v in self._scalar(role) or ()]
+        if len(set(values)) > 1:
+            listed = ", ".join(map(str, dict.fromkeys(values)))
+            reason = f"several values of {role} ({listed})"
+            raise RecordingError(self.path, reason, "bring all channels to one, and save that")
+        return values[0] if values else None
+
     def _rate(self) -> float:
-        values, option = self._scalar("rate_hz"), self.options.rate_hz
-        stated = float(values[0]) if values and len(values) == 1 else None
+        values, option = self._stated("rate_hz"), self.options.rate_hz
+        try:
+            stated = None if values is None else float(values)
+        except ValueError:
+            reason = f"its rate is {values!r}"
+            raise RecordingError(self.path, reason, "save a number of Hz") from None
         if option is None and stated is None:
             raise RecordingError(self.path, "no sampling rate", "give the study's `rate_hz`")
         if option is not None and stated is not None and abs(option - stated) > 1e-6 * stated:
@@ -144,23 +173,30 @@ class ArrayTrials(Trials):
         return rate
 
     def _unit(self) -> str:
-        values = self._scalar("unit")
-        text = self.options.unit if self.options.unit is not None else _word(values)
+        stated, option = self._stated("unit"), self.options.unit
+        text = option if option is not None else stated
         listed = ", ".join(UNITS)
         if text is None:
             raise RecordingError(self.path, "no unit of the numbers", f"give `unit`: {listed}")
-        unit = text if text in UNITS else SPELLINGS.get(text.strip().lower())
+        unit = unit_of(text)
         if unit is None:
             raise RecordingError(self.path, f"unknown unit {text!r}", f"give `unit`: {listed}")
+        if stated is not None and unit_of(stated) not in (unit, None):
+            reason = f"unit={unit}, but the file says {stated}"
+            raise RecordingError(self.path, reason, "leave the study's `unit` out, or mend it")
         return unit
 
     def _channel_names(self) -> tuple[str, ...] | None:
-        if self.options.channels is not None:
-            return tuple(map(str, self.options.channels))
-        values = self._scalar("channels")
-        if values is None or not all(isinstance(value, str | bytes) for value in values):
-            return None
-        return tuple(v.decode() if isinstance(v, bytes) else v.strip() for v in values)
+        values = self.options.channels
+        if values is None:
+            values = self._scalar("channels")
+            if values is None or not all(isinstance(value, str | bytes) for value in values):
+                return None
+        names = [v.decode() if isinstance(v, bytes) else str(v).strip() for v in values]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise RecordingError(self.path, f"two channels {twice!r}", "rename one of them")
+        return tuple(names)
 
     def _signals(self) -> dict[str, str]:
         """Return split -> name of the array of trials."""
@@ -293,18 +329,32 @@ class ArrayTrials(Trials):
         if len(rows) != len(self.table):
             reason = f"{len(rows)} rows for {len(self.table)} trials of {self.path.name}"
             raise RecordingError(path or self.path, reason, "give one row for each trial, in order")
+        _check_numbers(rows, path or self.path)
         for role in PER_TRIAL[int(self.options.unlabelled) :]:
             wish = self.options.names.get(role)
             name = wish if wish in rows else None
             columns = by_split(path or self.path, map(str, rows), role, name)  # type: ignore[arg-type]
-            if role not in self.table and "" in columns:
-                values = plain_values(path or self.path, rows[columns[""]].to_numpy(), role)
-                if role == "split":
-                    values = [split_named(path or self.path, value) for value in values]
-                self.table[role] = values
+            if "" not in columns or (role in self.table and wish is not None and name is None):
+                continue
+            values = plain_values(path or self.path, rows[columns[""]].to_numpy(), role)
+            if role == "split":
+                values = [split_named(path or self.path, value) for value in values]
+            self._compare(role, values, path or self.path)
+            self.table[role] = values
         for name in self.options.columns:
             if name in rows:
                 self.table[name] = rows[name].to_numpy()
+
+    def _compare(self, role: str, values: Sequence[Any], path: Path) -> None:
+        """Raise when arrays say something else of the trials than a table of text."""
+        if role not in self.table:
+            return
+        pairs = zip(self.table[role], values, strict=True)
+        row = next((i for i, (one, two) in enumerate(pairs) if str(one) != str(two)), None)
+        if row is not None:
+            reason = f"{role} of trial {row + 1} is {str(values[row])!r}, in {self.path.name} "
+            reason += repr(str(self.table[role][row]))
+            raise RecordingError(path, reason, f"remove one, or name one by the study's `{role}`")
 
     # reading ------------------------------------------------------------------------------
 
@@ -326,6 +376,16 @@ class ArrayTrials(Trials):
         """Return channels with the names of the file or the user, else numbers from 1 on."""
         names = self.names or [str(number + 1) for number in range(self.n_channels)]
         return mne.create_info(list(names), self.rate_hz, "mag" if kind == "meg" else "eeg")
+
+
+def _check_numbers(rows: pd.DataFrame, path: Path) -> None:
+    """Raise when a column counts the trials, and rows are in another order."""
+    for name in (name for name in rows if str(name).lower() in NUMBERS):
+        values = pd.to_numeric(rows[name], errors="coerce").to_numpy(float)
+        counts = np.sort(values)
+        if len(rows) > 1 and (np.diff(counts) == 1).all() and (np.diff(values) != 1).any():
+            reason = f"column {name!r} counts the trials in another order"
+            raise RecordingError(path, reason, "sort its rows as the trials are, or rename it")
 
 
 def plain_values(path: Path, array: np.ndarray, name: str) -> list[Any]:
@@ -352,7 +412,7 @@ def plain_values(path: Path, array: np.ndarray, name: str) -> list[Any]:
     return values
 
 
-def _word(values: list[Any] | None) -> str | None:
-    if not values or len(values) != 1:
-        return None
-    return values[0].decode() if isinstance(values[0], bytes) else str(values[0])
+def unit_of(text: object) -> str | None:
+    """Return a unit in the spelling of `UNITS`, None for another word."""
+    word = str(text).strip()
+    return word if word in UNITS else SPELLINGS.get(word.lower())

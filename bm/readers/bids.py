@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,15 @@ import pandas as pd
 
 from ..data.recording import Kind
 from ..errors import RecordingError
-from .event_table import read_table
-from .montage import clean_name
+from .event_table import read_table, spelled
+from .montage import STANDARD, clean_name, standard_montage
 
 if TYPE_CHECKING:
     import mne
 
 logger = logging.getLogger(__name__)
 SUFFIXES = ("eeg", "meg", "ieeg")
+CHANNEL_COLUMNS = ("name", "type", "status")
 #: Of BIDS, and of MNE, which writes `x_raw.fif` beside `x_events.tsv`.
 SUFFIX = re.compile(r"([-_](eeg|meg|ieeg|raw|t?sss))+$")
 #: `type` of channels.tsv -> type of MNE; what is not here keeps the reader's type.
@@ -46,8 +48,24 @@ TYPES = {
     "GSR": "gsr",
     "TEMP": "temperature",
     "OTHER": "misc",
+    **dict.fromkeys(("EYEGAZE", "PUPIL", "PPG", "SYSCLOCK", "PD", "ADC", "DAC", "HLU"), "misc"),
+    **dict.fromkeys(("FITERR", "ACCEL", "GYRO", "MAGN", "POS", "VEL", "ORNT", "JNTANG"), "misc"),
+    **dict.fromkeys(("LATENCY", "PHOTO", "MIC"), "misc"),
+    **dict.fromkeys(("STIM", "TRIGGER", "ANNOT"), "stim"),
 }
-METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
+#: Types that say nothing, or of sensors whose reader knows better.
+UNTYPED = re.compile(r"(none|n/a|MEG.*|NIRS.*)$", re.IGNORECASE)
+METRES = {
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1.0),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 1e-2),
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1e-3),
+}
+#: Systems whose x goes to the nose and y to the left; that of MNE goes to the right and the nose.
+NOSE_FIRST = ("ctf", "eeglab", "eeglab-hj", "4dbti", "kityokogawa")
+#: Least agreement of electrodes with the 10-05 system, of vectors from their middle.
+AGREEMENT = 0.7
+#: The same of contacts in the brain, in any scanner (m).
+BRAIN_M = (0.002, 0.5)
 #: Believable median distance of electrodes from the origin (m): on a head, in head coordinates.
 HEAD_M = (0.04, 0.16)
 
@@ -98,12 +116,21 @@ class Listing:
         return self._ending[folder, ending]
 
 
-def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
+def find(
+    path: Path, root: Path, ending: str, listing: Listing, spaces: Sequence[str | None] = ()
+) -> Path | None:
     """Return the nearest file `..._<ending>` that applies to a recording.
 
     It lies in the recording's folder or above it, up to `root`; it carries the recording's whole
     name, or entities that all are the recording's (`space-` aside). A table of events must at
     least name the subject, or the task that all people share.
+
+    Args:
+        path: of the recording.
+        root: of the study.
+        ending: of the name.
+        listing: of folders.
+        spaces: values of `space-`, of which it has one; none = any.
     """
     stem, head = path.stem, prefix(path.stem)
     of_recording = entities(head)
@@ -118,9 +145,12 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
         best: tuple[int, Path] | None = None
         for name in names:
             stem = name[: -len(ending)].rstrip("_")
-            of_file = {k: v for k, v in entities(stem).items() if k != "space"}
+            of_file = entities(stem)
+            space = of_file.pop("space", None)
+            if spaces and space not in spaces:
+                continue
             is_bids = not stem or bool(of_file) or stem.startswith("space-")
-            if not is_bids or any(of_recording.get(k) != v for k, v in of_file.items()):
+            if not is_bids or any(not _same(k, v, of_recording) for k, v in of_file.items()):
                 continue
             if ending.startswith("events.") and not {"sub", "task"} & set(of_file):
                 continue
@@ -131,6 +161,13 @@ def find(path: Path, root: Path, ending: str, listing: Listing) -> Path | None:
         if folder in (root, folder.parent):
             return None
         folder = folder.parent
+
+
+def _same(key: str, value: str, of_recording: Mapping[str, str]) -> bool:
+    """Return whether a recording has an entity; run 1 is run 01."""
+    other = of_recording.get(key, "")
+    number = key == "run" and value.isdecimal() and other.isdecimal()
+    return int(value) == int(other) if number else value == of_recording.get(key)
 
 
 @dataclass(frozen=True)
@@ -159,10 +196,14 @@ def sidecars(
     beside = path.with_name(f"{path.stem}.tsv")
     plain = beside if beside.name in listing.ending(path.parent, ".tsv") else None
     descriptions = (near(f"{suffix}.json") for suffix in SUFFIXES)
+    electrodes = near("electrodes.tsv")
+    space = None if electrodes is None else entities(electrodes.stem).get("space")
+    # The unit of another space is another unit.
+    coordinates = near("coordsystem.json", spaces=() if space is None else (space, None))
     return Sidecars(
         channels=near("channels.tsv"),
-        electrodes=near("electrodes.tsv"),
-        coordinates=near("coordsystem.json"),
+        electrodes=electrodes,
+        coordinates=coordinates,
         events=near("events.tsv") or plain or near("events.csv"),
         description=next((p for p in descriptions if p is not None), None),
         person=person_of(subject, people),
@@ -174,7 +215,7 @@ def read_participants(root: Path) -> dict[str, dict[str, Any]]:
     path = root / "participants.tsv"
     if not path.exists():
         return {}
-    table = read_table(path)
+    table = spelled(read_table(path), ("participant_id",))
     if "participant_id" not in table:
         raise RecordingError(path, "no column 'participant_id'", "add it")
     people: dict[str, dict[str, Any]] = {}
@@ -198,7 +239,8 @@ def person_of(subject: str, people: Mapping[str, Any]) -> dict[str, Any]:
 
 def intracranial_kind(channels: Path | None) -> Kind:
     """Return what most channels of channels.tsv are, seeg or ecog; seeg without a table."""
-    types = [] if channels is None else list(read_table(channels).get("type", []))
+    table = None if channels is None else spelled(read_table(channels), CHANNEL_COLUMNS)
+    types = [] if table is None else list(table.get("type", []))
     counts = {kind: sum(str(t).lower() == kind for t in types) for kind in ("seeg", "ecog")}
     return "ecog" if counts["ecog"] > counts["seeg"] else "seeg"
 
@@ -224,7 +266,7 @@ def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
     Raises:
         RecordingError: no column `name`, or no name of this recording.
     """
-    table = read_table(path)
+    table = spelled(read_table(path), CHANNEL_COLUMNS)
     if "name" not in table:
         raise RecordingError(path, "no column 'name'", "add it")
     # Spelled alike first: contacts a1 and A1 may be on two shafts.
@@ -244,6 +286,11 @@ def apply_channels(raw: mne.io.BaseRaw, path: Path, kind: str) -> None:
         for name, row in rows
         if name is not None and str(row.get("type")).upper() in TYPES
     }
+    unknown = {str(row.get("type")) for name, row in rows if name is not None}
+    unknown = {t for t in unknown if t.upper() not in TYPES and not UNTYPED.match(t)}
+    if unknown:
+        shown = ", ".join(sorted(unknown)[:8])
+        logger.warning("%s: types that are not known, of channels that stay: %s", path, shown)
     changed = {name: t for name, t in stated.items() if types[name] != t}
     if changed:
         # Units stay as they are read: a type does not change what a number means.
@@ -261,46 +308,107 @@ def apply_description(raw: mne.io.BaseRaw, path: Path) -> None:
         RecordingError: it states another sampling rate than the recording has.
     """
     content = read_json(path)
-    stated, rate = content.get("SamplingFrequency"), float(raw.info["sfreq"])
+    stated, rate = _number(content.get("SamplingFrequency")), float(raw.info["sfreq"])
     # Descriptions round: 1e-3 of the rate is a drift of 3.6 s in an hour.
-    if isinstance(stated, int | float) and abs(stated - rate) > 1e-3 * rate:
+    if stated is not None and abs(stated - rate) > 1e-3 * rate:
         reason = f"SamplingFrequency {stated:g} Hz, but the recording has {rate:g} Hz"
         raise RecordingError(path, reason, "correct the one that is wrong")
-    line = content.get("PowerLineFrequency")
-    if isinstance(line, int | float):
+    line = _number(content.get("PowerLineFrequency"))
+    if line is not None:
         with raw.info._unlock():
-            raw.info["line_freq"] = float(line)
+            raw.info["line_freq"] = line
+
+
+def _number(value: object) -> float | None:
+    """Return a number of a description, also one that is written as text."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def apply_electrodes(raw: mne.io.BaseRaw, path: Path, coordinates: Path | None, kind: str) -> bool:
     """Set the positions of electrodes.tsv in metres; return false when they cannot be used.
 
-    Electrodes of a cap whose distances are no head's (a unit sphere, a wrong unit) are named in
-    the log and not used.
+    Electrodes whose distances are no head's (a unit sphere, a wrong or unknown unit), or that lie
+    elsewhere than their names say, are named in the log and not used.
     """
-    table = read_table(path)
+    table = spelled(read_table(path), ("name", "x", "y", "z"))
     missing = [name for name in ("name", "x", "y", "z") if name not in table]
     if missing:
         raise RecordingError(path, f"no column {missing[0]!r}", "add it")
-    factor = METRES.get(_unit(coordinates), 1.0)
-    places = {
-        clean_name(str(row["name"])).upper(): np.array([row["x"], row["y"], row["z"]], float)
-        for row in _numeric(table).to_dict("records")
-    }
-    positions = {n: places[n.upper()] * factor for n in raw.ch_names if n.upper() in places}
+    unit, system = _frame(coordinates, kind)
+    if unit not in METRES:
+        logger.warning("%s: unit %r is no length; positions not used", coordinates, unit)
+        return False
+    places = _places(table, path)
+    positions = {n: places[n.upper()] * METRES[unit] for n in raw.ch_names if n.upper() in places}
     positions = {name: place for name, place in positions.items() if np.isfinite(place).all()}
     if not positions:
         logger.warning("%s: gives no position of any channel", path)
         return False
     radius = float(np.median([np.linalg.norm(place) for place in positions.values()]))
-    if kind == "eeg" and not HEAD_M[0] <= radius <= HEAD_M[1]:
+    low, high = HEAD_M if kind == "eeg" else BRAIN_M
+    if not low <= radius <= high:
         logger.warning(
             "%s: electrodes %.3g m from the origin are on no head; positions not used", path, radius
         )
         return False
+    turned = to_the_right(positions)
+    stated = turned if system in NOSE_FIRST else positions
+    other = positions if system in NOSE_FIRST else turned
+    if kind == "eeg" and agreement(stated) < AGREEMENT:
+        if agreement(other) < AGREEMENT:
+            logger.warning("%s: electrodes are not where names say; positions not used", path)
+            return False
+        logger.warning("%s: x and y are not as its coordinate system says; exchanged", path)
+        stated = other
     for channel in raw.info["chs"]:
-        channel["loc"][:3] = positions.get(channel["ch_name"], np.full(3, np.nan))
+        channel["loc"][:3] = stated.get(channel["ch_name"], np.full(3, np.nan))
     return True
+
+
+def _places(table: pd.DataFrame, path: Path) -> dict[str, np.ndarray]:
+    """Return name in capitals -> place; NaN for a name with two places."""
+    places: dict[str, np.ndarray] = {}
+    for row in _numeric(table).to_dict("records"):
+        name = clean_name(str(row["name"])).upper()
+        place = np.array([row["x"], row["y"], row["z"]], float)
+        if name in places and not np.allclose(places[name], place, equal_nan=True):
+            logger.warning("%s: two places of %s; neither is used", path, name)
+            place = np.full(3, np.nan)
+        places[name] = place
+    return places
+
+
+def to_the_right(positions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return places with x to the nose and y to the left as x to the right and y to the nose."""
+    return {name: np.array([-y, x, z]) for name, (x, y, z) in positions.items()}
+
+
+@functools.cache
+def _standard_places() -> Mapping[str, np.ndarray]:
+    """Return name in capitals -> place in the 10-05 system."""
+    places = standard_montage(STANDARD).get_positions()["ch_pos"]
+    return {name.upper(): place for name, place in places.items()}
+
+
+def agreement(positions: Mapping[str, np.ndarray]) -> float:
+    """Return how well places agree with those that names have in the 10-05 system.
+
+    The correlation of the vectors from the middle: 1 = the same shape and orientation, and also
+    when fewer than four names are known.
+    """
+    upper = _standard_places()
+    names = [name for name in positions if name.upper() in upper]
+    if len(names) < 4:
+        return 1.0
+    vectors = np.array([positions[name] for name in names])
+    wanted = np.array([upper[name.upper()] for name in names])
+    vectors, wanted = (v - v.mean(0) for v in (vectors, wanted))
+    size = np.linalg.norm(vectors) * np.linalg.norm(wanted)
+    return float((vectors * wanted).sum() / size) if size else 0.0
 
 
 def _numeric(table: pd.DataFrame) -> pd.DataFrame:
@@ -309,8 +417,12 @@ def _numeric(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**axes)
 
 
-def _unit(coordinates: Path | None) -> str:
-    """Return the unit of coordsystem.json; metres when it says nothing."""
+def _frame(coordinates: Path | None, kind: str) -> tuple[str, str]:
+    """Return unit and name of the coordinate system of electrodes; metres when nothing is said."""
     content = read_json(coordinates) if coordinates is not None else {}
-    values = [v for k, v in content.items() if k.endswith("CoordinateUnits")]
-    return str(values[0]).lower() if values else "m"
+    prefix = {"eeg": "EEG", "meg": "MEG"}.get(kind, "iEEG")
+    # Fiducials and coils have units of their own in the same file.
+    units = [content.get(f"{word}CoordinateUnits") for word in (prefix, "EEG", "iEEG", "MEG")]
+    unit = str(next((u for u in units if u is not None), "m")).strip().lower()
+    system = str(content.get(f"{prefix}CoordinateSystem", "")).strip().lower()
+    return ("m" if unit in ("", "n/a") else unit), system

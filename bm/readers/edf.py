@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ GDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8, 279: 
 MOST = 9999  # channels: the header has four characters for their number
 #: Bytes before, per channel: physical and digital minimum and maximum.
 RANGES = (104, 112, 120, 128)
+#: Time of a record, at the begin of its first channel of annotations.
+TIME = re.compile(rb"([+-]\d+(?:\.\d+)?)(?:\x15[\d.]*)?\x14")
 #: Labels of channels that hold text or triggers, whose rate says nothing about the data.
 EXTRA = ("EDF ANNOTATIONS", "BDF ANNOTATIONS", "STATUS")
 
@@ -94,6 +97,31 @@ def read_header(path: Path) -> Header:
         _text(fixed[192:236]),
         _without_range(path, table, names),
     )
+
+
+def gap_s(path: Path, header: Header) -> float | None:
+    """Return the seconds that are missing between the records of EDF+ or BDF+, by their own times.
+
+    The first and the last record are looked at. None where records have no times.
+    """
+    names = [name.upper() for name in header.names]
+    place = next((names.index(name) for name in EXTRA[:2] if name in names), None)
+    count = header.records
+    if count < 0:  # the writer did not know
+        count = (path.stat().st_size - header.start) // max(1, header.record_bytes)
+    if place is None or count < 2 or not header.record_s:
+        return None
+    width = header.record_bytes // sum(header.samples)
+    before, size = (width * n for n in (sum(header.samples[:place]), header.samples[place]))
+    times = []
+    with path.open("rb") as file:
+        for record in (0, count - 1):
+            file.seek(header.start + record * header.record_bytes + before)
+            match = TIME.match(file.read(size))
+            if match is None:
+                return None
+            times.append(float(match[1]))
+    return times[1] - times[0] - (count - 1) * header.record_s
 
 
 def _without_range(path: Path, table: bytes, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from ..errors import RecordingError
+from ..errors import RecordingError, nearest
 from .array_names import PER_TRIAL, by_split, split_named
 from .array_trials import TrialOptions, Trials, plain_values
 from .edf import FETCH
@@ -73,8 +73,10 @@ class EpochTrials(Trials):
                     values = [split_named(self.path, value) for value in values]
                 table[role] = values
         for name in self.options.columns:
-            if name in metadata:
-                table[name] = metadata[name].to_numpy()
+            if name not in metadata:
+                reason = f"no column {name!r} in the metadata{nearest(name, map(str, metadata))}"
+                raise RecordingError(self.path, reason, "change the study's `columns`")
+            table[name] = metadata[name].to_numpy()
         return table
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -82,7 +84,9 @@ class EpochTrials(Trials):
         epochs = _opened(self.path, self.path.stat().st_mtime_ns)
         start, stop = self.span
         # Of a long file only the epochs that are asked for are in memory.
-        trials = np.asarray(epochs[rows].get_data(picks="all", copy=True, verbose="error"))
+        # By number: of MNE's `all`, channels that are marked bad are left out.
+        every = np.arange(self.n_channels)
+        trials = np.asarray(epochs[rows].get_data(picks=every, copy=True, verbose="error"))
         if len(trials) != len(rows):
             reason = f"{len(rows) - len(trials)} epochs are dropped while they are read"
             raise RecordingError(self.path, reason, "drop_bad() before saving the epochs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,9 +16,13 @@ import numpy as np
 import pandas as pd
 
 from ..data.recording import EVENT_KINDS
-from ..data.stretches import is_mark
-from ..errors import RecordingError, nearest
-from .event_table import clean_events, frame, read_table
+from ..data.segments import PUBLISHED
+from ..data.stretches import WRITTEN, is_mark
+from ..data.trial_copies import COLUMN
+from ..errors import RecordingError, UserError, nearest
+from ..registry import check_mapping
+from .array_names import split_named
+from .event_table import clean_events, frame, read_table, spelled
 from .sample_table import label_column
 
 logger = logging.getLogger(__name__)
@@ -27,8 +32,13 @@ LABEL_COLUMNS = ("label", "trial_type", "value", "description")
 RENAMED = {"onset": "start_s", "duration": "duration_s"}
 #: A code of EEGLAB, whose numbers are all floats: MNE writes 7 as `7.0`.
 CODE = re.compile(r"^(-?\d+)\.0$")
-#: Volts of a trigger channel that is stored as a signal: a code of 1 is 1e-6.
-STIM_UNIT = 1e-6
+#: Volts of a trigger channel that is stored as a signal: a code of 1 is 1e-6, and none is larger
+#: than 17 bits.
+STIM_UNIT, LARGEST = 1e-6, 2**17
+#: Columns of tables of events that mean something, in any case of letters.
+MEANT = ("onset", "duration", "start_s", "duration_s", "kind", "sample", *LABEL_COLUMNS)
+#: Columns that the program fills itself.
+RESERVED = ("bounded", COLUMN)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,9 @@ class EventRules:
     labels: Mapping[str, Any] | None = None
     stim: str | None = None
     stim_rule: str = "changes"
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels)
 
     def read(
         self, raw: mne.io.BaseRaw, path: Path, table: Path | None, rate_hz: float | None
@@ -77,7 +90,7 @@ class EventRules:
         if source == "tsv":
             if table is None:
                 raise RecordingError(path, "no events.tsv beside it", "add one, or set `events`")
-            return self._of_table(table)
+            return self._of_table(table, float(raw.info["sfreq"]))
         if source == "stim":
             return self._of_channel(raw, path)
         if source == "none":
@@ -92,33 +105,40 @@ class EventRules:
         return events
 
     def rename_labels(self, events: pd.DataFrame, path: Path) -> pd.DataFrame:
-        """Rename labels by `labels`, and leave out events with others, counted in the log.
+        """Rename labels by `labels`; see `renamed`."""
+        return renamed(events, self.labels, path)
 
-        Raises:
-            RecordingError: none of the labels occurs.
+    def marks(self, path: Path) -> list[tuple[float, float, str]]:
+        """Return onset (s), duration (s) and text of the rows of a table that mark the recording.
+
+        Stretches that are bad and joins, as MNE-BIDS and EEGLAB write them; `labels` may name them
+        as events.
         """
-        if self.labels is None or not len(events) or "label" not in events:
-            return events
-        names = {text_of(k): v for k, v in self.labels.items()}
-        texts = events["label"].map(text_of)
-        named = texts.isin(names)
-        present = sorted(set(texts[~named]))
-        if not named.any():
-            hint = nearest(next(iter(names), ""), present)
-            reason = f"no event is labelled {', '.join(names)} (labels: {', '.join(present[:12])})"
-            raise RecordingError(path, reason, f"change `labels`{hint}")
-        if present:
-            count, shown = int((~named).sum()), ", ".join(present[:8])
-            logger.info(
-                "%s: %d events left out that `labels` does not name: %s", path, count, shown
-            )
-        return events[named].assign(label=[names[text] for text in texts[named]])
+        table = self._read_table(path)
+        texts = self._marks_in(table)
+        table = clean_events(table[texts.notna()], path)
+        rows = zip(table["start_s"], table["duration_s"], self._marks_in(table), strict=True)
+        return [(float(start), float(length), str(text)) for start, length, text in rows]
 
-    def _of_table(self, path: Path) -> pd.DataFrame:
-        table = read_table(path)
+    def _marks_in(self, table: pd.DataFrame) -> pd.Series:
+        """Return the text of each row that marks a stretch or a join, None for the others."""
+        marks = pd.Series(None, index=table.index, dtype=object)
+        named = {text_of(label) for label in self.labels or ()}
+        judged = table["kind"].isin(("trial", "block", "special"))
+        columns = dict.fromkeys((*LABEL_COLUMNS, self.label_column))
+        for column in (name for name in columns if name in table):
+            for row, text in table.loc[judged & table[column].notna(), column].items():
+                if isinstance(text, str) and WRITTEN.match(text) and text not in named:
+                    marks[row] = text
+        return marks
+
+    def _read_table(self, path: Path) -> pd.DataFrame:
+        table = spelled(read_table(path), MEANT)
         for old, new in RENAMED.items():
             if old in table and new in table:
                 raise RecordingError(path, f"both {old!r} and {new!r}", "remove one of the columns")
+        for name in (name for name in RESERVED if name in table):
+            raise RecordingError(path, f"{name!r} is a column of this program", "rename it")
         table = table.rename(columns=RENAMED)
         if "start_s" not in table:
             raise RecordingError(path, "no column 'onset' (or 'start_s')", "add it, in seconds")
@@ -127,7 +147,20 @@ class EventRules:
         if "kind" not in table:
             table["kind"] = self.kind
         self._check_kinds(table, path)
-        table = clean_events(table, path)
+        return table
+
+    def _of_table(self, path: Path, rate_hz: float) -> pd.DataFrame:
+        table = self._read_table(path)
+        _check_clock(table, rate_hz, path)
+        marks = self._marks_in(table)
+        if marks.notna().any():
+            shown = ", ".join(sorted(set(marks.dropna()))[:8])
+            logger.info("%s: marks of the file and its quality, no events: %s", path, shown)
+        table = clean_events(table[marks.isna()], path)
+        if PUBLISHED in table:
+            table[PUBLISHED] = [
+                None if word is None else split_named(path, word) for word in table[PUBLISHED]
+            ]
         columns = [name for name in LABEL_COLUMNS if name in table]
         filled = [name for name in columns if table[name].notna().any()]
         column = self.label_column or next(iter(filled or columns), None)
@@ -153,16 +186,28 @@ class EventRules:
         if marks:
             shown = ", ".join(marks[:8])
             logger.info("%s: marks of the file and its quality, no events: %s", path, shown)
-        rows = []
+        rows: dict[tuple[float, float, str], dict[str, Any]] = {}
+        again = nameless = 0
         for onset, length, text in zip(notes.onset, notes.duration, notes.description, strict=True):
-            if is_mark(str(text)):
+            text = unicodedata.normalize("NFC", str(text))
+            if is_mark(text):
+                continue
+            # EEGLAB's event without a type.
+            if text.strip() in ("", "[]"):
+                nameless += 1
                 continue
             # MNE counts from the first sample of the measurement, which a crop leaves behind.
-            row = {"kind": self.kind, "start_s": float(onset) - raw.first_time}
+            start = float(onset) - raw.first_time
             # EEGLAB leaves durations empty.
             length = float(length) if np.isfinite(length) else 0.0
-            rows.append({**row, "duration_s": length, "label": CODE.sub(r"\1", str(text))})
-        return frame(rows, ("label",))
+            row = {"kind": self.kind, "start_s": start, "duration_s": length}
+            again += (start, length, text) in rows
+            rows[start, length, text] = {**row, "label": CODE.sub(r"\1", text)}
+        if nameless:
+            logger.warning("%s: %d annotations without a text are left out", path, nameless)
+        if again:
+            logger.warning("%s: %d annotations repeat another, left out", path, again)
+        return frame(list(rows.values()), ("label",))
 
     def _of_channel(self, raw: mne.io.BaseRaw, path: Path) -> pd.DataFrame:
         name = self._channel_name(raw, path)
@@ -179,6 +224,13 @@ class EventRules:
                     continue
             row = {"kind": self.kind, "start_s": place / rate, "duration_s": 0.0, "label": code}
             rows.append(row)
+        short = np.diff(places) == 1
+        lost = sum(short & (codes[places[:-1]] != 0) & (codes[places[1:]] != 0)) if places else 0
+        if lost:
+            logger.warning(
+                "%s: channel %s: %d codes last one sample and go over into another: where bits "
+                "rise one after the other, they are no events", path, name, lost,
+            )  # fmt: skip
         if falling:
             what = "left out by" if self.stim_rule == "rising" else "are events under"
             logger.warning(
@@ -210,6 +262,58 @@ class EventRules:
         return frame(rows)
 
 
+def check_labels(labels: Mapping[str, Any] | None) -> None:
+    """Raise `UserError` unless labels are a mapping from words to words or numbers."""
+    check_mapping("labels", labels, "T1: left")
+    for name, label in (labels or {}).items():
+        if not isinstance(label, str | int | float):
+            raise UserError(f"labels: {name}: {label!r}; use a word, and leave out what is unused")
+
+
+def renamed(events: pd.DataFrame, labels: Mapping[str, Any] | None, path: Path) -> pd.DataFrame:
+    """Return events with labels renamed; events with others are left out, counted in the log.
+
+    Args:
+        events: with a column `label`.
+        labels: label in the file -> label; 1 means 01 as well, where it means nothing else.
+        path: for messages.
+
+    Raises:
+        RecordingError: none of the labels occurs.
+    """
+    if labels is None or not len(events) or "label" not in events:
+        return events
+    texts = events["label"].map(text_of)
+    present = set(texts)
+    names = {text_of(name): label for name, label in labels.items()}
+    for name in [name for name in names if name not in present and name.isdecimal()]:
+        # YAML reads 01 as the number 1.
+        same = [one for one in present if one.isdecimal() and int(one) == int(name)]
+        if len(same) == 1 and same[0] not in names:
+            names[same[0]] = names[name]
+    named = texts.isin(names)
+    others = sorted(set(texts[~named]))
+    if not named.any():
+        hint = nearest(next(iter(names), ""), others)
+        reason = f"no event is labelled {', '.join(names)} (labels: {', '.join(others[:12])})"
+        raise RecordingError(path, reason, f"change `labels`{hint}")
+    if others:
+        count, shown = int((~named).sum()), ", ".join(others[:8])
+        logger.info("%s: %d events left out that `labels` does not name: %s", path, count, shown)
+    return events[named].assign(label=[names[text] for text in texts[named]])
+
+
+def _check_clock(table: pd.DataFrame, rate_hz: float, path: Path) -> None:
+    """Raise when a table gives the same numbers as onsets and as samples."""
+    if "sample" not in table or rate_hz == 1:
+        return
+    onsets, samples = (pd.to_numeric(table[n], errors="coerce") for n in ("start_s", "sample"))
+    both = onsets.notna() & samples.notna() & (samples != 0)
+    if both.any() and (onsets == samples)[both].all():
+        reason = f"its onsets are numbers of samples (as in column 'sample', at {rate_hz:g} Hz)"
+        raise RecordingError(path, reason, "give seconds")
+
+
 def text_of(label: Any) -> str:
     """Return a label as text; whole numbers without a point, whatever column they come from."""
     number = isinstance(label, float) and label.is_integer()
@@ -222,12 +326,20 @@ def trigger_codes(raw: mne.io.BaseRaw, name: str, path: Path) -> np.ndarray:
     Raises:
         RecordingError: its values are no whole numbers, neither as they are nor as microvolts.
     """
-    values = np.abs(raw.get_data(picks=[name])[0])  # BioSemi sets the sign bit
+    signed = raw.get_data(picks=[name])[0]
+    values = np.abs(signed)
+    below = int(((signed < 0) & (np.diff(signed, prepend=0.0) != 0)).sum())
     for factor in (1.0, STIM_UNIT):
         codes = np.round(values / factor)
         # 24-bit and scaled formats round: a code of 10 may be read as 10.03 uV.
-        if np.abs(values / factor - codes).max() <= 0.1 and (codes != 0).any():
-            return codes.astype(np.int64)
+        whole = np.abs(values / factor - codes).max() <= 0.1 and (codes != 0).any()
+        if not whole or (factor == STIM_UNIT and codes.max() >= LARGEST):
+            continue
+        if below:
+            logger.warning("%s: channel %s: %d codes below zero lose their sign", path, name, below)
+        # The upper bits of BioSemi's channel tell the state of the amplifier.
+        biosemi = path.suffix.lower() == ".bdf" and name.upper() == "STATUS"
+        return codes.astype(np.int64) & (0xFFFF if biosemi else -1)
     if not np.any(values):
         return np.zeros(len(values), np.int64)
     reason = f"channel {name}: its values are no codes (as {values[np.nonzero(values)[0][0]]:.3g})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import logging
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def read_table(path: Path, quoted: bool = False) -> pd.DataFrame:
         kind = object if None in values or not values else None
         columns[name] = pd.Series(values, numbers, dtype=kind)
     return pd.DataFrame(columns, index=numbers)
+
+
+def spelled(table: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+    """Return a table in which `Onset` or `STATUS` are called as in `names`, where it is clear."""
+    lower = [str(name).lower() for name in table]
+    renamed = {
+        name: low
+        for name, low in zip(table, lower, strict=True)
+        if low in names and low not in table and lower.count(low) == 1
+    }
+    return table.rename(columns=renamed)
 
 
 @dataclass(frozen=True)
@@ -129,6 +141,8 @@ def _lines(path: Path) -> list[tuple[int, str]]:
         raise RecordingError(path, reason, "change its permissions, or remove it") from None
     except UnicodeDecodeError:
         raise RecordingError(path, "no UTF-8 text", "save it as UTF-8") from None
+    # An accent may be a character of its own: two spellings of one word, which nobody sees.
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)
     # A byte of zero is what a sparse or cut file is filled with.
     if "\0" in text:
         raise RecordingError(path, "no text: it holds bytes of zero", "save it as UTF-8")
@@ -174,8 +188,10 @@ def to_column(cells: Sequence[str], separator: str = "\t") -> list:
     numeric = bool(words) and all(NUMBER.fullmatch(word) for word in words)
     if not numeric or any(PADDED.fullmatch(word) for word in words):
         return values
-    # Above 2**53 a float would change the number.
-    if all(INTEGER.fullmatch(word) and abs(int(word)) < 2**53 for word in words):
+    if all(INTEGER.fullmatch(word) for word in words):
+        # Above 2**53 a float would change the number, so that two ids become one: they are text.
+        if any(abs(int(word)) >= 2**53 for word in words):
+            return values
         return [None if value is None else int(value) for value in values]
     return [np.nan if value is None else float(value) for value in values]
 

@@ -18,6 +18,8 @@ CHANNEL = re.compile(r"ch\d+", re.IGNORECASE)
 #: First bytes of formats that MNE tells apart by the ending alone.
 STARTS = {".edf": b"0       ", ".bdf": b"\xffBIOSEMI", ".gdf": b"GDF "}
 
+#: Share of a recording that the times of its records may be away from their length.
+DRIFT = 2e-4
 #: Bytes that may follow the last sample.
 PADDING = 4096
 #: Entry of a KIT directory with the acquisition condition; it begins with the kind of file.
@@ -49,8 +51,14 @@ def _check_edf(path: Path) -> None:
     _check_variant(path)
     if header.record_bytes == 0 or header.records == 0:
         raise RecordingError(path, "the header promises no sample", FETCH)
-    if header.variant[3:5] == "+D":
-        reason = f"{header.variant}: its records have gaps, which MNE closes without a word"
+    gap = edf.gap_s(path, header)
+    # Lengths of records are rounded to eight characters, which adds up.
+    least = max(0.5 * header.record_s, DRIFT * header.record_s * max(0, header.records))
+    # Records may be interrupted (+D) and are not: their times say so.
+    if abs(gap or 0.0) > least or (gap is None and header.variant[3:5] == "+D"):
+        length = "" if gap is None else f" of {gap:g} s in all"
+        variant = f"{header.variant}: " * bool(header.variant)
+        reason = f"{variant}its records have gaps{length}, which MNE closes without a word"
         raise RecordingError(path, reason, "export each stretch as a file of its own")
     if header.records < 0:  # -1: the writer did not know; the file's own length says it
         rest = path.stat().st_size - header.start

@@ -35,8 +35,10 @@ ALWAYS = {
 #: Those on the scalp. Contacts of depth electrodes may be called so (ACC is also the anterior
 #: cingulate), which is why they are not looked for inside the head.
 ON_SCALP = {
-    "eog": "LOC ROC LOC[-_]* ROC[-_]* LUC LUC[-_]* RLC RLC[-_]* EYE* *[-_]EYE GAZE* PUPIL*",
-    "emg": "CHIN* [LR]LEG* LEG* [LR]ARM* ARM*",
+    "eog": "LOC ROC LOC[-_]* ROC[-_]* LUC LUC[-_]* RLC RLC[-_]* EYE* *[-_]EYE GAZE* PUPIL*"
+    " LO[12] SO[12] E[12][-_][AM][12]",
+    "ecg": "I II III AV[RLF] V[1-6] [LR][AL]-[LR][AL]",
+    "emg": "CHIN* [LR]LEG* [LR][-_]LEG* LEG* [LR]ARM* [LR][-_]ARM* ARM* TIB* *TIBIAL* LAT RAT",
     "gsr": "GSR* EDA EDA[-_0-9]*",
     "temperature": "TEMP TEMP[-_.0-9]* TEMPERATURE*",
     "stim": "RESPONSE* BUTTON* KEY* STIM* TRIAL* TASK* SYNC* CODE* CONDITION* Y_TRUE"

@@ -19,8 +19,9 @@ from .raw import Reading, matches
 
 logger = logging.getLogger(__name__)
 STANDARD = "standard_1005"
-PREFIX = re.compile(r"^(EEG|SEEG|ECOG)[ _-]+(?=\S)", re.IGNORECASE)
-SUFFIX = re.compile(rf"-({'|'.join(REFERENCES)})$|\.+$", re.IGNORECASE)
+#: `POL` is of Nihon Kohden.
+PREFIX = re.compile(r"^(EEG|SEEG|ECOG|POL)[ _-]+(?=\S)", re.IGNORECASE)
+SUFFIX = re.compile(rf"\s*-\s*({'|'.join(REFERENCES)})$|\.+$", re.IGNORECASE)
 TYPES_OF = {"eeg": ("eeg",), "meg": ("mag", "grad"), "seeg": ("seeg",), "ecog": ("ecog",)}
 
 

@@ -46,6 +46,8 @@ GAP, LEVEL = 0.1, 0.01
 HOPS, FEW = 0.3, 20
 #: Samples of a channel, spread over the recording, that levels are looked for in.
 LEVEL_SAMPLES = 20_000
+#: Rounding of stored samples over their standard deviation, above which a channel is not usable.
+COARSE = 0.01
 #: Share of steps that are the same, not zero: a clock or a counter.
 REGULAR = 0.9
 UNIT = {"meg": ("T", 1e15, "fT")}
@@ -114,7 +116,9 @@ def preflight(
             "give the study's `unit` or `types`",
         )
     stepped &= ~flat & ~labels
-    far = ~flat & ~labels & ~stepped & ((spread < low) | (spread > high))
+    # Stored samples have 24 bits: those of a few microvolts on ten volts are lost.
+    coarse = scan.level * 2.0**-24 > COARSE * spread
+    far = ~flat & ~labels & ~stepped & ((spread < low) | (spread > high) | coarse)
     first: dict[int, int] = {}
     doubled = [i for i, key in enumerate(sums) if not flat[i] and first.setdefault(key, i) != i]
     return Findings(
@@ -138,6 +142,7 @@ class Scan:
         changes: (C,) share of samples that differ from the one before.
         counting: (C,) the first block goes by equal steps.
         levelled: (C,) values lie on a few levels apart, whatever noise is on them.
+        level: (C,) distance of all samples from zero, at least.
     """
 
     spread: np.ndarray
@@ -146,6 +151,7 @@ class Scan:
     changes: np.ndarray
     counting: np.ndarray
     levelled: np.ndarray
+    level: np.ndarray
 
 
 def _scan(raw: mne.io.BaseRaw, path: str | Path) -> Scan:
@@ -185,7 +191,9 @@ def _scan(raw: mne.io.BaseRaw, path: str | Path) -> Scan:
     # A few microvolts in steps of one are levels too, but hop between them all the time.
     steady = (share <= HOPS) | np.array([len(np.unique(row)) > FEW for row in rows])
     levelled = steady & np.array([has_levels(row) for row in rows])
-    return Scan(np.where(constant, 0.0, spread), sums, constant, share, counting, levelled)
+    level = np.maximum(0.0, np.maximum(lows.min(0), -highs.max(0)))
+    spread = np.where(constant, 0.0, spread)
+    return Scan(spread, sums, constant, share, counting, levelled, level)
 
 
 def has_levels(values: np.ndarray) -> bool:

@@ -29,8 +29,9 @@ ENDINGS = (
 )
 #: Endings of recordings that nothing here reads; a search names them.
 FOREIGN = (".xdf", ".nwb", ".mefd", ".trc", ".e", ".poly5", ".smr", ".smrx", ".plx", ".abf")
-#: What MNE says of annotations outside of the data, and of an ending that it does not know.
-OMITTED = re.compile(r"(Omitted|Limited) \d+ annotation")
+#: What MNE says of annotations outside of the data and of channels that have one name, and of an
+#: ending that it does not know.
+OMITTED = re.compile(r"(Omitted|Limited) \d+ annotation|Channel names are not unique")
 UNKNOWN = re.compile(r"Got \S* as input|.*[Uu]nsupported file type")
 #: What MNE says of epochs, averages and other results in the place of a recording.
 NO_RAW = re.compile(r"No raw data in|number of trials is \d+")
@@ -152,6 +153,8 @@ def _refusal(path: Path, error: Exception) -> RecordingError:
         return RecordingError(path, reason, "install that package")
     if isinstance(error, PermissionError):
         return RecordingError(path, reason, "change its permissions")
+    if isinstance(error, UnicodeDecodeError) and path.suffix.lower() in (".vhdr", ".ahdr"):
+        return RecordingError(path, reason, "save its header and markers as UTF-8")
     if UNKNOWN.match(text):
         reason = f"files with the ending {path.suffix or '(none)'} are not read"
         return RecordingError(path, reason, "convert it to FIF, EDF or BrainVision")

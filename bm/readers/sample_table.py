@@ -23,6 +23,11 @@ CLOCKS = re.compile(
     r"([ _]?(number|stamp|index|id|s|ms|us))?([ _]*[\[(].*[\])])?",
     re.IGNORECASE,
 )
+#: Names of columns of times; steps of one of them in a second, by unit (s, ms, us, ns).
+TIMED = re.compile(r"time|sec|(^|[ _\[(])(s|ms|us)\b", re.IGNORECASE)
+FACTORS = (1.0, 1e3, 1e6, 1e9)
+#: Share by which the steps of a clock may be away from the rate.
+TOLERANCE = 0.05
 #: Names of columns of a table of people.
 PEOPLE = {"subject", "participant", "participant_id", "subject_id", "age", "sex", "gender"}
 #: A table shorter than this is a list of something else.
@@ -91,6 +96,8 @@ def open_table(path: Path, exclude: Sequence[str], rate_hz: float, factor: float
         reason = f"{len(table)} rows are {len(table) / rate_hz:.3g} s: no recording"
         raise RecordingError(path, reason, "leave it out, or correct `rate_hz`")
     clocks = [str(name) for name in table if is_clock(str(name), table[name].to_numpy(float))]
+    for name in clocks:
+        check_clock(name, table[name].to_numpy(float), rate_hz, path)
     if clocks:
         shown = ", ".join(clocks)
         logger.warning("%s: columns that count or time samples are no channels: %s", path, shown)
@@ -99,6 +106,32 @@ def open_table(path: Path, exclude: Sequence[str], rate_hz: float, factor: float
         raise RecordingError(path, "no column left", "a table of samples has channels as columns")
     info = mne.create_info([str(name) for name in table], rate_hz, "eeg")
     return mne.io.RawArray(table.to_numpy(float).T * factor, info, verbose="error")
+
+
+def check_clock(name: str, values: np.ndarray, rate_hz: float, path: Path) -> None:
+    """Raise when a column of times tells another rate, or that samples are missing.
+
+    Columns that count samples, and clocks that start anew or stand still, tell nothing.
+    """
+    steps = np.diff(values)
+    if not len(steps) or not np.isfinite(steps).all() or not (steps > 0).all():
+        return
+    step = float(np.median(steps))
+    factor = next((f for f in FACTORS if abs(step * rate_hz / f - 1) <= TOLERANCE), None)
+    if factor is None:
+        if TIMED.search(name) and step != 1:
+            rates = ", ".join(f"{f / step:g}" for f in FACTORS[:2])
+            reason = f"column {name!r} goes by steps of {step:g}, not those of {rate_hz:g} Hz"
+            remedy = f"correct `rate_hz` ({rates} if these are s, ms), or name it in `exclude`"
+            raise RecordingError(path, reason, remedy)
+        return
+    widest = int(steps.argmax())
+    missing = (steps[widest] - step) / factor
+    # What a network delivers late is made up for by shorter steps after it.
+    late = (values[-1] - values[0]) / factor - len(steps) / rate_hz
+    if missing > SHORTEST_S and late > SHORTEST_S:
+        reason = f"column {name!r} jumps by {missing:.3g} s after sample {widest + 1}"
+        raise RecordingError(path, reason, "cut it there into two files, or name it in `exclude`")
 
 
 def is_clock(name: str, values: np.ndarray) -> bool:

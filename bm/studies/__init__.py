@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..registry import Registry, check_arguments
+from ..registry import Registry, as_texts, check_arguments
 from .choice import Choice
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def build_study(entry: Mapping[str, Any], paths: Mapping[str, Any]) -> Study:
     kind: type[Study] = STUDIES.get(entry["study"])
     if not kind.checks_options:
         check_arguments(f"study {entry['study']}", kind, options, excluded=PLACES)
+        options = as_texts(f"study {entry['study']}", kind, options)
     if isinstance(options.get("path"), str):
         options["path"] = _place(options["path"], paths.get("moved") or ())
     return kind(root=Path(paths["studies"]), cache=Path(paths["cache"]), **options)

@@ -22,10 +22,11 @@ from ..readers.array_file import ENDINGS
 from ..readers.array_names import PER_TRIAL, role_of
 from ..readers.array_trials import AXES, ArrayTrials, TrialOptions, Trials
 from ..readers.epoch_trials import EPOCHS, EpochTrials
+from ..readers.event_rules import check_labels, renamed
 from ..readers.event_table import check_events, frame
 from ..readers.file_recording import FileRecording
 from ..readers.raw import Reading
-from ..registry import check_known, check_list, check_mapping
+from ..registry import check_known, check_list
 from . import STUDIES
 from .base import Study
 from .folder import IDS, compiled, montage_kinds
@@ -112,21 +113,7 @@ class TrialRecording(FileRecording):
         events = frame(rows, ("bounded", "trial", "label"))
         if "split" in table:
             events["published_split"] = table["split"].tolist()
-        return self._renamed(events)
-
-    def _renamed(self, events: pd.DataFrame) -> pd.DataFrame:
-        """Rename labels by `labels`, and leave out (and count in the log) trials with others."""
-        if self.labels is None or "label" not in events:
-            return events
-        names = {str(k): v for k, v in self.labels.items()}
-        inside = events["label"].astype(str).isin(names)
-        if not inside.all():
-            others = sorted(set(events.loc[~inside, "label"].astype(str)))
-            logger.info(
-                "%s: %d trials left out: %s", self.path, (~inside).sum(), ", ".join(others[:8])
-            )
-        events = events[inside].reset_index(drop=True)
-        return events.assign(label=[names[str(label)] for label in events["label"]])
+        return renamed(events, self.labels, self.path).reset_index(drop=True)
 
     def options(self) -> dict[str, Any]:
         """Return which trials, what is told of each, and how the file was understood."""
@@ -222,7 +209,7 @@ class Arrays(Study):
         check_list("files", files, "'**/*.npz'", least=1)
         check_list("channels", channels, "Cz", least=1)
         check_list("columns", columns, "age")
-        check_mapping("labels", labels, "1: left")
+        check_labels(labels)
         check_rate("rate_hz", rate_hz)
         check_crop(crop)
         self.label, self.files, self.kind = name or self.folder.stem, files, kind
@@ -252,15 +239,21 @@ class Arrays(Study):
         if not recordings:
             kinds = ", ".join(self.files or (*ENDINGS, *EPOCHS[:1], ".set"))
             raise UserError(f"study arrays: no file of trials in {self.folder} ({kinds})")
-        first: dict[str, Path] = {}
+        first: dict[str, TrialRecording] = {}
         for recording in recordings:
             if not isinstance(recording, TrialRecording):
                 continue
-            other = first.setdefault(recording.id.name, recording.path)
-            if other != recording.path:
+            other = first.setdefault(recording.id.name, recording)
+            if other.path != recording.path:
                 raise UserError(
-                    f"study arrays: {other} and {recording.path} are both "
+                    f"study arrays: {other.path} and {recording.path} are both "
                     f"{recording.id.name}; tell them apart by `pattern`, or choose by `files`"
+                )
+            if other is not recording:
+                raise UserError(
+                    f"study arrays: {recording.path}: {other.id.subject}/{other.id.session} and "
+                    f"{recording.id.subject}/{recording.id.session} would both be called "
+                    f"{recording.id.name}; rename one"
                 )
         return recordings
 
@@ -342,7 +335,7 @@ class Arrays(Study):
         beside = tuple(part for part in trials.parts if part != path)
         recording = TrialRecording(identity, path, reading, beside)
         recording.trials, recording.rows = trials, np.asarray(rows)
-        recording.labels = self.renamed_labels
+        recording.labels = recording.chosen_labels = self.renamed_labels
         return recording
 
     # ids ----------------------------------------------------------------------------------
@@ -399,7 +392,7 @@ def shift_between(one: np.ndarray, other: np.ndarray) -> int:
 
 def check_crop(crop: Sequence[int] | None) -> None:
     """Raise `UserError` unless `crop` is two whole numbers of samples."""
-    whole = not isinstance(crop, str) and all(isinstance(one, int) for one in crop or ())
+    whole = not isinstance(crop, str) and all(type(one) is int for one in crop or ())
     if crop is not None and not (whole and len(crop) == 2):
         raise UserError(f"study arrays: crop={crop!r}; use two samples, such as [0, 250]")
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..data.faults import of_recording
 from ..data.recording import EVENT_KINDS, FailedRecording, Kind, Recording, RecordingId
-from ..errors import RecordingError, UserError
+from ..errors import RecordingError, UserError, there_is
 from ..readers import bids, montage
 from ..readers.event_rules import SOURCES, STIM_RULES, EventRules
 from ..readers.event_table import frame
@@ -67,8 +67,14 @@ class UserRecording(FileRecording):
         logger.info("%s: read as %s by the types of its channels", self.path, kind)
 
     def adjust(self, raw: mne.io.BaseRaw) -> None:
-        """Place electrodes by electrodes.tsv, before the file itself, unless a montage is named."""
+        """Place electrodes by electrodes.tsv, before the file itself, unless a montage is named.
+
+        Marks of bad stretches and joins in the table of events become annotations.
+        """
         tables = self.sidecars
+        if self.path_of_events != self.path:
+            for start, length, text in self.rules.marks(self.path_of_events):
+                raw.annotations.append(start + raw.first_time, length, text)
         if tables.electrodes is not None and self.reading.montage == "auto":
             bids.apply_electrodes(raw, tables.electrodes, tables.coordinates, self.id.kind)
 
@@ -192,7 +198,6 @@ class Folder(Study):
         super().__init__(root, cache, path=(root or Path()) / Path(path).expanduser())
         check_known("events", events, SOURCES)
         check_list("files", files, "'**/*.edf'", least=1)
-        check_mapping("labels", labels, "T1: left")
         check_mapping("types", types, "'DC*': misc")
         check_mapping("rename", rename, "Cz: CZ")
         check_list("exclude", exclude, "'EOG*'")
@@ -240,6 +245,15 @@ class Folder(Study):
         people = bids.read_participants(self.folder)
         listing = bids.Listing()
         recordings = [self._listed(path, people, listing) for path in paths]
+        if (
+            recordings
+            and people
+            and not any(bids.person_of(one.id.subject, people) for one in recordings)
+        ):
+            logger.warning(
+                "%s: none of its people is in the recordings (%s, as %s)",
+                *(self.folder / "participants.tsv", there_is(people), recordings[0].id.subject),
+            )
         first: dict[str, Path] = {}
         for recording, path in zip(recordings, paths, strict=True):
             other = first.setdefault(recording.id.name, path)
@@ -276,7 +290,9 @@ class Folder(Study):
             if self.group_column not in beside.person:
                 reason = f"{ids['subject']} has no {self.group_column!r}"
                 raise RecordingError(self.folder / "participants.tsv", reason, "add it")
-            ids["group"] = str(beside.person[self.group_column])
+            group = beside.person[self.group_column]
+            # Who has no group is one of his own.
+            ids["group"] = "" if group is None or group != group else str(group)
         identity = RecordingId(
             self.label,
             ids["subject"],
@@ -288,6 +304,7 @@ class Folder(Study):
         halves = other_halves(path)
         recording = UserRecording(identity, path, self.reading, (*halves, *beside.paths()))
         recording.rules, recording.sidecars, recording.extra = self.rules, beside, extra
+        recording.chosen_labels = self.rules.labels
         recording.guesses_kind = self.kind is None and identity.kind == "eeg"
         return recording
 

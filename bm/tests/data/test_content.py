@@ -47,6 +47,12 @@ def test_a_near_copy_is_found_with_its_shift(change: Any, shift_s: float) -> Non
     assert copy.shift_s == pytest.approx(shift_s, abs=0.01)
 
 
+def test_a_near_copy_whose_names_went_to_other_channels_is_found() -> None:
+    x = noise(60, 1)
+    (copy,) = find_copies([signal(x), signal(-2 * x[5 * RATE :, ::-1])])
+    assert copy.near and copy.shift_s == pytest.approx(5.0, abs=0.01)
+
+
 def test_other_recordings_are_no_copies_even_with_a_common_rhythm() -> None:
     rhythm = 30 * np.sin(2 * np.pi * 10 * np.arange(60 * RATE) / RATE)[:, None]
     assert find_copies([signal(noise(60, seed) + rhythm) for seed in range(6)]) == []

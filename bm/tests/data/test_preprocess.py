@@ -13,7 +13,9 @@ import pytest
 from bm.data import chunks
 from bm.data.preprocess import (
     WINDOW_STEPS,
+    apply_step,
     apply_steps,
+    check_steps,
     cut_name,
     kind_of,
     neighbours,
@@ -224,3 +226,22 @@ def test_memory_of_a_long_recording_is_bounded(tmp_path) -> None:
     print(f"before {before:.0f} MB, peak {after:.0f} MB, whole as float64 {whole:.0f} MB")
     maps = whole / 2 * (1 + 1 + 100 / 256)  # float32 scratch files, dropped by the kernel at need
     assert after - before < maps + 8 * 64
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({"step": "resample"}, "preprocessing step resample: no rate_hz"),
+        ({"step": "bandpass", "low_hz": 1, "order": 2.5}, "order=2.5"),
+        ({"step": "crop", "stop_s": 0}, "stop_s=0"),
+    ],
+)
+def test_options_that_are_missing_or_in_parts_are_answered(step: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_steps([step])
+
+
+def test_a_channel_that_is_picked_twice_is_answered() -> None:
+    raw = mne.io.RawArray(np.zeros((2, 100)), mne.create_info(["Fp1", "a1"], 100.0, "eeg"))
+    with pytest.raises(UserError, match="'Fp1' is named twice"):
+        apply_step(raw, {"step": "pick", "channels": ["Fp1", "FP1"]})

@@ -111,3 +111,34 @@ def test_clocks_of_a_table_of_samples_are_no_channels(tmp_path: Path, caplog) ->
     assert "unnamed 0, time, foo" in caplog.text
     with pytest.raises(RecordingError, match=r"600 rows are 0\.3 s: no recording"):
         open_table(path, [], 2000.0, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "said"),
+    [
+        ("time", np.arange(300) / 250, "goes by steps of 0.004, not those of 100 Hz"),
+        (
+            "time",
+            np.arange(300) / 100 + 50.0 * (np.arange(300) > 149),
+            "jumps by 50 s after sample 150",
+        ),
+        ("t_ms", np.arange(300) * 10.0 + 9000.0 * (np.arange(300) > 149), "jumps by 9 s"),
+        ("time", np.arange(300) / 100, None),
+        ("timestamp", 1.6e9 + np.arange(300) / 100, None),
+        ("Time (ms)", np.arange(300) * 10.0, None),
+        ("index", np.arange(300), None),
+        ("sample", np.arange(300) % 256, None),
+        ("time", np.arange(300), None),  # counted in samples
+    ],
+)
+def test_a_column_of_times_tells_the_rate_and_gaps(
+    name: str, times: np.ndarray, said: str | None, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(0).normal(0, 20, (300, 2))
+    rows = "".join(f"{t:.4f},{a:.2f},{b:.2f}\n" for t, (a, b) in zip(times, x, strict=True))
+    path = written(tmp_path, f"{name},C3,C4\n{rows}", "x.csv")
+    if said is None:
+        assert open_table(path, (), 100.0, 1e-6).ch_names == ["C3", "C4"]
+    else:
+        with pytest.raises(RecordingError, match=said):
+            open_table(path, (), 100.0, 1e-6)

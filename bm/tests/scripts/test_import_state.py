@@ -176,3 +176,25 @@ def test_the_original_weights_of_a_golden_case(case: str, tmp_path: Path) -> Non
         result = model.eval()(io["input_meg"], io["subject_index"].long(), io["positions"])
     tolerance = config["tolerance"]
     torch.testing.assert_close(result, io["output"], **tolerance)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t + 0j, "is complex64"),
+        (lambda t: t.to(torch.float8_e4m3fn), "is float8_e4m3fn"),
+        (lambda t: t.to_sparse(), "sparse_coo"),
+        (lambda t: t.to("meta"), "is without values"),
+        (lambda t: t.double() * 0 + 1e300, "tensors hold NaN or inf"),  # inf as float32
+    ],
+)
+def test_tensors_that_cannot_be_stored_are_refused(change, said: str, tmp_path: Path) -> None:
+    torch.save({"a": change(torch.ones(2, 3)), "b": torch.ones(2)}, tmp_path / "a.th")
+    with pytest.raises(UserError, match=said):
+        read_checkpoint(tmp_path / "a.th")
+
+
+def test_two_networks_of_one_name_are_refused(tmp_path: Path) -> None:
+    torch.save({"module.a": torch.ones(2), "_orig_mod.a": torch.zeros(2)}, tmp_path / "a.th")
+    with pytest.raises(UserError, match=r"holds module.a and _orig_mod.a"):
+        read_checkpoint(tmp_path / "a.th")

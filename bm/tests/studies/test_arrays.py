@@ -345,3 +345,81 @@ def test_real_sets_have_their_published_split(name: str, counts, samples: int) -
     data = build_dataset(recordings, config)
     test = len(data.rows("test"))
     assert (len(data.table) - test, test) == counts and data.facts.window_samples == samples
+
+
+def test_epochs_with_a_bad_channel_keep_every_channel(tmp_path: Path) -> None:
+    x, y = trials()
+    info = mne.create_info(NAMES, RATE, "eeg")
+    events = np.column_stack([np.arange(N) * T, np.zeros(N, int), y + 1])
+    epochs = mne.EpochsArray(x * 1e-6, info, events, event_id={"l": 1, "r": 2}, verbose="error")
+    epochs.info["bads"] = ["Cz"]
+    epochs.save(tmp_path / "a-epo.fif", fmt="double", verbose="error")
+    data = build(tmp_path / "a-epo.fif")
+    np.testing.assert_allclose(windows(data), x, atol=1e-4)
+    assert data.signals[0].bads == ("Cz",)
+    kept = build(tmp_path / "a-epo.fif", {"bads": "drop"})
+    np.testing.assert_allclose(windows(kept), x[:, [0, 2]], atol=1e-4)
+
+
+def test_labels_that_no_trial_has_are_answered(tmp_path: Path) -> None:
+    path, facts = write_npz(tmp_path, *trials())
+    with pytest.raises(RecordingError, match=r"a.npz: no event is labelled left \(labels: 0, 1\)"):
+        build(path, labels={"left": "x"}, **facts)
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "said"),
+    [
+        ({"unit": "mV"}, {}, "unit=uV, but the file says mV"),
+        ({"units": ["uV", "mV", "uV"]}, {}, r"several values of unit \(uV, mV\)"),
+        ({"ch_names": ["C3", "Cz", "C3"]}, {}, "two channels 'C3'"),
+        ({"age": np.arange(N)}, {"columns": ["agee"]}, "no array 'agee'.*study's `columns`"),
+        ({"fs": "fast"}, {}, "its rate is 'fast'"),
+    ],
+)
+def test_a_file_that_contradicts_itself_or_the_study_is_named(
+    tmp_path: Path, more: dict, options: dict, said: str
+) -> None:
+    x, y = trials()
+    np.savez(tmp_path / "a.npz", X=x, y=y, **more)
+    with pytest.raises(RecordingError, match=f"a.npz: {said}"):
+        build(tmp_path / "a.npz", **{**FACTS, **options})
+
+
+def test_a_table_beside_may_not_say_something_else(tmp_path: Path) -> None:
+    path, facts = write_npz(tmp_path, *trials())
+    rows = [f"{i},{i % 2}" for i in range(N)]
+    (tmp_path / "a.csv").write_text("\n".join(["trial,label", *rows]) + "\n")
+    assert build(path, **facts).facts.classes == ("0", "1")
+    (tmp_path / "a.csv").write_text("\n".join(["trial,label", *rows[::-1]]) + "\n")
+    with pytest.raises(RecordingError, match="column 'trial' counts the trials in another order"):
+        build(path, **facts)
+    (tmp_path / "a.csv").write_text("label\n" + "1\n0\n" * (N // 2))
+    with pytest.raises(RecordingError, match=r"label of trial 1 is '1', in a.npz '0'"):
+        build(path, **facts)
+    assert build(path, label="y", **facts).table["label"].tolist() == [0, 1] * (N // 2)
+    assert build(path, label="label", **facts).table["label"].tolist() == [1, 0] * (N // 2)
+
+
+def test_hdf5_with_factors_and_with_groups_in_a_circle(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, y = trials()
+    for name, value in (("gain", 24.0), ("scale_factor", 0.1)):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["X"], file["y"], file["again"] = x, y, file["/"]
+            file["X"].attrs[name] = value
+        if name == "gain":
+            np.testing.assert_allclose(windows(build(tmp_path / "a.h5", **FACTS)), x, atol=1e-4)
+            assert "attribute gain=24.0, which is not applied" in caplog.text
+        else:
+            with pytest.raises(RecordingError, match=r"attribute scale_factor=0\.1"):
+                build(tmp_path / "a.h5", **FACTS)
+
+
+def test_two_parts_of_one_name_are_refused(tmp_path: Path) -> None:
+    x, y = trials()
+    who = {"subject": ["a_0", "a"] * (N // 2), "session": ["b", "0_b"] * (N // 2)}
+    np.savez(tmp_path / "a.npz", X=x, y=y, **who)
+    with pytest.raises(UserError, match="a_0/b and a/0_b would both be called"):
+        build(tmp_path / "a.npz", **FACTS)
