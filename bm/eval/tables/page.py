@@ -21,7 +21,8 @@ body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var
   max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; width: max-content; min-width: 100%; max-width: calc(50vw + 50% - 2rem); }
+.wide { overflow-x: auto; width: max-content; min-width: 100%; max-width: calc(100vw - 4rem);
+  position: relative; left: 50%; transform: translateX(-50%); }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
 .number { text-align: right; } .number, .short { white-space: nowrap; }
 th { background: var(--soft); }

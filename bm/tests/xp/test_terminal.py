@@ -25,6 +25,7 @@ def test_a_file_gets_no_colours_countdowns_or_equal_tables(
         say()
         say(table)
     say("Base name: ", "x")
+    say(table.replace("RUN", "RUN 0.25 7e-05 12%"))  # a table of another epoch
     say(table.replace("RUN", "COM"))
     out = capsys.readouterr().out
     assert out == "name state\nab12cd34 RUN\nBase name:  x\nname state\nab12cd34 COM\n"
