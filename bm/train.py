@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import models
+from . import models, solvers
 from .xp import executor
+from .xp.added_keys import AddedKeys
 from .xp.main import bm_main
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ executor.install()
 def main(cfg: DictConfig) -> None:
     """Train, or continue, the experiment that the configuration describes."""
     from .engine.run import Run
-    from .solvers import build
 
-    Run(build(cfg)).train()
+    Run(solvers.build(cfg)).train()
 
 
-# the command line knows no model: it asks here when somebody changes an argument of one
+# the command line knows no model and no solver: it asks here for arguments of one
 main.resolver.model_arguments = models.arguments_of
+main.resolver.added_keys = AddedKeys(main.resolver.folder, solvers.OPTIONS)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ from ._arguments import main_of
 
 def run(grid: str, metric: str | None = None) -> Path:
     """Write the report of a grid and return its page."""
-    from bm.eval.experiments import of_grid
+    from bm.eval.experiments import of_grid, uncollected
     from bm.eval.tables.report import write_report
     from bm.train import main
 
     outputs = Path(main.dora.dir)
     folder, evaluations = outputs / "report" / grid, outputs / "eval"
-    return write_report(grid, of_grid(grid, main), folder, evaluations, metric)
+    with uncollected():
+        return write_report(grid, of_grid(grid, main), folder, evaluations, metric)
 
 
 def command(grid: str | None = None, metric: str | None = None) -> int:

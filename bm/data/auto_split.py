@@ -82,7 +82,7 @@ def _shares(count: int, ratios: Mapping[str, float]) -> list[str]:
 def _by_time(table: pd.DataFrame, ratios: Mapping[str, float], removed: str) -> pd.Series:
     """Cut the windows of each label in order of time; windows across a border are left out."""
     result = pd.Series("train", index=table.index)
-    for _, rows in table.groupby(table["label"].astype(str), sort=True):
+    for _, rows in table.groupby(table["label"].map(str), sort=True):
         order = rows.sort_values(["recording", "start"], kind="stable").index
         result[order] = _shares(len(order), ratios)
     ordered = table.sort_values(["recording", "start"], kind="stable")

@@ -15,6 +15,7 @@ from ..writing import replacing
 
 SINGLE_MM, DOUBLE_MM = 85.0, 175.0  # widths of one and two journal columns
 MM_PER_INCH = 25.4
+STAMP_PT = 7.5  # height of the line that says "simulated data"
 
 #: Colour-blind safe palette (Okabe and Ito, 2008), in the order of use.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -86,8 +87,12 @@ def unit_text(unit: str) -> str:
 
 
 def label_simulated(drawing: Figure, simulated: bool) -> None:
-    """Write "simulated data" in the lower right corner when the data were made from equations."""
+    """Write "simulated data" below the axes, on the right, when they were made from equations."""
     if simulated:
+        layout: Any = drawing.get_layout_engine()
+        if layout is not None:  # a line of its own, so that it covers no name of a tick
+            low = STAMP_PT / 72 / drawing.get_figheight()
+            layout.set(rect=(0.0, low, 1.0, 1.0 - low))
         drawing.text(
             0.995, 0.005, "simulated data", ha="right", va="bottom", fontsize=6, color="#B00020"
         )

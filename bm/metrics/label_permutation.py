@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 def label_permutation_p(
@@ -23,6 +22,8 @@ def label_permutation_p(
     Returns:
         accuracy, balanced_accuracy; of two classes that both occur auroc too.
     """
+    from scipy.stats import rankdata  # half a second that every run would wait for
+
     rng, counts = np.random.default_rng(seed), np.bincount(labels, minlength=probs.shape[1])
     decided, here = probs.argmax(1), counts > 0
     ranks = rankdata(probs[:, 1]) if probs.shape[1] == 2 and here.all() else None

@@ -31,6 +31,14 @@ SOLVERS: Registry[Any] = Registry(
     },
 )
 
+#: name -> keys of section `solver` that it reads and no recipe names; `+solver.KEY=value` adds one.
+OPTIONS = {
+    "supervised": ("permutations",),
+    "channels": ("permutations",),
+    "baseline": ("permutations",),
+    "latent_diffusion": ("recogniser",),
+}
+
 
 def build(cfg: DictConfig) -> Solver:
     """Build the solver named `cfg.solver.name`; raises `UserError` with the nearest name."""

@@ -82,7 +82,7 @@ def test_no_page_asks_a_public_index_for_our_name() -> None:
 #: Commands of the pages that run anywhere in seconds, in this order: no recording, no network.
 OFFLINE = (
     "dora run solver=supervised/debug",
-    "dora grid demo.main --dry_run --init",
+    "dora grid demo.motor --dry_run --init",
     "python -m scripts.experiments",
     "python -m scripts.make_leaderboard",
 )

@@ -131,7 +131,7 @@ BUILT = [
     (["model.target=nothing.Class"], "No module named 'nothing'"),
     (["model.target=os.system"], "name a network"),
     (["model.target=x"], "use package.module.Class"),
-    (["+model.f99=1"], "unknown option 'f99'"),
+    (["+model.f99=1"], "known: model.depth, model.dropout, model.f1"),
     (["model.f1=0"], "EEGNet cannot be built with model.f1=0"),
     (["model.f1=many"], "EEGNet cannot be built with model.f1=many"),
     (["model.dropout=3"], "between 0 and 1"),

@@ -15,7 +15,9 @@ from dora.shep import Sheep
 from treetable.text import colorize
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+NUMBERS = re.compile(r"[\d.+%\-\s]|\b(?:nan|inf)\b|(?<=\d)e")
 TAIL = 200  # lines of a log that `-t` prints
+LATER_S = 60.0  # a log that was written so much later is of another run
 #: Minutes between tables of `dora grid` unless `-i` says otherwise; Dora's own are 5.
 INTERVAL = 0.25
 
@@ -24,7 +26,7 @@ class Plain:
     """Stand-in for `print` in Dora's monitoring of grids.
 
     On a terminal it prints as Dora does. Elsewhere there are no colours, no countdown, and a table
-    only when it is another one than before.
+    only when some experiment has another state than before: nine small runs would fill 84 kB.
     """
 
     def __init__(self) -> None:
@@ -38,25 +40,25 @@ class Plain:
         text = COLOUR.sub("", " ".join(map(str, parts)))
         if end == "\r" or not text.strip():
             return
-        if "\n" in text and text == self.before:
-            return
-        self.before = text if "\n" in text else self.before
+        if "\n" in text:
+            states = NUMBERS.sub("", text)
+            if states == self.before:
+                return
+            self.before = states
         print(text, flush=True)
 
 
 class EndOfLog:
-    """Stand-in for `os` in Dora's modules: outside a terminal `tail -f` prints the end and returns.
+    """Stand-in for `os` in Dora's modules: `tail -f` prints the end of a log and returns.
 
-    Nobody could end it there: a script that asked for a log would hang.
+    It also says how the log is followed; a script that asked for it would hang otherwise.
     """
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
     def execvp(self, program: str, words: list[Any]) -> None:
-        """Follow the log that `words` ends with, or print its last lines outside a terminal."""
-        if sys.stdout.isatty():
-            os.execvp(program, words)
+        """Print the last lines of the log that `words` ends with."""
         path = Path(words[-1])
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         print("\n".join(lines[-TAIL:]))
@@ -83,10 +85,17 @@ def install() -> None:
     dora_log.colorize = colorized
     log = Sheep.log.fget  # type: ignore[attr-defined]
 
-    def log_of(sheep: Sheep) -> Path | None:
-        """Return the log of the job, else that of `dora run`."""
-        path, other = log(sheep), sheep.xp.folder / "train.log"
-        # `dora run` after a job: the newer one is meant, and it writes train.log alone
-        return path if path is not None or not other.exists() else other
+    def log_of(sheep: Sheep) -> Path:
+        """Return the newer log, that of the job or of `dora run`; where it will be if none is."""
+        # Hydra names it after the file of the function that it calls: train.log, or main.log
+        job, runs = log(sheep), sorted(sheep.xp.folder.glob("*.log"), key=_changed)
+        # A job writes both, and its own has the tracebacks.
+        if job is not None and not (runs and _changed(runs[-1]) > _changed(job) + LATER_S):
+            return job
+        return runs[-1] if runs else sheep.xp.folder / "main.log"
 
     Sheep.log = property(log_of)  # type: ignore[assignment,method-assign]
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0

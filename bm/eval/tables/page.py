@@ -10,6 +10,7 @@ from pathlib import Path
 
 #: Cell of a number, with its spread or interval: these stand right and are not broken.
 NUMBER = re.compile(r"[-+<]?\d[\d\s.,%±()\[\]e+-]*(to [\d.,%+-]+\]?)?")
+SHORT = 24  # letters of a cell that is not broken
 ZOOM = 1.11  # of figures on the page: two journal columns fill the text
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --line: #d8d8d8; --soft: #f4f5f7;
@@ -20,9 +21,11 @@ body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var
   max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; width: max-content; min-width: 100%; max-width: calc(100vw - 4rem);
+  position: relative; left: 50%; transform: translateX(-50%); }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
-.number { text-align: right; white-space: nowrap; } th { background: var(--soft); }
+.number { text-align: right; } .number, .short { white-space: nowrap; }
+th { background: var(--soft); }
 .note { color: var(--mark); font-weight: 600; } .failed { color: var(--bad); font-weight: 600; }
 .done { color: var(--good); } figure { margin: 1rem 0; background: #fff; padding: .5rem;
   border: 1px solid var(--line); max-width: 46rem; } figure svg { width: 100%; height: auto; }
@@ -84,7 +87,10 @@ def table_html(
 
 
 def _kind(cell: str) -> str:
-    return "number" if NUMBER.fullmatch(cell) else ""
+    """Return the CSS class of a cell: numbers stand right, short texts are not broken."""
+    if NUMBER.fullmatch(cell):
+        return "number"
+    return "short" if len(cell) <= SHORT else ""
 
 
 def _linked(cell: str, links: Mapping[str, str] | None) -> str:

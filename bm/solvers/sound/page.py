@@ -16,8 +16,10 @@ from ...writing import replacing_folder, write_bytes, write_text
 
 LIMITS = (2, 99.5)  # percentiles of the true spectra between which all colours run
 STYLE = """
-:root { color-scheme: light dark; } .note { color: #8a5a00; }
+:root { color-scheme: light dark; --mark: #8a5a00; }
+@media (prefers-color-scheme: dark) { :root { --mark: #f0b75a; } } .note { color: var(--mark); }
 body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem; } table { border-collapse: collapse; }
+h1 { font-size: 1.5rem; } .wide { overflow-x: auto; }
 th, td { padding: .3rem; text-align: center; font-size: .85rem; }
 th:first-child { text-align: left; } img { width: 11rem; height: 4.4rem; display: block; }
 audio { width: 11rem; height: 2rem; } td.on { outline: 3px solid #0072B2; }
@@ -94,7 +96,7 @@ def write_page(
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Generated speech</title>'
             f"<style>{STYLE}</style><h1>Generated speech</h1>{text}"
             f"<p>Arrow keys move between sounds, space plays.</p>"
-            f"<table><tr><th>clip</th>{head}</tr>{''.join(rows)}</table>"
+            f'<div class="wide"><table><tr><th>clip</th>{head}</tr>{"".join(rows)}</table></div>'
             f"<script>{SCRIPT}</script></html>\n",
         )
     return folder / "page.html"

@@ -52,3 +52,12 @@ def test_fewer_are_cut_in_time_without_overlap(subjects: int) -> None:
     assert {"train", "valid", "test"} <= set(table["split"])
     assert (table.groupby("split")["label"].nunique().loc[["train", "test"]] == 2).all()
     assert (table["split"] == "removed").sum() <= 6
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_windows_without_a_label_are_cut_in_time_too(missing: object) -> None:
+    """Symptom: `eegdiff/folder` on two files had no window of validation and test."""
+    table = table_of(2)
+    table["label"] = pd.Series([missing] * len(table), dtype="str")
+    table["split"] = assign(table, SPLIT)
+    assert set(table["split"]) == {"train", "valid", "test"}

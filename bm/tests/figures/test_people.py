@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from bm.figures.people import Share, draw_people, draw_training_people
+from bm.figures.style import figure, label_simulated
 
 
 def shares(values: dict[str, float]) -> dict[str, Share]:
@@ -54,3 +55,16 @@ def test_training_people_are_the_axis(tmp_path: Path) -> None:
     lines = [len(re.findall("[ML]", d)) for d in re.findall(r'<path d="([^"]*)"', text)]
     assert 3 in lines  # the line of means
     assert draw_training_people({"a": values, "b": values}, tmp_path / "u.svg", "x").exists()
+
+
+def test_the_stamp_of_simulated_data_covers_no_name(tmp_path: Path) -> None:
+    """Symptom: "simulated data" over the name of the last person."""
+    with figure(160.0, 60.0) as (drawing, axis):
+        axis.plot([0, 1], [0, 1])
+        axis.set_xticks([0, 1], ["ann", "bob"])
+        label_simulated(drawing, True)
+        drawing.canvas.draw()
+        stamp = drawing.texts[0].get_window_extent()
+        assert not any(
+            label.get_window_extent().overlaps(stamp) for label in axis.get_xticklabels()
+        )

@@ -63,7 +63,8 @@ def test_moved_data_keep_the_signature_and_are_read_where_they_lie(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "words", [["show=true", "device=cpu"], ["log={every: 3}", "+wandb.x=1"], ["hydra.verbose=true"]]
+    "words",
+    [["show=true", "device=cpu"], ["log={every: 3}", "wandb.project=x"], ["hydra.verbose=true"]],
 )
 def test_keys_of_one_run_are_not_stored(tmp_path: Path, monkeypatch, words: list[str]) -> None:
     monkeypatch.setattr(main.dora, "dir", tmp_path)

@@ -86,6 +86,12 @@ NASTY = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _anything_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare with Hydra also for keys that nothing reads, which are refused otherwise."""
+    monkeypatch.setattr(main.resolver, "added_keys", None)
+
+
 def hydra_way(decorated: Main, argv: list[str]) -> XP:
     """Dora's own path; its comparison keeps parts of a path in a default argument on failure."""
     vars(dora.hydra)["_compare_config"].__defaults__[0].clear()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dora import log as dora_log
+from dora.shep import Sheep
 
 from bm.xp import terminal
 
@@ -20,6 +25,7 @@ def test_a_file_gets_no_colours_countdowns_or_equal_tables(
         say()
         say(table)
     say("Base name: ", "x")
+    say(table.replace("RUN", "RUN 0.25 7e-05 12%"))  # a table of another epoch
     say(table.replace("RUN", "COM"))
     out = capsys.readouterr().out
     assert out == "name state\nab12cd34 RUN\nBase name:  x\nname state\nab12cd34 COM\n"
@@ -37,17 +43,22 @@ def test_the_end_of_a_log_is_printed_and_the_command_returns(
     assert f"tail -f {path}" in err
 
 
-def test_a_terminal_follows_a_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class FollowedError(Exception):
-        pass
-
-    def execvp(program: str, words: list[str]) -> None:
-        raise FollowedError(program, *words)
-
-    monkeypatch.setattr(terminal.os, "execvp", execvp)
-    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
-    with pytest.raises(FollowedError, match="tail"):
-        terminal.EndOfLog().execvp("tail", ["tail", "-f", tmp_path / "log"])
+def test_the_log_is_the_newer_one_of_a_job_and_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: `dora info -f SIG -t` ended in a traceback after `dora run`."""
+    terminal.install()
+    monkeypatch.setattr(Sheep, "_log", lambda sheep, job: tmp_path / f"{job}_log.out")
+    sheep: Any = object.__new__(Sheep)
+    sheep.xp, sheep.job, sheep._dependent_jobs = SimpleNamespace(folder=tmp_path), None, []
+    assert sheep.log == tmp_path / "main.log"  # it never ran
+    for age, name in ((300, "main.log"), (200, "L1_log.out"), (100, "train.log")):
+        if name.startswith("L1"):
+            sheep.job = SimpleNamespace(job_id="L1")
+        path = tmp_path / name
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+        assert sheep.log == path
 
 
 def test_messages_of_dora_have_no_weight_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,4 +32,4 @@ def test_numbers_stand_right_and_text_left() -> None:
     """Symptom: text stood right, and the sign of a spread began a line."""
     text = table_html([{"model": "REVE", "value": "0.680 ± 0.007", "units": "2 people"}])
     assert '<th class="">model</th><th class="number">value</th>' in text
-    assert '<td class="number">0.680 ± 0.007</td><td class="">2 people</td>' in text
+    assert '<td class="number">0.680 ± 0.007</td><td class="short">2 people</td>' in text

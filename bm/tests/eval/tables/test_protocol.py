@@ -41,6 +41,14 @@ def test_rows_that_share_their_protocol_are_compared() -> None:
     assert rows[1].difference is not None and rows[1].p is not None
 
 
+def test_the_control_of_shuffled_windows_is_compared() -> None:
+    """Symptom: the ablations of `clip` could not be compared with `base` at all."""
+    rows = [row("base"), row("shuffled", data_hash="shuffled|h1")]
+    compare(rows, "base")
+    assert rows[1].p is not None
+    assert "different data" in refused(row("base"), row("shuffled", data_hash="shuffled|h2"))
+
+
 def test_other_splits_data_and_items_are_named() -> None:
     split = flat({**DSET, "split": {"seed": 2, "key": "subject"}})
     text = refused(row("base"), row("net", data_hash="h2", dset=split))

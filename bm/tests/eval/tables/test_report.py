@@ -33,10 +33,10 @@ def test_failed_and_missing_experiments_are_on_the_page(tmp_path: Path) -> None:
     text = page.read_text()
     assert page == tmp_path / "index.html" and "simulated" not in text
     for one in members:
-        assert f'<td class="">{one.sig}</td>' in text
+        assert f'<td class="short">{one.sig}</td>' in text
     assert '<td class="note">unfinished</td>' in text and '<td class="failed">missing</td>' in text
     assert text.count("<svg") == 2 and "0.625" in text  # scores, curves
-    assert '<td class="">chance</td><td class="number">0.500</td>' in text
+    assert '<td class="short">chance</td><td class="number">0.500</td>' in text
 
 
 def test_the_page_leads_to_the_others_of_its_grid(tmp_path: Path) -> None:
