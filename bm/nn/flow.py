@@ -139,7 +139,11 @@ def euler(velocity: Velocity, x: Tensor, steps: FlowSteps) -> Iterator[Tensor]:
 
 
 def heun(velocity: Velocity, x: Tensor, steps: FlowSteps) -> Iterator[Tensor]:
-    """Yield x after every step of second order, with the mean slope of both ends."""
+    """Yield x after every step of second order, with the mean slope of both ends.
+
+    Where data are constant (padding) the slope at s = 0 cannot be told, and half of what noise the
+    last step had to remove stays: euler and midpoint remove it.
+    """
     for s, after in steps.pairs():
         first = _at(velocity, x, s)
         # Also at s = 0, where the Heun steps of Karras et al. 2022 would divide by 0.

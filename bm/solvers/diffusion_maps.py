@@ -24,6 +24,7 @@ TABLE = (
     "topography_correlation",
     "frechet_distance",
     "length_error_words",
+    "length_spearman",
     "matched_rank",
     "matched_p",
     "text_rank_generated",
@@ -132,7 +133,7 @@ class MapDiffusionSolver(DiffusionSolver):
         real_lengths = there.sum(1)
         lengths = self.maps.lengths(images.to(self.device)).cpu().numpy()
         if self.maps.padding_weight > 0:
-            evaluation.metrics |= word_maps.length_agreement(lengths, real_lengths)
+            evaluation.metrics |= word_maps.length_agreement(lengths, real_lengths, self.cfg.seed)
         if self.texts is not None:
             texts = np.array([self.texts.texts[row] for row in rows])
             scores = word_maps.match_scores(real, fake, there)

@@ -59,8 +59,12 @@ class MapExplorer(BaseExplorer):
             "value_wasserstein",
             "topography_correlation",
             "length_error_words",
+            "length_spearman",
             "matched_rank",
             "matched_p",
+            "sentence_rank_generated",
+            "sentence_rank_shuffled",
+            "sentence_p_generated",
         ),
         "perf": ("items_per_s", "samples_per_s"),
     }
@@ -68,6 +72,10 @@ class MapExplorer(BaseExplorer):
         "value_wasserstein": "W1",
         "topography_correlation": "maps",
         "length_error_words": "length",
+        "length_spearman": "follows",
         "matched_rank": "rank",
         "matched_p": "p",
+        "sentence_rank_generated": "sentence",
+        "sentence_rank_shuffled": "control",
+        "sentence_p_generated": "sentence p",
     }

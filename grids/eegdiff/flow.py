@@ -9,7 +9,8 @@ from dora import Launcher
 
 from ._explorer import DiffusionExplorer
 
-RECIPES = ("eegdiff/motor", "eegdiff/eegmmidb")  # simulated and real
+#: Simulated, simulated with a strong effect of the class, and real.
+RECIPES = ("eegdiff/motor", "eegdiff/motor_strong", "eegdiff/eegmmidb")
 CHAIN = {"generate.sampler": "ddpm", "generate.steps": 1000}
 #: Each takes 20 evaluations of the network.
 SOLVERS = ("euler", "heun", "midpoint")
@@ -18,7 +19,7 @@ SEEDS = (0, 1, 2)
 
 @DiffusionExplorer
 def explorer(launcher: Launcher) -> None:
-    """Schedule a chain of 1000 levels and straight paths with three solvers, on both data sets."""
+    """Schedule a chain of 1000 levels and straight paths with three solvers, on all data."""
     launcher.slurm_(gpus=1, mem_per_gpu=8, cpus_per_gpu=2, time=240)
     for recipe in RECIPES:
         for seed in SEEDS:

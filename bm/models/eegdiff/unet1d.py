@@ -136,6 +136,9 @@ class UNet1d(nn.Module):
         scale_shift: the time vector scales and shifts features, see `Residual`; else it is added.
         text_places: sample i is a word, and hears of token i + 1 at its place (the first token is
             the beginning). Attention alone does not know at which word it stands.
+        place_gain: what comes out has a multiple of what went in besides, learned for each sample
+            and shared by all channels. Where nothing is (behind the last word) all noise has to
+            go, and a network narrower than its channels cannot carry it through itself.
     """
 
     def __init__(
@@ -150,6 +153,7 @@ class UNet1d(nn.Module):
         cross_attention_dim: int | None = None,
         scale_shift: bool = False,
         text_places: bool = False,
+        place_gain: bool = False,
     ) -> None:
         super().__init__()
         if text_places and not cross_attention_dim:
@@ -187,6 +191,10 @@ class UNet1d(nn.Module):
         self.grow = nn.ModuleList(nn.Conv1d(w, w, 3, padding=1) for w in reversed(widths[1:]))
         self.norm_out = _norm(widths[0], groups)
         self.conv_out = nn.Conv1d(widths[0], channels, 3, padding=1)
+        self.gain_out = nn.Conv1d(widths[0], 1, 3, padding=1) if place_gain else None
+        if self.gain_out is not None:
+            for values in self.gain_out.parameters():
+                nn.init.zeros_(values)
 
     def denoise(
         self, x: Tensor, t: Tensor, vector: Tensor | None, text: Tensor | None, mask: Tensor | None
@@ -203,6 +211,7 @@ class UNet1d(nn.Module):
         time = self.time_embedding(t)
         if vector is not None:
             time = time + vector
+        noisy = x
         x = self.conv_in(x)
         if self.text_in is not None:
             x = x + self._placed(text, mask, x.shape[-1])
@@ -223,7 +232,9 @@ class UNet1d(nn.Module):
             if index < len(self.grow):
                 # to the length of the skip, not twice: an odd length was rounded up on the way down
                 x = self.grow[index](functional.interpolate(x, skips[-1].shape[-1]))
-        return self.conv_out(functional.silu(self.norm_out(x)))
+        features = functional.silu(self.norm_out(x))
+        out: Tensor = self.conv_out(features)
+        return out if self.gain_out is None else out + self.gain_out(features) * noisy
 
     def _placed(self, text: Tensor | None, mask: Tensor | None, length: int) -> Tensor:
         """Return features (B, width, length) of the token of each word."""

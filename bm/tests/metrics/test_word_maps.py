@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from bm.metrics.word_maps import follows, length_agreement, map_distances, match_scores
 
@@ -23,8 +24,15 @@ def test_lengths() -> None:
     assert length_agreement(np.array([3, 5, 9]), np.array([4, 5, 7])) == {
         "length_error_words": 1.0,
         "length_spearman": pytest.approx(1.0),
+        "length_p": pytest.approx(1 / 6, abs=0.03),  # one of six orders is theirs
     }
-    assert length_agreement(np.array([5, 5, 5]), np.array([4, 5, 7]))["length_spearman"] == 0.0
+    same = length_agreement(np.array([5, 5, 5]), np.array([4, 5, 7]))
+    assert same["length_spearman"] == 0.0 and same["length_p"] == 1.0
+    real = RNG.integers(4, 12, 80)
+    near = real + RNG.integers(-1, 2, 80)
+    followed, ignored = length_agreement(near, real), length_agreement(RNG.permutation(near), real)
+    assert followed["length_spearman"] == pytest.approx(spearmanr(near, real).statistic)
+    assert followed["length_p"] < 0.001 and ignored["length_p"] > 0.01
 
 
 def scores(share: float, count: int = 40) -> np.ndarray:

@@ -46,6 +46,15 @@ def test_a_residual_block_adds_the_time_between_its_convolutions() -> None:
     assert not list(same.shortcut.parameters())  # equal widths: the input itself is added
 
 
+def test_what_comes_out_has_a_multiple_of_what_went_in() -> None:
+    plain, net = network(), network(place_gain=True)
+    x, t = torch.randn(2, 3, 12), torch.tensor([3, 500])
+    assert torch.equal(net(x, t), plain(x, t))  # before it has learned any
+    assert net.gain_out is not None and net.gain_out.out_channels == 1  # all channels alike
+    torch.nn.init.constant_(dict(net.gain_out.named_parameters())["bias"], 0.5)
+    torch.testing.assert_close(net(x, t), plain(x, t) + 0.5 * x)
+
+
 def test_a_loud_block_scales_and_shifts_what_its_second_norm_gives() -> None:
     torch.manual_seed(0)
     block = Residual(4, 6, 10, 2, 0.0, scale_shift=True)

@@ -34,6 +34,19 @@ def test_errors_fall_with_the_order_of_the_solver(name: str, order: int) -> None
     assert fine < 0.02 and coarse / fine > 0.85 * 2**order
 
 
+@pytest.mark.parametrize(("name", "left"), [("euler", 0.0), ("midpoint", 0.0), ("heun", 0.05)])
+def test_where_nothing_is_heun_leaves_half_of_its_last_step(name: str, left: float) -> None:
+    """The velocity of data of zeros is x / s; at s = 0 nothing tells it, and its mean is 0."""
+
+    def to_nothing(x: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        return torch.where(s[:, None] > 0, x / s[:, None].clamp_min(1e-9), 0.0)
+
+    noise = torch.ones(2, 3, dtype=torch.float64)
+    steps = FlowSteps.even(10 * EVALUATIONS[name], EVALUATIONS[name])
+    found = last(FLOW_SAMPLERS[name](to_nothing, noise, steps))
+    torch.testing.assert_close(found, left * noise, atol=1e-6, rtol=0)
+
+
 def test_a_line_leads_from_data_to_noise() -> None:
     path, x0, noise = LinearPath(), torch.randn(4, 3, 5), torch.randn(4, 3, 5)
     s = torch.tensor([0.0, 0.25, 0.5, 1.0])

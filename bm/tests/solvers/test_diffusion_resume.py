@@ -20,9 +20,14 @@ VARIANTS = {
         "generate.sampler=heun",
     ),
     "whitened": ("solver=eegdiff/debug",),
+    "strong": ("solver=eegdiff/motor_strong",),
+    "strong flow": ("solver=eegdiff/motor_strong_flow",),
+    "series": ("solver=eegdiff/reading_series",),
+    "ends": ("solver=eegdiff/reading_ends",),
 }  # fmt: skip
 SHORT = ("threads=1", "device=cpu", "optim.epochs=2", "optim.max_batches=2", "generate.steps=2",
-         "generate.n=1", "checkpoint.every_steps=1", "log.figures=false")  # fmt: skip
+         "generate.n=1", "checkpoint.every_steps=1", "log.figures=false",
+         "solver.n_evaluation=24", "solver.n_resamples=10", "schedule.warmup_steps=1")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", VARIANTS)
