@@ -74,17 +74,17 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     constructors = [function]
     if isinstance(function, type):
         constructors = [vars(c)["__init__"] for c in function.__mro__ if "__init__" in vars(c)]
-    found: dict[str, inspect.Parameter] = {}
+    by_name: dict[str, inspect.Parameter] = {}
     for constructor in constructors:
         parameters = list(inspect.signature(constructor).parameters.values())
         if isinstance(function, type):
             parameters = parameters[1:]  # self
         for p in parameters:
             if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                found.setdefault(p.name, p)
+                by_name.setdefault(p.name, p)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    return found
+    return by_name
 
 
 def missing_arguments(function: Callable[..., Any], options: Collection[str]) -> list[str]:

@@ -52,15 +52,15 @@ class AddedKeys:
     @functools.cached_property
     def _of_solvers(self) -> dict[str, set[str]]:
         """Keys of all recipes of a solver, by its name."""
-        found: dict[str, set[str]] = {name: set() for name in self.options}
+        by_solver: dict[str, set[str]] = {name: set() for name in self.options}
         for recipe in self._files:
             if recipe.startswith("solver/"):
                 content = self._with_parts(recipe)
                 name = str((content.get("solver") or {}).get("name"))
-                found.setdefault(name, set()).update(_keys(content))
-        for name, keys in found.items():
+                by_solver.setdefault(name, set()).update(_keys(content))
+        for name, keys in by_solver.items():
             keys |= {f"solver.{option}" for option in self.options_of(name)}
-        return found
+        return by_solver
 
     def _with_parts(self, name: str) -> dict[str, Any]:
         """Return what a recipe says, with the parts of recipes and models that it is made of."""
@@ -86,10 +86,10 @@ class AddedKeys:
     @functools.cache  # noqa: B019  # one catalogue lives as long as the process
     def of(self, solver: str) -> set[str]:
         """Return the keys that may be added to an experiment of a solver, those of models aside."""
-        own = self._of_solvers.get(solver)
-        if own is None:  # a solver of the user without a recipe
-            own = set().union(*self._of_solvers.values())
-        keys = own | self._common
+        of_recipes = self._of_solvers.get(solver)
+        if of_recipes is None:  # a solver of the user without a recipe
+            of_recipes = set().union(*self._of_solvers.values())
+        keys = of_recipes | self._common
         for second, first in ALIKE.items():
             if second in keys:
                 keys |= {second + key[len(first) :] for key in keys if key.startswith(f"{first}.")}

@@ -146,7 +146,7 @@ def _mend_cancel() -> None:
 
 
 def check_machine(sheeps: Sequence[Sheep]) -> None:
-    """Raise `UserError` when the queue could only start an experiment to see it fail."""
+    """Raise `UserError` when the local queue could only start an experiment to see it fail."""
     gpus = runner.count_gpus()
     for sheep in sheeps:
         # not its configuration, which takes milliseconds for each of a thousand experiments
@@ -156,6 +156,15 @@ def check_machine(sheeps: Sequence[Sheep]) -> None:
         device, precision = str(values.get("device")), str(values.get("precision"))
         try:
             ranges.check_machine(device, precision, gpus)
+        except UserError as error:
+            raise UserError(f"{' '.join(sheep.xp.argv)}: {error}") from None
+
+
+def check_epochs(sheeps: Sequence[Sheep]) -> None:
+    """Raise `UserError` for an experiment of no epochs, which would be refused when it starts."""
+    for sheep in sheeps:
+        arguments = dict(word.split("=", 1) for word in sheep.xp.argv if "=" in word)
+        try:
             ranges.check_epochs(arguments.get("optim.epochs"))
         except UserError as error:
             raise UserError(f"{' '.join(sheep.xp.argv)}: {error}") from None
@@ -170,6 +179,7 @@ def _submit_to_slurm(
     from submitit.core.utils import FailedJobError
 
     try:
+        check_epochs(job_array.sheeps)
         if not getattr(shepherd, "_bm_announced", False):
             cluster.require()
             shepherd._bm_announced = True
@@ -192,7 +202,9 @@ def commit(shepherd: PatchedShepherd) -> None:
     All experiments are looked at before the first is submitted.
     """
     if shepherd._to_submit:
-        check_machine([sheep for array in shepherd._to_submit for sheep in array.sheeps])
+        sheeps = [sheep for array in shepherd._to_submit for sheep in array.sheeps]
+        check_machine(sheeps)
+        check_epochs(sheeps)
     if shepherd._to_cancel:
         cancel(shepherd, shepherd._to_cancel)
         shepherd._to_cancel = []

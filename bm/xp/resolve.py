@@ -266,7 +266,7 @@ class Resolver:
             self._check_added(overrides, base, self.added_keys)
         return Resolution(base, overrides)
 
-    def _check_added(self, overrides: Sequence[Override], base: Base, known: AddedKeys) -> None:
+    def _check_added(self, overrides: Sequence[Override], base: Base, added: AddedKeys) -> None:
         """Raise `UserError` when a key is added that nothing reads."""
         words = {str(o.key_or_group): o.value() for o in overrides}
         solver = str(words.get("solver.name", (base.plain.get("solver") or {}).get("name")))
@@ -277,8 +277,8 @@ class Resolver:
             for leaf, value in flatten({key: override.value()}).items():
                 if _is_there(leaf, base.plain):
                     _check_value(leaf, value, _default(leaf, base), base)
-                elif not self._is_argument(leaf, base, words) and leaf not in known.of(solver):
-                    hint = _nearest_added(leaf, base, known.of(solver))
+                elif not self._is_argument(leaf, base, words) and leaf not in added.of(solver):
+                    hint = _nearest_added(leaf, base, added.of(solver))
                     raise UserError(f"unknown key {leaf!r}{hint}")
 
     def _is_argument(self, key: str, base: Base, words: Mapping[str, Any]) -> bool:

@@ -130,6 +130,10 @@ def test_a_grid_is_looked_at_whole_before_its_first_experiment(monkeypatch) -> N
         executor.check_machine([recipe])
     monkeypatch.setattr(executor.runner, "count_gpus", lambda: 1)
     executor.check_machine([*herd, recipe])
+    none: Any = SimpleNamespace(xp=main.resolve(["solver=supervised/debug", "optim.epochs=0"]))
+    executor.check_epochs(herd)
+    with pytest.raises(UserError, match=r"supervised/debug.*optim\.epochs=0: .*untrained=true"):
+        executor.check_epochs([*herd, none])
 
 
 def test_the_documented_table_is_the_one_that_is_checked() -> None:
