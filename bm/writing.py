@@ -29,6 +29,7 @@ REMEDIES = {
     errno.EPERM: "no permission; ask its owner for rights, or choose another folder",
     errno.ENOENT: "the folder is gone; was it removed while this ran?",
     errno.ENOTDIR: "a part of the path is a file; choose another folder",
+    errno.EISDIR: "a folder has its name; move that one away",
     errno.EIO: "the disk or the network file system fails; look at the system's log",
     errno.ESTALE: "the network file system lost the folder; mount it again",
     errno.ENOLCK: "the file system gives no locks; choose a folder on another one",

@@ -112,9 +112,9 @@ def test_a_disk_that_fails_is_one_line(
 
 
 def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError):
-        (tmp_path / "a").mkdir()
-        write_text(tmp_path / "a", "x")
+    with pytest.raises(OSError, match="Bad file descriptor") as error, replacing(tmp_path / "a"):
+        os.fsync(-1)
+    assert error.value.errno == errno.EBADF and not (tmp_path / "a").exists()
 
 
 def test_a_full_disk_is_one_line() -> None:
@@ -175,3 +175,10 @@ def test_nothing_else_writes_files_aside() -> None:
             continue
         text = path.read_text()
         assert not re.search(r"os\.(replace|rename)\(|NamedTemporary", text), name
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.json").mkdir()
+    with pytest.raises(UserError, match=r"x\.json: cannot be written: a folder has its name"):
+        write_text(tmp_path / "x.json", "{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
