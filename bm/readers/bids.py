@@ -90,6 +90,16 @@ def prefix(stem: str) -> str:
     return head or stem
 
 
+#: Endings of the tables and descriptions that are read.
+READ = (".tsv", ".csv", ".json")
+#: Names of such files in any form: packed, in capitals, of another program.
+TABLE = re.compile(
+    r"(^|_)(events|channels|electrodes|coordsystem|participants)\.(tsv|csv|json|txt|xlsx?)"
+    r"(\.(gz|zip|bz2))?$",
+    re.IGNORECASE,
+)
+
+
 class Listing:
     """Sorted names of tables and descriptions in folders, each folder read once.
 
@@ -104,8 +114,12 @@ class Listing:
     def __call__(self, folder: Path) -> list[str]:
         """Return names in a folder that end in .tsv, .csv or .json; none without a folder."""
         if folder not in self._names:
-            names = os.listdir(folder) if folder.is_dir() else []
-            self._names[folder] = sorted(n for n in names if n.endswith((".tsv", ".csv", ".json")))
+            names = sorted(os.listdir(folder)) if folder.is_dir() else []
+            self._names[folder] = [n for n in names if n.endswith(READ)]
+            unread = [n for n in names if TABLE.search(n) and not n.endswith(READ)]
+            if unread:
+                text = "%s: %d tables are not read (%s); unpack or save them as .tsv"
+                logger.warning(text, folder, len(unread), ", ".join(unread[:3]))
         return self._names[folder]
 
     def ending(self, folder: Path, ending: str) -> dict[str, None]:

@@ -215,3 +215,12 @@ def test_a_few_microvolts_on_ten_volts_are_bad(folder: Path) -> None:
         folder / "x_raw.fif", fmt="double", overwrite=True, verbose="error"
     )
     assert windows(folder).signals[0].bads == (NAMES[1],)
+
+
+@pytest.mark.parametrize("name", ["s1_events.TSV", "s1_events.tsv.gz", "s1_Events.txt"])
+def test_a_table_in_a_form_that_is_not_read_is_named(tmp_path: Path, name: str, caplog) -> None:
+    raw_of(samples()).save(tmp_path / "s1_raw.fif", verbose="error")
+    (tmp_path / name).write_text("onset\tduration\ttrial_type\n1\t1\ta\n")
+    entry = {"study": "folder", "path": str(tmp_path)}
+    build_study(entry, {"studies": tmp_path, "cache": tmp_path / "cache"}).recordings()
+    assert f"1 tables are not read ({name}); unpack" in caplog.text
