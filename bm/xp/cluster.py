@@ -101,6 +101,13 @@ def refusal(error: Exception) -> UserError:
     return UserError(f"SLURM refused the job: {reason or error}; {where}")
 
 
+def unanswered(error: subprocess.CalledProcessError) -> UserError:
+    """Return the failure of a client that Dora calls itself in one line."""
+    client, text = error.cmd[0], (error.stderr or b"").decode(errors="replace").strip()
+    answer = text.splitlines()[0] if text else f"exit status {error.returncode}"
+    return UserError(f"SLURM did not do what was asked ({client}: {answer}); see `scontrol ping`")
+
+
 def executor_for(folder: Path, name: str, slurm: SlurmConfig, gpus: int) -> SlurmExecutor:
     """Return submitit's executor with the resources of a configuration, one task per element."""
     import submitit

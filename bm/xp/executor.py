@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 
 NAMES = ("slurm", "local")
+SUBMIT_LOCK = "submit.lock"
 
 
 @functools.lru_cache(maxsize=1)
@@ -96,7 +97,10 @@ def install() -> None:
                 self.main.dora.git_save = True  # a job may start days after the tree has changed
             if name == "_submit":
                 return _submit_to_slurm(original[name], self, args[0])
-            return original[name](self, *args)
+            try:
+                return original[name](self, *args)
+            except subprocess.CalledProcessError as error:
+                self.main.refuse(cluster.unanswered(error))
 
         return method
 
@@ -112,10 +116,20 @@ def install() -> None:
         return executor
 
     def check_orphans(self: PatchedShepherd) -> None:
-        """Look for a scheduler only when something is there to clean up."""
+        """Cancel jobs whose number nobody wrote down; look for a scheduler only where one may be.
+
+        Another terminal that submits has such a tag too: its lock tells the living from the dead.
+        """
         # Dora calls squeue here, which a machine without SLURM lacks.
-        if any(self._orphans.iterdir()) and not is_local():
-            original["_check_orphans"](self)
+        if not any(self._orphans.iterdir()) or is_local():
+            return
+        try:
+            with locked(Path(self.main.dora.dir) / SUBMIT_LOCK):
+                original["_check_orphans"](self)
+        except subprocess.CalledProcessError as error:
+            self.main.refuse(cluster.unanswered(error))
+        except UserError as error:
+            self.main.refuse(error)
 
     # Pickles of other people's folders: both modules read them by this name.
     shep.try_load = dora_grid.try_load = read_handle  # type: ignore[assignment]
@@ -185,7 +199,7 @@ def _submit_to_slurm(
             shepherd._bm_announced = True
             print(f"SLURM ({reason()})", file=sys.stderr)
         # Two terminals with one grid: the second one sees what the first has submitted.
-        with locked(Path(shepherd.main.dora.dir) / "submit.lock"):
+        with locked(Path(shepherd.main.dora.dir) / SUBMIT_LOCK):
             sheeps = [s for s in job_array.sheeps if not _taken_meanwhile(shepherd, s)]
             job_array.sheeps[:] = sheeps
             shepherd._bm_waits = waits_for(shepherd, job_array)
