@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +22,22 @@ FOLDERS = (".ds", ".mff")
 BIDS_ASIDE = ("derivatives", "sourcedata", "code", "stimuli")
 #: Files by which a folder says that it is a BIDS data set.
 BIDS_MARKS = ("dataset_description.json", "participants.tsv")
+
+
+def visible(paths: Iterable[Path], root: Path) -> list[Path]:
+    """Return the paths below a folder that no hidden name leads to, sorted.
+
+    Systems leave such files beside those of a data set (`._S01.edf` on shared drives).
+    """
+    return sorted(
+        path for path in paths if not any(p.startswith(".") for p in path.relative_to(root).parts)
+    )
+
+
+def matches(root: Path, pattern: str) -> list[Path]:
+    """Return what a pattern names below a folder, sorted; what is hidden only if it says so."""
+    paths = root.glob(pattern)
+    return sorted(paths) if "/." in f"/{pattern}" else visible(paths, root)
 
 
 @dataclass

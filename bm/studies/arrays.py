@@ -25,6 +25,7 @@ from ..readers.epoch_trials import EPOCHS, EpochTrials
 from ..readers.event_rules import check_labels, renamed
 from ..readers.event_table import check_events, frame
 from ..readers.file_recording import FileRecording
+from ..readers.folder_walk import matches
 from ..readers.raw import Reading
 from ..registry import check_known, check_list
 from . import STUDIES
@@ -268,7 +269,7 @@ class Arrays(Study):
                 paths = sorted(self.folder.parent.glob("*.npy"))
         else:
             globs = self.files if self.files is not None else ("**/*",)
-            paths = sorted({path for glob in globs for path in self.folder.glob(glob)})
+            paths = sorted({path for glob in globs for path in matches(self.folder, glob)})
         paths = [path for path in paths if path.is_file() and not path.name.startswith(".")]
         singles = [
             (path, dict[str, Path]())

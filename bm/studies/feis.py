@@ -67,7 +67,9 @@ class PhonemeRecording(FileRecording):
             raise RecordingError(self.path, "no such file", "fetch it")
         try:
             with zipfile.ZipFile(self.path) as archive:
-                names = [name for name in archive.namelist() if name.endswith(".csv")]
+                tables = [name for name in archive.namelist() if name.endswith(".csv")]
+                # Archives made on a Mac hold `__MACOSX/._name.csv` too.
+                names = [name for name in tables if not Path(name).name.startswith("._")]
                 if len(names) != 1:
                     raise RecordingError(self.path, f"holds {len(names)} tables, not 1", FETCH)
                 # An empty label is missing; `null` and `nan` would be words.

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..data.recording import Recording, RecordingId
 from ..errors import RecordingError, UserError
+from ..readers.folder_walk import matches
 from ..readers.labram_h5 import names_of, read_group
 from ..readers.labram_h5_raw import RawH5
 from . import STUDIES
@@ -90,10 +91,10 @@ class LabramH5(Study):
         for pattern in self.files:
             # A pattern cannot be absolute for `glob`.
             whole = Path(pattern).is_absolute()
-            matches = [Path(pattern)] if whole else sorted(root.glob(pattern))
-            if not matches and self.files != list(PATTERNS):
+            files = [Path(pattern)] if whole else matches(root, pattern)
+            if not files and self.files != list(PATTERNS):
                 raise UserError(f"study labram_h5: no file {pattern!r} below {root}; see `files`")
-            paths.update(dict.fromkeys(matches))
+            paths.update(dict.fromkeys(files))
         if not paths:
             raise UserError(
                 f"study labram_h5: no .hdf5 file below {root / self.name}; put them there, or set "

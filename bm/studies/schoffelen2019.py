@@ -17,6 +17,7 @@ from ..errors import RecordingError, UserError
 from ..features.phonemes import SAMPA
 from ..readers.alignment import match
 from ..readers.edf import FETCH
+from ..readers.folder_walk import visible
 from ..readers.presentation import read_log
 from ..readers.raw import Reading
 from ..readers.textgrid import read_textgrid
@@ -360,7 +361,7 @@ class Schoffelen2019(Study):
         paths = [path for path in paths if "rest" not in path.name]
         if not paths:
             return None
-        logs = sorted((self.folder / "sourcedata" / "meg_task").glob(f"*{name}*"))
+        logs = visible((self.folder / "sourcedata" / "meg_task").glob(f"*{name}*"), self.folder)
         log = logs[-1] if logs else self.folder / "sourcedata" / "meg_task" / f"{name}.log"
         identity = RecordingId(self.name, f"sub-{name}", "0", self.modality, kind="meg")
         beside = tuple(p for p in (log, self.folder / "stimuli" / "stimuli.txt") if p.is_file())

@@ -10,6 +10,7 @@ from ..data.recording import RecordingId
 from ..errors import RecordingError
 from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
+from ..readers.folder_walk import visible
 from ..readers.raw import ENDINGS, Reading
 from . import STUDIES
 from .base import Study
@@ -111,7 +112,7 @@ class SeedV(Study):
 
     def _find(self) -> list[EmotionRecording]:
         files = []
-        for path in self.folder.rglob("*"):
+        for path in visible(self.folder.rglob("*"), self.folder):
             match = FILE.match(path.name)
             if match is None or path.suffix.lower() not in ENDINGS:
                 continue

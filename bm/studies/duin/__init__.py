@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.recording import FailedRecording, Recording, RecordingId
 from ...errors import RecordingError, UserError, there_is
+from ...readers.folder_walk import visible
 from ...registry import check_known
 from .. import STUDIES
 from ..base import Study, StudyOptions
@@ -107,9 +108,10 @@ class Duin(Study):
         if not self.folder.is_dir():
             return []
         names = sorted(
-            (p for p in self.folder.iterdir() if (p / TASK).is_dir() or (p / CLIPS).is_dir()),
+            visible(self.folder.iterdir(), self.folder),
             key=natural,
         )
+        names = [p for p in names if (p / TASK).is_dir() or (p / CLIPS).is_dir()]
         return [p.name for p in names if self.includes(p.name)]
 
     def selection(self, person: str) -> tuple[str, ...] | None:
@@ -133,7 +135,8 @@ class Duin(Study):
     # the task -----------------------------------------------------------------------------
 
     def _runs(self, person: str) -> Iterator[Recording]:
-        folders = sorted((self.folder / person / TASK).glob("**/dataset.*.default.*"), key=natural)
+        paths = (self.folder / person / TASK).glob("**/dataset.*.default.*")
+        folders = sorted(visible(paths, self.folder), key=natural)
         runs: dict[Path, list[str]] = {}
         for folder in folders:
             runs.setdefault(folder.parent, []).append(folder.name)
@@ -168,7 +171,7 @@ class Duin(Study):
 
     def _clips(self, person: str) -> Iterator[Recording]:
         folder = self.folder / person / CLIPS / f"dataset.default.{self.rate_hz}hz"
-        files = sorted(folder.glob("**/*.npy"), key=natural)
+        files = sorted(visible(folder.glob("**/*.npy"), self.folder), key=natural)
         if not files:
             others = sorted(p.name for p in (self.folder / person / CLIPS).glob("dataset.*"))
             listed = f" (there is {', '.join(others)})" if others else ""

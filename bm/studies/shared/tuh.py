@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import RecordingError
 from ...readers.file_recording import FileRecording
+from ...readers.folder_walk import visible
 from ...readers.raw import Reading
 from ..base import Study
 
@@ -71,7 +72,7 @@ class TUHCorpus(Study):
             part: train or eval.
             pattern: of the files below it.
         """
-        paths = sorted((self.folder / part).glob(pattern))
+        paths = visible((self.folder / part).glob(pattern), self.folder)
         pairs = [(path.stem.split("_")[0], path) for path in paths]
         return [pair for pair in pairs if self.includes(pair[0])]
 
