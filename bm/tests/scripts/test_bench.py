@@ -117,6 +117,12 @@ def test_a_limit_that_moves_is_not_judged() -> None:
     assert "moved by 30%" in _bench_data.unsteady([100.0, 130.0, 95.0])
 
 
+def test_ratios_to_a_moving_disk_or_on_a_busy_machine_are_not_judged() -> None:
+    assert bench.disturbance(0.2, [1.0, 1.02, 1.1, 1.05, 1.1, 1.04, 3.0]) == ""  # one slow write
+    assert "disk moved by 150%" in bench.disturbance(0.2, [1.0, 1.0, 1.5, 2.5, 2.5])
+    assert "a load of 99.0 on" in bench.disturbance(99.0, [1.0, 1.0, 1.0])
+
+
 def test_windows_on_the_device_are_measured_beside_the_loader(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
