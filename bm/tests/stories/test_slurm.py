@@ -107,6 +107,11 @@ class Checkout:
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         return [line.split("|") for line in done.stdout.splitlines()]
 
+    def queued(self, *flags: str) -> list[str]:
+        """Jobs of these outputs that `squeue` lists; none before the first is submitted."""
+        numbers = slurm("squeue", "-h", *flags, "-o", "%i").split()
+        return sorted(job for job in numbers if (self.outputs / "by_id" / job).exists())
+
     def running(self) -> dict[str, str]:
         """Signature -> job of what runs now and has saved two checkpoints at least."""
         done = subprocess.run(
@@ -352,9 +357,8 @@ def test_twenty_experiments_with_random_kills_each_complete_once(checkout: Check
     until, kills = time.monotonic() + 500, 0
     while len(list(finished("xps/*/finished.json"))) < 20:
         assert time.monotonic() < until, checkout.jobs("JobID", "State")
-        own = {p.name for p in (checkout.outputs / "by_id").iterdir()}
-        busy = sorted(own & set(slurm("squeue", "-h", "-t", "RUNNING", "-o", "%i").split()))
-        waiting = own & set(slurm("squeue", "-h", "-o", "%i").split())
+        busy = checkout.queued("-t", "RUNNING")
+        waiting = checkout.queued()
         if not waiting:
             checkout.grid("demo.chaos", "-r", "--no_monitoring")
         elif busy and kills < 15:
@@ -362,7 +366,7 @@ def test_twenty_experiments_with_random_kills_each_complete_once(checkout: Check
             subprocess.run([*dice.choice(harm), dice.choice(busy)], check=False)
             kills += 1
         time.sleep(0.5)
-    checkout.wait(lambda: not (own & set(slurm("squeue", "-h", "-o", "%i").split())))
+    checkout.wait(lambda: not checkout.queued())
     assert kills == 15  # and who was killed after the end, but before the exit, is asked again
     assert last(checkout.grid("demo.chaos", "-r", "-i", "0.05")).count("COM") == 20
     done = [job for job, state in checkout.jobs("JobID", "State") if state == "COMPLETED"]
@@ -391,8 +395,7 @@ def test_twenty_experiments_are_resumed_by_two_terminals_at_once(
                 terminals = [terminals[1], checkout.terminal("demo.pair")]
                 kills["terminal"] += 1
                 continue
-            own = {p.name for p in (checkout.outputs / "by_id").iterdir()}
-            busy = sorted(own & set(slurm("squeue", "-h", "-t", "RUNNING", "-o", "%i").split()))
+            busy = checkout.queued("-t", "RUNNING")
             if busy:
                 subprocess.run(["scancel", "--signal=KILL", dice.choice(busy)], check=False)
                 kills["job"] += 1
