@@ -96,8 +96,8 @@ def test_offline_commands_run(tmp_path: Path) -> None:
     for command in OFFLINE:
         words = command.split()
         assert words in [typed for _, typed in COMMANDS], command
-        done = subprocess.run(
+        process = subprocess.run(
             words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
         )
-        assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
-        assert "Traceback" not in done.stderr, command
+        assert process.returncode == 0, f"{command}: {process.stderr[-2000:]}"
+        assert "Traceback" not in process.stderr, command

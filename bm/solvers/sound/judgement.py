@@ -170,7 +170,7 @@ def claims(
     result: pd.DataFrame, controls: Mapping[str, pd.DataFrame], units: Units
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return score -> control -> paired tests by clip and by person, and what they allow to say."""
-    said: dict[str, dict[str, dict[str, Any]]] = {}
+    verdicts: dict[str, dict[str, dict[str, Any]]] = {}
     for score in TESTED:
         for name, control in controls.items():
             values = result[score].to_numpy(), control[score].to_numpy()
@@ -178,11 +178,11 @@ def claims(
                 "clip": compare("clip", units.speech, *values),
                 "person": compare("person", units.people, *values),
             }
-            said.setdefault(score, {})[name] = {
+            verdicts.setdefault(score, {})[name] = {
                 **{unit: record(test) for unit, test in tests.items()},
                 "says": sentence(score, name, list(tests.values())),
             }
-    return said
+    return verdicts
 
 
 def record(test: Comparison) -> dict[str, Any]:

@@ -186,9 +186,9 @@ def test_items_of_a_process_get_the_numbers_of_one_process(kind: str, world: int
         torch.manual_seed(5)
         items = torch.arange(rank, common, world)
         with CommonDraws(len(items), common, rank, world):
-            own = draw(len(items))
+            numbers = draw(len(items))
         expected = whole.unflatten(dimension, (common, -1)).index_select(dimension, items)
-        assert torch.equal(own, expected.flatten(dimension, dimension + 1))
+        assert torch.equal(numbers, expected.flatten(dimension, dimension + 1))
         assert torch.equal(torch.rand(()), after)  # the generator stands where that of one would
 
 

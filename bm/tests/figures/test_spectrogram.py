@@ -23,17 +23,17 @@ def values() -> np.ndarray:
 @pytest.fixture
 def meshes(monkeypatch: pytest.MonkeyPatch) -> list:
     """Every mesh that is drawn: its values (F, T) and its limits of colour."""
-    found: list = []
+    drawn: list = []
     draw = Axes.pcolormesh
 
     def watch(self, *args, **options):
         mesh = draw(self, *args, **options)
         if options.get("shading") == "nearest":  # the colour bar is a mesh too
-            found.append((np.ma.asarray(args[2]), mesh.get_clim()))
+            drawn.append((np.ma.asarray(args[2]), mesh.get_clim()))
         return mesh
 
     monkeypatch.setattr(Axes, "pcolormesh", watch)
-    return found
+    return drawn
 
 
 def test_sides_axes_and_colours_are_named(tmp_path: Path, values: np.ndarray) -> None:

@@ -81,8 +81,8 @@ class Simulation:
         return self.world.current.pid if self.world.current else 1
 
     def start_time(self, pid: int) -> str | None:
-        found = self.world.find(pid)
-        return found.started if found else None
+        entry = self.world.find(pid)
+        return entry.started if entry else None
 
     def killpg(self, pid: int, number: int) -> None:
         self.world.point(f"signal {int(number)} to {pid}")

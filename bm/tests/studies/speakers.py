@@ -63,8 +63,8 @@ def folds(words: np.ndarray, share: float) -> np.ndarray:
     """True for the first trials of each word that train."""
     train = np.zeros(len(words), dtype=bool)
     for word in np.unique(words):
-        own = np.flatnonzero(words == word)
-        train[own[: round(share * len(own))]] = True
+        trials = np.flatnonzero(words == word)
+        train[trials[: round(share * len(trials))]] = True
     return train
 
 
