@@ -135,7 +135,7 @@ class ToldWords:
 
     @property
     def is_aligned(self) -> bool:
-        """Whether word i of every item is token i + 1: no word was passed over, none split."""
+        """Return whether word i of each item is token i + 1: none was passed over, none split."""
         return bool((self.there.sum(1) == self.mask.sum(1) - 1).all())
 
     def rows(self, places: np.ndarray) -> ToldWords:

@@ -97,7 +97,7 @@ class Judge:
 
     @property
     def chance(self) -> dict[str, float]:
-        """What a random order of the candidates gives."""
+        """Scores that a random order of the candidates gives."""
         count = len(self.candidates)
         tops = {f"retrieval_top{k}": min(1.0, k / count) for k in (1, 5)}
         return {"retrieval_percentile": 0.5, **tops}

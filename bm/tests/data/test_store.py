@@ -264,7 +264,7 @@ def test_selected_channels_are_gathered_from_the_whole(recording: Saved, tmp_pat
 def test_changed_bytes_of_stored_samples_are_noticed(
     recording: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    """Of large caches only by verify=true."""
+    """Those of large caches are noticed by verify=true alone."""
     store = Store(tmp_path)
     before = store.get(recording, RECIPE).data.clone()
     path = store.path(recording, RECIPE)

@@ -132,7 +132,7 @@ def test_one_kernel_on_a_processor_steps_like_the_loop(name):
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
 def test_plain_steps_are_those_of_torch(name: str) -> None:
-    """Bit for bit, saved and restored, and without the compiler that torch would import."""
+    """They agree bit for bit, saved and restored, without the compiler that torch would import."""
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     networks = [nn.Linear(5, 3) for _ in range(2)]
     networks[1].load_state_dict(networks[0].state_dict())

@@ -39,7 +39,7 @@ def test_a_device_that_is_not_there_is_one_line(tmp_path, device):
 
 
 class WandbError(Exception):
-    """As W&B's own."""
+    """An error by the name of W&B's own."""
 
 
 WandbError.__module__ = "wandb.errors"

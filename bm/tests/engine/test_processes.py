@@ -39,7 +39,7 @@ def in_one_and_two(folder: Path, *argv: str) -> SimpleNamespace:
 
 
 def check_alike(runs: SimpleNamespace, more: float = 0.0) -> None:
-    """Every metric of every stage of every epoch, to a thousandth (or `more`, absolute)."""
+    """Check every metric of every stage and epoch, to a thousandth (or `more`, absolute)."""
     assert len(runs.history) == len(runs.other) == 2
     for one, two in zip(runs.history, runs.other, strict=True):
         assert set(one) == set(two) >= {"train", "valid"}

@@ -17,7 +17,7 @@ POSITIONS = 0.09 * np.array(
 
 
 def samples(n: int, seed: int, n_channels: int = 5) -> np.ndarray:
-    """(n, C, 2 s): brown noise in microvolts with 10 Hz on top."""
+    """Brown noise (n, C, 2 s) in microvolts with 10 Hz on top."""
     rng = np.random.default_rng(seed)
     times_s = np.arange(256) / RATE_HZ
     return rng.normal(size=(n, n_channels, 256)).cumsum(-1) + 9 * np.sin(20 * np.pi * times_s)

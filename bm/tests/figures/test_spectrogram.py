@@ -16,7 +16,7 @@ TIMES_S, FREQS_HZ = np.arange(12) / 10, np.arange(1.0, 31.0)
 
 @pytest.fixture
 def values() -> np.ndarray:
-    """(T, F): louder with time, falling with frequency."""
+    """Values (T, F), louder with time, falling with frequency."""
     return np.arange(12.0)[:, None] - 10 * np.log10(FREQS_HZ)
 
 

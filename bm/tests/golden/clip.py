@@ -209,7 +209,7 @@ def _fitted_scaler(windows: list[torch.Tensor], clamp: float | None) -> Scaler:
 
 
 def _scaled(scaler: Scaler, windows: torch.Tensor) -> torch.Tensor:
-    """(B, C, T) scaled, window b by the statistics of recording b."""
+    """Scale (B, C, T), window b by the statistics of recording b."""
     block = windows.transpose(1, 2).clone()
     return scaler.apply(block, torch.arange(len(windows))).transpose(1, 2)
 

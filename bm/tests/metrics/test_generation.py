@@ -12,7 +12,7 @@ RATE = 128
 
 
 def pink(n: int, seed: int, exponent: float = 1.0, gain: float = 1.0) -> np.ndarray:
-    """(n, 3, 512) waves with density f^-exponent, channels 0 and 1 correlated."""
+    """Waves (n, 3, 512) with density f^-exponent, channels 0 and 1 correlated."""
     generator = np.random.default_rng(seed)
     spectrum = np.fft.rfft(generator.standard_normal((n, 3, 512)))
     f = np.fft.rfftfreq(512, 1 / RATE)

@@ -75,7 +75,7 @@ def test_tables_begin_as_wide_as_the_model_says() -> None:
 
 @pytest.mark.parametrize("name", names("model", "eegdiff"))
 def test_every_shipped_file_fits_its_data(name: str) -> None:
-    """Built without memory; the published networks keep their numbers of parameters."""
+    """They are built without memory; the published networks keep their numbers of parameters."""
     zuco = name.startswith("zuco") or name in ("codex", "small_text_series", "small_text_words")
     samples = {"zuco_mel": 8350, "zuco_stft": 5500, **dict.fromkeys(WORDS, 56)}.get(name, 750)
     channels = tuple(f"E{i}" for i in range(840 if name in WORDS else 105 if zuco else 22))

@@ -325,7 +325,7 @@ def test_microvolts_become_units() -> None:
     ],
 )
 def test_cost_of_a_training_step(name: str, shape: tuple[int, int, int], gflops: float) -> None:
-    """As counted for the published networks (forward and backward, batch 8)."""
+    """The cost is that counted for the published networks (forward and backward, batch 8)."""
     facts = DataFacts(NAMES[: shape[1]], 200.0, shape[2], classes=("a", "b"))
     with torch.device("meta"):
         changes = {"kmeans": False} if name == "vqnsp_base" else {}
@@ -339,7 +339,7 @@ def test_cost_of_a_training_step(name: str, shape: tuple[int, int, int], gflops:
 @pytest.mark.endurance
 @pytest.mark.parametrize("name", SMALL)
 def test_compiles_as_one_graph(name: str) -> None:
-    """Without breaks, and the compiled tokenizer moves its codebook alike."""
+    """It compiles without breaks, and the compiled tokenizer moves its codebook alike."""
     model = small(
         name, **({"kmeans": False} if name == "vqnsp_small" else {}), **QUIET.get(name, {})
     )

@@ -26,7 +26,7 @@ def waves() -> EEGDiffusionPipeline:
 
 
 def rhythms(n: int = 3) -> np.ndarray:
-    """(n, 3, 250) volts: rhythms of 4 Hz."""
+    """Rhythms of 4 Hz, (n, 3, 250) in volts."""
     t = np.arange(250) / 125
     shift = np.random.default_rng(0).uniform(0, 6, (n, 3, 1))
     return 30e-6 * np.sin(2 * np.pi * 4 * t + shift)

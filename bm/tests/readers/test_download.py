@@ -41,7 +41,7 @@ class Server(BaseHTTPRequestHandler):
         return None
 
     def log_message(self, *args: object) -> None:
-        """Nothing."""
+        """Write nothing."""
 
 
 @pytest.fixture

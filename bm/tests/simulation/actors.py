@@ -218,7 +218,7 @@ class Simulation:
         )  # fmt: skip
 
     def grid(self, retry: bool) -> None:
-        """`dora grid X [-r] --no_monitoring`."""
+        """Run `dora grid X [-r] --no_monitoring`."""
         shepherd = self.shepherd()
         sheeps = [Sheep(xp_of(sig)) for sig in self.sigs]
         self.world.point("has looked")
@@ -234,7 +234,7 @@ class Simulation:
         executor.update(shepherd)
 
     def cancel(self) -> None:
-        """`dora grid X -C`."""
+        """Run `dora grid X -C`."""
         shepherd = self.shepherd()
         sheeps = [Sheep(xp_of(sig)) for sig in self.sigs]
         self.world.point("has looked")

@@ -82,7 +82,7 @@ def test_trials_are_of_the_class_that_was_asked_for(outputs: Path, seed: int) ->
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_cut_condition_fails_the_same_gate(outputs: Path, seed: int) -> None:
-    """Always withheld in training: nothing but the noise can tell classes apart."""
+    """The class was withheld in training: nothing but the noise can tell classes apart."""
     metrics = evaluated(FLOW, f"seed={seed}", "solver.drop_condition=1")
     assert metrics["class_adherence"] < 0.8 and metrics["class_p"] > 0.01
 
@@ -142,7 +142,7 @@ def test_a_planted_copy_is_caught() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("cut", [False, True])
 def test_maps_follow_their_sentence(outputs: Path, seed: int, cut: bool) -> None:
-    """Among sentences of as many words; a model that was never told the sentence does not."""
+    """Candidates have as many words; a model that was never told the sentence fails."""
     words = ["solver=eegdiff/reading_words", f"seed={seed}"]
     metrics = evaluated(*words, *(["solver.drop_condition=1"] if cut else []))
     assert (metrics["matched_p"] < 0.01) is not cut

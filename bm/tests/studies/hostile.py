@@ -52,7 +52,7 @@ class Case:
 
 
 def samples(seed: int = 0) -> np.ndarray:
-    """(C, T) uV of a recording, in steps of 0.1 uV so that every format holds them exactly."""
+    """Samples (C, T) of a recording, in steps of 0.1 uV so that every format holds them exactly."""
     drawn = np.random.default_rng(seed).normal(0, 30, (len(NAMES), RATE * SECONDS))
     return np.round(drawn, 1)
 

@@ -60,7 +60,7 @@ def cells(signal: np.ndarray, first: Sequence[int], cell_s: float) -> np.ndarray
 
 
 def folds(words: np.ndarray, share: float) -> np.ndarray:
-    """True for the first trials of each word that train."""
+    """Mark the first trials of each word, which train."""
     train = np.zeros(len(words), dtype=bool)
     for word in np.unique(words):
         trials = np.flatnonzero(words == word)

@@ -28,14 +28,14 @@ def spoken(sentences: tuple[str, ...] = SENTENCES) -> pd.DataFrame:
 
 
 def write_sound(path: Path, seconds: float, rate: int = 8000) -> None:
-    """Noise."""
+    """Write noise as a sound file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     wave = np.random.default_rng(1).normal(size=round(seconds * rate)) * 0.1
     soundfile.write(path, wave, rate)
 
 
 def noise(channels: int, samples: int, seed: int = 0) -> np.ndarray:
-    """(channels, samples) of about 10 (uV), different channels."""
+    """Noise (channels, samples) of about 10 uV, different channels."""
     return np.random.default_rng(seed).normal(size=(channels, samples)) * 10
 
 

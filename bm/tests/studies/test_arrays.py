@@ -72,7 +72,7 @@ def write_mat(folder: Path, x: np.ndarray, y: np.ndarray) -> tuple[Path, dict]:
 
 
 def write_mat73(folder: Path, x: np.ndarray, y: np.ndarray) -> tuple[Path, dict]:
-    """As MATLAB writes it: a header of 512 bytes, axes in reverse, text as numbers."""
+    """Write as MATLAB does: a header of 512 bytes, axes in reverse, text as numbers."""
     path = folder / "new.mat"
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, value, kind in (

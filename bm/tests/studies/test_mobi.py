@@ -27,7 +27,7 @@ SECONDS = 22
 
 
 def lines(rows: np.ndarray) -> str:
-    """Tabs, one at the end too, as in the files."""
+    """Lines with tabs, one at the end too, as in the files."""
     return "".join("\t".join(f"{v:.5f}" for v in row) + "\t\n" for row in rows)
 
 

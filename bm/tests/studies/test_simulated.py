@@ -183,7 +183,7 @@ def test_mistakes_name_the_nearest(options: dict, message: str) -> None:
 
 
 def test_speed_of_tiny() -> None:
-    """Reported, not judged here: `scripts.bench` holds the bar; this only keeps tiny tiny."""
+    """The speed is printed, not judged: `scripts.bench` holds the bar; tiny shall stay tiny."""
     sizes = [r.signal_uv().size for m in ("motor", "background", "listening", "reading", "seeg")
              for r in study(mode=m, preset="tiny").recordings()]  # fmt: skip
     assert sum(sizes) < 1.5e7

@@ -155,7 +155,7 @@ def test_audio_observer_recognises_a_noisy_and_shifted_clip() -> None:
 
 @functools.lru_cache(maxsize=4)
 def ridge(snr: float, seeds: tuple[int, ...], shift: int = 0) -> dict[str, float]:
-    """Mean over seeds and subjects; 4 stories train, 2 test."""
+    """Mean scores over seeds and subjects; 4 stories train, 2 test."""
     runs = []
     for seed in seeds:
         recordings = study("debug", seed=seed, snr=snr, n_runs=6).recordings()

@@ -158,7 +158,7 @@ def test_signal_statistics() -> None:
 
 @functools.lru_cache(maxsize=8)
 def observed(snr: float, seeds: int, n_sentences: int) -> reading_observer.ReadingAccuracy:
-    """Known filters, mean over seeds of preset debug."""
+    """Accuracy with known filters, mean over seeds of preset debug."""
     accuracies = []
     for seed in range(seeds):
         recordings = study("debug", seed=seed, snr=snr, n_sentences=n_sentences).recordings()

@@ -166,7 +166,7 @@ def test_observer_rises_with_snr_and_is_chance_at_none() -> None:
 
 @functools.lru_cache(maxsize=8)
 def heard(snr: float, seeds: int, subjects: int) -> seeg_observer.WordAccuracy:
-    """Known filters, mean over seeds of preset debug."""
+    """Accuracy with known filters, mean over seeds of preset debug."""
     accuracies = []
     for seed in range(seeds):
         recordings = study("debug", seed=seed, n_subjects=subjects, n_runs=1, part="task").at(snr)

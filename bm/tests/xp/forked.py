@@ -85,7 +85,7 @@ class Command:
         self._process.join()
 
     def wait(self, seconds: float = 240) -> subprocess.CompletedProcess[str]:
-        """Its exit status, output and errors, without colours.
+        """Return its exit status, output and errors, without colours.
 
         Raises:
             TimeoutExpired: it was killed after so many seconds.

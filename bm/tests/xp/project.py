@@ -15,7 +15,7 @@ Dora = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def environment() -> dict[str, str]:
-    """Of a subprocess that sees the package and no settings of the caller."""
+    """Environment of a subprocess that sees the package and no settings of the caller."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("BM_", "DORA_", "RANK"))}
     return {
         **variables,

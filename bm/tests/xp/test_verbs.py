@@ -74,12 +74,12 @@ class Project:
         (self.folder / "toygrids" / f"{name}.py").write_text(HEAD + body)
 
     def start(self, *words: str, answer: str = "") -> Command:
-        """`dora grid WORDS`, not waited for."""
+        """Start `dora grid WORDS`, without waiting for it."""
         variables = environment() | {"BM_EXECUTOR": "local", "BM_SLOTS": "2"}
         return Command(self.folder, "grid", *words, environment=variables, answer=answer)
 
     def grid(self, *words: str, answer: str = "") -> str:
-        """What `dora grid WORDS` prints; it must end well."""
+        """Return what `dora grid WORDS` prints; it must end well."""
         return succeeded(self.start(*words, answer=answer).wait())
 
     def xp(self, *argv: str) -> Path:

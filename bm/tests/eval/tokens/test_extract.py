@@ -32,7 +32,7 @@ SECONDS = {"one": 37, "two": 9}
 
 
 def run(*words: str) -> int:
-    """`python -m scripts.extract ...`"""
+    """Run `python -m scripts.extract ...`."""
     changes = [w for w in words if w.startswith("dset.")]
     arguments = [w for w in words if w not in changes]
     return main_of(extraction, [*arguments, "device=cpu"], Request, words=changes)

@@ -28,7 +28,7 @@ FACTS = DataFacts(CHANNELS, 1000.0, 4000, subjects=("duin/001",), preprocess=())
 
 
 def run(*words: str) -> int:
-    """`python -m scripts.extract ...`"""
+    """Run `python -m scripts.extract ...`."""
     return main_of(extraction, [*words, "device=cpu"], Request)
 
 

@@ -43,7 +43,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def solver_of(tmp_path, monkeypatch, cache):
-    """Runs an experiment in this process; its solver afterwards."""
+    """Run an experiment in this process; return its solver."""
 
     def run(*argv: str, small: tuple[str, ...] = SMALL):
         monkeypatch.setattr(main.dora, "dir", tmp_path)
