@@ -110,10 +110,10 @@ class Epochs:
         flops = self.run.solver.perf.flops_per_item if self.run.solver.stepped else None
         if flops and epoch == self.first + 1 and not tested:
             parts.append(f"{flops / 1e6:.3g} MFLOP a window")
-        done = epoch - self.first
-        if done > 0 and epoch < total:
+        epochs = epoch - self.first
+        if epochs > 0 and epoch < total:
             parts.append(
-                f"{seconds((time.monotonic() - self.begun) / done * (total - epoch))} left"
+                f"{seconds((time.monotonic() - self.begun) / epochs * (total - epoch))} left"
             )
         return " | ".join(parts)
 

@@ -48,8 +48,8 @@ def evaluation_of(
     recognition = recognised(solver, rows, sounds, judge)
     for name, rates in recognition.items():
         values[name] = {**values.get(name, {}), **rates}
-    said = claims(clips[EEG], {name: clips[name] for name in CONTROLS}, judge.units)
-    for score in said.values():
+    verdicts = claims(clips[EEG], {name: clips[name] for name in CONTROLS}, judge.units)
+    for score in verdicts.values():
         for test in score.values():
             solver.log.line("%s", test["says"])
     options = solver.cfg.solver
@@ -66,7 +66,7 @@ def evaluation_of(
             "intervals": intervals(clips[EEG], judge.units, options.n_resamples, solver.cfg.seed),
             "interval_unit": judge.units.best[0],
             "item_scores": ITEM_SCORES,
-            "claims": said,
+            "claims": verdicts,
             "extractor": judge.extractor.name,
             "candidates": len(judge.candidates),
             "vocoder": "HiFi-GAN" if solver.chain.vocoder else "none: Griffin-Lim",

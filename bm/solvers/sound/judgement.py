@@ -97,7 +97,7 @@ class Judge:
 
     @property
     def chance(self) -> dict[str, float]:
-        """What a random order of the candidates gives."""
+        """Scores that a random order of the candidates gives."""
         count = len(self.candidates)
         tops = {f"retrieval_top{k}": min(1.0, k / count) for k in (1, 5)}
         return {"retrieval_percentile": 0.5, **tops}
@@ -170,7 +170,7 @@ def claims(
     result: pd.DataFrame, controls: Mapping[str, pd.DataFrame], units: Units
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return score -> control -> paired tests by clip and by person, and what they allow to say."""
-    said: dict[str, dict[str, dict[str, Any]]] = {}
+    verdicts: dict[str, dict[str, dict[str, Any]]] = {}
     for score in TESTED:
         for name, control in controls.items():
             values = result[score].to_numpy(), control[score].to_numpy()
@@ -178,11 +178,11 @@ def claims(
                 "clip": compare("clip", units.speech, *values),
                 "person": compare("person", units.people, *values),
             }
-            said.setdefault(score, {})[name] = {
+            verdicts.setdefault(score, {})[name] = {
                 **{unit: record(test) for unit, test in tests.items()},
                 "says": sentence(score, name, list(tests.values())),
             }
-    return said
+    return verdicts
 
 
 def record(test: Comparison) -> dict[str, Any]:

@@ -27,9 +27,9 @@ def test_hidden_and_derived_folders_are_not_searched_at_any_depth(tmp_path: Path
         touch(root / "sub-01" / "eeg" / "sub-01_eeg.edf", root / "derivatives" / "x" / "y.edf",
               root / "sourcedata" / "z.edf", root / "code" / "c.edf", root / "stimuli" / "s.edf",
               root / ".git" / "annex" / "k.edf")  # fmt: skip
-    found = ["ds001/sub-01/eeg/sub-01_eeg.edf", "sub-01/eeg/sub-01_eeg.edf"]
-    assert names(tmp_path) == found
-    assert names(tmp_path, patterns=["**/*.edf"]) == found
+    paths = ["ds001/sub-01/eeg/sub-01_eeg.edf", "sub-01/eeg/sub-01_eeg.edf"]
+    assert names(tmp_path) == paths
+    assert names(tmp_path, patterns=["**/*.edf"]) == paths
     assert names(tmp_path, patterns=["derivatives/**/*.edf"]) == ["derivatives/x/y.edf"]
 
 

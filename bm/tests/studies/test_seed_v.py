@@ -55,22 +55,22 @@ def test_clips_are_the_published_ones() -> None:
 
 
 def test_windows_labels_and_split(root: Path) -> None:
-    found = dataset("seed_v", root, preprocess=[], rate_hz=None)
-    table = found.table
-    assert found.facts.classes == CLASSES and len(found.facts.channels) == 62
-    assert [name.upper() for name in found.facts.channels] == NAMES
+    data = dataset("seed_v", root, preprocess=[], rate_hz=None)
+    table = data.table
+    assert data.facts.classes == CLASSES and len(data.facts.channels) == 62
+    assert [name.upper() for name in data.facts.channels] == NAMES
     assert table["subject"].unique().tolist() == ["02", "10"]
     assert (
         table["split"] == [("train", "valid", "test")[row // 5] for row in table["event_row"]]
     ).all()
     assert set(table["length"]) == {RATE}
-    own = table[table["session"] == "2"]
+    second = table[table["session"] == "2"]
     begins, ends, labels = TRIALS["2"]
-    assert len(own) == sum(ends) - sum(begins)
-    for clip, rows in own.groupby("event_row"):
+    assert len(second) == sum(ends) - sum(begins)
+    for clip, rows in second.groupby("event_row"):
         assert rows["start_s"].tolist() == list(range(begins[clip], ends[clip]))
         assert set(rows["label"]) == {labels[clip]}
-    signals = [s.events for s in found.signals]
+    signals = [s.events for s in data.signals]
     assert not audit_table(table.assign(length_s=1.0), signals)
 
 
