@@ -39,8 +39,6 @@ NAMELESS = {"found", "own", "known", "kept", "given"}
 #: Files -> why such a name may stand there.
 MAY_STAND = {
     "bm/models/clip/options.py": "`kept` is a key of published configurations",
-    "bm/tests/solvers/test_sound.py": "under work; take it from this list with its last one",
-    "bm/tests/stories/test_slurm.py": "under work; take it from this list with its last one",
 }
 
 

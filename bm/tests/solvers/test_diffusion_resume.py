@@ -12,7 +12,7 @@ import torch
 
 from ..engine import toy
 from ..experiments import history_of, run
-from ..studies.test_bci_iv_2a import write_mat
+from ..studies.motor_files import write_mat
 from ..studies.zuco_files import TEXTS, write_corpus
 from .sound_chain import killed_after
 

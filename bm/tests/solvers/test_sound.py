@@ -95,15 +95,15 @@ def test_stages_that_do_not_fit_are_refused_in_one_line(chain, words, what) -> N
         "ENCODER": f"//sig/{chain.encoder.xp.sig}",
         "AUTOENCODER": f"//sig/{chain.first.xp.sig}",
     }
-    given = []
+    words = []
     for word in words:
         key, _, value = word.partition("=")
-        given.append(f"{key}={addresses.get(value, value)}")
+        words.append(f"{key}={addresses.get(value, value)}")
     with pytest.raises(UserError, match=what) as error:
         # a key that is named twice with its default would count as not named again
-        keys = {word.partition("=")[0] for word in given}
+        keys = {word.partition("=")[0] for word in words}
         stages = [word for word in chain.stages if word.partition("=")[0] not in keys]
-        run(chain.folder, *DENOISER, *stages, *given, "optim.lr=1.5e-3")
+        run(chain.folder, *DENOISER, *stages, *words, "optim.lr=1.5e-3")
     assert "\n" not in str(error.value)
 
 

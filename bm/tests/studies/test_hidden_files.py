@@ -18,7 +18,7 @@ from bm.studies.seed_v import TRIALS
 
 from ..readers.edf_files import recording, write_edf
 from .duin_files import write_clips, write_run
-from .test_seed_v import session
+from .emotion_files import session
 from .zuco_files import write_corpus
 
 CASES = Path(__file__).parents[1] / "golden" / "cases" / "labram" / "h5_windows"
