@@ -95,15 +95,15 @@ def test_stages_that_do_not_fit_are_refused_in_one_line(chain, words, what) -> N
         "ENCODER": f"//sig/{chain.encoder.xp.sig}",
         "AUTOENCODER": f"//sig/{chain.first.xp.sig}",
     }
-    words = []
+    arguments = []
     for word in words:
         key, _, value = word.partition("=")
-        words.append(f"{key}={addresses.get(value, value)}")
+        arguments.append(f"{key}={addresses.get(value, value)}")
     with pytest.raises(UserError, match=what) as error:
         # a key that is named twice with its default would count as not named again
-        keys = {word.partition("=")[0] for word in words}
+        keys = {word.partition("=")[0] for word in arguments}
         stages = [word for word in chain.stages if word.partition("=")[0] not in keys]
-        run(chain.folder, *DENOISER, *stages, *words, "optim.lr=1.5e-3")
+        run(chain.folder, *DENOISER, *stages, *arguments, "optim.lr=1.5e-3")
     assert "\n" not in str(error.value)
 
 
