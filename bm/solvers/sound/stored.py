@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...data.batch import Batch
 from ...data.dataset import Dataset
@@ -134,7 +134,9 @@ class StoredEmbeddings:
             return Rows(torch.cat([torch.zeros(1, table.shape[1]), table]), (len(table),))
 
         weights = checksum_of(pair.state_dict())
-        key = json.dumps([VERSION, weights, dataset.hash, settings.steps, settings.pool])
+        # averages are as they were; steps were stretched over the end that no embedding covers
+        version = VERSION if settings.steps == 1 else VERSION + 1
+        key = json.dumps([version, weights, dataset.hash, settings.steps, settings.pool])
         rows = FeatureCache(cache).get(name_of("embeddings", address), key, compute)
         width = rows.table.shape[1] // (len(SOURCES) * settings.steps)
         return cls(rows.table[1:], width)
@@ -190,7 +192,8 @@ class Windows:
     def joined(self, pair: SavedPair, batch: Batch, source: str) -> Tensor:
         """Return embeddings (B, D, S) of a side: those of consecutive windows, one after another.
 
-        With S = 1 that is their average.
+        With S = 1 that is their average. Else a step stands for its time in the clip: the end that
+        no embedding covers, because the brain answers later, repeats the last one.
         """
         window = pair.facts.window_samples
         count = self.count(batch.signal.shape[-1], window)
@@ -203,4 +206,7 @@ class Windows:
             else:
                 features = {name: batch.features[name][..., part] for name in pair.names}
                 parts.append(pair.sound(features, window))
+        if self.steps > 1:
+            short = window - parts[0].shape[-1]
+            parts = [nn.functional.pad(part, (0, short), "replicate") for part in parts]
         return resized(torch.cat(parts, -1), self.steps)
