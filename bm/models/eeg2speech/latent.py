@@ -152,9 +152,11 @@ class LatentDiffusion(Described, Loadable):
         """
         nothing = torch.zeros_like(condition)
         both = torch.cat([condition, nothing])
+        # without a condition both predictions are one
+        once = guidance == 1.0 or not bool(condition.any())
 
         def denoise(x: Tensor, t: Tensor) -> Tensor:
-            if guidance == 1.0:
+            if once:
                 return self.noise_of(x, self(x, t, condition), t)
             if together:
                 with_it, free = self(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)

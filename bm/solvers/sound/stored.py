@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,29 @@ def computed(dataset: Dataset, size: int, compute: Callable[[Batch], Tensor]) ->
     return table
 
 
+def computed_once(dataset: Dataset, size: int, compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the rows (N, F) that `compute` makes of the sounds (B, n) of the windows.
+
+    What several people heard is computed once.
+    """
+    places: dict[bytes, int] = {}
+    table: Tensor | None = None
+    for batch in batches_of(dataset, np.arange(len(dataset.table)), size):
+        waves, segments = batch.features[WAVE][:, 0], batch.segment.tolist()
+        names = [blake2b(wave.numpy().tobytes(), digest_size=16).digest() for wave in waves.cpu()]
+        new = {name: i for i, name in enumerate(names) if name not in places}
+        places |= {name: segments[i] for name, i in new.items()}
+        if new:
+            values = compute(waves[list(new.values())]).flatten(1).float().cpu()
+            if table is None:
+                table = torch.empty(len(dataset.table), values.shape[1])
+            table[[segments[i] for i in new.values()]] = values
+        assert table is not None
+        table[segments] = table[[places[name] for name in names]]
+    assert table is not None
+    return table
+
+
 def check_rows(table: Tensor, count: int, what: str) -> None:
     """Raise `UserError` for rows that are not finite, or fewer than the windows."""
     if len(table) < count:
@@ -78,8 +102,8 @@ class StoredLatents:
         def compute() -> Rows:
             # Moments, not samples: training draws a new latent of a clip at each step.
             with torch.no_grad():
-                table = computed(
-                    dataset, size, lambda b: autoencoder.moments(_maps(autoencoder, b, device))
+                table = computed_once(
+                    dataset, size, lambda w: autoencoder.moments(autoencoder.maps(w.to(device)))
                 )
             check_rows(table, len(dataset.table), f"latents of {address}")
             return Rows(torch.cat([torch.zeros(1, table.shape[1]), table]), (len(table),))
@@ -94,10 +118,6 @@ class StoredLatents:
         channels, steps, bands = self.shape
         moments = self.table[rows].to(device)
         return Posterior.of(moments.unflatten(1, (2 * channels, steps, bands)))
-
-
-def _maps(autoencoder: MelAutoencoder, batch: Batch, device: torch.device) -> Tensor:
-    return autoencoder.maps(batch.features[WAVE][:, 0].to(device))
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import torch
 
 from bm.errors import UserError
 from bm.models import load
+from bm.solvers.sound.clips import waves_of
 from bm.solvers.sound.embedding_file import read_embeddings, write_embeddings
 from bm.solvers.sound.extractor import PlatformExtractor
 from bm.solvers.sound.judgement import ranks
 from bm.solvers.sound.page import write_page
 from bm.solvers.sound.sources import CONTROLS, deranged_within, derangement
-from bm.solvers.sound.stored import check_rows
+from bm.solvers.sound.stored import check_rows, computed_once
 
 from ..experiments import history_of, run
 from .sound_chain import DENOISER, chain_of
@@ -72,6 +73,22 @@ def test_a_stage_that_was_killed_goes_on(chain) -> None:
     state = torch.load(chain.first.folder / "checkpoint.pt", weights_only=True)["state"]
     assert {"discriminator", "discriminator_optimizer", "model", "optimizer"} <= set(state)
     assert state["discriminator_optimizer"]["state"]
+
+
+@pytest.mark.story
+def test_a_sound_that_two_people_heard_is_encoded_once(chain, monkeypatch) -> None:
+    solver = chain.denoiser
+    monkeypatch.setattr(solver.data, "window_features", solver.sounds)
+    rows, counts = np.arange(len(solver.data.table)), []
+
+    def every_hundredth(waves: torch.Tensor) -> torch.Tensor:
+        counts.append(len(waves))
+        return waves[:, ::100]
+
+    table = computed_once(solver.data, 5, every_hundredth)
+    waves = waves_of(solver.data, rows)
+    assert torch.equal(table, waves[:, ::100])
+    assert sum(counts) == len(waves.unique(dim=0)) <= len(rows) / 2 + 1
 
 
 @pytest.mark.endurance  # each opens the data anew: a few seconds of a processor
