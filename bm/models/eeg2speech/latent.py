@@ -69,8 +69,8 @@ class LatentDiffusion(Described, Loadable):
         self.conditioner = Conditioner(width, cond["mode"], cond["normalize"], int(cond["tokens"]))
         self.maps: ConditionMaps | None = None
         if cond["mode"] == "concat":
-            shape = (int(cond["maps"]), *self.latent_shape[1:])
-            self.maps = ConditionMaps(width, shape)
+            _, steps, bands = self.latent_shape
+            self.maps = ConditionMaps(width, (int(cond["maps"]), steps, bands))
         self.sizes = self._sizes(dict(network or {}))
         self.noise = NoiseSchedule(**(noise or SCHEDULE))
         self.network = build_denoiser(self.sizes)

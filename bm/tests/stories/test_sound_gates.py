@@ -43,16 +43,10 @@ def test_sound_is_generated_from_its_own_signal(seed: int, tmp_path: Path) -> No
             assert test["says"].startswith(f"{score}: above {control}, by clip")
             assert test["person"]["p"] < 0.05 and test["person"]["difference"] > 0
     for control in (SHUFFLED, HALF):
-        # MEASURED
-        assert rows["eeg"]["mel_correlation"] > rows[control]["mel_correlation"] + 0.2
-
-
-def test_an_autoencoder_rebuilds_more_than_64_components(tmp_path: Path) -> None:
-    solver = run(
-        tmp_path, "solver=eeg2speech/debug_autoencoder", "optim.epochs=2", "log.figures=false"
-    )
-    evaluation = evaluation_of(solver)
-    components = evaluation["extra"]["references"]["64 principal components of clips"]
-    ours = evaluation["metrics"]["mel_correlation"]
-    print(f"autoencoder {ours:.3f}, 64 components {components['mel_correlation']:.3f}")
-    assert ours > components["mel_correlation"]
+        # .67 to .73 measured, .19 to .24 of shuffled signals and at most 0 half-shifted; top 1 is
+        # .83 to .99 of .034
+        assert rows["eeg"]["mel_correlation"] > rows[control]["mel_correlation"] + 0.25
+    # the autoencoder alone: .968 to .974 measured, .962 of the components
+    alone = evaluation_of(first)
+    components = alone["extra"]["references"]["64 principal components of clips"]
+    assert alone["metrics"]["mel_correlation"] > components["mel_correlation"]
