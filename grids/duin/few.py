@@ -14,7 +14,7 @@ from ._explorer import DuinExplorer
 
 SEEDS = (0, 1, 2)  # of the simulated person, and of the training
 SHOTS = (5, 10)  # labelled trials of each word; all of them last
-MANY = {"optim.lr": 1e-3, "optim.epochs": 12}  # about as many steps, of all trials
+MANY = {"optim.lr": 1e-3, "optim.epochs": 24}  # of all trials
 SIZE = "n_subjects: 1, n_runs: 12, n_trials: 20, shafts: [1, 1], contacts: [8, 8]"
 
 
