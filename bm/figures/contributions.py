@@ -45,12 +45,12 @@ def draw_contributions(
     places = range(len(rows))
     with figure(DOUBLE_MM, SINGLE_MM * 0.7) as (drawing, axis):
         axis.errorbar(
-            places, [r.share for r in rows], [r.share_error for r in rows], fmt="o", ms=3, color=PALETTE[0],
-            label="mean weight, relative",
+            places, [r.share for r in rows], [r.share_error for r in rows], fmt="o", ms=3,
+            color=PALETTE[0], label="mean weight, relative",
         )  # fmt: skip
         axis.errorbar(
-            places, [r.loss for r in rows], [r.loss_error for r in rows], fmt="s", ms=3, color=PALETTE[1],
-            label="lost without it (nats)",
+            places, [r.loss for r in rows], [r.loss_error for r in rows], fmt="s", ms=3,
+            color=PALETTE[1], label="lost without it (nats)",
         )  # fmt: skip
         axis.axvline(
             keep - 0.5, color="grey", linestyle="--", linewidth=0.8, label=f"the first {keep} stay"
