@@ -112,19 +112,26 @@ def test_few_labels_say_more_after_pretraining(shots: int, folder: Path) -> None
     assert np.greater(differences, 0).sum() > len(differences) / 2
 
 
-@pytest.mark.parametrize("seed", FEW_SEEDS)
-def test_words_of_many_trials_are_near_the_observer_and_permuted_ones_at_chance(
-    seed: int, folder: Path
-) -> None:
+def of_many(folder: Path, seed: int, *changes: str) -> float:
+    """Return the accuracy with the labels of all training trials, from stage 2."""
     many = [f"{name}={value}" for name, value in MANY.items()]
-    many += ["solver=duin/few", context_of_trials(folder, seed)]
+    start = context_of_trials(folder, seed)
+    return word_accuracy(folder, seed, "solver=duin/few", start, *many, *changes)
+
+
+@pytest.mark.parametrize("seed", FEW_SEEDS)
+def test_words_of_many_trials_are_near_the_observer(seed: int, folder: Path) -> None:
     observer, _ = Simulated(
         mode="seeg", preset="debug", snr=2.0, n_subjects=1, shafts=[1, 1], contacts=[8, 8],
         part="task", seed=seed,
     ).observer(n=240)  # fmt: skip
-    reached = word_accuracy(folder, seed, *many)
-    permuted = word_accuracy(folder, seed, *many, "dset.permute_labels=true")
-    print(f"seed {seed}: {reached:.3f}, observer {observer:.3f}, permuted {permuted:.3f}")
+    reached = of_many(folder, seed)
+    print(f"seed {seed}: {reached:.3f}, observer {observer:.3f}")
     assert reached > observer - 0.05
-    # of 477 guesses four standard deviations are .05
-    assert abs(permuted - 1 / 12) < 0.05
+
+
+def test_permuted_words_of_many_trials_are_at_chance(folder: Path) -> None:
+    reached = [of_many(folder, seed, "dset.permute_labels=true") for seed in FEW_SEEDS]
+    print(f"permuted: {reached}")
+    # Trials of a word get one guess, so that 12 words count, not 477 trials: sd .08 a person.
+    assert abs(np.mean(reached) - 1 / 12) < 2.5 * 0.08 / np.sqrt(len(reached))
