@@ -133,5 +133,5 @@ def test_words_of_many_trials_are_near_the_observer(seed: int, folder: Path) -> 
 def test_permuted_words_of_many_trials_are_at_chance(folder: Path) -> None:
     reached = [of_many(folder, seed, "dset.permute_labels=true") for seed in FEW_SEEDS]
     print(f"permuted: {reached}")
-    # Trials of a word get one guess, so that 12 words count, not 477 trials: sd .08 a person.
+    # Trials of a word share a guess: if all did, 12 words would count, sd .08 a person.
     assert abs(np.mean(reached) - 1 / 12) < 2.5 * 0.08 / np.sqrt(len(reached))
