@@ -8,9 +8,13 @@ import numpy as np
 
 from .style import FAMILY_COLOURS, SINGLE_MM, draw_chance, figure, label_simulated, save
 
+NARROW = 10.0  # within this factor a log axis shows no power of ten
+
 
 def draw_code_use(counts: np.ndarray, path: Path, simulated: bool = False) -> Path:
-    """Draw the share of each code, from the most to the least used, on a log axis.
+    """Draw the share of each code, from the most to the least used.
+
+    The axis is logarithmic unless the shares are close together.
 
     Args:
         counts: (K,) uses of each code.
@@ -33,7 +37,10 @@ def draw_code_use(counts: np.ndarray, path: Path, simulated: bool = False) -> Pa
             markersize=2,
         )
         draw_chance(axis, 1 / len(counts), "all alike")
-        axis.set_yscale("log")  # rare codes are what a collapsed codebook has, and lie far below
+        if shares[0] > NARROW * shares[-1]:
+            axis.set_yscale("log")  # rare codes are what a collapsed codebook has, far below
+        else:
+            axis.set_ylim(0)
         axis.set_xlim(0, len(counts) + 1)
         axis.set_xlabel(f"codes by use ({len(shares)} of {len(counts)} used)")
         axis.set_ylabel("share of patches")

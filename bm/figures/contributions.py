@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .style import DOUBLE_MM, SINGLE_MM, figure, label_simulated, save
+from .style import DOUBLE_MM, PALETTE, SINGLE_MM, figure, label_simulated, save
 
 SHOWN = 40  # channels, the best ones: more names are too small to read
 
@@ -46,13 +46,15 @@ def draw_contributions(
     with figure(DOUBLE_MM, SINGLE_MM * 0.7) as (drawing, axis):
         axis.errorbar(
             places, [r.share for r in rows], [r.share_error for r in rows], fmt="o", ms=3,
-            label="mean weight, relative",
+            color=PALETTE[0], label="mean weight, relative",
         )  # fmt: skip
         axis.errorbar(
             places, [r.loss for r in rows], [r.loss_error for r in rows], fmt="s", ms=3,
-            label="lost without it (nats)",
+            color=PALETTE[1], label="lost without it (nats)",
         )  # fmt: skip
-        axis.axvline(keep - 0.5, color="grey", linestyle="--", linewidth=0.8)
+        axis.axvline(
+            keep - 0.5, color="grey", linestyle="--", linewidth=0.8, label=f"the first {keep} stay"
+        )
         axis.set_xticks(places, [r.name for r in rows], rotation=90)
         axis.set_ylabel("contribution")
         axis.legend(frameon=False)

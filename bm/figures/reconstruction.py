@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from .style import DOUBLE_MM, SIDE_COLOURS, figure, label_simulated, save
 
@@ -41,6 +42,7 @@ def draw_reconstructions(pairs: Sequence[Pair], path: Path, simulated: bool = Fa
                     curve[1], color=SIDE_COLOURS["generated"], label="from codes", linewidth=0.8
                 )
                 axis.set_title(title)
+                axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
             np.atleast_2d(axes)[row][0].set_ylabel(name)
             np.atleast_2d(axes)[row][0].set_xlabel(axis_name)
         np.atleast_2d(axes)[0][0].legend(loc="best")

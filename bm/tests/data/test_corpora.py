@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bm.data.split import assign
+from bm.data.split import KEYS, assign
 from bm.train import main
 from bm.xp.resolve import to_plain
 
@@ -33,3 +33,12 @@ def test_simulated_people_are_too(stage) -> None:
     table = pd.DataFrame(pairs, columns=["study", "group"])
     before, task = (assign(table, split_of(f"labram/{name}")) for name in (stage, "debug"))
     assert before.equals(task) and set(task[:6]) == {"train", "valid", "test"}
+
+
+@pytest.mark.parametrize("stage", ["few_vqvae", "few_mae"])
+def test_trials_of_few_labels_are_in_the_same_split_before(stage) -> None:
+    table = pd.DataFrame(dict.fromkeys(KEYS["trial"], "0"), index=range(200))
+    table["event_row"] = [str(number) for number in range(200)]
+    before, task = (assign(table, split_of(f"duin/{name}")) for name in (stage, "few"))
+    assert before.equals(task) and set(task) == {"train", "valid", "test"}
+    assert main.resolve([f"solver=duin/{stage}"]).cfg.dset.segment.label is None

@@ -14,6 +14,8 @@ def test_use_of_codes_names_how_many_are_used(tmp_path) -> None:
     path = draw_code_use(np.array([5, 0, 2, 0]), tmp_path / "codes.svg", simulated=True)
     text = path.read_text()
     assert "2 of 4 used" in text and "simulated data" in text
+    rare = draw_code_use(np.array([500, 20, 2]), tmp_path / "rare.svg").read_text()
+    assert "mathdefault" in rare and "mathdefault" not in text  # powers of ten, on a log axis
     with pytest.raises(ValueError, match="no code"):
         draw_code_use(np.zeros(3), tmp_path / "none.svg")
 
