@@ -103,7 +103,9 @@ def few_shots(
 def permute_labels(table: pd.DataFrame, classes: Sequence[str], seed: int) -> pd.Series:
     """Return labels of which those of training windows changed places; no decoder learns of them.
 
-    Valid and test windows keep theirs, so that what is measured must be at chance.
+    Those of validation do too, among themselves: true ones would choose the epoch that happens to
+    decode best, which lies above chance. Test windows keep theirs, so that what is measured must be
+    at chance.
 
     Args:
         table: with numbered labels and split.
@@ -115,8 +117,10 @@ def permute_labels(table: pd.DataFrame, classes: Sequence[str], seed: int) -> pd
     """
     if not classes:
         raise UserError("dset.permute_labels: the windows have no classes; see segment.label")
-    labels, train = table["label"].copy(), (table["split"] == "train").to_numpy()
-    labels[train] = np.random.default_rng(seed).permutation(labels[train].to_numpy())
+    labels, generator = table["label"].copy(), np.random.default_rng(seed)
+    for split in ("train", "valid"):
+        rows = (table["split"] == split).to_numpy()
+        labels[rows] = generator.permutation(labels[rows].to_numpy())
     return labels
 
 

@@ -102,14 +102,18 @@ def test_more_shots_than_trials_is_one_line(shots: Any, text: str) -> None:
         few_shots(rows, 1, (), split.trial_order(rows, 0))
 
 
-def test_training_labels_change_places_and_others_stay() -> None:
+def test_labels_of_training_and_validation_change_places_and_others_stay() -> None:
     rows = table(trials=40)
     rows["split"] = split.assign(rows, options(key="trial", left_out=None))
+    # a quarter of what would be validation is the test here
+    rows.loc[rows.index % 4 == 0, "split"] = "test"
     mixed = permute_labels(rows, CLASSES, 0)
-    train = rows["split"] == "train"
-    assert (mixed[~train] == rows["label"][~train]).all()
-    assert sorted(mixed[train]) == sorted(rows["label"][train])
-    assert (mixed[train] == rows["label"][train]).mean() < 0.6  # of about .5 by chance
+    test = rows["split"] == "test"
+    assert test.any() and (mixed[test] == rows["label"][test]).all()
+    for name in ("train", "valid"):
+        part = rows["split"] == name
+        assert sorted(mixed[part]) == sorted(rows["label"][part])
+        assert (mixed[part] == rows["label"][part]).mean() < 0.7  # of about .5 by chance
     assert (mixed == permute_labels(rows, CLASSES, 0)).all()
     with pytest.raises(UserError, match="permute_labels"):
         permute_labels(rows, (), 0)
