@@ -23,7 +23,7 @@ def test_a_run_speaks_and_a_finished_one_says_its_score(
     text = "\n".join(lines)
     for words in (
         f"experiment {solver.xp.sig} in ", "recipe solver=supervised/debug, changed: seed=7",
-        "(simulated): ", "22 channels at ", "model eegnet: ", "training 2 epochs, 2 steps: 1 batch ",
+        "(simulated): ", "22 channels at ", "model eegnet: ", "training 2 epochs, 2 steps: 1 ",
         "forward pass of the model: ", "1 thread",
     ):  # fmt: skip
         assert words in text, words
