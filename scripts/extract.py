@@ -23,6 +23,9 @@ What is taken:
   strict=true      stop at the first bad recording
   device=auto      cpu, cuda
   trust_target=true  the saved model may name a class by a dotted path: its code runs
+
+  python -m scripts.extract sig=ab12cd34 split=test out=tokens.h5
+  python -m scripts.extract model=models/labram study=folder path=/data/mine out=tokens.h5
 """
 
 from __future__ import annotations

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import scripts
 from bm.errors import UserError
 from scripts._arguments import main_of, parse
 
@@ -45,3 +49,15 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main_of(command, ["grid=good"]) == 0
     assert main_of(command, ["grid=bad"]) == 2
     assert capsys.readouterr().err == "error: no such grid\n"
+
+
+SCRIPTS = sorted(Path(scripts.__file__).parent.glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.stem)
+def test_the_help_of_a_script_ends_with_examples(path: Path) -> None:
+    lines = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()
+    # run_eval_probs is another system's name, and shows the script of that work here
+    start = f"python -m scripts.{path.stem.removesuffix('_probs')}"
+    examples = [line for line in lines if line.lstrip().startswith(start)]
+    assert examples and all(len(line) <= 100 for line in examples)
