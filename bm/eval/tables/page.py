@@ -83,8 +83,9 @@ def table_html(
             )
             + "</tr>"
         )
+    box = "wide long" if len(rows) > LONG else "wide"
     return (
-        f'<div class="wide{" long" if len(rows) > LONG else ""}"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="{box}"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
