@@ -240,7 +240,7 @@ def _bar(total: int) -> Iterator[Callable[[float, int], None]]:
         progress.update(task, completed=done, windows=windows)
         if progress.disable and time.monotonic() - printed_at >= EVERY_S:
             printed_at = time.monotonic()
-            print(f"{done:.1f} of {total} recordings, {windows} windows", flush=True)
+            print(f"{done:.3g} of {total} recordings, {windows} windows", flush=True)
 
     progress.start()  # not `with`: the bar stays after success and goes after an error
     try:

@@ -84,7 +84,7 @@ class Progress:
             self.printed_at = now
             speed = self.done / max(now - self.begun, 1e-9)
             print(
-                f"generated {self.done:.1f} of {self.total} waves, {speed:.2f} waves/s", flush=True
+                f"generated {self.done:.3g} of {self.total} waves, {speed:.2f} waves/s", flush=True
             )
 
 
