@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -150,8 +149,6 @@ def build(model: Mapping[str, Any], facts: DataFacts) -> nn.Module:
     Raises:
         UserError: unknown model or argument.
     """
-    # of even kernels, as EEGNet is published: two lines of every run, about a copy in memory
-    warnings.filterwarnings("ignore", "Using padding='same' with even kernel")
     kind = find_class(model.get("name"), model.get("target"))
     options = {k: plain(v) for k, v in model.items() if k not in RESERVED}
     check_arguments(f"model {kind.__name__}", kind, options)

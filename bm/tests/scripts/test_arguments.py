@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,22 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main_of(command, ["grid=good"]) == 0
     assert main_of(command, ["grid=bad"]) == 2
     assert capsys.readouterr().err == "error: no such grid\n"
+
+
+def test_a_reader_that_has_enough_is_no_failure() -> None:
+    """Symptom: `... | head` ended in a traceback."""
+    code = (
+        "import sys; sys.path.insert(0, '.'); from scripts._arguments import main_of\n"
+        "def command():\n    for i in range(100000): print(i)\n    return 0\n"
+        "sys.exit(main_of(command, []))"
+    )
+    run = f'{sys.executable} -c "$CODE" | head -1; exit ${{PIPESTATUS[0]}}'
+    environment = {**os.environ, "CODE": code}
+    root = Path(scripts.__file__).parents[1]
+    done = subprocess.run(
+        ["bash", "-c", run], capture_output=True, text=True, cwd=root, env=environment
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("0\n", "", 141)
 
 
 SCRIPTS = sorted(Path(scripts.__file__).parent.glob("[a-z]*.py"))
