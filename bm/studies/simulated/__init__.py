@@ -18,6 +18,7 @@ from ...data.recording import Kind, RecordingId
 from ...errors import UserError, nearest
 from .. import STUDIES
 from ..base import Study
+from . import observers
 from .background.caps import CAPS
 from .background.recording import pair_cap, pair_label
 from .listening.recording import ListeningRecording
@@ -175,8 +176,6 @@ class Simulated(Study):
         """
         default = self.options["severity"] if self.mode == "background" else self.snr
         level = float(default if snr is None else snr)
-        from . import observers  # a fifth of a second, which a run's first step waits for
-
         accuracy, total = observers.OBSERVERS[self.mode](self, level, n)
         return accuracy, observers.interval(accuracy, total)
 
@@ -206,9 +205,7 @@ class Simulated(Study):
             reading: (n, 96), of the words, for windows of one fixated word; seeg: (n, words), for
             windows of 1 s from the true onset on.
         """
-        from .observers import log_likelihoods
-
-        return log_likelihoods(recording, windows)
+        return observers.log_likelihoods(recording, windows)
 
 
 def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:
