@@ -127,10 +127,10 @@ class Epochs:
         perf = groups.get("perf", {})
         if perf.get("items_per_s"):
             parts.append(f"{perf['items_per_s']:.0f} windows/s")
-        done = epoch - self.first
-        if done > 0 and epoch < total:
+        epochs = epoch - self.first
+        if epochs > 0 and epoch < total:
             parts.append(
-                f"{seconds((time.monotonic() - self.begun) / done * (total - epoch))} left"
+                f"{seconds((time.monotonic() - self.begun) / epochs * (total - epoch))} left"
             )
         return " | ".join(parts)
 

@@ -466,11 +466,11 @@ class Run:
         for group in self._groups(iter(loader)):
             self.optimise(group, epoch)
             progress.position += len(group)
-            done = progress.position
-            if solver.log.due(done // self.accumulate, -(-self.batches // self.accumulate)):
+            position = progress.position
+            if solver.log.due(position // self.accumulate, -(-self.batches // self.accumulate)):
                 metrics = self.averages["train"].local()
-                speed = (done - first) / max(1e-9, time.perf_counter() - begun)
-                solver.log.progress(f"train {epoch + 1}", done, self.batches, speed, metrics)
+                speed = (position - first) / max(1e-9, time.perf_counter() - begun)
+                solver.log.progress(f"train {epoch + 1}", position, self.batches, speed, metrics)
             self._after_step()
         solver.perf.wait_s = loader.wait_s - waited
         self.finite.flush()

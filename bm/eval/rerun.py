@@ -40,9 +40,9 @@ def rerun(experiment: Experiment, argv: Sequence[str]) -> list[str]:
             (experiments / sig).symlink_to((experiment.folder.parent / sig).resolve())
         words = [sys.executable, "-m", "dora", "-P", "bm", "run", "--", *argv]
         environment = {**os.environ, "BM_OUTPUTS": folder}
-        done = subprocess.run(words, env=environment, capture_output=True, text=True)
+        process = subprocess.run(words, env=environment, capture_output=True, text=True)
         again = experiments / experiment.sig
-        if done.returncode or not (again / "evaluation.json").exists():
-            reason = (done.stderr.strip() or done.stdout.strip())[-TAIL:]
+        if process.returncode or not (again / "evaluation.json").exists():
+            reason = (process.stderr.strip() or process.stdout.strip())[-TAIL:]
             return [f"{experiment.sig}: trained again it failed: {' '.join(reason.split())}"]
         return differences(experiment.folder, again)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..errors import UserError
 from . import FEATURES
@@ -21,6 +20,7 @@ from .pretrained import find_model, fingerprint, load_model, read_config
 
 if TYPE_CHECKING:
     import pandas as pd
+    from transformers import PreTrainedTokenizerBase
 
 BERT, XLM = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-large"
 #: Hidden states of BERT whose mean is taken, as published.
@@ -30,6 +30,8 @@ BERT_LAYERS = (8, 9, 10)
 @functools.lru_cache(maxsize=2)
 def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a model."""
+    from transformers import AutoTokenizer
+
     return AutoTokenizer.from_pretrained(folder)
 
 

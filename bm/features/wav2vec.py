@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor
-from transformers.utils import ModelOutput
 
 from ..errors import UserError
 from . import FEATURES
@@ -18,6 +17,7 @@ from .pretrained import find_model, fingerprint, load_model, read_config
 from .sound import SOUND_HZ, SoundFeature, mono
 
 if TYPE_CHECKING:
+    from transformers.utils import ModelOutput
     from typing_extensions import Unpack
 
 #: Model and layers of Defossez et al. 2023; layer 0 is the input of the 24 blocks.

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.image import imsave
 
+from ..writing import replacing
 from .style import DOUBLE_MM, figure, label_simulated, save
 
 ROW_MM = 24.0
 LIMITS = (2, 99.5)  # percentiles of the first row between which the colours of all run
+IMAGE_PIXELS = 400  # at least, of the width of an image without axes
 MOST = 4  # clips that are drawn
 
 
@@ -53,9 +56,9 @@ def draw_mels(
 
 def draw_mel(spectrum: np.ndarray, limits: tuple[float, float], path: Path) -> Path:
     """Draw one log-mel spectrum (frames, bands) without axes, for a page where many stand."""
-    with figure(46.0, 18.0) as (drawing, axis):
-        axis.imshow(
-            spectrum.T, origin="lower", aspect="auto", cmap="magma", vmin=limits[0], vmax=limits[1]
-        )
-        axis.set_axis_off()
-        return save(drawing, path)
+    # an image and no figure: thirty of them are a second instead of six
+    wide = max(1, -(-IMAGE_PIXELS // len(spectrum)))
+    image = spectrum.T.repeat(wide, 1).repeat(wide, 0)
+    with replacing(path, durable=False) as aside:
+        imsave(aside, image, limits[0], limits[1], cmap="magma", format="png", origin="lower")
+    return path

@@ -116,6 +116,8 @@ class AutoencoderLoss(nn.Module):
         factor: of both adversarial losses once it does.
         channels: of the maps.
         n_layers: of the discriminator.
+        wait: do not run the discriminator in training before it counts. Published: it is run, and
+            its weight of zero is multiplied in; that takes a third of a step.
 
     Attributes:
         logvar: logarithm of the variance of the reconstruction; no optimiser has it, as published.
@@ -129,15 +131,21 @@ class AutoencoderLoss(nn.Module):
         factor: float = 1.0,
         channels: int = 1,
         n_layers: int = 3,
+        wait: bool = False,
     ) -> None:
         super().__init__()
         self.kl_weight, self.weight, self.start, self.factor = kl_weight, weight, start, factor
+        self.wait = wait
         self.logvar = nn.Parameter(torch.zeros(()), requires_grad=False)
         self.discriminator = PatchDiscriminator(channels, n_layers)
 
     def on(self, step: int) -> float:
         """Return the factor of the adversarial losses at an optimiser step."""
         return self.factor if step >= self.start else 0.0
+
+    def waits(self, step: int) -> bool:
+        """Return whether the discriminator is left out of a training step."""
+        return self.wait and self.training and not self.on(step)
 
     def discriminator_loss(self, x: Tensor, rebuilt: Tensor, step: int) -> dict[str, Tensor]:
         """Return the discriminator's `loss`, and the mean logits `real` and `generated`.
@@ -147,6 +155,9 @@ class AutoencoderLoss(nn.Module):
             rebuilt: the same; its gradient is not followed.
             step: number of the optimiser step.
         """
+        if self.waits(step):
+            nothing = x.new_zeros(())
+            return {"loss": nothing, "real": nothing, "generated": nothing}
         real, generated = self.discriminator(x), self.discriminator(rebuilt.detach())
         loss = self.on(step) * hinge_loss(real, generated)
         return {"loss": loss, "real": real.mean().detach(), "generated": generated.mean().detach()}
@@ -166,10 +177,11 @@ class AutoencoderLoss(nn.Module):
         """
         error = (x - rebuilt).abs()
         nll = (error / self.logvar.exp() + self.logvar).sum() / len(x)
-        adversarial = -self.discriminator(rebuilt).mean()
-        weight = error.new_zeros(())
-        if last is not None:
-            weight = adaptive_weight(nll, adversarial, last) * self.weight
+        adversarial = weight = error.new_zeros(())
+        if not self.waits(step):
+            adversarial = -self.discriminator(rebuilt).mean()
+            if last is not None:
+                weight = adaptive_weight(nll, adversarial, last) * self.weight
         loss = nll + self.kl_weight * kl.mean() + weight * self.on(step) * adversarial
         rec = error.mean()
         return AutoencoderTerms(loss, nll, kl.mean(), rec, adversarial, weight, self.on(step))

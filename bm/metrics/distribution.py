@@ -16,10 +16,25 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """
     mean1, mean2 = first.mean(0, dtype=float), second.mean(0, dtype=float)
     # float64 throughout: the distance is a small difference of large traces.
-    cov1, cov2 = (np.atleast_2d(np.cov(x.astype(float), rowvar=False)) for x in (first, second))
-    values = linalg.eigvals(cov1 @ cov2).real
-    root = np.sqrt(np.maximum(values, 0)).sum()
-    return float(np.square(mean1 - mean2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * root)
+    a, b = (
+        (x.astype(float) - mean) / np.sqrt(len(x) - 1)
+        for x, mean in ((first, mean1), (second, mean2))
+    )
+    traces = np.square(a).sum() + np.square(b).sum()
+    return float(np.square(mean1 - mean2).sum() + traces - 2 * _trace_of_root(a, b))
+
+
+def _trace_of_root(a: np.ndarray, b: np.ndarray) -> float:
+    """Return tr((S1 S2)^(1/2)) of S1 = a' a and S2 = b' b.
+
+    S1 S2 has the eigenvalues of (a b') (a b')', other than 0: with fewer items than features their
+    roots are the singular values of a b', which is small (2 x 24 windows of 105 channels have
+    5,565 features: 2 ms instead of minutes).
+    """
+    if min(len(a), len(b)) < a.shape[1]:
+        return float(linalg.svdvals(a @ b.T).sum())
+    values = linalg.eigvals((a.T @ a) @ (b.T @ b)).real
+    return float(np.sqrt(np.maximum(values, 0)).sum())
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ class ToldWords:
 
     @property
     def is_aligned(self) -> bool:
-        """Whether word i of every item is token i + 1: no word was passed over, none split."""
+        """Return whether word i of each item is token i + 1: none was passed over, none split."""
         return bool((self.there.sum(1) == self.mask.sum(1) - 1).all())
 
     def rows(self, places: np.ndarray) -> ToldWords:
@@ -158,12 +158,12 @@ def word_similarities(encoder: TextEncoder, features: np.ndarray, told: ToldWord
     """
     lengths = told.there.sum(1)
     read = [encoder.read(item[:length]) for item, length in zip(features, lengths, strict=True)]
-    said = [
+    spoken = [
         states[1 : n + 1] - encoder.origin for states, n in zip(told.states, lengths, strict=True)
     ]
-    scores = np.zeros((len(read), len(said)))
+    scores = np.zeros((len(read), len(spoken)))
     for i, one in enumerate(read):
-        for j, other in enumerate(said):
+        for j, other in enumerate(spoken):
             n = min(len(one), len(other))
             norm = np.linalg.norm(one[:n]) * np.linalg.norm(other[:n])
             scores[i, j] = (one[:n] * other[:n]).sum() / max(norm, 1e-12)

@@ -23,7 +23,7 @@ from ..nn.sinc import lowpass_sinc
 from ..registry import check_known
 from ..solvers.model_inputs import input_names, inputs_of
 from ..xp.address import resolve
-from .given import given_of
+from .inputs import input_of
 from .windows import Placement, WindowMaker, shortened
 
 #: What `predict` gives: a table, class probabilities (N, K), what the network gives as it is, or a
@@ -124,7 +124,7 @@ class Predictor:
             check_known("argument of predict", name, (*Placement.__annotations__, *DEFAULTS))
         settings = {**DEFAULTS, **options}
         placement = Placement(**{k: v for k, v in options.items() if k not in DEFAULTS})
-        recording = given_of(data, self.facts, sfreq, ch_names, unit)
+        recording = input_of(data, self.facts, sfreq, ch_names, unit)
         signal = self.maker.signal(recording, bool(settings["preprocessed"]))
         starts = self.maker.starts(signal, recording, placement)
         scaler = self.maker.scaler(signal, starts, settings["recording"])

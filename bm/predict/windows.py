@@ -23,7 +23,7 @@ from ..data.stretches import touched
 from ..data.window_rule import WindowRule
 from ..errors import RecordingError, UserError
 from ..facts import DataFacts
-from .given import Given
+from .inputs import InputRecording
 
 logger = logging.getLogger(__name__)
 
@@ -83,18 +83,18 @@ class WindowMaker:
 
     # the signal ---------------------------------------------------------------------------
 
-    def signal(self, given: Given, preprocessed: bool) -> Signal:
+    def signal(self, data: InputRecording, preprocessed: bool) -> Signal:
         """Return the preprocessed signal with the channels of the model, in its order."""
         recipe = recipe_of({**self.recipe, "rate_hz": self.facts.rate_hz})
         if preprocessed:
             recipe["preprocess"] = []
         try:
-            signal = make_signal(given.recording(), recipe)
+            signal = make_signal(data.recording(), recipe)
         except RecordingError:
             if "positions" not in recipe:
                 raise
             # no sensor layout in an array: places of the training data follow
-            signal = make_signal(given.recording(), {**recipe, "positions": "head"})
+            signal = make_signal(data.recording(), {**recipe, "positions": "head"})
         signal = self._with_channels(signal)
         return signal if np.isfinite(signal.positions).all() else self._with_positions(signal)
 
@@ -135,7 +135,7 @@ class WindowMaker:
 
     # where windows begin ------------------------------------------------------------------
 
-    def starts(self, signal: Signal, given: Given, placement: Placement) -> np.ndarray:
+    def starts(self, signal: Signal, data: InputRecording, placement: Placement) -> np.ndarray:
         """Return the first sample of every window, (N,) int64.
 
         Raises:
@@ -143,9 +143,9 @@ class WindowMaker:
         """
         rate, length = self.facts.rate_hz, self.facts.window_samples
         steps = list(self.recipe.get("preprocess") or ())
-        shift = shift_of(steps, float(given.raw.info["sfreq"]))
-        if given.trial_samples is not None:
-            return self._of_trials(signal, given, placement)
+        shift = shift_of(steps, float(data.raw.info["sfreq"]))
+        if data.trial_samples is not None:
+            return self._of_trials(signal, data, placement)
         if placement.starts_s is not None:
             starts = [round((float(s) - shift) * rate) for s in placement.starts_s]
         elif placement.onsets_s is not None:
@@ -168,21 +168,21 @@ class WindowMaker:
             )
         return self._some(whole)
 
-    def _of_trials(self, signal: Signal, given: Given, placement: Placement) -> np.ndarray:
+    def _of_trials(self, signal: Signal, data: InputRecording, placement: Placement) -> np.ndarray:
         if placement != Placement():
             raise UserError("windows that are cut already begin where they begin: leave out "
                             "starts_s, onsets_s, events and stride_s")  # fmt: skip
-        assert given.trial_samples is not None
+        assert data.trial_samples is not None
         rate, length = self.facts.rate_hz, self.facts.window_samples
-        count = given.raw.n_times // given.trial_samples
+        count = data.raw.n_times // data.trial_samples
         trial = signal.samples // count
         first = 0
-        if trial != length and given.tmin_s is not None:
-            first = round((self.rule.offset_s - given.tmin_s) * rate)
+        if trial != length and data.tmin_s is not None:
+            first = round((self.rule.offset_s - data.tmin_s) * rate)
         # the last sample of MNE's epochs is that at tmax itself
-        if first < 0 or first + length > trial or (given.tmin_s is None and trial != length):
-            where = "" if given.tmin_s is None else (
-                f" from {self.rule.offset_s:g} s on; they begin at {given.tmin_s:g} s"
+        if first < 0 or first + length > trial or (data.tmin_s is None and trial != length):
+            where = "" if data.tmin_s is None else (
+                f" from {self.rule.offset_s:g} s on; they begin at {data.tmin_s:g} s"
             )  # fmt: skip
             raise UserError(
                 f"windows of {trial} samples at {rate:g} Hz, where the model takes {length} "

@@ -116,7 +116,7 @@ class Listing:
         if folder not in self._names:
             names = sorted(os.listdir(folder)) if folder.is_dir() else []
             # `._sub-01_events.tsv` on drives that another system wrote is no table
-            names = [name for name in names if not name.startswith(".")]
+            names = [name for name in names if not name.startswith((".", "~$"))]
             self._names[folder] = [n for n in names if n.endswith(READ)]
             unread = [n for n in names if TABLE.search(n) and not n.endswith(READ)]
             if unread:

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +20,13 @@ logger = logging.getLogger(__name__)
 FOLDERS = (".ds", ".mff")
 #: Folders of a BIDS data set that hold no further recording of it.
 BIDS_ASIDE = ("derivatives", "sourcedata", "code", "stimuli")
+#: Folders that systems keep: what was deleted, small pictures, what a Mac packs beside each file.
+SYSTEM = ("$recycle.bin", "@eadir", "__macosx", "lost+found", "system volume information")
+#: Endings behind that of a recording, of packed ones and of downloads that have not ended.
+PACKED = (".gz", ".bz2", ".xz", ".zst")
+PARTIAL = (".part", ".partial", ".filepart", ".crdownload", ".download", ".aria2", ".tmp")
+#: Archives, in which recordings may lie.
+ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar")
 #: Files by which a folder says that it is a BIDS data set.
 BIDS_MARKS = ("dataset_description.json", "participants.tsv")
 
@@ -29,9 +36,12 @@ def visible(paths: Iterable[Path], root: Path) -> list[Path]:
 
     Systems leave such files beside those of a data set (`._S01.edf` on shared drives).
     """
-    return sorted(
-        path for path in paths if not any(p.startswith(".") for p in path.relative_to(root).parts)
-    )
+    return sorted(p for p in paths if not any(map(is_hidden, p.relative_to(root).parts)))
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name is hidden, or of a file or folder that a system keeps for itself."""
+    return name.startswith((".", "~$")) or name.lower() in SYSTEM
 
 
 def matches(root: Path, pattern: str) -> list[Path]:
@@ -52,6 +62,7 @@ class Walk:
         paths: of recordings, in order of their names.
         errors: what cannot be read: folders, devices, names, later parts without the first.
         foreign: recordings of formats that are not read.
+        packed: recordings and archives that must be unpacked first, and parts of downloads.
         spare_tables: tables (`.csv`) that are not taken for recordings.
     """
 
@@ -61,6 +72,7 @@ class Walk:
     paths: list[Path] = field(default_factory=list)
     errors: list[RecordingError] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
+    packed: list[Path] = field(default_factory=list)
     spare_tables: list[Path] = field(default_factory=list)
 
     def search(self) -> Walk:
@@ -81,6 +93,7 @@ class Walk:
                 "%s: %d recordings of formats that are not read: %s (as %s)",
                 *(self.root, len(self.foreign), shown, self.foreign[0]),
             )
+        warn_of_packed(self.root, self.packed)
         return self
 
     def _enter(self, folder: Path, parents: tuple[Path, ...]) -> None:
@@ -110,7 +123,7 @@ class Walk:
         """Return whether a name is hidden, or of a folder that holds no recording of the people."""
         if path.name in literal_parts(self.patterns or ()):
             return False
-        return path.name.startswith(".") or (holds_more and path.name.lower() in aside)
+        return is_hidden(path.name) or (holds_more and path.name.lower() in aside)
 
     def _follow(self, path: Path, parents: tuple[Path, ...]) -> None:
         """Search or take what a link leads to, unless it leads in a circle or was met before."""
@@ -133,6 +146,8 @@ class Walk:
         """Add a recording; what cannot be opened, whatever is in it, goes to the errors."""
         if path.suffix.lower() in FOREIGN:
             self.foreign.append(path)
+        if not is_recording(path) and is_packed(path, is_recording):
+            self.packed.append(path)
         if self.patterns is not None:
             is_candidate = is_selected(path, self.root, self.patterns)
         else:
@@ -201,6 +216,32 @@ def is_recording(path: Path) -> bool:
     if path.name.lower().endswith("_events.csv"):
         return False
     return path.suffix.lower() in ENDINGS or double or bti or nicolet
+
+
+def is_packed(path: Path, is_wanted: Callable[[Path], bool]) -> bool:
+    """Return whether a name is one of a packed or unfinished file, or of an archive.
+
+    Args:
+        path: of the file.
+        is_wanted: whether a name, without such an ending, is one of a file that would be read.
+
+    >>> [is_packed(Path(name), is_recording) for name in ("a.edf.gz", "a.zip", "notes.txt.gz")]
+    [True, True, False]
+    """
+    ending = path.suffix.lower()
+    behind = ending in (*PACKED, *PARTIAL) and is_wanted(path.with_suffix(""))
+    tar = ending in PACKED and path.stem.lower().endswith(".tar")
+    return behind or tar or ending in ARCHIVES
+
+
+def warn_of_packed(root: Path, paths: Sequence[Path]) -> None:
+    """Tell of files that nothing reads before they are unpacked."""
+    if paths:
+        text = (
+            "%s: %d files are packed or not complete, and not read (as %s); unpack them, or fetch "
+            "them to their end"
+        )
+        logger.warning(text, root, len(paths), paths[0])
 
 
 def problem_of(path: Path) -> RecordingError | None:

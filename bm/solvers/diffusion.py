@@ -179,6 +179,10 @@ class DiffusionSolver(Solver):
         if self.cfg.log.figures:
             draw_waves(self, self.real(rows), generated.waves)
 
+    def _count(self, split: str) -> int:
+        """Return how many windows of a split are measured."""
+        return len(self._some(split, self.cfg.solver.n_evaluation))
+
     def _some(self, split: str, count: int) -> np.ndarray:
         """Return evenly spaced rows of a split, of the training split when it is empty."""
         rows = self.data.rows(split)
@@ -212,9 +216,9 @@ class DiffusionSolver(Solver):
         if bad:
             text = "%d of %d generated waves are not finite: no distances are measured"
             self.log.line(text, bad, len(rows))
-        elif len(rows) < self.fewest:
+        elif scarce := [name for name in (split, "train") if self._count(name) < self.fewest]:
             text = "%d windows of split %s, of %d at least: no distances are measured"
-            self.log.line(text, len(rows), split, self.fewest)
+            self.log.line(text, self._count(scarce[0]), scarce[0], self.fewest)
         else:
             self._measure(evaluation, rows, generated.waves)
         return evaluation

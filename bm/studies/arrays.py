@@ -25,7 +25,7 @@ from ..readers.epoch_trials import EPOCHS, EpochTrials
 from ..readers.event_rules import check_labels, renamed
 from ..readers.event_table import check_events, frame
 from ..readers.file_recording import FileRecording
-from ..readers.folder_walk import matches
+from ..readers.folder_walk import is_hidden, is_packed, matches, warn_of_packed
 from ..readers.raw import Reading
 from ..registry import check_known, check_list
 from . import STUDIES
@@ -270,7 +270,9 @@ class Arrays(Study):
         else:
             globs = self.files if self.files is not None else ("**/*",)
             paths = sorted({path for glob in globs for path in matches(self.folder, glob)})
-        paths = [path for path in paths if path.is_file() and not path.name.startswith(".")]
+        paths = [path for path in paths if path.is_file() and not is_hidden(path.name)]
+        packed = [path for path in paths if not is_trials(path) and is_packed(path, is_trials)]
+        warn_of_packed(self.folder, packed)
         singles = [
             (path, dict[str, Path]())
             for path in paths

@@ -233,8 +233,8 @@ def _results(
 
 
 def _report(summary: Summary, total: int, begun: float, say: Callable[[str], None]) -> None:
-    done = summary.built + len(summary.bad)
+    count = summary.built + len(summary.bad)
     seconds = time.perf_counter() - begun
-    due = seconds // REPORT_S > (seconds - seconds / max(1, done)) // REPORT_S
-    if due or done == total:
-        say(f"prepare | {done}/{total} | {done / max(1e-9, seconds):.1f} recordings/s")
+    due = seconds // REPORT_S > (seconds - seconds / max(1, count)) // REPORT_S
+    if due or count == total:
+        say(f"prepare | {count}/{total} | {count / max(1e-9, seconds):.1f} recordings/s")

@@ -22,20 +22,20 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
 def check_run(words: list[str]) -> None:
-    """`dora run` and `dora launch`: the keys and values are those of the configuration."""
+    """Check `dora run` and `dora launch`: the keys and values are those of the configuration."""
     keys = [word for word in words if "=" in word and not word.startswith("-")]
     if "KEY=VALUE" not in keys:
         main.resolve(keys)
 
 
 def check_grid(words: list[str]) -> None:
-    """`dora grid`: the grid is there; names in capitals stand for any."""
+    """Check `dora grid`: the grid is there; names in capitals stand for any."""
     name = next((word for word in words if not word.startswith("-")), "NAME")
     assert name == name.upper() or name in grid_names(), f"no grid {name}"
 
 
 def check_script(module: str, words: list[str]) -> None:
-    """`python -m scripts.NAME`: the script takes these arguments."""
+    """Check `python -m scripts.NAME`: the script takes these arguments."""
     script: Any = importlib.import_module(module)
     record = getattr(script, "Request", None) or getattr(script, "Arguments", None)
     function = record or script.command
@@ -96,8 +96,8 @@ def test_offline_commands_run(tmp_path: Path) -> None:
     for command in OFFLINE:
         words = command.split()
         assert words in [typed for _, typed in COMMANDS], command
-        done = subprocess.run(
+        process = subprocess.run(
             words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
         )
-        assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
-        assert "Traceback" not in done.stderr, command
+        assert process.returncode == 0, f"{command}: {process.stderr[-2000:]}"
+        assert "Traceback" not in process.stderr, command

@@ -42,10 +42,10 @@ def test_the_suite_is_green_whatever_the_user_has_set() -> None:
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("BM_", "PYTEST_"))}
     job = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3", "MASTER_ADDR": "nowhere"}
     odd = dict.fromkeys([*names, "BM_SHARED", "OMP_NUM_THREADS", "DORA_PACKAGE"], ODD)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "pytest", *(f"bm/tests/{name}" for name in QUICK)],
         cwd=ROOT, env={**plain, **job, **odd}, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"\[100%\]", done.stdout)
+    assert process.returncode == 0, process.stdout
+    assert re.search(r"\[100%\]", process.stdout)

@@ -34,6 +34,13 @@ GROUND_MODULES = {"errors", "registry", "facts"}
 #: Facades on the path of `dora info` and `dora grid`: what they open is heavy.
 LIGHT = {"bm/train.py", "bm/models/__init__.py"}
 
+#: Words that say how a value came about and not what it is: `metrics`, `rows`, `path` say it.
+NAMELESS = {"found", "own", "known", "kept", "given"}
+#: Files -> why such a name may stand there.
+MAY_STAND = {
+    "bm/models/clip/options.py": "`kept` is a key of published configurations",
+}
+
 
 HEAVY = ("torch", "mne", "transformers", "diffusers", "wandb", "pandas", "scipy", "sklearn")
 
@@ -108,6 +115,23 @@ def test_what_tests_share_lies_in_modules_of_its_own(path: Path) -> None:
     parts = {part for name in imported_names(path) for part in name.split(".")}
     files = {part for part in parts if part.startswith("test_") or part == "conftest"}
     assert not files, f"imports from {sorted(files)}: move what is shared to a module of a noun"
+
+
+def assigned_names(path: Path) -> dict[str, int]:
+    """Return the names of the values and arguments of a file -> line of the last of each."""
+    names = {}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.arg):
+            names[node.arg] = node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names[node.id] = node.lineno
+    return names
+
+
+@pytest.mark.parametrize("path", [*sources(), *files_of_tests()], ids=relative)
+def test_a_value_is_called_by_its_noun(path: Path) -> None:
+    lines = {name: n for name, n in assigned_names(path).items() if name in NAMELESS}
+    assert not lines or relative(path) in MAY_STAND, f"call it what it is (name: line): {lines}"
 
 
 def inner_imports(path: Path) -> list[int]:

@@ -41,7 +41,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setenv("BM_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv("BM_EXECUTOR", "local")
-    found = read(path)
-    NotebookClient(found, timeout=900, resources={"metadata": {"path": str(ROOT)}}).execute()
-    texts = [str(o) for c in found.cells if c.cell_type == "code" for o in c.outputs]
+    notebook = read(path)
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(ROOT)}}).execute()
+    texts = [str(o) for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     assert any("image/svg+xml" in text for text in texts)

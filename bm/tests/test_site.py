@@ -29,8 +29,8 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.endurance
 def test_the_site_is_built_and_fetches_nothing(tmp_path: Path) -> None:
-    done = build(tmp_path / "site")
-    assert done.returncode == 0, done.stderr
+    process = build(tmp_path / "site")
+    assert process.returncode == 0, process.stderr
     pages = list((tmp_path / "site").glob("*.html"))
     assert len(pages) > 20
     for page in pages:
@@ -47,11 +47,11 @@ def test_a_broken_link_is_an_error(tmp_path: Path) -> None:
     (docs / "index.md").write_text("[gone](gone.md)\n")
     config = (ROOT / "mkdocs.yml").read_text().split("nav:\n  - Begin")[0]
     (tmp_path / "mkdocs.yml").write_text(config)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "-f", str(tmp_path / "mkdocs.yml")],
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
-    assert done.returncode != 0 and "gone.md" in done.stderr
+    assert process.returncode != 0 and "gone.md" in process.stderr
 
 
 def test_every_page_is_in_the_navigation() -> None:

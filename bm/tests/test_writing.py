@@ -122,8 +122,8 @@ def test_a_full_disk_is_one_line() -> None:
     error = OSError(
         None, "Can't write data (file write failed: errno = 28, No space left on device"
     )
-    found = writing.explain(Path("x.h5"), error)
-    assert found is not None and "no space left" in str(found)
+    message = writing.explain(Path("x.h5"), error)
+    assert message is not None and "no space left" in str(message)
 
 
 def test_a_disk_that_fails_anywhere_below_a_folder_is_one_line(tmp_path: Path) -> None:

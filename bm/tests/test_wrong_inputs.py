@@ -176,8 +176,8 @@ def built(folder: Path, words: list[str]) -> None:
     if not words[0].startswith("solver="):
         words = ["solver=supervised/debug", *words]
     if not any("dset.studies" in word or word == MASKED for word in words[1:]):
-        own = words[0].endswith(("folder", "arrays")) or words[0] == MASKED
-        words = words if own else [*words, TINY]
+        complete = words[0].endswith(("folder", "arrays")) or words[0] == MASKED
+        words = words if complete else [*words, TINY]
     with opened(folder / "outputs", *words) as xp:
         solver: Any = build(xp.cfg)
         solver.data = solver.build_data()

@@ -116,20 +116,7 @@ def install() -> None:
         return executor
 
     def check_orphans(self: PatchedShepherd) -> None:
-        """Cancel jobs whose number nobody wrote down; look for a scheduler only where one may be.
-
-        Another terminal that submits has such a tag too: its lock tells the living from the dead.
-        """
-        # Dora calls squeue here, which a machine without SLURM lacks.
-        if not any(self._orphans.iterdir()) or is_local():
-            return
-        try:
-            with locked(Path(self.main.dora.dir) / SUBMIT_LOCK):
-                original["_check_orphans"](self)
-        except subprocess.CalledProcessError as error:
-            self.main.refuse(cluster.unanswered(error))
-        except UserError as error:
-            self.main.refuse(error)
+        _cancel_orphans(original["_check_orphans"], self)
 
     # Pickles of other people's folders: both modules read them by this name.
     shep.try_load = dora_grid.try_load = read_handle  # type: ignore[assignment]
@@ -142,6 +129,23 @@ def install() -> None:
     Shepherd._check_orphans = check_orphans  # type: ignore[method-assign,assignment]
     setattr(Shepherd, "_get_submitit_executor", submitit_executor)  # noqa: B010 - other signature
     _mend_cancel()
+
+
+def _cancel_orphans(original: Callable[[PatchedShepherd], None], shepherd: PatchedShepherd) -> None:
+    """Cancel jobs whose number nobody wrote down; look for a scheduler only where one may be.
+
+    Another terminal that submits has such a tag too: its lock tells the living from the dead.
+    """
+    # Dora calls squeue here, which a machine without SLURM lacks.
+    if not any(shepherd._orphans.iterdir()) or is_local():
+        return
+    try:
+        with locked(Path(shepherd.main.dora.dir) / SUBMIT_LOCK):
+            original(shepherd)
+    except subprocess.CalledProcessError as error:
+        shepherd.main.refuse(cluster.unanswered(error))
+    except UserError as error:
+        shepherd.main.refuse(error)
 
 
 def _mend_cancel() -> None:

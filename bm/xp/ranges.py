@@ -187,8 +187,8 @@ def check_value(key: str, value: object) -> None:
             if item not in expectation and not (item is None and expectation.null):
                 raise UserError(f"{name}={shown(item)}: {expectation} is expected")
     if key in NEEDED and value is None:
-        known = f"; known: {', '.join(NAMES[key])}" if key in NAMES else ""
-        raise UserError(f"{key}=null: it cannot be empty; leave it out{known}")
+        choices = f"; known: {', '.join(NAMES[key])}" if key in NAMES else ""
+        raise UserError(f"{key}=null: it cannot be empty; leave it out{choices}")
     if key in FOLDERS and not (isinstance(value, str) and value.strip()):
         raise UserError(f"{key}={shown(value)}: a folder is expected")
     if key in NAMES and value is not None:

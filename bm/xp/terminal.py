@@ -67,8 +67,8 @@ class EndOfLog:
 
 def interval_of(words: list[str]) -> float | None:
     """Return the minutes between tables where the command line does not say them, else None."""
-    said = any(w == "--interval" or w.startswith(("-i", "--interval=")) for w in words)
-    return None if said else INTERVAL
+    chosen = any(w == "--interval" or w.startswith(("-i", "--interval=")) for w in words)
+    return None if chosen else INTERVAL
 
 
 def colorized(text: str, code: str) -> str:

@@ -11,6 +11,7 @@ GUIDANCE = (1.0, 2.0, 3.5, 5.0)
 STEPS = (10, 50, 200)
 CONDITIONS: tuple[dict[str, str], ...] = (
     {"model.cond.mode": "sequence"},
+    {"model.cond.mode": "film"},
     {"model.cond.normalize": "none"},
     {"solver.cond.drop_mode": "batch"},
 )

@@ -202,29 +202,45 @@ def griffin_lim(
     """
     missing = mel.settings.n_mels - log_mel.shape[-1]
     log_mel = nn.functional.pad(log_mel, (0, missing), value=float(torch.tensor(FLOOR).log()))
+    # few at a time stay in the cache of a processor
+    parts = log_mel.split(len(log_mel) if log_mel.is_cuda else 8)
+    return torch.cat([_phased(mel, part, iterations, momentum) for part in parts])
+
+
+def _phased(mel: LogMel, log_mel: Tensor, iterations: int, momentum: float) -> Tensor:
+    """Return waves (B, frames * hop) of log-mel (B, frames, n_mels) of all bands."""
     magnitude = magnitudes_of(mel.basis, log_mel.exp()).transpose(1, 2)
-    angles = torch.ones_like(magnitude, dtype=torch.complex64)
-    before = torch.zeros_like(angles)
+    frames = magnitude.shape[-1]
+    weight = _added(mel, _window(mel).square().expand(-1, frames)[None]).clamp_min(1e-8)
+    spectrum, before = magnitude.to(torch.complex64), magnitude.new_zeros(())
     for _ in range(iterations):
-        rebuilt = mel.spectrum(_overlapped(mel, magnitude * angles))
+        rebuilt = mel.spectrum(_overlapped(mel, spectrum) / weight)
         ahead = rebuilt + momentum * (rebuilt - before)
-        angles, before = ahead / ahead.abs().clamp_min(1e-9), rebuilt
+        before = rebuilt
+        spectrum = ahead * (magnitude / ahead.abs().clamp_min(1e-9))
     edge = (mel.settings.n_fft - mel.settings.hop) // 2
-    return _overlapped(mel, magnitude * angles)[:, edge:][:, : log_mel.shape[1] * mel.settings.hop]
+    return (_overlapped(mel, spectrum) / weight)[:, edge:][:, : frames * mel.settings.hop]
+
+
+def _window(mel: LogMel) -> Tensor:
+    """Return the window (n_fft, 1), centred."""
+    s = mel.settings
+    side = (s.n_fft - s.window) // 2
+    return nn.functional.pad(mel.hann, (side, s.n_fft - s.window - side))[:, None]
 
 
 def _overlapped(mel: LogMel, spectrum: Tensor) -> Tensor:
-    """Return waves (B, n) by weighted overlap-add of spectra (B, bins, frames)."""
-    s = mel.settings
-    side = (s.n_fft - s.window) // 2
-    window = nn.functional.pad(mel.hann, (side, s.n_fft - s.window - side))[:, None]
-    frames = torch.fft.irfft(spectrum, s.n_fft, dim=1) * window
-    length = (spectrum.shape[-1] - 1) * s.hop + s.n_fft
+    """Return the overlap-add (B, n) of spectra (B, bins, frames), windowed; not yet weighed."""
+    return _added(mel, torch.fft.irfft(spectrum, mel.settings.n_fft, dim=1) * _window(mel))
 
-    def added(values: Tensor) -> Tensor:
-        sizes = ((1, length), (1, s.n_fft), (1, 1), (0, 0), (1, s.hop))
-        size, kernel, dilation, edge, stride = sizes
-        return nn.functional.fold(values, size, kernel, dilation, edge, stride)[:, 0, 0]
 
-    weight = added(window.square().expand(s.n_fft, spectrum.shape[-1])[None])
-    return added(frames) / weight.clamp_min(1e-8)
+def _added(mel: LogMel, frames: Tensor) -> Tensor:
+    """Return the sum (B, n) of frames (B, n_fft, frames) at their places."""
+    hop, (count, length) = mel.settings.hop, frames.shape[1:]
+    pieces = -(-count // hop)
+    parts = nn.functional.pad(frames, (0, 0, 0, pieces * hop - count)).unflatten(1, (pieces, hop))
+    # a piece of every frame at a time: a third of the time of `fold`
+    total = frames.new_zeros(len(frames), hop, length + pieces - 1)
+    for number in range(pieces):
+        total[..., number : number + length] += parts[:, number]
+    return total.mT.flatten(1)[:, : (length - 1) * hop + count]

@@ -1,4 +1,4 @@
-"""Condition of a generated clip: an embedding's average over time, or its steps as tokens."""
+"""Condition of a generated clip: an embedding's average, or its steps as tokens or as maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...errors import UserError
 from ...registry import check_known
 
-MODES = ("film", "sequence")
+MODES = ("film", "sequence", "concat")
 NORMALISATIONS = ("none", "l2", "standardize")
 DROPS = ("example", "batch")
 SOURCES = ("audio", "eeg")
@@ -86,9 +86,11 @@ class Conditioner(nn.Module):
 
     Args:
         width: D.
-        mode: film (a vector (B, D)) or sequence (tokens (B, T', D + positions)).
+        mode: film (a vector (B, D)), sequence (tokens (B, T', D + positions) that attention looks
+            at) or concat (steps (B, T', D), which become channels of the input, see
+            `ConditionMaps`).
         normalise: none (published), l2, or standardize with the statistics of each side.
-        tokens: T', of sequence.
+        tokens: T', of sequence and concat.
     """
 
     means: Tensor
@@ -133,10 +135,35 @@ class Conditioner(nn.Module):
 
     def arguments(self, condition: Tensor) -> dict[str, Tensor]:
         """Return the denoiser's arguments of conditions (B, D) or (B, T', D)."""
+        if self.mode == "concat":
+            return {}
         if self.mode == "film":
             return {"class_labels": condition}
         places = self.get_buffer("positions").to(condition).expand(len(condition), -1, -1)
         return {"encoder_hidden_states": torch.cat([condition, places], -1)}
+
+
+class ConditionMaps(nn.Module):
+    """Steps of an embedding as channels of a latent, each step at its own time.
+
+    What happens when is then where the convolutions look for it, and nothing has to learn which
+    token belongs to which time. Nothing (zeros) gives zeros: there is no bias.
+
+    Args:
+        width: D.
+        shape: channels, steps T and bands F of the maps.
+    """
+
+    def __init__(self, width: int, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.spread = nn.Linear(width, shape[0] * shape[2], bias=False)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        """Return maps (B, C, T, F) of conditions (B, T', D)."""
+        channels, steps, bands = self.shape
+        values: Tensor = self.spread(resized(condition.mT, steps).mT)
+        return values.unflatten(-1, (channels, bands)).transpose(1, 2)
 
 
 def _positions(tokens: int) -> Tensor:

@@ -15,12 +15,14 @@ from ...nn.sampling import Denoise
 from ...registry import check_arguments, check_known
 from .. import MODELS
 from ..contract import Described, Loadable
-from .conditioning import Conditioner
+from .conditioning import Conditioner, ConditionMaps
 from .networks import DenoiserSizes, build_denoiser
 
 #: What the network predicts: eps, v and x0 of the original.
 PREDICTIONS = ("noise", "velocity", "data")
 LOSSES = ("l2", "l1")
+#: Keys of `cond`: published, but for the normalisation.
+CONDITION = {"mode": "film", "normalize": "standardize", "tokens": 32, "maps": 8}
 #: Published levels of noise.
 SCHEDULE = {"shape": "scaled_linear", "steps": 1000, "start": 0.0015, "end": 0.0195}
 
@@ -32,7 +34,8 @@ class LatentDiffusion(Described, Loadable):
     Args:
         latent_shape: channels, steps and bands of a latent.
         width: D, of the embeddings.
-        cond: `mode` film | sequence, `normalize` none | l2 | standardize, `tokens` of sequence.
+        cond: `mode` film | sequence | concat, `normalize` none | l2 | standardize, `tokens` of
+            sequence and concat, `maps` of concat: channels beside those of the latent.
         network: sizes, see `DenoiserSizes`; channels, film and tokens follow from the others.
         noise: arguments of `NoiseSchedule`; None = published.
         prediction: noise, velocity or data.
@@ -60,10 +63,14 @@ class LatentDiffusion(Described, Loadable):
         check_known("model.loss", loss, LOSSES)
         self.latent_shape, self.prediction, self.loss = tuple(latent_shape), prediction, loss
         self.audio = dict(audio or {})
-        cond = {"mode": "film", "normalize": "standardize", "tokens": 32, **(cond or {})}
+        cond = {**CONDITION, **(cond or {})}
         for name in cond:
-            check_known("key of model.cond", name, ("mode", "normalize", "tokens"))
+            check_known("key of model.cond", name, CONDITION)
         self.conditioner = Conditioner(width, cond["mode"], cond["normalize"], int(cond["tokens"]))
+        self.maps: ConditionMaps | None = None
+        if cond["mode"] == "concat":
+            _, steps, bands = self.latent_shape
+            self.maps = ConditionMaps(width, (int(cond["maps"]), steps, bands))
         self.sizes = self._sizes(dict(network or {}))
         self.noise = NoiseSchedule(**(noise or SCHEDULE))
         self.network = build_denoiser(self.sizes)
@@ -71,12 +78,14 @@ class LatentDiffusion(Described, Loadable):
         self.register_buffer("scale", torch.tensor(float("nan")))
 
     def _sizes(self, options: dict[str, Any]) -> DenoiserSizes:
-        check_arguments("model.network", DenoiserSizes, options, ("channels", "film", "tokens"))
-        film = self.conditioner.mode == "film"
+        ours = ("channels", "film", "tokens", "maps")
+        check_arguments("model.network", DenoiserSizes, options, ours)
+        mode = self.conditioner.mode
         sizes = DenoiserSizes(
             channels=self.latent_shape[0],
-            film=self.conditioner.width if film else 0,
-            tokens=0 if film else self.conditioner.token_width,
+            film=self.conditioner.width if mode == "film" else 0,
+            tokens=self.conditioner.token_width if mode == "sequence" else 0,
+            maps=self.maps.shape[0] if self.maps else 0,
             **options,
         )
         if any(side % sizes.multiple for side in self.latent_shape[1:]):
@@ -98,8 +107,10 @@ class LatentDiffusion(Described, Loadable):
         Args:
             x: (B, C, T, F) float32.
             t: (B,) int64 noise levels.
-            condition: (B, D), or (B, T', D) of sequence; zeros = nothing.
+            condition: (B, D), or (B, T', D) of sequence and concat; zeros = nothing.
         """
+        if self.maps is not None:
+            x = torch.cat([x, self.maps(condition)], 1)
         arguments: dict[str, Any] = {"encoder_hidden_states": None}
         arguments |= self.conditioner.arguments(condition)
         prediction: Tensor = self.network(x, t, return_dict=False, **arguments)[0]
@@ -141,9 +152,11 @@ class LatentDiffusion(Described, Loadable):
         """
         nothing = torch.zeros_like(condition)
         both = torch.cat([condition, nothing])
+        # without a condition both predictions are one
+        once = guidance == 1.0 or not bool(condition.any())
 
         def denoise(x: Tensor, t: Tensor) -> Tensor:
-            if guidance == 1.0:
+            if once:
                 return self.noise_of(x, self(x, t, condition), t)
             if together:
                 with_it, free = self(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
@@ -157,7 +170,8 @@ class LatentDiffusion(Described, Loadable):
         """Return what is diffused, and under which condition."""
         shape = " x ".join(map(str, self.latent_shape))
         c = self.conditioner
-        how = "one vector" if c.mode == "film" else f"{c.tokens} tokens"
+        film = c.mode == "film"
+        how = "one vector" if film else f"{c.tokens} {'steps' if self.maps else 'tokens'}"
         return [
             f"diffuses latents of {shape} at {self.noise.steps} noise levels, predicts "
             f"{self.prediction}",

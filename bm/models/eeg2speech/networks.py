@@ -27,6 +27,7 @@ class DenoiserSizes:
         depth: transformer blocks at each place.
         film: width of the condition vector; 0 = none.
         tokens: width of condition tokens that attention looks at; 0 = none.
+        maps: channels of the input that hold the condition, beside the latent's; 0 = none.
         self_attention: a further transformer without tokens before each with tokens.
         groups: of every group normalisation. Take at most a quarter of `width`: what time and
             condition add to a channel is the same everywhere, and a group of that channel alone
@@ -42,6 +43,7 @@ class DenoiserSizes:
     depth: int = 1
     film: int = 1024
     tokens: int = 0
+    maps: int = 0
     self_attention: bool = False
     groups: int = GROUPS
 
@@ -96,7 +98,7 @@ def build_denoiser(sizes: DenoiserSizes) -> nn.Module:
     down = ["CrossAttnDownBlock2D" if a else "DownBlock2D" for a in sizes.attends]
     up = ["CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(sizes.attends)]
     options: dict[str, Any] = {
-        "in_channels": sizes.channels,
+        "in_channels": sizes.channels + sizes.maps,
         "out_channels": sizes.channels,
         "down_block_types": tuple(down),
         "up_block_types": tuple(up),

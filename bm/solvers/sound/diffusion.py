@@ -32,10 +32,11 @@ from .evaluation import evaluation_of
 from .extractor import PlatformExtractor, SoundEncoder
 from .judgement import Judge, Units
 from .page import write_page
-from .sources import EEG, HALF, SHUFFLED, TRUE, ZERO, SourceConditions
+from .sources import EEG, EXCHANGES, HALF, SHUFFLED, TRUE, ZERO, SourceConditions
 from .stored import StoredEmbeddings, StoredLatents, Windows
 
 N_SCALE = 512  # clips that the scale of the latents is measured on
+N_STATISTICS = 2048  # clips whose steps embeddings are standardised by
 N_CLASSES = 512  # training clips that the judging classifier is of
 EVALUATION_SOURCES = ("eeg", "audio")
 
@@ -57,6 +58,7 @@ class LatentDiffusionSolver(DiffusionSolver):
         if len(set(dataset.layout.tolist())) > 1:
             raise UserError("latent diffusion: set dset.channels=common and dset.rate_hz")
         check_known("solver.cond.eval_source", self.cfg.solver.cond.eval_source, EVALUATION_SOURCES)
+        check_known("solver.exchange", self.cfg.solver.exchange, EXCHANGES)
         self.share = mixed_source(self.cfg.solver.cond.train_source)
         return dataset
 
@@ -77,17 +79,25 @@ class LatentDiffusionSolver(DiffusionSolver):
             raise UserError(f"solver latent_diffusion: model {model.get('name')} is none")
         train = torch.from_numpy(self.data.rows("train"))
         for source in ("audio", "eeg"):
-            built.conditioner.fit(source, self.embeddings.of_side(source, train).mean(-1))
+            built.conditioner.fit(source, self._statistics_of(source, train))
         built.scale.copy_(self._scale(train))
         # from here on a batch holds no sounds: nothing of them is read in a step
         self.sounds, self.data.window_features = self.data.window_features, None
         return built
 
+    def _statistics_of(self, source: str, train: Tensor) -> Tensor:
+        """Return embeddings (N, D) to standardise a side by, as the denoiser sees them."""
+        if self.windows.steps == 1:
+            return self.embeddings.of_side(source, train).mean(-1)
+        # of each step: an average over time varies far less, by another factor on either side
+        some = torch.from_numpy(evenly_spaced(train.numpy(), N_STATISTICS))
+        return self.embeddings.of_side(source, some).mT.flatten(0, 1)
+
     def _store(self, options: dict[str, Any], model: dict[str, Any]) -> None:
         """Compute latents and embeddings of all windows, or map them from the cache."""
         cache = absolute_paths(self.cfg.paths)["cache"]
         cond = model.get("cond", {})
-        sequence = cond.get("mode", "film") == "sequence"
+        sequence = cond.get("mode", "film") != "film"
         size = self.cfg.eval.batch_size or self.cfg.optim.batch_size
         steps = int(cond.get("tokens", 32)) if sequence else 1
         windows = Windows(steps, bool(options["cond"]["window_pool"]), size)
@@ -182,7 +192,12 @@ class LatentDiffusionSolver(DiffusionSolver):
 
     def conditions(self, rows: np.ndarray) -> SourceConditions:
         """Return the conditions of windows, from the brain and from each control."""
-        return SourceConditions(self, rows)
+        return SourceConditions(self, rows, self.units(rows))
+
+    def units(self, rows: np.ndarray) -> Units:
+        """Return which sound and which person each window is of."""
+        people = self.data.table["study"] + "/" + self.data.table["subject"]
+        return Units.of(waves_of(self.data, rows, self.sounds), people.to_numpy()[rows])
 
     @torch.no_grad()
     def sound(self, conditions: Tensor) -> Tensor:
@@ -212,13 +227,11 @@ class LatentDiffusionSolver(DiffusionSolver):
     def judge(self, rows: np.ndarray) -> Judge:
         """Return the judge of sounds of windows."""
         true = waves_of(self.data, rows, self.sounds)
-        people = self.data.table["study"] + "/" + self.data.table["subject"]
-        units = Units.of(true, people.to_numpy()[rows])
         mel = self.chain.autoencoder.mel
         encoder = SoundEncoder(self.chain.pair, mel.settings.rate_hz)
         train = self.speaking("train", N_CLASSES)
         extractor = PlatformExtractor(encoder, waves_of(self.data, train, self.sounds))
-        return Judge(true, units, mel, extractor)
+        return Judge(true, self.units(rows), mel, extractor)
 
     def evaluate(self, split: str) -> Evaluation:
         """Judge generated sounds beside ceilings and controls."""

@@ -30,7 +30,7 @@ ITEM_SCORES = {
 
 def sounds_of(solver: LatentDiffusionSolver, rows: np.ndarray, judge: Judge) -> dict[str, Tensor]:
     """Return the sounds of every row of the table, by its name."""
-    conditions = SourceConditions(solver, rows, judge.units.speech)
+    conditions = SourceConditions(solver, rows, judge.units)
     sounds = {name: solver.sound(conditions.of(name))[:, : judge.length] for name in GENERATED}
     # the same sounds at the wrong time: what average speech alone would give
     sounds[HALF] = torch.roll(sounds[EEG], judge.length // 2, 1)
@@ -43,13 +43,14 @@ def evaluation_of(
     """Judge the sounds generated for windows of a split; `loss` are its averages."""
     judge = solver.judge(rows)
     sounds = sounds_of(solver, rows, judge)
-    clips = {name: judge.clips(waves) for name, waves in sounds.items()}
-    values = {name: {**means(clips[name]), **judge.sets(sounds[name])} for name in sounds}
+    judged = {name: judge.judged(waves) for name, waves in sounds.items()}
+    clips = {name: some.clips for name, some in judged.items()}
+    values = {name: {**means(some.clips), **some.sets} for name, some in judged.items()}
     recognition = recognised(solver, rows, sounds, judge)
     for name, rates in recognition.items():
         values[name] = {**values.get(name, {}), **rates}
-    said = claims(clips[EEG], {name: clips[name] for name in CONTROLS}, judge.units)
-    for score in said.values():
+    verdicts = claims(clips[EEG], {name: clips[name] for name in CONTROLS}, judge.units)
+    for score in verdicts.values():
         for test in score.values():
             solver.log.line("%s", test["says"])
     options = solver.cfg.solver
@@ -66,7 +67,7 @@ def evaluation_of(
             "intervals": intervals(clips[EEG], judge.units, options.n_resamples, solver.cfg.seed),
             "interval_unit": judge.units.best[0],
             "item_scores": ITEM_SCORES,
-            "claims": said,
+            "claims": verdicts,
             "extractor": judge.extractor.name,
             "candidates": len(judge.candidates),
             "vocoder": "HiFi-GAN" if solver.chain.vocoder else "none: Griffin-Lim",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -22,8 +23,25 @@ CLASSES = 16
 CHUNK = 64  # clips at a time
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What a network hears in N sounds.
+
+    Attributes:
+        clips: (N, D) embedding of each.
+        ranked: (N, D') embedding by which they are told apart, in retrieval.
+        frames: (M, D'') embeddings of the frames of all.
+        logits: (N, K) of the classes of each.
+    """
+
+    clips: np.ndarray
+    ranked: np.ndarray
+    frames: np.ndarray
+    logits: np.ndarray
+
+
 class FeatureExtractor(Protocol):
-    """A network that listens: embeddings of frames and clips, and logits of classes.
+    """A network that listens.
 
     Attributes:
         name: in tables, because values of two extractors cannot be compared.
@@ -31,14 +49,8 @@ class FeatureExtractor(Protocol):
 
     name: str
 
-    def clips(self, waves: Tensor) -> np.ndarray:
-        """Return an embedding (N, D) of each sound (N, n)."""
-
-    def frames(self, waves: Tensor) -> np.ndarray:
-        """Return embeddings (M, D') of the frames of all sounds (N, n)."""
-
-    def logits(self, waves: Tensor) -> np.ndarray:
-        """Return logits (N, K) of the classes of each sound (N, n)."""
+    def heard(self, waves: Tensor) -> Heard:
+        """Return what is heard in sounds (N, n); all of it from one pass."""
 
 
 class SoundEncoder:
@@ -52,6 +64,7 @@ class SoundEncoder:
     def __init__(self, pair: SavedPair, rate_hz: int) -> None:
         entries = {e["name"] if isinstance(e, dict) else e: e for e in pair.record.features}
         self.pair, self.rate_hz = pair, rate_hz
+        self.pooled = bool(pair.record.solver["clip"].get("pool", False))
         self.features: dict[str, SoundFeature] = {}
         for name in pair.names:
             feature = build_feature(entries[name])
@@ -89,6 +102,9 @@ class PlatformExtractor:
     """The audio encoder of the run, and a classifier on its embeddings; always there.
 
     Its classes are clusters of the training clips: what kinds of sound there are, and no names.
+    Clips are ranked as the encoders were trained to tell them apart: by averages over time
+    (`solver.clip.pool`), else by the whole sequence, in which the same sound at another time is
+    another one.
 
     Args:
         encoder: of sounds.
@@ -112,18 +128,18 @@ class PlatformExtractor:
     def _scaled(self, vectors: np.ndarray) -> np.ndarray:
         return np.asarray((vectors - self.mean) / self.sd)
 
-    def clips(self, waves: Tensor) -> np.ndarray:
-        """Return standardised averages over time."""
-        return self._scaled(pooled(self.encoder.embeddings(waves)).numpy())
-
-    def frames(self, waves: Tensor) -> np.ndarray:
-        """Return standardised averages over about a third of a second."""
+    def heard(self, waves: Tensor) -> Heard:
+        """Return standardised embeddings of sounds (N, n) and the classifier's logits."""
         embeddings = self.encoder.embeddings(waves)
+        clips = self._scaled(pooled(embeddings).numpy())
         count = max(1, round(waves.shape[1] / self.encoder.rate_hz / FRAME_S))
         frames = resized(embeddings, count).mT.flatten(0, 1)
-        return self._scaled(frames.numpy())
+        ranked = clips
+        if not self.encoder.pooled:
+            ranked = self._scaled(embeddings.mT.numpy()).reshape(len(clips), -1)
+        return Heard(clips, ranked, self._scaled(frames.numpy()), self._logits(clips))
 
-    def logits(self, waves: Tensor) -> np.ndarray:
+    def _logits(self, clips: np.ndarray) -> np.ndarray:
         """Return the classifier's logits; of two classes those of both."""
-        values = self.classifier.decision_function(self.clips(waves))
+        values = self.classifier.decision_function(clips)
         return np.stack([-values, values], 1) if values.ndim == 1 else np.asarray(values)

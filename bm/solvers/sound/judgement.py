@@ -16,7 +16,7 @@ from ...metrics.intelligibility import intelligibility
 from ...metrics.paired import LEAST, Comparison, compare, interval
 from ...metrics.speech import band_correlations, cepstral_distance, mel_correlation
 from ...models.eeg2speech.audio import LogMel
-from .extractor import FeatureExtractor
+from .extractor import FeatureExtractor, Heard
 
 #: Columns of a table, the main one first.
 TABLE = (
@@ -75,6 +75,19 @@ def ranks(queries: np.ndarray, candidates: np.ndarray, places: np.ndarray) -> np
     return np.asarray((scores > mine).sum(1) + 0.5 * ties)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What is measured of some sounds.
+
+    Attributes:
+        clips: scores of each, a row a sound.
+        sets: distances of all of them from the true ones.
+    """
+
+    clips: pd.DataFrame
+    sets: dict[str, float]
+
+
 class Judge:
     """Compares sounds with the true ones of the same windows.
 
@@ -90,14 +103,13 @@ class Judge:
     ) -> None:
         self.true, self.units, self.mel, self.extractor = true, units, mel, extractor
         self.true_mel, self.length = self.log_mel(true), true.shape[1]
-        vectors = extractor.clips(true)
-        self.first = np.unique(units.speech, return_index=True)[1]
-        self.vectors, self.candidates = vectors, vectors[self.first]
-        self.frames, self.logits = extractor.frames(true), extractor.logits(true)
+        self.heard = extractor.heard(true)
+        first = np.unique(units.speech, return_index=True)[1]
+        self.candidates = self.heard.ranked[first]
 
     @property
     def chance(self) -> dict[str, float]:
-        """What a random order of the candidates gives."""
+        """Scores that a random order of the candidates gives."""
         count = len(self.candidates)
         tops = {f"retrieval_top{k}": min(1.0, k / count) for k in (1, 5)}
         return {"retrieval_percentile": 0.5, **tops}
@@ -110,13 +122,18 @@ class Judge:
         parts = [self.mel.clip(some.to(device))[:, :frames].cpu() for some in waves.split(64)]
         return torch.cat(parts).numpy()
 
-    def clips(self, waves: Tensor) -> pd.DataFrame:
-        """Return the scores of each sound (N, n), and `band_<k>` correlations."""
+    def judged(self, waves: Tensor) -> Judged:
+        """Return what is measured of sounds (N, n)."""
         waves = waves[:, : self.length].cpu()
-        mel, vectors = self.log_mel(waves), self.extractor.clips(waves)
-        rank = ranks(vectors, self.candidates, self.units.speech)
+        heard = self.extractor.heard(waves)
+        return Judged(self._clips(waves, heard), self._sets(heard))
+
+    def _clips(self, waves: Tensor, heard: Heard) -> pd.DataFrame:
+        """Return the scores of each sound (N, n), and `band_<k>` correlations."""
+        mel = self.log_mel(waves)
+        rank = ranks(heard.ranked, self.candidates, self.units.speech)
         bands = band_correlations(mel, self.true_mel)
-        both = vectors, self.vectors
+        both = heard.clips, self.heard.clips
         norms = [np.linalg.norm(x, axis=1) + 1e-12 for x in both]
         pairs = list(zip(self.true.cpu().numpy(), waves.numpy(), strict=True))
         rate = self.mel.settings.rate_hz
@@ -136,17 +153,15 @@ class Judge:
         scores |= {f"band_{k}": bands[:, g].mean(1) for k, g in enumerate(groups)}
         return pd.DataFrame(scores)
 
-    def sets(self, waves: Tensor) -> dict[str, float]:
-        """Return distances between sounds (N, n) as a set and the true ones."""
-        waves = waves[:, : self.length].cpu()
-        logits, vectors = self.extractor.logits(waves), self.extractor.clips(waves)
-        frames, splits = self.extractor.frames(waves), min(SPLITS, max(1, len(waves) // 2))
+    def _sets(self, heard: Heard) -> dict[str, float]:
+        """Return distances between sounds as a set and the true ones."""
+        logits, splits = heard.logits, min(SPLITS, max(1, len(heard.logits) // 2))
         mean, sd = distribution.inception_score(logits, splits, SHUFFLE)
         return {
-            "fad": distribution.frechet_distance(frames, self.frames),
-            "fd": distribution.frechet_distance(vectors, self.vectors),
-            "kl_softmax": distribution.paired_kl(logits, self.logits, "softmax"),
-            "kl_sigmoid": distribution.paired_kl(logits, self.logits, "sigmoid"),
+            "fad": distribution.frechet_distance(heard.frames, self.heard.frames),
+            "fd": distribution.frechet_distance(heard.clips, self.heard.clips),
+            "kl_softmax": distribution.paired_kl(logits, self.heard.logits, "softmax"),
+            "kl_sigmoid": distribution.paired_kl(logits, self.heard.logits, "sigmoid"),
             "is_mean": mean,
             "is_std": sd,
         }
@@ -170,7 +185,7 @@ def claims(
     result: pd.DataFrame, controls: Mapping[str, pd.DataFrame], units: Units
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return score -> control -> paired tests by clip and by person, and what they allow to say."""
-    said: dict[str, dict[str, dict[str, Any]]] = {}
+    verdicts: dict[str, dict[str, dict[str, Any]]] = {}
     for score in TESTED:
         for name, control in controls.items():
             values = result[score].to_numpy(), control[score].to_numpy()
@@ -178,11 +193,11 @@ def claims(
                 "clip": compare("clip", units.speech, *values),
                 "person": compare("person", units.people, *values),
             }
-            said.setdefault(score, {})[name] = {
+            verdicts.setdefault(score, {})[name] = {
                 **{unit: record(test) for unit, test in tests.items()},
                 "says": sentence(score, name, list(tests.values())),
             }
-    return said
+    return verdicts
 
 
 def record(test: Comparison) -> dict[str, Any]:

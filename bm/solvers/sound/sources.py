@@ -13,12 +13,37 @@ from ..build_data import batches_of
 
 if TYPE_CHECKING:
     from .diffusion import LatentDiffusionSolver
+    from .judgement import Units
 
 EEG, TRUE, SHUFFLED = "eeg", "true audio embedding", "shuffled EEG"
 ZERO, NOISE, HALF = "zero vector", "noise EEG", "half-shifted"
 #: What a result must be above.
 CONTROLS = (SHUFFLED, HALF, ZERO, NOISE)
 GENERATED = (EEG, TRUE, SHUFFLED, ZERO, NOISE)
+EXCHANGES = ("person", "any")
+
+
+def deranged_within(speech: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Return a `derangement` that stays within groups (N,), such as people, where that is possible.
+
+    A group with a sound in more than half of its items cannot exchange all of them: such groups
+    exchange with one another, and where even these are too much alike with the largest group too.
+    """
+    names, counts = np.unique(groups, return_counts=True)
+    parts = [np.flatnonzero(groups == name) for name in names[np.argsort(-counts, kind="stable")]]
+    able = [part for part in parts if _differ(speech[part])]
+    rest = [part for part in parts if not _differ(speech[part])]
+    if rest and able and not _differ(speech[np.concatenate(rest)]):
+        rest.append(able.pop(0))
+    other = np.arange(len(speech))
+    for part in [*able, *([np.sort(np.concatenate(rest))] if rest else [])]:
+        other[part] = part[derangement(speech[part], seed)]
+    return other
+
+
+def _differ(speech: np.ndarray) -> bool:
+    """Return whether no sound is more than half of all."""
+    return bool(2 * np.unique(speech, return_counts=True)[1].max() <= len(speech))
 
 
 def derangement(speech: np.ndarray, seed: int) -> np.ndarray:
@@ -43,14 +68,22 @@ class SourceConditions:
     Args:
         solver: with model, embeddings and encoders.
         rows: of the segment table.
-        speech: (N,) number of each window's sound, for the exchange; None = all differ.
+        units: which sound and which person each is of, for the exchange.
     """
 
-    def __init__(
-        self, solver: LatentDiffusionSolver, rows: np.ndarray, speech: np.ndarray | None = None
-    ) -> None:
-        self.solver, self.rows = solver, rows
-        self.speech = np.arange(len(rows)) if speech is None else speech
+    def __init__(self, solver: LatentDiffusionSolver, rows: np.ndarray, units: Units) -> None:
+        self.solver, self.rows, self.units = solver, rows, units
+
+    def exchanged(self) -> np.ndarray:
+        """Return for each window the place of the one whose signal it gets as a control.
+
+        Of the same person where `solver.exchange` says so: embeddings tell people apart, and where
+        each of them heard other sounds an exchange between people is found by the person alone.
+        """
+        options, seed = self.solver.cfg.solver, int(self.solver.cfg.seed)
+        if options.exchange == "any":
+            return derangement(self.units.speech, seed)
+        return deranged_within(self.units.speech, self.units.people, seed)
 
     @torch.no_grad()
     def of(self, source: str) -> Tensor:
@@ -58,7 +91,7 @@ class SourceConditions:
         rows = torch.from_numpy(self.rows)
         conditioner: Any = self.solver.model.conditioner
         if source == SHUFFLED:
-            rows = rows[torch.from_numpy(derangement(self.speech, self.solver.cfg.seed))]
+            rows = rows[torch.from_numpy(self.exchanged())]
         if source == NOISE:
             embeddings = self._noise()
         else:

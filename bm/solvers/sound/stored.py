@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...data.batch import Batch
 from ...data.dataset import Dataset
@@ -41,6 +42,29 @@ def computed(dataset: Dataset, size: int, compute: Callable[[Batch], Tensor]) ->
         if table is None:
             table = torch.empty(len(rows), values.shape[1])
         table[batch.segment] = values
+    assert table is not None
+    return table
+
+
+def computed_once(dataset: Dataset, size: int, compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the rows (N, F) that `compute` makes of the sounds (B, n) of the windows.
+
+    What several people heard is computed once.
+    """
+    places: dict[bytes, int] = {}
+    table: Tensor | None = None
+    for batch in batches_of(dataset, np.arange(len(dataset.table)), size):
+        waves, segments = batch.features[WAVE][:, 0], batch.segment.tolist()
+        names = [blake2b(wave.numpy().tobytes(), digest_size=16).digest() for wave in waves.cpu()]
+        new = {name: i for i, name in enumerate(names) if name not in places}
+        places |= {name: segments[i] for name, i in new.items()}
+        if new:
+            values = compute(waves[list(new.values())]).flatten(1).float().cpu()
+            if table is None:
+                table = torch.empty(len(dataset.table), values.shape[1])
+            table[[segments[i] for i in new.values()]] = values
+        assert table is not None
+        table[segments] = table[[places[name] for name in names]]
     assert table is not None
     return table
 
@@ -78,8 +102,8 @@ class StoredLatents:
         def compute() -> Rows:
             # Moments, not samples: training draws a new latent of a clip at each step.
             with torch.no_grad():
-                table = computed(
-                    dataset, size, lambda b: autoencoder.moments(_maps(autoencoder, b, device))
+                table = computed_once(
+                    dataset, size, lambda w: autoencoder.moments(autoencoder.maps(w.to(device)))
                 )
             check_rows(table, len(dataset.table), f"latents of {address}")
             return Rows(torch.cat([torch.zeros(1, table.shape[1]), table]), (len(table),))
@@ -94,10 +118,6 @@ class StoredLatents:
         channels, steps, bands = self.shape
         moments = self.table[rows].to(device)
         return Posterior.of(moments.unflatten(1, (2 * channels, steps, bands)))
-
-
-def _maps(autoencoder: MelAutoencoder, batch: Batch, device: torch.device) -> Tensor:
-    return autoencoder.maps(batch.features[WAVE][:, 0].to(device))
 
 
 @dataclass(frozen=True)
@@ -134,7 +154,9 @@ class StoredEmbeddings:
             return Rows(torch.cat([torch.zeros(1, table.shape[1]), table]), (len(table),))
 
         weights = checksum_of(pair.state_dict())
-        key = json.dumps([VERSION, weights, dataset.hash, settings.steps, settings.pool])
+        # averages are as they were; steps were stretched over the end that no embedding covers
+        version = VERSION if settings.steps == 1 else VERSION + 1
+        key = json.dumps([version, weights, dataset.hash, settings.steps, settings.pool])
         rows = FeatureCache(cache).get(name_of("embeddings", address), key, compute)
         width = rows.table.shape[1] // (len(SOURCES) * settings.steps)
         return cls(rows.table[1:], width)
@@ -190,7 +212,8 @@ class Windows:
     def joined(self, pair: SavedPair, batch: Batch, source: str) -> Tensor:
         """Return embeddings (B, D, S) of a side: those of consecutive windows, one after another.
 
-        With S = 1 that is their average.
+        With S = 1 that is their average. Else a step stands for its time in the clip: the end that
+        no embedding covers, because the brain answers later, repeats the last one.
         """
         window = pair.facts.window_samples
         count = self.count(batch.signal.shape[-1], window)
@@ -203,4 +226,7 @@ class Windows:
             else:
                 features = {name: batch.features[name][..., part] for name in pair.names}
                 parts.append(pair.sound(features, window))
+        if self.steps > 1:
+            short = window - parts[0].shape[-1]
+            parts = [nn.functional.pad(part, (0, short), "replicate") for part in parts]
         return resized(torch.cat(parts, -1), self.steps)

@@ -37,25 +37,25 @@ def test_a_clean_split_is_clean() -> None:
 
 @pytest.mark.parametrize("pair", [("train", "test"), ("valid", "test"), ("train", "valid")])
 def test_shared_recording_time_is_found(pair: tuple[str, str]) -> None:
-    found = audit_table(table((0, 1.0, pair[0]), (0, 2.5, pair[1])), [pd.DataFrame()])
-    assert [(f.what, f.where, f.splits, f.count) for f in found] == [
+    findings = audit_table(table((0, 1.0, pair[0]), (0, 2.5, pair[1])), [pd.DataFrame()])
+    assert [(f.what, f.where, f.splits, f.count) for f in findings] == [
         ("recording time", "s/0/0/0", pair, 1)
     ]
 
 
 def test_a_sentence_heard_by_two_people_is_found() -> None:
     rows = table((0, 1.0, "train"), (1, 6.0, "test"))
-    found = audit_table(rows, [story(0.0), story(0.0, ("x", "u0"), "b.wav")])
-    assert [(f.what, f.where) for f in found] == [("sentence", "u0")]
-    assert str(found[0]) == "sentence: 1 windows of test share u0 with train"
+    findings = audit_table(rows, [story(0.0), story(0.0, ("x", "u0"), "b.wav")])
+    assert [(f.what, f.where) for f in findings] == [("sentence", "u0")]
+    assert str(findings[0]) == "sentence: 1 windows of test share u0 with train"
 
 
 def test_seconds_of_one_file_are_compared_and_not_its_name() -> None:
     events = [story(0.0, ("a", "b")), story(4.0, ("c", "d"))]
     # The second person's file begins at 4 s: 1 s of the recording is 5 s of the file.
     assert audit_table(table((0, 1.0, "train"), (1, 1.0, "test")), events) == []
-    found = audit_table(table((0, 6.0, "train"), (1, 1.0, "test")), events)
-    assert [(f.what, f.where) for f in found] == [("audio", "a.wav")]
+    findings = audit_table(table((0, 6.0, "train"), (1, 1.0, "test")), events)
+    assert [(f.what, f.where) for f in findings] == [("audio", "a.wav")]
 
 
 def run(*words: str) -> int:

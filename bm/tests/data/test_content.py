@@ -71,8 +71,8 @@ def test_a_copy_under_another_name_is_refused_or_left_out(tmp_path: Path) -> Non
     recordings = Folder(path=str(tmp_path)).recordings()
     with pytest.raises(UserError, match=r"b_raw\.fif .* is the same file as .*a_raw\.fif"):
         build_dataset(recordings, dset())
-    kept = build_dataset(recordings, dset(duplicates="keep_first"))
-    assert sorted(set(kept.table["subject"])) == ["a_raw", "c_raw"]
+    data = build_dataset(recordings, dset(duplicates="keep_first"))
+    assert sorted(set(data.table["subject"])) == ["a_raw", "c_raw"]
     with pytest.raises(UserError, match="keep_first"):
         build_dataset(recordings, dset(duplicates="keep_frist"))
 
@@ -97,8 +97,8 @@ def test_near_copies_stay_together(tmp_path: Path, caplog: pytest.LogCaptureFixt
         split = {**dset()["split"], "fixed": {"test": {"subject": [torn]}}}
         with pytest.raises(UserError, match=rf"{torn}\.fif .* in different splits: [24] windows"):
             build_dataset(recordings, dset(split=split))
-        kept = build_dataset(recordings, dset(duplicates="keep_first"))
-        assert sorted(set(kept.table["subject"])) == ["a_raw", "d_raw"]
+        data = build_dataset(recordings, dset(duplicates="keep_first"))
+        assert sorted(set(data.table["subject"])) == ["a_raw", "d_raw"]
     # Other stretches of one signal may be in different splits, as they may of one recording.
     split = {**dset()["split"], "key": "trial", "fixed": {"test": {"start_s": ["2.0", "6.0"]}}}
     split["fixed"]["test"]["subject"] = ["a_raw", "b_raw"]

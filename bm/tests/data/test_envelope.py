@@ -28,8 +28,8 @@ def powers(signal_uv: np.ndarray, **options) -> np.ndarray:
 def test_the_power_of_a_wave_is_half_its_square() -> None:
     time = np.arange(3000) / RATE
     for amplitude in (2.0, 20.0):
-        found = powers(amplitude * np.sin(2 * np.pi * 100 * time))
-        assert found[500:-500] == pytest.approx(np.log(amplitude**2 / 2), abs=0.05)
+        envelope = powers(amplitude * np.sin(2 * np.pi * 100 * time))
+        assert envelope[500:-500] == pytest.approx(np.log(amplitude**2 / 2), abs=0.05)
     slow = powers(50 * np.sin(2 * np.pi * 10 * time))
     assert slow[500:-500].max() < np.log(0.01)  # outside of the band
     assert powers(np.zeros(1000)) == pytest.approx(np.log(1e-6))
@@ -40,9 +40,9 @@ def test_an_edge_of_trials_is_not_crossed() -> None:
     quiet = np.random.default_rng(1).normal(0, 1, 1000)
     raw = raw_of(np.concatenate([loud, quiet])[None])
     raw.set_annotations(mne.Annotations([1.0], 0.0, TRIAL_EDGE))
-    found = apply_steps(raw, [dict(STEP)]).get_data()[0] * 1e6
-    assert found[1000:] == pytest.approx(powers(quiet))
-    assert found[:1000] == pytest.approx(powers(loud))
+    envelope = apply_steps(raw, [dict(STEP)]).get_data()[0] * 1e6
+    assert envelope[1000:] == pytest.approx(powers(quiet))
+    assert envelope[:1000] == pytest.approx(powers(loud))
 
 
 @pytest.mark.parametrize(

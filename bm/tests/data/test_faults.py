@@ -117,8 +117,8 @@ def windows(**columns) -> pd.DataFrame:
 def test_fixed_splits_understand_how_people_write_ids(values) -> None:
     split = {"key": "subject", "seed": 0, "ratios": {"train": 1.0}}
     table = windows(subject=["01", "02", "10"])
-    found = assign(table, {**split, "fixed": {"test": {"subject": values}}})
-    assert found.tolist() == ["test", "train", "train"]
+    splits = assign(table, {**split, "fixed": {"test": {"subject": values}}})
+    assert splits.tolist() == ["test", "train", "train"]
 
 
 def test_fixed_splits_that_name_nobody_are_refused() -> None:

@@ -45,10 +45,10 @@ def eeg(names: list[str]) -> mne.Info:
 
 def test_names_are_found_as_they_are_and_without_their_last_suffix() -> None:
     layout = {"A": (2.0, 5.0), "B": (4.0, 9.0), "C-1": (3.0, 6.0), "C": (100.0, 100.0)}
-    found = place(["A-2908", "C-1", "B", "B-x-2908", "D"], layout)
-    assert found.dtype == np.float32
+    places = place(["A-2908", "C-1", "B", "B-x-2908", "D"], layout)
+    assert places.dtype == np.float32
     expected = [[0, 0], [0.5, 0.25], [1, 1], [INVALID] * 2, [INVALID] * 2]
-    np.testing.assert_allclose(found, expected, atol=1e-7)
+    np.testing.assert_allclose(places, expected, atol=1e-7)
 
 
 def test_an_axis_without_extent_is_the_middle() -> None:
@@ -68,9 +68,9 @@ def test_left_is_left_and_the_front_is_up() -> None:
 def test_channels_without_a_place_or_marked_bad_are_invalid_and_move_no_other() -> None:
     info = eeg([*NAMES, "X1", "X2", "Oz"])
     info["bads"] = ["Oz"]
-    found = sensor_layout(info)
-    np.testing.assert_allclose(found[:5], sensor_layout(eeg(NAMES)), atol=1e-6)
-    assert (found[5:] == np.float32(INVALID)).all()
+    places = sensor_layout(info)
+    np.testing.assert_allclose(places[:5], sensor_layout(eeg(NAMES)), atol=1e-6)
+    assert (places[5:] == np.float32(INVALID)).all()
 
 
 def test_no_place_and_two_electrodes_at_one_place_are_named() -> None:
@@ -93,9 +93,9 @@ def test_the_sinc_keeps_what_the_layout_needs() -> None:
 def test_a_signal_takes_its_positions_from_the_layout_when_asked(tmp_path: Path) -> None:
     recording = Made(eeg([*NAMES, "X1"]))
     recipe = recipe_of({"rate_hz": 50.0, "positions": "layout"})
-    stored, made = Store(tmp_path).get(recording, recipe), in_memory(recording, recipe)
+    stored, direct = Store(tmp_path).get(recording, recipe), in_memory(recording, recipe)
     wanted = np.pad(sensor_layout(recording.info), ((0, 0), (0, 1)))
-    for signal in (stored, made, stored.select([*range(6)], [*NAMES, "X1"])):
+    for signal in (stored, direct, stored.select([*range(6)], [*NAMES, "X1"])):
         assert signal.positions.dtype == np.float32
         np.testing.assert_allclose(signal.positions, wanted, atol=1e-6)
     np.testing.assert_array_equal(wanted[5], np.float32([INVALID, INVALID, 0]))
@@ -103,7 +103,7 @@ def test_a_signal_takes_its_positions_from_the_layout_when_asked(tmp_path: Path)
     np.testing.assert_array_equal(
         head.positions[1], recording.info["chs"][1]["loc"][:3].astype("f")
     )
-    assert head.identity != stored.identity == made.identity
+    assert head.identity != stored.identity == direct.identity
 
 
 def test_the_default_leaves_recipes_as_they_were() -> None:
@@ -129,9 +129,9 @@ def test_mistakes_are_one_line() -> None:
 )
 def test_every_sensor_of_the_meg_systems_has_a_place(name: str, system: str) -> None:
     raw = mne.io.read_raw(FORMATS / name, verbose="error")
-    found = sensor_layout(pick_kind(raw, "meg").info)
+    places = sensor_layout(pick_kind(raw, "meg").info)
     drawn = mne.channels.read_layout(system)
-    known = {n.split("-")[0]: p for n, p in zip(drawn.names, drawn.pos[:, :2], strict=True)}
-    wanted = np.array([known[name.split("-")[0]] for name in raw.ch_names])
+    by_name = {n.split("-")[0]: p for n, p in zip(drawn.names, drawn.pos[:, :2], strict=True)}
+    wanted = np.array([by_name[name.split("-")[0]] for name in raw.ch_names])
     wanted = (wanted - wanted.min(0)) / np.ptp(wanted, axis=0)
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_allclose(places, wanted, atol=1e-5)

@@ -73,21 +73,21 @@ def test_two_processes_together_see_the_batches_of_one() -> None:
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_every_process_sees_as_many_batches_when_a_group_is_smaller_than_the_world(shuffle) -> None:
     groups = np.array([0] * 100 + [1] * 3 if shuffle else [0] * 103)
-    own = [
+    ranks = [
         epoch_batches(plan(groups=groups, shuffle=shuffle, rank=r, world=4), 1) for r in range(4)
     ]
-    assert len({len(batches) for batches in own}) == 1
-    assert all(len(batch) for batches in own for batch in batches)
-    rows = np.concatenate([batch for batches in own for batch in batches])
+    assert len({len(batches) for batches in ranks}) == 1
+    assert all(len(batch) for batches in ranks for batch in batches)
+    rows = np.concatenate([batch for batches in ranks for batch in batches])
     assert set(range(100, 103)) <= set(rows)  # the small group is there
     if not shuffle:
         assert sorted(rows) == list(range(103))
 
 
 def test_a_tiny_group_is_evaluated_once_and_not_repeated() -> None:
-    own = [epoch_batches(plan(rows=np.arange(3), groups=np.zeros(3, int), shuffle=False,
+    ranks = [epoch_batches(plan(rows=np.arange(3), groups=np.zeros(3, int), shuffle=False,
                               rank=r, world=4), 0) for r in range(4)]  # fmt: skip
-    assert sorted(np.concatenate([b for batches in own for b in batches])) == [0, 1, 2]
+    assert sorted(np.concatenate([b for batches in ranks for b in batches])) == [0, 1, 2]
 
 
 def test_a_batch_holds_one_group() -> None:

@@ -162,9 +162,9 @@ def test_in_groups_of_channels_the_result_is_the_same(upto, monkeypatch) -> None
     names = ["A1", "A2", "A3", "A4", "A5"]
     steps = LONG_STEPS[:upto]
     short = apply_steps(raw_of(data, names), steps)
-    found, info = chunks.apply_in_chunks(raw_of(data, names), steps)
+    values, info = chunks.apply_in_chunks(raw_of(data, names), steps)
     assert info["ch_names"] == short.ch_names and info["sfreq"] == short.info["sfreq"]
-    np.testing.assert_allclose(found.T * 1e5, short.get_data() * 1e5, atol=2e-6)
+    np.testing.assert_allclose(values.T * 1e5, short.get_data() * 1e5, atol=2e-6)
 
 
 def test_a_long_recording_goes_through_the_window_step_that_is_named(monkeypatch) -> None:
@@ -219,25 +219,25 @@ def test_memory_of_a_long_recording_is_bounded(tmp_path) -> None:
     """2 h of 64 channels in groups of 64 MB: besides maps of files, some groups' worth."""
     path = str(tmp_path / "long_raw.fif")
     subprocess.run([sys.executable, "-c", WRITE, path], check=True)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", MEMORY, path], capture_output=True, text=True, check=True
     )
-    before, after, whole = json.loads(done.stdout.splitlines()[-1])
+    before, after, whole = json.loads(process.stdout.splitlines()[-1])
     print(f"before {before:.0f} MB, peak {after:.0f} MB, whole as float64 {whole:.0f} MB")
     maps = whole / 2 * (1 + 1 + 100 / 256)  # float32 scratch files, dropped by the kernel at need
     assert after - before < maps + 8 * 64
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "message"),
     [
         ({"step": "resample"}, "preprocessing step resample: no rate_hz"),
         ({"step": "bandpass", "low_hz": 1, "order": 2.5}, "order=2.5"),
         ({"step": "crop", "stop_s": 0}, "stop_s=0"),
     ],
 )
-def test_options_that_are_missing_or_in_parts_are_answered(step: dict, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_options_that_are_missing_or_in_parts_are_answered(step: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         check_steps([step])
 
 

@@ -85,8 +85,8 @@ def test_recordings_of_two_studies_take_turns(root: Path) -> None:
 
 
 def test_channels_are_padded_with_zeros_without_a_place(root: Path) -> None:
-    own, padded = two_studies(root), two_studies(root, channels="padded")
-    assert set(own.layout) == {0, 1} and set(padded.layout) == {0}
+    shared, padded = two_studies(root), two_studies(root, channels="padded")
+    assert set(shared.layout) == {0, 1} and set(padded.layout) == {0}
     assert padded.facts.n_channels == 128 and len(padded.facts.vocabulary) == 128
     table = padded.table
     small = table.index[table["recording"] == 0][:2].tolist()
@@ -95,9 +95,9 @@ def test_channels_are_padded_with_zeros_without_a_place(root: Path) -> None:
     assert batch.signal.shape == (4, 128, 361)
     assert (batch.signal[:2, 60:] == 0).all() and (batch.positions[:2, 60:, :2] == -0.1).all()
     assert batch.channel_mask.sum(1).tolist() == [60, 60, 128, 128]
-    torch.testing.assert_close(batch.signal[:2, :60], own.gather(small).signal)
-    torch.testing.assert_close(batch.signal[2:], own.gather(large).signal)
-    torch.testing.assert_close(batch.positions[2:], own.gather(large).positions)
+    torch.testing.assert_close(batch.signal[:2, :60], shared.gather(small).signal)
+    torch.testing.assert_close(batch.signal[2:], shared.gather(large).signal)
+    torch.testing.assert_close(batch.positions[2:], shared.gather(large).positions)
     alike = dataset(root, channels="padded")  # one study: nothing to pad, names stay
     assert alike.facts.channels == dataset(root).facts.channels
     with pytest.raises(UserError, match="did you mean 'padded'"):

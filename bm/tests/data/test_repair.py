@@ -39,8 +39,8 @@ def recording(bad: tuple[int, ...] = BAD):
     true += 1e-6 * rng.standard_normal(true.shape)
     data = true.copy()
     for window in bad:
-        own = slice(int(window * RATE), int((window + 1) * RATE))
-        data[SENSOR, own] += 3e-4 * rng.standard_normal(int(RATE))
+        span = slice(int(window * RATE), int((window + 1) * RATE))
+        data[SENSOR, span] += 3e-4 * rng.standard_normal(int(RATE))
     return mne.io.RawArray(data, info, verbose="error"), true
 
 
@@ -56,8 +56,8 @@ def test_a_lost_contact_is_made_from_its_neighbours(repaired) -> None:
     assert after.shape == before.shape  # nothing is dropped
     assert repaired.info["dig"] is not None and repaired.ch_names == raw.ch_names
     for window in BAD:
-        own = slice(int(window * RATE), int((window + 1) * RATE))
-        errors = [np.abs(x[SENSOR, own] - true[SENSOR, own]).mean() for x in (before, after)]
+        span = slice(int(window * RATE), int((window + 1) * RATE))
+        errors = [np.abs(x[SENSOR, span] - true[SENSOR, span]).mean() for x in (before, after)]
         assert errors[1] < 0.05 * errors[0]
     touched = (after != before).any(1)
     changed = np.abs(after - before)[SENSOR] > 5e-5
@@ -69,9 +69,9 @@ def test_in_stretches_the_result_is_the_same_whatever_their_number(repaired, mon
     whole = repaired.get_data()
     monkeypatch.setattr(repair, "AT_ONCE", 7)
     monkeypatch.setattr(chunks, "GROUP", 8 * 2 * whole.shape[1])  # two channels at once
-    found, info = chunks.apply_in_chunks(recording()[0], [{"step": "unit", "factor": 1.0}, STEP])
+    values, info = chunks.apply_in_chunks(recording()[0], [{"step": "unit", "factor": 1.0}, STEP])
     assert info["nchan"] == 16
-    np.testing.assert_allclose(found.T, whole, atol=2e-9)
+    np.testing.assert_allclose(values.T, whole, atol=2e-9)
 
 
 def test_windows_cover_the_recording_once() -> None:
@@ -118,6 +118,6 @@ def test_a_real_recording_is_repaired_once_and_kept(tmp_path: Path) -> None:
     unusual = (ranges - ranges.mean(0)) / ranges.std(0)  # of each electrode, over time
     assert unusual[touched].mean() > 0.8 and unusual[~touched].mean() < 0
     path = store.path(recordings[0], wanted)
-    made = path.stat().st_mtime_ns
+    written_ns = path.stat().st_mtime_ns
     assert (store.get(recordings[0], wanted).data == after.data).all()
-    assert path.stat().st_mtime_ns == made  # read, not made again
+    assert path.stat().st_mtime_ns == written_ns  # read, not made again

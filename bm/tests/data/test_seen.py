@@ -45,16 +45,16 @@ def study(tmp_path: Path) -> Path:
 def test_a_study_under_another_name_shares_recording_time(study: Path, tmp_path: Path) -> None:
     up = written(windows(study, "corpus", {}), tmp_path)
     down = windows(study, "task", {"test": {"subject": ["s1_raw"]}})
-    (found,) = audit_seen(down, up, "//sig/ab12cd34")
-    assert (found.where, found.count) == ("corpus/s1_raw/0/s1_raw.fif", 4)
-    assert found.splits == ("train of //sig/ab12cd34", "test")
+    (finding,) = audit_seen(down, up, "//sig/ab12cd34")
+    assert (finding.where, finding.count) == ("corpus/s1_raw/0/s1_raw.fif", 4)
+    assert finding.splits == ("train of //sig/ab12cd34", "test")
 
 
 def test_other_stretches_of_the_same_recording_are_clean(study: Path, tmp_path: Path) -> None:
     up = written(windows(study, "corpus", {"test": {"event_row": [2, 3]}}), tmp_path)
     assert audit_seen(windows(study, "task", {"test": {"event_row": [2, 3]}}), up, "x") == []
-    found = audit_seen(windows(study, "task", {"test": {"event_row": [1, 2]}}), up, "x")
-    assert [one.count for one in found] == [1, 1, 1]
+    findings = audit_seen(windows(study, "task", {"test": {"event_row": [1, 2]}}), up, "x")
+    assert [one.count for one in findings] == [1, 1, 1]
 
 
 def test_times_are_those_of_the_file_whatever_was_cropped(study: Path, tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_a_near_copy_in_other_hands_is_found(study: Path, tmp_path: Path) -> Non
     scaled = replace(exact, files="of an export", samples="scaled", times_s=exact.times_s - 4)
     down.signals[1] = replace(down.signals[1], content=scaled)
     # 4 s were cut off: trials at 2, 6 and 10 s are those at 6, 10 and 14 s of the original.
-    (found,) = audit_seen(down, up, "x")
-    assert (found.where, found.count) == ("corpus/s1_raw/0/s1_raw.fif", 3)
+    (finding,) = audit_seen(down, up, "x")
+    assert (finding.where, finding.count) == ("corpus/s1_raw/0/s1_raw.fif", 3)
 
 
 def test_people_and_models_before_are_handed_on(study: Path, tmp_path: Path) -> None:

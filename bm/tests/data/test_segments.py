@@ -251,15 +251,15 @@ def test_published_scaling_asks_no_global_generator() -> None:
     signals = [bare(torch.randn(20_000, 2).cumsum(0)) for _ in range(2)]
     table = pd.DataFrame({"start": np.arange(0, 19_000, 25), "length": 250, "split": "train"})
     table = pd.concat([table.assign(recording=r) for r in (0, 1)], ignore_index=True)
-    found = []
+    statistics = []
     for seed in (1, 2):
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
         scaler = scale.Scaler("robust_windows", 20.0)
         scaler.fit(signals, table, [0, 0])
-        found.append(torch.stack([*scaler.centres, *scaler.scales]))
-    assert torch.equal(*found)
+        statistics.append(torch.stack([*scaler.centres, *scaler.scales]))
+    assert torch.equal(*statistics)
     assert len(table) / 2 > scale.ROBUST_WINDOWS  # a choice was made
 
 

@@ -38,8 +38,8 @@ def test_a_shaft_begins_at_its_deepest_contact() -> None:
     assert chains(np.concatenate([line[::-1], other])) == [[4, 3, 2, 1, 0], [5, 6, 7, 8]]
     # two shafts that cross are two; a lone contact is one by itself
     crossing = np.array([[17.0, 5 + 5 * k - 11, 9.0] for k in range(4)])
-    found = chains(np.concatenate([line, crossing, [[80.0, 80, 80]]]))
-    assert sorted(map(sorted, found)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8], [9]]
+    shafts = chains(np.concatenate([line, crossing, [[80.0, 80, 80]]]))
+    assert sorted(map(sorted, shafts)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8], [9]]
 
 
 def raw_of(names: list[str], places: np.ndarray | None = None) -> mne.io.BaseRaw:
@@ -56,10 +56,10 @@ def bipolar(raw: mne.io.BaseRaw, by: str) -> mne.io.BaseRaw:
 
 def test_differences_follow_the_places_when_names_say_nothing() -> None:
     places = np.array([[30.0, 0, 0], [20.0, 0, 0], [25.0, 0, 0]])
-    found = bipolar(raw_of(["u", "v", "w"], places), "places")
-    assert found.ch_names == ["v", "w"]
-    assert found.get_data()[:, 0].tolist() == [1 - 4, 4 - 0]
-    assert np.allclose(found.info["chs"][0]["loc"][:3], [0.0225, 0, 0])
+    pairs = bipolar(raw_of(["u", "v", "w"], places), "places")
+    assert pairs.ch_names == ["v", "w"]
+    assert pairs.get_data()[:, 0].tolist() == [1 - 4, 4 - 0]
+    assert np.allclose(pairs.info["chs"][0]["loc"][:3], [0.0225, 0, 0])
 
 
 def test_bad_input_is_one_line() -> None:
@@ -75,8 +75,8 @@ def test_bad_input_is_one_line() -> None:
 
 
 def test_shafts_are_in_order_of_their_numbers() -> None:
-    found = shafts_by_name(["TI'2", "TI'10", "TI'1", "DC", "A3"])
-    assert found == {"A": ["A3"], "TI'": ["TI'1", "TI'2", "TI'10"]}
+    shafts = shafts_by_name(["TI'2", "TI'10", "TI'1", "DC", "A3"])
+    assert shafts == {"A": ["A3"], "TI'": ["TI'1", "TI'2", "TI'10"]}
 
 
 @needs("ieeg_tables")

@@ -67,11 +67,11 @@ def recording(tmp_path: Path) -> Saved:
 
 def test_what_comes_out_is_what_went_in(recording: Saved, tmp_path: Path) -> None:
     store = Store(tmp_path / "cache")
-    stored, made = store.get(recording, RECIPE), in_memory(recording, RECIPE)
-    assert torch.equal(stored.data, made.data) and stored.identity == made.identity
+    stored, direct = store.get(recording, RECIPE), in_memory(recording, RECIPE)
+    assert torch.equal(stored.data, direct.data) and stored.identity == direct.identity
     assert stored.channels == tuple(NAMES) and stored.unit == "uV" and stored.rate_hz == RATE
-    np.testing.assert_array_equal(stored.positions, made.positions)
-    pd.testing.assert_frame_equal(stored.events, made.events)
+    np.testing.assert_array_equal(stored.positions, direct.positions)
+    pd.testing.assert_frame_equal(stored.events, direct.events)
     assert stored.events["start_s"].tolist()[2] == 0.1 + 0.2  # to the last bit
     np.testing.assert_allclose(
         stored.data.numpy().T, np.load(recording.source[0]), atol=1e-5, rtol=1e-6
@@ -111,9 +111,9 @@ def test_second_request_reads_no_source(recording: Saved, tmp_path: Path) -> Non
 def test_verify_sees_a_change_that_size_and_time_hide(recording: Saved, tmp_path: Path) -> None:
     store = Store(tmp_path)
     before = store.get(recording, RECIPE)
-    kept = os.stat(recording.source[0])
+    status = os.stat(recording.source[0])
     np.save(recording.source[0], 3 * np.load(recording.source[0]))
-    os.utime(recording.source[0], ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    os.utime(recording.source[0], ns=(status.st_atime_ns, status.st_mtime_ns))
     assert store.get(recording, RECIPE).identity == before.identity
     assert Store(tmp_path, verify=True).get(recording, RECIPE).identity != before.identity
 
@@ -264,7 +264,7 @@ def test_selected_channels_are_gathered_from_the_whole(recording: Saved, tmp_pat
 def test_changed_bytes_of_stored_samples_are_noticed(
     recording: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    """Of large caches only by verify=true."""
+    """Those of large caches are noticed by verify=true alone."""
     store = Store(tmp_path)
     before = store.get(recording, RECIPE).data.clone()
     path = store.path(recording, RECIPE)

@@ -110,9 +110,9 @@ def test_bad_channels_are_stored_and_obeyed(tmp_path: Path) -> None:
     assert served["keep"].bads == ("F4",) and served["keep"].channels == names
     assert served["drop"].channels == tuple(n for n in names if n != "F4")
     assert served["interpolate"].channels == names and served["interpolate"].bads == ()
-    kept, new = served["keep"].data.numpy(), served["interpolate"].data.numpy()
-    assert np.array_equal(kept[:, :3], new[:, :3])
-    assert np.abs(kept[:, 3] - new[:, 3]).max() > 1
+    bad, new = served["keep"].data.numpy(), served["interpolate"].data.numpy()
+    assert np.array_equal(bad[:, :3], new[:, :3])
+    assert np.abs(bad[:, 3] - new[:, 3]).max() > 1
     # The hash of data that nothing changes is that of before the keys.
     plain = build_dataset([one], DSET, store=store)
     assert plain.hash == build_dataset([one], {**DSET, "bads": "keep"}, store=store).hash

@@ -115,7 +115,7 @@ def test_the_number_of_processes_changes_no_loss(tmp_path, alone, count) -> None
 
 @pytest.mark.parametrize(("first", "then"), [(2, 1), (2, 4)])
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path, alone, first, then) -> None:
-    """Left within an epoch, so that the sums of its first part are handed over too."""
+    """A run is left within an epoch, so that the sums of its first part are handed over too."""
     run(tmp_path, first, *OFTEN, stop=3, code=3 << 8)
     run(tmp_path, then)
     check(tmp_path, alone)
@@ -186,9 +186,9 @@ def test_items_of_a_process_get_the_numbers_of_one_process(kind: str, world: int
         torch.manual_seed(5)
         items = torch.arange(rank, common, world)
         with CommonDraws(len(items), common, rank, world):
-            own = draw(len(items))
+            numbers = draw(len(items))
         expected = whole.unflatten(dimension, (common, -1)).index_select(dimension, items)
-        assert torch.equal(own, expected.flatten(dimension, dimension + 1))
+        assert torch.equal(numbers, expected.flatten(dimension, dimension + 1))
         assert torch.equal(torch.rand(()), after)  # the generator stands where that of one would
 
 

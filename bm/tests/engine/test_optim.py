@@ -28,22 +28,22 @@ OPTIM = {"name": "adamw", "lr": 1.0, "betas": [0.9, 0.98], "eps": 1e-8, "weight_
 
 def groups_by_name(model, **options):
     names = {id(p): n for n, p in model.named_parameters()}
-    found = {}
+    groups = {}
     for group in parameter_groups(model, False, **options):
         for parameter in group["params"]:
-            found[names[id(parameter)]] = group
-    return found
+            groups[names[id(parameter)]] = group
+    return groups
 
 
 def test_rates_shrink_towards_the_input():
-    found = groups_by_name(LaBraM(2, SMALL), layer_decay=0.65)
-    scales = {n: g["lr_scale"] for n, g in found.items()}
+    groups = groups_by_name(LaBraM(2, SMALL), layer_decay=0.65)
+    scales = {n: g["lr_scale"] for n, g in groups.items()}
     assert scales["patch_embed.conv1.weight"] == scales["cls_token"] == pytest.approx(0.65**4)
     assert [scales[f"blocks.{i}.mlp.fc1.weight"] for i in range(3)] == pytest.approx(
         [0.65**3, 0.65**2, 0.65]
     )
     assert scales["head.weight"] == scales["fc_norm.bias"] == scales["time_embed"] == 1
-    assert len(found) == sum(1 for _ in LaBraM(2, SMALL).parameters())
+    assert len(groups) == sum(1 for _ in LaBraM(2, SMALL).parameters())
 
 
 def test_what_is_never_decayed():
@@ -82,9 +82,9 @@ def test_rates_of_a_step_keep_the_scales():
 
 def test_weight_decay_falls_along_half_a_cosine():
     assert decay_schedule({"name": "constant"}, 0.05, 2, 5) is None
-    found = decay_schedule({"weight_decay_end": 0.5}, 0.1, 2, 5)
-    assert [found.at(i) for i in (0, 5)] == pytest.approx([0.1, 0.3])
-    assert 0.48 < found.at(9) < 0.5  # the end itself is never reached
+    decay = decay_schedule({"weight_decay_end": 0.5}, 0.1, 2, 5)
+    assert [decay.at(i) for i in (0, 5)] == pytest.approx([0.1, 0.3])
+    assert 0.48 < decay.at(9) < 0.5  # the end itself is never reached
 
 
 def test_the_loop_moves_the_weight_decay(tmp_path):
@@ -132,7 +132,7 @@ def test_one_kernel_on_a_processor_steps_like_the_loop(name):
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
 def test_plain_steps_are_those_of_torch(name: str) -> None:
-    """Bit for bit, saved and restored, and without the compiler that torch would import."""
+    """They agree bit for bit, saved and restored, without the compiler that torch would import."""
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     networks = [nn.Linear(5, 3) for _ in range(2)]
     networks[1].load_state_dict(networks[0].state_dict())
@@ -163,5 +163,7 @@ def test_a_run_does_not_import_the_compiler(tmp_path: Path) -> None:
         " 'optim.max_batches=1', 'log.figures=false');"
         "sys.exit(str(found) if (found := {'torch._dynamo', 'sympy'} & set(sys.modules)) else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-500:]
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr[-500:]

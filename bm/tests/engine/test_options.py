@@ -39,7 +39,7 @@ def test_a_device_that_is_not_there_is_one_line(tmp_path, device):
 
 
 class WandbError(Exception):
-    """As W&B's own."""
+    """An error by the name of W&B's own."""
 
 
 WandbError.__module__ = "wandb.errors"
@@ -91,15 +91,15 @@ def test_norms_and_biases_may_stay_undecayed():
 
 
 def test_examples_are_made_in_time_and_move_nothing(tmp_path, monkeypatch):
-    made = []
+    draws = []
 
     def generate(solver):
-        made.append((solver.progress.epoch, torch.rand(3).tolist()))
+        draws.append((solver.progress.epoch, torch.rand(3).tolist()))
 
     toy.run(tmp_path / "without")
     monkeypatch.setattr(toy.Toy, "generate", generate)
     toy.run(tmp_path / "with", "generate.every=2")
-    epochs = [epoch for epoch, _ in made]
+    epochs = [epoch for epoch, _ in draws]
     assert epochs[:-1] == [e for e in range(1, epochs[-1] + 1) if e % 2 == 0]
     with_, without = toy.outcome(tmp_path / "with"), toy.outcome(tmp_path / "without")
     losses = [[h["train"]["loss"] for h in o["history"]] for o in (with_, without)]
@@ -198,6 +198,6 @@ def test_averaged_weights_are_what_is_evaluated_and_kept(tmp_path):
             return super().step(batch, stage)
 
     toy.run(tmp_path, "ema.decay=0.9", "optim.epochs=1", kind=Watched)
-    found = toy.outcome(tmp_path)
-    assert torch.equal(found["best"]["1.weight"], seen[-1])
-    assert not torch.allclose(found["state"]["model"]["1.weight"], seen[-1], atol=1e-4)
+    outcome = toy.outcome(tmp_path)
+    assert torch.equal(outcome["best"]["1.weight"], seen[-1])
+    assert not torch.allclose(outcome["state"]["model"]["1.weight"], seen[-1], atol=1e-4)

@@ -38,15 +38,15 @@ def in_one_and_two(folder: Path, *argv: str) -> SimpleNamespace:
     return SimpleNamespace(one=one, history=history_of(one), other=history_of(two), ends=ends)
 
 
-def check_alike(found: SimpleNamespace, more: float = 0.0) -> None:
-    """Every metric of every stage of every epoch, to a thousandth (or `more`, absolute)."""
-    assert len(found.history) == len(found.other) == 2
-    for one, two in zip(found.history, found.other, strict=True):
+def check_alike(runs: SimpleNamespace, more: float = 0.0) -> None:
+    """Check every metric of every stage and epoch, to a thousandth (or `more`, absolute)."""
+    assert len(runs.history) == len(runs.other) == 2
+    for one, two in zip(runs.history, runs.other, strict=True):
         assert set(one) == set(two) >= {"train", "valid"}
         for stage in set(one) - {"perf"}:
             assert two[stage] == pytest.approx(one[stage], rel=1e-3, abs=more), stage
-    for name, tensor in found.ends[0].items():
-        assert torch.equal(tensor, found.ends[1][name]), name
+    for name, tensor in runs.ends[0].items():
+        assert torch.equal(tensor, runs.ends[1][name]), name
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +59,9 @@ def test_two_processes_train_the_tokenizer_of_one(tokenizer) -> None:
     check_alike(tokenizer)
     books = [end["quantiser.codebook"] for end in tokenizer.ends]
     assert torch.equal(*books)
-    own = tokenizer.one.model.quantiser.codebook
+    codebook = tokenizer.one.model.quantiser.codebook
     # a start from other vectors would leave codes at random angles
-    assert (books[0] * own).sum(1).min() > 0.999
+    assert (books[0] * codebook).sum(1).min() > 0.999
     assert tokenizer.history[0]["train"]["unused_codes"] < 64
 
 
@@ -77,6 +77,6 @@ def test_two_processes_train_the_masked_model_of_one(tokenizer, tmp_path, monkey
 def test_two_processes_decode_the_values_of_one(tokenizer, tmp_path) -> None:
     values = ("solver.task=values", "+dset.segment.values=[label]", "dset.segment.label=null")
     argv = ("solver=labram/debug", *values, "best.metric=r2", STILL, *FEW)
-    found = in_one_and_two(tmp_path, *argv)
-    check_alike(found, more=1e-4)  # R2 and Pearson near zero
-    assert {"r2", "pearson", "rmse"} <= set(found.other[-1]["valid"])
+    runs = in_one_and_two(tmp_path, *argv)
+    check_alike(runs, more=1e-4)  # R2 and Pearson near zero
+    assert {"r2", "pearson", "rmse"} <= set(runs.other[-1]["valid"])

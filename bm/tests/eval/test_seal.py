@@ -42,13 +42,13 @@ def sealed(tmp_path: Path) -> Experiment:
     return one
 
 
-def found(folder: Path, one: Experiment) -> list[str]:
+def faults(folder: Path, one: Experiment) -> list[str]:
     lines = check_cell(one.folder, folder / "eval" / SIG, SIG)
     return lines + check_table(folder / "tables" / "some.grid", folder / "eval")
 
 
 def test_a_thousand_mutations_are_found_a_thousand_times(tmp_path, sealed) -> None:
-    assert found(tmp_path, sealed) == []
+    assert faults(tmp_path, sealed) == []
     paths = [p for p in sorted(tmp_path.rglob("*")) if p.is_file()]
     assert {p.name for p in paths} >= {"metrics.json", "items.parquet", "model.safetensors",
                                        "table.csv", "splits.csv", "seal.json"}  # fmt: skip
@@ -58,20 +58,20 @@ def test_a_thousand_mutations_are_found_a_thousand_times(tmp_path, sealed) -> No
         content = path.read_bytes()
         place, value = generator.randrange(len(content)), generator.randrange(1, 256)
         path.write_bytes(content[:place] + bytes([content[place] ^ value]) + content[place + 1 :])
-        assert found(tmp_path, sealed), (path, place, value)
+        assert faults(tmp_path, sealed), (path, place, value)
         path.write_bytes(content)
-    assert found(tmp_path, sealed) == []
+    assert faults(tmp_path, sealed) == []
 
 
 def test_what_is_gone_added_or_of_another_experiment_is_named(tmp_path, sealed) -> None:
     (sealed.folder / "items.parquet").unlink()
     (sealed.folder / "best" / "more.safetensors").write_bytes(b"1")
-    text = "\n".join(found(tmp_path, sealed))
+    text = "\n".join(faults(tmp_path, sealed))
     assert "items.parquet is gone" in text and "more.safetensors was added" in text
     lines = check_cell(sealed.folder, tmp_path / "eval" / SIG, "bbbbbbb2")
     assert any("sealed as aaaaaaa1, its arguments are bbbbbbb2" in line for line in lines)
     (tmp_path / "eval" / SIG / "seal.json").unlink()
-    assert any("is missing: run scripts.run_eval" in line for line in found(tmp_path, sealed))
+    assert any("is missing: run scripts.run_eval" in line for line in faults(tmp_path, sealed))
 
 
 def test_a_table_of_another_evaluation_is_found(tmp_path, sealed) -> None:

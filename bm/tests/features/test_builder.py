@@ -25,8 +25,8 @@ from .events import one, sound_events, words
 
 def test_later_events_cover_earlier_and_nothing_is_the_default() -> None:
     events = words((0.5, 1.0, "abc"), (1.0, 0.3, "abcdef"))
-    found = one("WordLength", events, 0, 20)
-    assert found[0].tolist() == [0] * 5 + [3] * 5 + [6] * 3 + [3] * 2 + [0] * 5
+    values = one("WordLength", events, 0, 20)
+    assert values[0].tolist() == [0] * 5 + [3] * 5 + [6] * 3 + [3] * 2 + [0] * 5
 
 
 def test_windows_beyond_the_recording_hold_the_default() -> None:
@@ -57,8 +57,8 @@ def test_pulses_of_words_and_phonemes() -> None:
             {"kind": "phoneme", "start_s": 0.12, "duration_s": 0.04, "phoneme_id": 5},
         ]
     )
-    found = one("PhonemePulse", events, 0, 60, rate)[0].numpy()
-    assert np.flatnonzero(found).tolist() == [10, 11, 12, 13, 30, 31, 32, 33]
+    pulses = one("PhonemePulse", events, 0, 60, rate)[0].numpy()
+    assert np.flatnonzero(pulses).tolist() == [10, 11, 12, 13, 30, 31, 32, 33]
     assert np.flatnonzero(one("PhonemePulse", events, 12, 40, rate)[0]).tolist() == [
         *(0, 1, 2, 3),
         *(18, 19, 20, 21),
@@ -69,17 +69,17 @@ def test_pulses_of_words_and_phonemes() -> None:
 
 def test_the_end_of_a_window_lengthens_no_phoneme_pulse() -> None:
     event = {"kind": "phoneme", "start_s": 0.04, "duration_s": 0.2, "phoneme_id": 3}
-    found = one("PhonemePulse", pd.DataFrame([event]), 0, 13, 250.0)[0]
-    assert np.flatnonzero(found).tolist() == [10]
+    pulses = one("PhonemePulse", pd.DataFrame([event]), 0, 13, 250.0)[0]
+    assert np.flatnonzero(pulses).tolist() == [10]
 
 
 def test_hashes_are_whole_numbers_that_every_process_finds() -> None:
     code = "from bm.features.hashes import stable_hash; print(stable_hash('rabbit'))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     numbers = {int(run.stdout)}
-    found = one("WordHash", words((0.0, 0.5, "Rabbit."), (0.5, 0.5, "rabbit")), 0, 10)
-    assert found.dtype is torch.int64
-    assert set(found[0].tolist()) == numbers and max(numbers) > 2**33
+    hashes = one("WordHash", words((0.0, 0.5, "Rabbit."), (0.5, 0.5, "rabbit")), 0, 10)
+    assert hashes.dtype is torch.int64
+    assert set(hashes[0].tolist()) == numbers and max(numbers) > 2**33
 
 
 def test_hashes_of_many_words_do_not_collide_without_buckets() -> None:
@@ -94,22 +94,22 @@ def test_hashes_of_many_words_do_not_collide_without_buckets() -> None:
 
 def test_segment_hash_names_the_place_and_the_sentence() -> None:
     events = pd.concat([words((0.0, 0.5, "a"), (0.5, 0.5, "b")), words((1.0, 0.5, "a"))])
-    found = one("SegmentHash", events, 0, 15)[0].tolist()
-    assert len(set(found)) == 3
+    hashes = one("SegmentHash", events, 0, 15)[0].tolist()
+    assert len(set(hashes)) == 3
 
 
 def test_mel_begins_with_its_sound_and_is_silent_elsewhere(tmp_path: Path) -> None:
-    found = one({"name": "MelSpectrum", "n_mels": 12}, sound_events(tmp_path), 0, 30)
-    assert found.shape == (12, 30)
-    silent = (found == np.float32(np.log10(1e-5))).all(0)
+    mel = one({"name": "MelSpectrum", "n_mels": 12}, sound_events(tmp_path), 0, 30)
+    assert mel.shape == (12, 30)
+    silent = (mel == np.float32(np.log10(1e-5))).all(0)
     assert np.flatnonzero(~silent).tolist() == list(range(5, 25))
 
 
 def test_rows_are_made_once_and_shared_by_equal_recordings(tmp_path: Path, monkeypatch) -> None:
-    events, made = sound_events(tmp_path), []
+    events, calls = sound_events(tmp_path), []
     kind = FEATURES.get("MelSpectrum")
     original = kind.represent
-    monkeypatch.setattr(kind, "represent", lambda *a: made.append(1) or original(*a))
+    monkeypatch.setattr(kind, "represent", lambda *a: calls.append(1) or original(*a))
     values = []
     for _ in range(2):
         cache = FeatureCache(tmp_path)
@@ -117,7 +117,7 @@ def test_rows_are_made_once_and_shared_by_equal_recordings(tmp_path: Path, monke
         builder.add(events, 10.0)
         builder.add(events.assign(start_s=0.7), 10.0)
         values.append(builder.gather(np.array([1, 0]), np.array([3, 1]), 20)[0]["MelSpectrum"])
-    assert len(made) == 1 and torch.equal(*values)
+    assert len(calls) == 1 and torch.equal(*values)
     assert torch.equal(values[0][0], values[0][1])  # 0.7 - 0.3 = 0.5 - 0.1
     assert not list((tmp_path / "features").rglob("*.tmp"))
 

@@ -32,11 +32,11 @@ from .events import one, sound_events, words
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    found = tmp_path_factory.mktemp("models")
-    models.wav2vec(found / "wav2vec")
-    models.bert(found / "bert")
-    models.xlm(found / "xlm")
-    return found
+    root = tmp_path_factory.mktemp("models")
+    models.wav2vec(root / "wav2vec")
+    models.bert(root / "bert")
+    models.xlm(root / "xlm")
+    return root
 
 
 def rows_of(entry: dict, folder: Path, events: pd.DataFrame) -> list[np.ndarray]:
@@ -49,17 +49,17 @@ def test_hidden_states_are_averaged_over_the_layers_asked_for(folder: Path, tmp_
 
     events = sound_events(tmp_path, 1.5, 16000)
     entry = {"name": "Wav2VecTransformer", "model": "wav2vec", "layers": [2, 3]}
-    (found,) = rows_of(entry, folder, events)
+    (rows,) = rows_of(entry, folder, events)
     sound = normalised(mono(*read_sound(tmp_path / "a.wav", 0.0, 1.5), normalise=False))
     model = Wav2Vec2Model.from_pretrained(folder / "wav2vec").eval()
     with torch.no_grad():
         states = model(sound[None], output_hidden_states=True).hidden_states
     assert len(states) == 5
-    known = ((states[2] + states[3]) / 2)[0]
-    assert found.shape == known.shape and 42 <= len(found) / 1.5 <= 52
-    assert np.allclose(found, known, atol=1e-5)
+    expected = ((states[2] + states[3]) / 2)[0]
+    assert rows.shape == expected.shape and 42 <= len(rows) / 1.5 <= 52
+    assert np.allclose(rows, expected, atol=1e-5)
     (other,) = rows_of({**entry, "layers": [4]}, folder, events)
-    assert not np.allclose(found, other, atol=1e-3)
+    assert not np.allclose(rows, other, atol=1e-3)
 
 
 def test_windows_of_wav2vec_are_spread_over_the_overlap(folder: Path, tmp_path) -> None:
@@ -103,8 +103,8 @@ def test_random_weights_are_the_same_in_every_run(folder: Path, tmp_path) -> Non
 
 def test_convolutions_and_the_wave_itself(folder: Path, tmp_path) -> None:
     events = sound_events(tmp_path, 1.0, 16000)
-    (found,) = rows_of({"name": "Wav2VecConvolution", "model": "wav2vec"}, folder, events)
-    assert found.shape == (120, 16)
+    (rows,) = rows_of({"name": "Wav2VecConvolution", "model": "wav2vec"}, folder, events)
+    assert rows.shape == (120, 16)
     builder = FeatureBuilder([build_feature("Wav2VecChunk"), build_feature("WordLength")])
     builder.add(pd.concat([events, words((0.6, 0.2, "abc"))]), 100.0)
     values, mask = builder.gather(np.array([0]), np.array([45]), 60)
@@ -131,15 +131,15 @@ def test_bert_sums_the_tokens_of_a_word(folder: Path) -> None:
 
     events = words((0.0, 0.2, "the"), (0.3, 0.2, "rabbits"), (0.6, 0.2, "ran"))
     entry = {"name": "BertEmbedding", "model": "bert", "layers": [3, 4]}
-    found = rows_of(entry, folder, events)
+    rows = rows_of(entry, folder, events)
     ids = torch.tensor([[2, 5, 6, 7, 8, 3]])  # [CLS] the rabbit ##s ran [SEP]
     with torch.no_grad():
         model = BertModel.from_pretrained(folder / "bert").eval()
         states = model(ids, output_hidden_states=True).hidden_states
     mean = ((states[3] + states[4]) / 2)[0]
-    assert np.allclose(found[0][0], mean[1], atol=1e-5)
-    assert np.allclose(found[1][0], mean[2] + mean[3], atol=1e-5)
-    assert np.allclose(found[2][0], mean[4], atol=1e-5)
+    assert np.allclose(rows[0][0], mean[1], atol=1e-5)
+    assert np.allclose(rows[1][0], mean[2] + mean[3], atol=1e-5)
+    assert np.allclose(rows[2][0], mean[4], atol=1e-5)
 
 
 @pytest.mark.parametrize("contextual", [False, True])
@@ -148,13 +148,13 @@ def test_xlm_divides_by_the_root_of_the_number_of_tokens(folder: Path, contextua
 
     events = words((0.0, 0.2, "the"), (0.3, 0.2, "rabbits"))
     entry = {"name": "XlmEmbedding", "model": "xlm", "contextual": contextual}
-    found = rows_of(entry, folder, events)
+    rows = rows_of(entry, folder, events)
     with torch.no_grad():
         model = XLMRobertaModel.from_pretrained(folder / "xlm").eval()
         states = model(torch.tensor([[0, 4, 5, 6, 2]]), output_hidden_states=True).hidden_states
     state = states[-1 if contextual else 0][0]
-    assert np.allclose(found[0][0], state[1], atol=1e-5)
-    assert np.allclose(found[1][0], (state[2] + state[3]) / 2**0.5, atol=1e-5)
+    assert np.allclose(rows[0][0], state[1], atol=1e-5)
+    assert np.allclose(rows[1][0], (state[2] + state[3]) / 2**0.5, atol=1e-5)
 
 
 def test_defaults_are_the_published_ones() -> None:
@@ -268,8 +268,8 @@ def test_pitch_of_a_voice_and_of_noise() -> None:
     time = torch.arange(16000) / 16000
     for hz in (110.0, 200.0, 340.0):
         voice = torch.sin(2 * np.pi * hz * time) + 0.5 * torch.sin(4 * np.pi * hz * time)
-        found = yin(voice, 100, 350)
-        assert abs(float(found.median()) - hz) / hz < 0.03
+        pitch = yin(voice, 100, 350)
+        assert abs(float(pitch.median()) - hz) / hz < 0.03
     noise = torch.randn(16000, generator=torch.Generator().manual_seed(0))
     assert (yin(noise, 100, 350) == 0).float().mean() > 0.95
     assert (yin(torch.zeros(4000), 100, 350) == 0).all()

@@ -22,12 +22,12 @@ def test_words_follow_one_another_as_long_as_their_letters() -> None:
 
 def test_features_of_a_sentence_end_a_second_after_it() -> None:
     features = [build_feature("WordLength"), build_feature("WordPulse")]
-    found = sentence_features(features, "go home", 100.0)
-    assert found["WordLength"].shape == found["WordPulse"].shape == (1, 300)  # 1 + .3 + .3 + .4 + 1
-    length = found["WordLength"][0]
+    parts = sentence_features(features, "go home", 100.0)
+    assert parts["WordLength"].shape == parts["WordPulse"].shape == (1, 300)  # 1 + .3 + .3 + .4 + 1
+    length = parts["WordLength"][0]
     assert (length[100:130] == 2).all() and (length[160:200] == 4).all()
     assert length[:100].abs().sum() == length[130:160].abs().sum() == length[200:].abs().sum() == 0
-    assert torch.isfinite(found["WordPulse"]).all()
+    assert torch.isfinite(parts["WordPulse"]).all()
 
 
 def test_what_needs_sound_is_named() -> None:

@@ -17,7 +17,7 @@ POSITIONS = 0.09 * np.array(
 
 
 def samples(n: int, seed: int, n_channels: int = 5) -> np.ndarray:
-    """(n, C, 2 s): brown noise in microvolts with 10 Hz on top."""
+    """Brown noise (n, C, 2 s) in microvolts with 10 Hz on top."""
     rng = np.random.default_rng(seed)
     times_s = np.arange(256) / RATE_HZ
     return rng.normal(size=(n, n_channels, 256)).cumsum(-1) + 9 * np.sin(20 * np.pi * times_s)
@@ -72,9 +72,9 @@ def test_levels_are_band_powers_in_db_and_end_with_the_rate() -> None:
 
 def test_more_samples_than_a_picture_needs_are_thinned_evenly() -> None:
     many = np.arange(1000.0).reshape(1000, 1, 1)
-    kept = thinned(many).ravel()
-    assert len(kept) == 256 and (kept[0], kept[-1]) == (0, 999)
-    assert set(np.diff(kept)) <= {3, 4, 5}
+    values = thinned(many).ravel()
+    assert len(values) == 256 and (values[0], values[-1]) == (0, 999)
+    assert set(np.diff(values)) <= {3, 4, 5}
     np.testing.assert_array_equal(thinned(many[:7]), many[:7])
 
 

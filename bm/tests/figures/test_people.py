@@ -33,18 +33,18 @@ def test_people_stand_in_the_order_of_the_first_row(tmp_path: Path) -> None:
         "other": shares({"ann": 0.4, "dan": 0.3}),
     }
     path = draw_people(rows, tmp_path / "p.svg", "top10_accuracy", 0.1, True)
-    found = names(path.read_text())
-    ticks = [name for name in found if name in ("ann", "bob", "cid", "dan")]
+    texts = names(path.read_text())
+    ticks = [name for name in texts if name in ("ann", "bob", "cid", "dan")]
     assert ticks == ["bob", "cid", "ann", "dan"] * 2
-    assert "base (3 people, mean 0.500)" in found and "other (2 people, mean 0.350)" in found
-    assert found.count("chance") == 2 and "simulated data" in found
+    assert "base (3 people, mean 0.500)" in texts and "other (2 people, mean 0.350)" in texts
+    assert texts.count("chance") == 2 and "simulated data" in texts
 
 
 def test_many_people_are_not_named(tmp_path: Path) -> None:
     rows = {"base": shares({f"{i:03d}": i / 100 for i in range(96)})}
-    found = names(draw_people(rows, tmp_path / "p.svg", "accuracy").read_text())
-    assert "people, in the order of the first panel" in found
-    assert "000" not in found and "chance" not in found
+    texts = names(draw_people(rows, tmp_path / "p.svg", "accuracy").read_text())
+    assert "people, in the order of the first panel" in texts
+    assert "000" not in texts and "chance" not in texts
 
 
 def test_training_people_are_the_axis(tmp_path: Path) -> None:

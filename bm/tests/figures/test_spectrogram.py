@@ -16,24 +16,24 @@ TIMES_S, FREQS_HZ = np.arange(12) / 10, np.arange(1.0, 31.0)
 
 @pytest.fixture
 def values() -> np.ndarray:
-    """(T, F): louder with time, falling with frequency."""
+    """Values (T, F), louder with time, falling with frequency."""
     return np.arange(12.0)[:, None] - 10 * np.log10(FREQS_HZ)
 
 
 @pytest.fixture
 def meshes(monkeypatch: pytest.MonkeyPatch) -> list:
     """Every mesh that is drawn: its values (F, T) and its limits of colour."""
-    found: list = []
+    drawn: list = []
     draw = Axes.pcolormesh
 
     def watch(self, *args, **options):
         mesh = draw(self, *args, **options)
         if options.get("shading") == "nearest":  # the colour bar is a mesh too
-            found.append((np.ma.asarray(args[2]), mesh.get_clim()))
+            drawn.append((np.ma.asarray(args[2]), mesh.get_clim()))
         return mesh
 
     monkeypatch.setattr(Axes, "pcolormesh", watch)
-    return found
+    return drawn
 
 
 def test_sides_axes_and_colours_are_named(tmp_path: Path, values: np.ndarray) -> None:

@@ -52,8 +52,8 @@ def word_errors(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     rates = word_retrieval_errors(
         estimates, outputs, torch.from_numpy(words), c["topx"], as_published=True
     )
-    found = {"wer": rates.by_candidate, "wer_vocab": rates.by_word, "word_hash": words}
-    return {**found, "expect": {name: data[name] for name in found}}
+    results = {"wer": rates.by_candidate, "wer_vocab": rates.by_word, "word_hash": words}
+    return {**results, "expect": {name: data[name] for name in results}}
 
 
 @adapter("clip", "OnlineCorrelation, L2Reg, ClassificationAcc")
@@ -84,12 +84,12 @@ def resample_highpass(case: dict, data: Tensors, weights: Tensors) -> dict[str, 
     x, rate = torch.from_numpy(data["input"]).double(), c["new_sr"]
     slow = resample_sinc(x, c["old_sr"], rate, c["zeros"], c["rolloff"])
     low = lowpass_sinc(slow, c["highpass_hz"] / rate, c["lowpass_zeros"])
-    found = {
+    results = {
         "resampled": slow,
         "highpassed": slow - low,
         "lowpass_task": lowpass_sinc(slow, c["task_lowpass_hz"] / rate, c["task_lowpass_zeros"]),
     }
-    return {**found, "expect": {name: data[name] for name in found}}
+    return {**results, "expect": {name: data[name] for name in results}}
 
 
 #: Coils by which MNE recognises the systems of its built-in layouts.
@@ -169,19 +169,19 @@ def split_assignment(case: dict, data: Tensors, weights: Tensors) -> dict[str, A
 )
 def event_blocks(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     events = blocks.add_sequence_info(_renamed(case["input_events"]))
-    made = blocks.create_blocks(events, case["config"]["groupby"])
+    table = blocks.create_blocks(events, case["config"]["groupby"])
     bounds = pd.DataFrame(case["split_with_blocks"], columns=["start_s", "stop"])
     bounds["duration_s"] = bounds["stop"] - bounds["start_s"]
     sounds = events[events["kind"] == "sound"]
     pieces = blocks.split_sounds(sounds, bounds, case["margin"])
     sequences = [None if pd.isna(v) else v for v in events["word_sequence"]]
     assert sequences == case["word_sequence"]
-    assert list(made["uid"]) == [block["uid"] for block in case["blocks"]]
+    assert list(table["uid"]) == [block["uid"] for block in case["blocks"]]
     wanted = _renamed(case["blocks"]), _renamed(case["sounds"])
     indices = [None if pd.isna(v) else v for v in events["word_index"]]
     return {
         "word_index": _finite(indices),
-        "blocks": [*made["start_s"], *_finite(made["duration_s"])],
+        "blocks": [*table["start_s"], *_finite(table["duration_s"])],
         "sounds": pieces[["start_s", "duration_s", "offset"]].to_numpy(float),
         "expect": {
             "word_index": _finite(case["word_index"]),
@@ -209,7 +209,7 @@ def _fitted_scaler(windows: list[torch.Tensor], clamp: float | None) -> Scaler:
 
 
 def _scaled(scaler: Scaler, windows: torch.Tensor) -> torch.Tensor:
-    """(B, C, T) scaled, window b by the statistics of recording b."""
+    """Scale (B, C, T), window b by the statistics of recording b."""
     block = windows.transpose(1, 2).clone()
     return scaler.apply(block, torch.arange(len(windows))).transpose(1, 2)
 
@@ -290,7 +290,7 @@ def segment_dataset(case: dict, data: Tensors, weights: Tensors) -> dict[str, An
     held["duration_s"] = held["stop_s"].fillna(np.inf) - held["start_s"]
     held = held.assign(kind="block", uid=[f"block{i}" for i in held.index])
     events = blocks.with_blocks(_renamed(case["events"]), held)
-    found: dict[str, Any] = {"expect": {}}
+    results: dict[str, Any] = {"expect": {}}
     for name, variant in case["variants"].items():
         segment = _segment(variant["options"])
         rule = WindowRule.of(segment)
@@ -309,10 +309,10 @@ def segment_dataset(case: dict, data: Tensors, weights: Tensors) -> dict[str, An
         features = [build_feature(entry) for entry in variant["options"]["features"]]
         builder = FeatureBuilder(features, variant["options"]["event_mask"])
         builder.add(events, rate)
-        made, mask = builder.gather(np.zeros(len(chosen), int), chosen, length)
-        values[f"features_{name}"] = torch.cat(list(made.values()), 1)
+        series, mask = builder.gather(np.zeros(len(chosen), int), chosen, length)
+        values[f"features_{name}"] = torch.cat(list(series.values()), 1)
         values[f"mask_{name}"] = mask[:, None]
-        known = {**data, f"bounds_{name}": variant["bounds"]}
-        found |= values
-        found["expect"] |= {key: known[key] for key in values}
-    return found
+        expected = {**data, f"bounds_{name}": variant["bounds"]}
+        results |= values
+        results["expect"] |= {key: expected[key] for key in values}
+    return results

@@ -24,7 +24,7 @@ def renamed(rows: list[dict]) -> pd.DataFrame:
 @adapter("clip", "FeaturesBuilder on word and phoneme events")
 def features_builder(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     config, rate = case["config"], case["config"]["sample_rate"]
-    events, found = renamed(case["events"]), {}
+    events, results = renamed(case["events"]), {}
     for suffix, event_mask in (("", False), ("_event_mask", True)):
         features = [build_feature(name) for name in config["features"]]
         builder = FeatureBuilder(features, event_mask)
@@ -32,12 +32,12 @@ def features_builder(case: dict, data: Tensors, weights: Tensors) -> dict[str, A
         for number, (start, stop) in enumerate(config["windows"]):
             first, length = round(start * rate), round((stop - start) * rate)
             values, mask = builder.gather(np.array([0]), np.array([first]), length)
-            found[f"mask_{number}{suffix}"] = mask
-            found[f"features_{number}"] = torch.cat(list(values.values()), 1)[0]
+            results[f"mask_{number}{suffix}"] = mask
+            results[f"features_{number}"] = torch.cat(list(values.values()), 1)[0]
     parts = feature_parts(builder.kinds)
     assert {p.name: [p.target.start, p.target.stop] for p in parts} == case["slices"]
     assert {p.name: [p.estimate.start, p.estimate.stop] for p in parts} == case["output_slices"]
-    return {**found, "expect": {name: data[name] for name in found}}
+    return {**results, "expect": {name: data[name] for name in results}}
 
 
 @adapter("clip", "MelSpectrum feature")
@@ -48,5 +48,5 @@ def mel_spectrum(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     wave = torch.from_numpy(data["wav"])
     feature = build_feature({"name": "MelSpectrum", **config})
     mel = feature.represent(wave, wav_rate)
-    found = {"mel": mel, "feature": nearest(mel, round(wave.shape[-1] / wav_rate * rate))}
-    return {**found, "expect": {name: data[name] for name in found}}
+    results = {"mel": mel, "feature": nearest(mel, round(wave.shape[-1] / wav_rate * rate))}
+    return {**results, "expect": {name: data[name] for name in results}}

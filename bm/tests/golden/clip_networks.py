@@ -131,7 +131,7 @@ def deep_mel(config: dict) -> DeepMel:
     return DeepMel(*sizes, encoder=encoder)
 
 
-def given(data: Tensors) -> dict[str, torch.Tensor]:
+def tensors_of(data: Tensors) -> dict[str, torch.Tensor]:
     """Tensors of a case."""
     return {name: torch.from_numpy(value) for name, value in data.items()}
 
@@ -144,7 +144,7 @@ def inputs_of(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def _loaded(case: dict, model: nn.Module, weights: Tensors) -> nn.Module:
-    load_published(model, given(weights))
+    load_published(model, tensors_of(weights))
     count = sum(p.numel() for p in model.parameters())
     assert count == case.get("n_parameters", count), f"{count} parameters"
     return model.train(case.get("mode") == "train")
@@ -154,7 +154,7 @@ def _loaded(case: dict, model: nn.Module, weights: Tensors) -> nn.Module:
 def simpleconv_output(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     model = _loaded(case, simpleconv(case["config"]), weights)
     with torch.no_grad():
-        output = model(**inputs_of(given(data)))
+        output = model(**inputs_of(tensors_of(data)))
     return {"output": output, "expect": {"output": data["output"]}}
 
 
@@ -162,7 +162,7 @@ def simpleconv_output(case: dict, data: Tensors, weights: Tensors) -> dict[str, 
 def convrnn_output(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     model = _loaded(case, convrnn(case["config"]), weights)
     with torch.no_grad():
-        output = model(**inputs_of(given(data)))
+        output = model(**inputs_of(tensors_of(data)))
     return {"output": output, "expect": {"output": data["output"]}}
 
 
@@ -170,15 +170,15 @@ def convrnn_output(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
 def deep_mel_output(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     model = _loaded(case, deep_mel(case["config"]), weights)
     with torch.no_grad():
-        output = model(given(data)["input"])
+        output = model(tensors_of(data)["input"])
     return {"output": output, "expect": {"output": data["output"]}}
 
 
 @adapter("clip", "FourierEmb")
 def fourier_embedding(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     c = case["config"]
-    found = fourier_features(given(data)["positions"], c["dimension"], c["margin"])
-    return {"embedding": found, "expect": {"embedding": data["embedding"]}}
+    embedding = fourier_features(tensors_of(data)["positions"], c["dimension"], c["margin"])
+    return {"embedding": embedding, "expect": {"embedding": data["embedding"]}}
 
 
 def with_centre(merger: ChannelMerger, centre: torch.Tensor) -> ChannelMerger:
@@ -189,29 +189,29 @@ def with_centre(merger: ChannelMerger, centre: torch.Tensor) -> ChannelMerger:
 
 @adapter("clip", "ChannelMerger")
 def channel_merger(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, tensors = case["config"], given(data)
+    c, tensors = case["config"], tensors_of(data)
     assert not c["per_subject"] and not c["usage_penalty"]
     merger = ChannelMerger(c["chout"], c["pos_dim"], c["dropout"])
-    load_published(merger, given(weights))
+    load_published(merger, tensors_of(weights))
     with_centre(merger, tensors["centre_to_ban"])
-    found = {
+    results = {
         f"output_{mode}": merger.train(mode == "train")(tensors["input_meg"], tensors["positions"])
         for mode in ("eval", "train")
     }
-    found = {name: value.detach() for name, value in found.items()}
-    return {**found, "expect": {name: data[name] for name in found}}
+    results = {name: value.detach() for name, value in results.items()}
+    return {**results, "expect": {name: data[name] for name in results}}
 
 
 @adapter("clip", "ChannelDropout")
 def channel_dropout(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, tensors = case["config"], given(data)
+    c, tensors = case["config"], tensors_of(data)
     layer = ChannelDropout(c["dropout"], c["rescale"])
     layer.draw_centres = lambda like: tensors["centres"]  # type: ignore[method-assign]
-    found = {
+    results = {
         f"output_{mode}": layer.train(mode == "train")(tensors["input_meg"], tensors["positions"])
         for mode in ("eval", "train")
     }
-    return {**found, "expect": {name: data[name] for name in found}}
+    return {**results, "expect": {name: data[name] for name in results}}
 
 
 def _network(config: dict) -> nn.Module:

@@ -23,7 +23,7 @@ def keys(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
 
 @adapter("duin", "lr_schedule")
 def lr_schedule(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    found: dict[str, Any] = {"expect": {}}
+    results: dict[str, Any] = {"expect": {}}
     for one in case["config"]["schedules"]:
         config = {
             "name": "cosine",
@@ -33,9 +33,9 @@ def lr_schedule(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
             "min_lr": one["lr_min"],
         }
         ours = Schedule(config, one["lr_max"], one["n_epochs"], 3)
-        found[one["name"]] = [ours.at(3 * epoch) for epoch in range(one["n_epochs"])]
-        found["expect"][one["name"]] = data[one["name"]]
-    return found
+        results[one["name"]] = [ours.at(3 * epoch) for epoch in range(one["n_epochs"])]
+        results["expect"][one["name"]] = data[one["name"]]
+    return results
 
 
 @adapter("duin", "word_preproc")
@@ -44,13 +44,13 @@ def word_preproc(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     trials = resample_trials(data["X"], c["source_rate"], c["resample_rate"])
     cut = crop_trials(trials, c["resample_rate"], c["epoch_start"], tuple(c["window"]))
     scaled = standardise_trials(cut)[0]
-    found: dict[str, Any] = {"resampled_cropped": cut, "normalised": scaled}
+    results: dict[str, Any] = {"resampled_cropped": cut, "normalised": scaled}
     channels_first = torch.from_numpy(scaled).transpose(1, 2)
     for name in data:
         if name.startswith("shift_"):
             steps = torch.full((len(scaled),), int(name.removeprefix("shift_")))
-            found[name] = shift_in_time(channels_first, steps).transpose(1, 2)
-    return {**found, "expect": {name: data[name] for name in found}}
+            results[name] = shift_in_time(channels_first, steps).transpose(1, 2)
+    return {**results, "expect": {name: data[name] for name in results}}
 
 
 @adapter("duin", "codebook_kmeans")
@@ -59,5 +59,5 @@ def codebook_kmeans(case: dict, data: Tensors, weights: Tensors) -> dict[str, An
     start = samples[torch.from_numpy(data["initial_indices"])]
     assert start.shape == (case["config"]["n_clusters"], case["config"]["dim"])
     means, bins = spherical_kmeans(samples, start, case["config"]["n_iters"])
-    found = {"means": means, "bins": bins, "embeddings": unit(means)}
-    return {**found, "expect": {name: data[name] for name in found}}
+    results = {"means": means, "bins": bins, "embeddings": unit(means)}
+    return {**results, "expect": {name: data[name] for name in results}}

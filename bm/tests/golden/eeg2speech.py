@@ -19,13 +19,13 @@ from .running import Tensors, adapter
 
 @adapter("eeg2speech", "EMA of parameters")
 def ema(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    given = {name: torch.from_numpy(data[name]) for name in ("weight", "bias")}
+    inputs = {name: torch.from_numpy(data[name]) for name in ("weight", "bias")}
     model = nn.Linear(5, 3)
-    model.load_state_dict({name: value[0] for name, value in given.items()})
+    model.load_state_dict({name: value[0] for name, value in inputs.items()})
     average = EMA(model, case["config"]["decay"], "ramp")
     shadows: dict[str, list[np.ndarray]] = {"shadow_weight": [], "shadow_bias": []}
     for step in range(1, case["config"]["updates"] + 1):
-        model.load_state_dict({name: value[step] for name, value in given.items()})
+        model.load_state_dict({name: value[step] for name, value in inputs.items()})
         average.update(model)
         for name in ("weight", "bias"):
             shadows[f"shadow_{name}"].append(average.shadow[name].numpy().copy())
@@ -64,7 +64,7 @@ def noise_schedule(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
     x0, noise, t = (torch.from_numpy(data[k]) for k in ("x0", "noise", "t"))
     xt, v = schedule.add_noise(x0, noise, t), schedule.velocity(x0, noise, t)
     mean, log_variance = posterior(schedule, x0, xt, t)
-    found = {
+    results = {
         **dict(schedule.named_buffers()),
         "lvlb_weights": bound_weights(schedule, target),
         "q_sample": xt,
@@ -76,21 +76,21 @@ def noise_schedule(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
         "posterior_log_variance": log_variance,
     }
     wanted = {name: data[name] for name in data if name not in ("x0", "noise", "t")}
-    return {**found, "expect": wanted}
+    return {**results, "expect": wanted}
 
 
 @adapter("eeg2speech", "DDIM tables")
 def ddim_tables(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     c = case["config"]
     schedule = NoiseSchedule("scaled_linear", c["timesteps"], c["linear_start"], c["linear_end"])
-    found: dict[str, Any] = {"expect": data}
+    results: dict[str, Any] = {"expect": data}
     for combo in c["combos"]:
         steps, key = steps_of(schedule, combo["steps"], offset=1), combo["key"]
-        found |= {
+        results |= {
             f"{key}.timesteps": steps.t,
             f"{key}.ddim_sigmas": steps.sigmas(combo["eta"]),
             f"{key}.ddim_alphas": steps.abar,
             f"{key}.ddim_alphas_prev": steps.before,
             f"{key}.ddim_sqrt_one_minus_alphas": (1 - steps.abar).sqrt(),
         }
-    return found
+    return results

@@ -32,7 +32,7 @@ from ..reference.noise import bound_weights
 from .running import Tensors, adapter, tensors
 
 
-def given(data: Tensors) -> dict[str, torch.Tensor]:
+def tensors_of(data: Tensors) -> dict[str, torch.Tensor]:
     """Tensors of a case."""
     return {name: torch.from_numpy(value) for name, value in data.items()}
 
@@ -93,30 +93,30 @@ def diffusion(case: dict, config: dict) -> LatentDiffusion:
         kinds[config.get("parameterization", "eps")], config.get("loss_type", "l2"),
     )  # fmt: skip
     names = published.denoiser_names(model.network.state_dict(), sizes)
-    loaded(model.network, names, given(tensors(folder / "weights.safetensors")))
+    loaded(model.network, names, tensors_of(tensors(folder / "weights.safetensors")))
     return model.eval()
 
 
 @adapter("eeg2speech", "latent diffusion UNet with FiLM-by-concatenation")
 @torch.no_grad()
 def denoiser(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    t, model = given(data), diffusion(case, case["config"])
+    t, model = tensors_of(data), diffusion(case, case["config"])
     net: Any = model.network
     wave = net.time_proj(t["timesteps"])
     both = torch.cat([net.time_embedding(wave), net.class_embedding(t["film"])], -1)
-    found = {
+    results = {
         "timestep_embedding": wave,
         "emb": both,
         "out": model(t["x"], t["timesteps"], t["film"]),
         "out_uncond": model(t["x"], t["timesteps"], torch.zeros_like(t["film"])),
     }
-    return {**found, "expect": {name: data[name] for name in found if name in data}}
+    return {**results, "expect": {name: data[name] for name in results if name in data}}
 
 
 @adapter("eeg2speech", "latent diffusion training loss")
 @torch.no_grad()
 def denoising_loss(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, t = case["config"], given(data)
+    c, t = case["config"], tensors_of(data)
     model = diffusion(case, c)
     output = model(model.noise.add_noise(t["z"], t["noise"], t["t"]), t["t"], t["film"])
     errors = model.error_of(output, model.target(t["z"], t["noise"], t["t"]))
@@ -125,24 +125,29 @@ def denoising_loss(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any
     target = {"noise": "noise", "velocity": "velocity", "data": "x0"}[model.prediction]
     bound = (torch.as_tensor(bound_weights(model.noise, target))[t["t"]] * errors).mean()
     loss = c["l_simple_weight"] * simple + c["original_elbo_weight"] * bound
-    found = {"model_output": output, "loss": loss, "loss_simple": errors.mean(), "loss_vlb": bound}
-    return {**found, "expect": {name: data[name] for name in found if name in data}}
+    results = {
+        "model_output": output,
+        "loss": loss,
+        "loss_simple": errors.mean(),
+        "loss_vlb": bound,
+    }
+    return {**results, "expect": {name: data[name] for name in results if name in data}}
 
 
 @adapter("eeg2speech", "DDIM sampling with classifier-free guidance")
 @torch.no_grad()
 def guided_sampling(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, t = case["config"], given(data)
+    c, t = case["config"], tensors_of(data)
     assert c.get("unconditional", "zeros") == "zeros"
-    model, found = diffusion(case, c), {}
+    model, results = diffusion(case, c), {}
     denoise = model.denoiser(t["film"], c["guidance_scale"])
     for eta in c["etas"]:
         noise = Noise(sequence=iter(t["step_noises"]))
         path = Levels(steps_of(model.noise, c["steps"], offset=1), noise, eta, None)
         states = list(ddim(denoise, t["x_T"], path))
-        found[f"x_after_first_step_eta{eta:g}"] = states[0]
-        found[f"samples_eta{eta:g}"] = states[-1]
-    return {**found, "expect": {name: data[name] for name in found if name in data}}
+        results[f"x_after_first_step_eta{eta:g}"] = states[0]
+        results[f"samples_eta{eta:g}"] = states[-1]
+    return {**results, "expect": {name: data[name] for name in results if name in data}}
 
 
 @adapter("eeg2speech", "AutoencoderKL")
@@ -150,22 +155,22 @@ def guided_sampling(case: dict, data: Tensors, weights: Tensors) -> dict[str, An
 def autoencoder(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     sizes, t = (
         autoencoder_sizes(case["config"]["ddconfig"], case["config"]["embed_dim"]),
-        given(data),
+        tensors_of(data),
     )
     net: Any = build_autoencoder(sizes)
     names = published.autoencoder_names(net.state_dict(), sizes)
-    loaded(net, names, published.attention_as_linear(given(weights)))
+    loaded(net, names, published.attention_as_linear(tensors_of(weights)))
     features = net.encoder(t["x"])
     moments = net.quant_conv(features)
     posterior = Posterior.of(moments)
     z = posterior.sample(t["posterior_noise"])
-    found = {
+    results = {
         "encoder_out": features, "moments": moments, "mean": posterior.mean,
         "logvar": posterior.log_variance, "std": posterior.sd, "kl": posterior.kl(), "z": z,
         "decoded_z": net.decoder(net.post_quant_conv(z)),
         "decoded_mean": net.decoder(net.post_quant_conv(posterior.mean)),
     }  # fmt: skip
-    return {**found, "expect": {name: data[name] for name in found if name in data}}
+    return {**results, "expect": {name: data[name] for name in results if name in data}}
 
 
 def autoencoder_loss(c: dict) -> AutoencoderLoss:
@@ -179,7 +184,7 @@ def autoencoder_loss(c: dict) -> AutoencoderLoss:
 
 def _split_loss(weights: Tensors) -> tuple[dict, dict]:
     """Tensors of the network and of the loss."""
-    every = given(weights)
+    every = tensors_of(weights)
     loss = {k.removeprefix("loss."): v for k, v in every.items() if k.startswith("loss.")}
     return {k: v for k, v in every.items() if not k.startswith("loss.")}, loss
 
@@ -189,10 +194,10 @@ def _split_loss(weights: Tensors) -> tuple[dict, dict]:
     "autoencoder loss (reconstruction + KL + hinge PatchGAN with adaptive weight)",
 )
 def first_stage_loss(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, t = case["config"], given(data)
+    c, t = case["config"], tensors_of(data)
     sizes = autoencoder_sizes(c["ddconfig"], c["embed_dim"])
     net_state, loss_state = _split_loss(weights)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name, step in c["global_step"].items():
         net: Any = build_autoencoder(sizes)
         names = published.autoencoder_names(net.state_dict(), sizes)
@@ -215,28 +220,31 @@ def first_stage_loss(case: dict, data: Tensors, weights: Tensors) -> dict[str, A
             "disc_loss_total": judged["loss"], "disc_loss": judged["loss"],
             "logits_real": judged["real"], "logits_fake": judged["generated"],
         }  # fmt: skip
-        found |= {
+        results |= {
             f"{name}.{k}": v.detach() if isinstance(v, torch.Tensor) else v
             for k, v in outputs.items()
         }
-        found["reconstruction"] = rebuilt.detach()
-    return {**found, "expect": {n: v for n, v in data.items() if n not in ("x", "posterior_noise")}}
+        results["reconstruction"] = rebuilt.detach()
+    return {
+        **results,
+        "expect": {n: v for n, v in data.items() if n not in ("x", "posterior_noise")},
+    }
 
 
 @adapter("eeg2speech", "HiFi-GAN generator")
 @torch.no_grad()
 def vocoder(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    sizes, mel = vocoder_sizes(case["config"]), given(data)["mel"]
+    sizes, mel = vocoder_sizes(case["config"]), tensors_of(data)["mel"]
     files = {"waveform": weights}
     if name := case.get("weights_weightnorm_file"):
         files["waveform_weightnorm"] = tensors(Path(case["folder"]) / name)
-    found, expect = {}, {}
+    results, expect = {}, {}
     for name, state in files.items():
         net: Any = build_vocoder(sizes)
         names = published.vocoder_names(net.state_dict())
-        loaded(net, names, published.without_weight_norm(given(state)))
-        found[name], expect[name] = net(mel.transpose(1, 2))[:, None], data["waveform"]
-    return {**found, "expect": expect}
+        loaded(net, names, published.without_weight_norm(tensors_of(state)))
+        results[name], expect[name] = net(mel.transpose(1, 2))[:, None], data["waveform"]
+    return {**results, "expect": expect}
 
 
 @adapter("eeg2speech", "audio front-end")
@@ -249,25 +257,25 @@ def front_end(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     )  # fmt: skip
     assert settings.frames == c["target_length_frames"]
     mel = LogMel(settings)
-    wave = padded(normalised(given(data)["raw_waveform"]), settings.samples)[None]
-    found = {
+    wave = padded(normalised(tensors_of(data)["raw_waveform"]), settings.samples)[None]
+    results = {
         "normalized_padded_waveform": wave,
         "log_mel": mel(wave)[0],
         "mel_basis": mel.basis,
         "stft_magnitude": mel.fitted(mel.magnitude(wave).mT)[0],
     }
-    return {**found, "expect": {name: data[name] for name in found if name in data}}
+    return {**results, "expect": {name: data[name] for name in results if name in data}}
 
 
 @adapter("eeg2speech", "EEG conditioning stage")
 def conditioning(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, embedding = case["config"], given(data)["embedding"]
+    c, embedding = case["config"], tensors_of(data)["embedding"]
     audio = c["embed_mode"] in ("audio", "audio_embedding")
-    found = {
+    results = {
         "cond": embedding if audio else pooled(embedding),
         "uncond": no_condition(len(embedding), c["unconditional_dim"]),
     }
-    return {**found, "expect": {name: data[name] for name in found if name in data}}
+    return {**results, "expect": {name: data[name] for name in results if name in data}}
 
 
 def _whole() -> dict[str, torch.Size]:

@@ -67,12 +67,12 @@ def _shadows(parameters: np.ndarray, ema: dict) -> list[np.ndarray]:
     average = EMA(
         model, ema["max_decay"], "power", inv_gamma=ema["inv_gamma"], power=ema["power"], zero=True
     )
-    found = []
+    shadows = []
     for values in parameters:
         model.load_state_dict({"weight": torch.from_numpy(values)[None]})
         average.update(model)
-        found.append(average.shadow["weight"].numpy()[0].copy())
-    return found
+        shadows.append(average.shadow["weight"].numpy()[0].copy())
+    return shadows
 
 
 @adapter("eegdiff", "metrics")
@@ -82,7 +82,7 @@ def metrics(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     real, generated, test = (
         generation.describe(data[k], c["fs"], bands) for k in ("real", "generated", "real_test")
     )
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         **generation.moment_metrics(real, generated, real),
         **generation.point_metrics(real, generated, real),
         **generation.copy_metrics(real, test, generated, c["max_copy_lag"]),
@@ -94,7 +94,7 @@ def metrics(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         ),
     }
     for name, one in (("real", real), ("generated", generated)):
-        found |= {
+        results |= {
             f"relative_bandpower_{name}": relative_band_powers(one.powers),
             f"hjorth_{name}": hjorth(one.waves),
             f"psd_{name}_mean": one.density.mean(0),
@@ -102,16 +102,16 @@ def metrics(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
             f"acf_{name}": one.acf.mean(0),
             f"mean_cov_{name}": log_euclidean_mean(one.logs),
         }
-    return found
+    return results
 
 
-def _given(data: Tensors, name: str) -> torch.Tensor:
+def _tensor(data: Tensors, name: str) -> torch.Tensor:
     return torch.from_numpy(data[name])
 
 
 def _scaled(case: dict, data: Tensors) -> torch.Tensor:
     scaling = case["config"]["pre_scaling"]
-    wave = _given(data, "wave_in")
+    wave = _tensor(data, "wave_in")
     if scaling["type"] == "range":
         return byte_range(wave, scaling["n"], scaling["depth"])
     if scaling == {"type": "zscore_all", "ddof": 1}:
@@ -122,49 +122,49 @@ def _scaled(case: dict, data: Tensors) -> torch.Tensor:
 @adapter("eegdiff", "mel")
 def mel(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     c = case["config"]
-    scaled, padded = _scaled(case, data), _given(data, "wave_padded")
+    scaled, padded = _scaled(case, data), _tensor(data, "wave_padded")
     mels = [
         Mel(c["sample_rate"], c["n_fft"], c["hop_length"], c["n_mels"], db).double()
         for db in c["top_db"]
     ]
     power = mels[0].power(padded)
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "wave_scaled": scaled,
         "wave_padded": nn.functional.pad(scaled, (0, padded.shape[-1] - scaled.shape[-1])),
         "mel_basis": mels[0].bank,
         "mel_power": power,
         "ref_power": mels[0].loudest(power),
         "train_input": training_image(
-            _given(data, "latent_db_top80").float(), c["max_freq"], c["resized_frames"]
+            _tensor(data, "latent_db_top80").float(), c["max_freq"], c["resized_frames"]
         ),
     }
     for one, db in zip(mels, c["top_db"], strict=True):
-        found[f"latent_db_top{db}"] = one.attenuation(power)
+        results[f"latent_db_top{db}"] = one.attenuation(power)
     stored, phase = (
-        _given(data, k).transpose(-1, -2) for k in ("stft_mag_from_mel", "gl_init_phase")
+        _tensor(data, k).transpose(-1, -2) for k in ("stft_mag_from_mel", "gl_init_phase")
     )
     repeat = c["griffinlim"]
-    found["wave_from_griffinlim"] = griffin_lim(
+    results["wave_from_griffinlim"] = griffin_lim(
         mels[0].stft, stored, phase, repeat["n_iter"], repeat["momentum"]
     )
-    wanted = mels[0].restored(_given(data, "latent_db_top80"), _given(data, "ref_power"))
+    wanted = mels[0].restored(_tensor(data, "latent_db_top80"), _tensor(data, "ref_power"))
     magnitude = mels[0].magnitude(wanted)
     residual = (magnitude.square() @ mels[0].bank.T - wanted).norm() / wanted.norm()
     # the case compares this one by its residual: many solutions are equally good
     wanted_residual = {"stft_mag_from_mel": case["nnls_relative_residual"]}
-    return {**found, "stft_mag_from_mel": residual, "expect": wanted_residual}
+    return {**results, "stft_mag_from_mel": residual, "expect": wanted_residual}
 
 
 @adapter("eegdiff", "stft")
 def stft(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     c = case["config"]
-    wave = _given(data, "wave_scaled").double()
+    wave = _tensor(data, "wave_scaled").double()
     transform = STFT(c["nperseg"], c["nperseg"] - c["noverlap"])
     spectrum = transform(wave)
-    back = transform.inverse(torch.complex(_given(data, "stft_real"), _given(data, "stft_imag")))
+    back = transform.inverse(torch.complex(_tensor(data, "stft_real"), _tensor(data, "stft_imag")))
     error = (back[..., : wave.shape[-1]] - wave).abs().max()
     assert error <= 1e-9 * wave.abs().max(), f"round trip {error:.2g}"
-    stored = _given(data, "magnitude")
+    stored = _tensor(data, "magnitude")
     image = training_image(stored.float(), c["max_freq"], c["resized_frames"])
     return {
         "wave_scaled": _scaled(case, data),
@@ -193,7 +193,7 @@ def freqmaps(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     matrix = word_matrix(data["word_features"], c["max_words"])
     maps = band_images(matrix, len(c["bands"]))
     words = c["train_words"]
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "feature_matrix": matrix,
         "map_8x105_published_layout": band_images(matrix, len(c["bands"]), as_published=True),
         "map_8x105_correct_layout": maps,
@@ -202,11 +202,11 @@ def freqmaps(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         if name.startswith("train_1x"):
             first, width = (int(part.lstrip("minax")) for part in name.split("_")[2:])
             image = torch.from_numpy(word_image(matrix, first, width, words))
-            found[name] = training_image(image)
+            results[name] = training_image(image)
         elif name.startswith("train_") and name.endswith("_correct"):
             image = torch.from_numpy(maps[..., :words].copy())
-            found[name] = training_image(image, absolute=False)
-    return found
+            results[name] = training_image(image, absolute=False)
+    return results
 
 
 NETWORKS = {"UNet2DModel": "unet2d", "UNet2DConditionModel": "unet2d_text"}
@@ -228,30 +228,30 @@ def keys(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     theirs = {name: list(shape) for name, shape in case["keys"]}
     differing = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
     assert not differing, f"{len(differing)} tensors differ, first {differing[0]}"
-    found = {"total_params": sum(t.numel() for t in state.values()), "tensors": len(ours)}
-    return {**found, "expect": {"total_params": case["total_params"], "tensors": len(theirs)}}
+    results = {"total_params": sum(t.numel() for t in state.values()), "tensors": len(ours)}
+    return {**results, "expect": {"total_params": case["total_params"], "tensors": len(theirs)}}
 
 
 def _sampled(case: dict, data: Tensors, denoise: Any) -> dict[str, Any]:
     """Every run of the case's samplers."""
-    s, start = case["sampler"], _given(data, "sampler_init")
+    s, start = case["sampler"], _tensor(data, "sampler_init")
     kinds = {"prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 0}
     assert all(s[key] == value for key, value in kinds.items()), s
     schedule = NoiseSchedule(
         s["beta_schedule"], s["num_train_timesteps"], s["beta_start"], s["beta_end"]
     )
     steps = steps_of(schedule, s["inference_steps"])
-    found: dict[str, Any] = {f"{k}_timesteps": steps.t.flip(0) for k in ("ddim", "ddpm")}
+    results: dict[str, Any] = {f"{k}_timesteps": steps.t.flip(0) for k in ("ddim", "ddpm")}
     for name, run in s["runs"].items():
         if run["kind"] == "ddim_inversion":
-            found[name] = last(invert(denoise, _given(data, run["start"]), Path(steps)))
+            results[name] = last(invert(denoise, _tensor(data, run["start"]), Path(steps)))
             continue
         clip = s["clip_sample_range"] if run.get("clip_sample", s["clip_sample"]) else None
-        noise = Noise(sequence=iter(_given(data, "step_noise")))
+        noise = Noise(sequence=iter(_tensor(data, "step_noise")))
         path = Path(steps, noise, run.get("eta", 0.0), clip)
         moves = SAMPLERS[run["kind"]](denoise, start, path)
-        found[name] = next(moves) if run.get("only_first_step") else last(moves)
-    return found
+        results[name] = next(moves) if run.get("only_first_step") else last(moves)
+    return results
 
 
 def _denoiser(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
@@ -259,7 +259,7 @@ def _denoiser(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     net = _network(case)
     net.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()}, strict=True)
     net.eval()
-    text = _given(data, "encoding") if "encoding" in data else None
+    text = _tensor(data, "encoding") if "encoding" in data else None
     s, step = case["sampler"], case["train_step"]
 
     def denoise(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -268,24 +268,24 @@ def _denoiser(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     schedule = NoiseSchedule(
         s["beta_schedule"], s["num_train_timesteps"], s["beta_start"], s["beta_end"]
     )
-    x0, noise, t = (_given(data, k) for k in ("x0", "noise", "timesteps"))
-    found = _sampled(case, data, denoise)
-    found["x_t"] = schedule.add_noise(x0, noise, t)
-    pred = denoise(found["x_t"], t)
+    x0, noise, t = (_tensor(data, k) for k in ("x0", "noise", "timesteps"))
+    results = _sampled(case, data, denoise)
+    results["x_t"] = schedule.add_noise(x0, noise, t)
+    pred = denoise(results["x_t"], t)
     loss = (pred - noise).square().mean()
     loss.backward()
-    found |= {"pred": pred.detach().clone(), "loss": loss.item()}
+    results |= {"pred": pred.detach().clone(), "loss": loss.item()}
     parameters = dict(net.named_parameters())
     for name in case["outputs"]:
         if name.startswith("grad."):
-            found[name] = parameters[name.removeprefix("grad.")].grad.clone()  # type: ignore[union-attr]
-    found["grad_norm"] = nn.utils.clip_grad_norm_(net.parameters(), step["max_grad_norm"])
+            results[name] = parameters[name.removeprefix("grad.")].grad.clone()  # type: ignore[union-attr]
+    results["grad_norm"] = nn.utils.clip_grad_norm_(net.parameters(), step["max_grad_norm"])
     options = {k: step[k] for k in ("lr", "betas", "weight_decay", "eps")}
     torch.optim.AdamW(net.parameters(), **options).step()
     for name in case["outputs"]:
         if name.startswith("after_step."):
-            found[name] = parameters[name.removeprefix("after_step.")].detach()
-    return found
+            results[name] = parameters[name.removeprefix("after_step.")].detach()
+    return results
 
 
 adapter("eegdiff", "unet_uncond")(_denoiser)

@@ -24,7 +24,7 @@ from .running import Tensors, adapter
 
 @adapter("labram", "per-step cosine schedule with linear warm-up")
 def schedules(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    found: dict[str, Any] = {"expect": {}}
+    results: dict[str, Any] = {"expect": {}}
     for number, one in enumerate(case["cases"]):
         a = one["args"]
         config = {
@@ -35,9 +35,9 @@ def schedules(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
             "min_lr": a["final_value"],
         }
         ours = Schedule(config, a["base_value"], a["epochs"], a["niter_per_ep"])
-        found[f"values{number}"] = [ours.at(i) for i in range(len(one["values"]))]
-        found["expect"][f"values{number}"] = one["values"]
-    return found
+        results[f"values{number}"] = [ours.at(i) for i in range(len(one["values"]))]
+        results["expect"][f"values{number}"] = one["values"]
+    return results
 
 
 @adapter("labram", "evaluation metrics and fine-tuning losses")

@@ -40,13 +40,13 @@ BACKBONE = {
 }
 
 
-def _given(data: Tensors) -> dict[str, Tensor]:
+def _tensors(data: Tensors) -> dict[str, Tensor]:
     return {name: torch.from_numpy(value) for name, value in data.items()}
 
 
 @adapter("labram", "normalised EMA vector quantizer")
 def quantizer(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    c, given = case["config"], _given(data)
+    c, tensors = case["config"], _tensors(data)
     ours = Quantiser(
         c["n_embed"],
         c["code_dim"],
@@ -56,43 +56,43 @@ def quantizer(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         count_in_eval=True,
         extras=True,
     )
-    state = our_state({f"quantize.{name}": tensor for name, tensor in _given(weights).items()})
+    state = our_state({f"quantize.{name}": tensor for name, tensor in _tensors(weights).items()})
     ours.load_state_dict({n.removeprefix("quantiser."): t for n, t in state.items()}, strict=True)
-    found: dict[str, Any] = {}
-    steps = sorted({name.split(".")[0] for name in given})
+    results: dict[str, Any] = {}
+    steps = sorted({name.split(".")[0] for name in tensors})
     for step in steps:
         ours.train(step != steps[-1])
-        z = given[f"{step}.z"].clone().requires_grad_()
+        z = tensors[f"{step}.z"].clone().requires_grad_()
         out = ours(z.movedim(1, -1))
         codes = out.codes.movedim(-1, 1)
-        (3 * out.loss + (codes * given[f"{step}.upstream_grad"]).sum()).backward()
-        found[f"{step}.z_q"] = codes.detach()
-        found[f"{step}.loss"] = out.loss.item()
-        found[f"{step}.indices"] = out.indices.flatten()
-        found[f"{step}.grad_z"] = z.grad
-        found[f"{step}.after.embedding.weight"] = ours.codebook.clone()
-        found[f"{step}.after.cluster_size"] = ours.counts.clone()
+        (3 * out.loss + (codes * tensors[f"{step}.upstream_grad"]).sum()).backward()
+        results[f"{step}.z_q"] = codes.detach()
+        results[f"{step}.loss"] = out.loss.item()
+        results[f"{step}.indices"] = out.indices.flatten()
+        results[f"{step}.grad_z"] = z.grad
+        results[f"{step}.after.embedding.weight"] = ours.codebook.clone()
+        results[f"{step}.after.cluster_size"] = ours.counts.clone()
     inputs = ("z", "upstream_grad")
     expect = {name: data[name] for name in data if not name.endswith(inputs)}
-    return {**found, "expect": expect}
+    return {**results, "expect": expect}
 
 
 @adapter("labram", "cosine k-means codebook initialisation")
 def kmeans(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    given = _given(data)
+    tensors = _tensors(data)
     assert case["config"]["cosine"]
     means, bins = spherical_kmeans(
-        given["samples"], given["initial_means"], case["config"]["iterations"]
+        tensors["samples"], tensors["initial_means"], case["config"]["iterations"]
     )
     return {"means": means, "bins": bins, "expect": {k: data[k] for k in ("means", "bins")}}
 
 
 def _backbone(config: dict) -> dict[str, Any]:
-    found = {BACKBONE[key]: value for key, value in config.items() if key in BACKBONE}
+    options = {BACKBONE[key]: value for key, value in config.items() if key in BACKBONE}
     if config.get("in_chans", 1) != 1:  # code vectors, one per token
-        assert found.pop("patch_samples") == 1
-        found.pop("n_filters", None)
-    return found
+        assert options.pop("patch_samples") == 1
+        options.pop("n_filters", None)
+    return options
 
 
 def _classifier(config: dict) -> LaBraM:
@@ -145,7 +145,7 @@ def _ids(input_chans: list[int] | None) -> Tensor | None:
 
 def _loaded(case: dict, weights: Tensors) -> Any:
     model = COMPONENTS[case["component"]](case["config"])
-    model.load_state_dict(our_state(_given(weights)), strict=True)
+    model.load_state_dict(our_state(_tensors(weights)), strict=True)
     return model
 
 
@@ -158,23 +158,23 @@ def keys(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     differing = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
     assert not differing, f"{len(differing)} tensors differ, first {differing[0]}"
     parameters = list(model.parameters())
-    found = {
+    results = {
         "tensors": len(ours),
         "parameters_total": sum(p.numel() for p in parameters),
         "parameters_trainable": sum(p.numel() for p in parameters if p.requires_grad),
     }
-    wanted = {name: case[name] for name in found}
-    return {**found, "expect": {**wanted, "tensors": len(theirs)}}
+    wanted = {name: case[name] for name in results}
+    return {**results, "expect": {**wanted, "tensors": len(theirs)}}
 
 
 @adapter("labram", "channel names to position indices")
 def input_chans(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         f"rows{i}": input_rows(one["names"]) for i, one in enumerate(case["cases"])
     }
     expect = {f"rows{i}": one["input_chans"] for i, one in enumerate(case["cases"])}
-    found["vocabulary"] = float(list(NAMES) == case.get("vocabulary", list(NAMES)))
-    return {**found, "expect": {**expect, "vocabulary": 1.0}}
+    results["vocabulary"] = float(list(NAMES) == case.get("vocabulary", list(NAMES)))
+    return {**results, "expect": {**expect, "vocabulary": 1.0}}
 
 
 @adapter("labram", "random masking")
@@ -186,7 +186,7 @@ def masking(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
 @adapter("labram", "temporal convolution patch embedding")
 def temporal_conv(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     ours = TemporalConv(case["config"]["out_chans"])
-    ours.load_state_dict(_given(weights), strict=True)
+    ours.load_state_dict(_tensors(weights), strict=True)
     y = ours(torch.from_numpy(data["x"]).flatten(1, 2))
     return {"y": y.detach(), "expect": {"y": data["y"]}}
 
@@ -214,53 +214,53 @@ def _step(model: nn.Module, loss: Tensor, case: dict, layer_decay: float = 1.0) 
     groups = parameter_groups(model, False, layer_decay)
     _check_groups(model, groups, case)
     loss.backward()
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     if o["clip_grad"] is not None:
-        found["norm"] = nn.utils.clip_grad_norm_(model.parameters(), o["clip_grad"]).item()
+        results["norm"] = nn.utils.clip_grad_norm_(model.parameters(), o["clip_grad"]).item()
     parameters = {published_name(n): p for n, p in model.named_parameters()}
-    found["gradients"] = {n: None if p.grad is None else p.grad for n, p in parameters.items()}
+    results["gradients"] = {n: None if p.grad is None else p.grad for n, p in parameters.items()}
     options = {key: o[key] for key in ("betas", "eps", "weight_decay")}
     optimiser = torch.optim.AdamW(groups, o["lr"], **options)
     set_rates(optimiser, o["lr"])
     optimiser.step()
-    return {**found, "parameters": {n: p.detach() for n, p in parameters.items()}}
+    return {**results, "parameters": {n: p.detach() for n, p in parameters.items()}}
 
 
 @adapter("labram", "fine-tuning classifier")
 def classifier(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    model, given = _loaded(case, weights), _given(data)
-    found: dict[str, Any] = {}
+    model, tensors = _loaded(case, weights), _tensors(data)
+    results: dict[str, Any] = {}
     for number, run in enumerate(case["runs"]):
-        x, ids = given[f"run{number}.x"].flatten(2), _ids(run["input_chans"])
-        found[f"run{number}.logits"] = model(x, ids).detach()
-        found[f"run{number}.features"] = model.features(x, ids).detach()
-        found[f"run{number}.patch_tokens"] = model.tokens(x, ids).detach()
-        found[f"run{number}.all_tokens"] = model.final(model.all_tokens(x, ids)).detach()
+        x, ids = tensors[f"run{number}.x"].flatten(2), _ids(run["input_chans"])
+        results[f"run{number}.logits"] = model(x, ids).detach()
+        results[f"run{number}.features"] = model.features(x, ids).detach()
+        results[f"run{number}.patch_tokens"] = model.tokens(x, ids).detach()
+        results[f"run{number}.all_tokens"] = model.final(model.all_tokens(x, ids)).detach()
     if "optimiser" in case:
-        found |= _classifier_step(model, case, given)
+        results |= _classifier_step(model, case, tensors)
     inputs = {f"run{i}.x" for i in range(len(case["runs"]))} | {"step.target"}
-    return {**found, "expect": {n: v for n, v in data.items() if n not in inputs}}
+    return {**results, "expect": {n: v for n, v in data.items() if n not in inputs}}
 
 
-def _classifier_step(model: LaBraM, case: dict, given: dict[str, Tensor]) -> dict[str, Any]:
-    logits = model(given["run0.x"].flatten(2), _ids(case["runs"][0]["input_chans"]))
-    target, smoothing = given["step.target"], case["optimiser"]["label_smoothing"]
+def _classifier_step(model: LaBraM, case: dict, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    logits = model(tensors["run0.x"].flatten(2), _ids(case["runs"][0]["input_chans"]))
+    target, smoothing = tensors["step.target"], case["optimiser"]["label_smoothing"]
     if logits.shape[1] == 1:
         loss = binary_cross_entropy(logits[:, 0], target.flatten())
     else:
         loss = cross_entropy(logits, target, smoothing or 0.0)
     after = _step(model, loss, case, case.get("layer_decay") or 1.0)
-    found = {f"step.after.{name}": value for name, value in after["parameters"].items()}
-    return {"step.loss": loss.item(), **found}
+    results = {f"step.after.{name}": value for name, value in after["parameters"].items()}
+    return {"step.loss": loss.item(), **results}
 
 
 @adapter("labram", "loading a pre-training checkpoint into the classifier")
 def pretrained_load(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    model, given = _classifier(case["config"]), _given(data)
-    report = fit(model, our_state(_given(weights)), "the case")
-    fresh = {n.removeprefix("fresh."): t for n, t in given.items() if n.startswith("fresh.")}
+    model, tensors = _classifier(case["config"]), _tensors(data)
+    report = fit(model, our_state(_tensors(weights)), "the case")
+    fresh = {n.removeprefix("fresh."): t for n, t in tensors.items() if n.startswith("fresh.")}
     model.load_state_dict(fresh, strict=False)
-    logits = model(given["x"].flatten(2), _ids(case["input_chans"])).detach()
+    logits = model(tensors["x"].flatten(2), _ids(case["input_chans"])).detach()
     return {
         "missing": float(set(report.missing) == set(case["expected_missing"])),
         "unexpected": float(set(report.unexpected) == set(case["expected_unexpected"])),
@@ -271,12 +271,12 @@ def pretrained_load(case: dict, data: Tensors, weights: Tensors) -> dict[str, An
 
 @adapter("labram", "masked EEG modelling (symmetric masking)")
 def masked_pretraining(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
-    model, given = _loaded(case, weights), _given(data)
-    x, mask, ids = given["x"].flatten(2), given["mask"].bool(), _ids(case["input_chans"])
+    model, tensors = _loaded(case, weights), _tensors(data)
+    x, mask, ids = tensors["x"].flatten(2), tensors["mask"].bool(), _ids(case["input_chans"])
     logits = model(x, mask, ids)
-    losses = masked_cross_entropy(logits, given["token_ids"], mask)
+    losses = masked_cross_entropy(logits, tensors["token_ids"], mask)
     both = model.hidden(x, [mask, ~mask], ids).detach()
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "tokens_masked": both[0],
         "tokens_complement": both[1],
         "student_head_logits": model.student.lm_head(both[0][:, 1:][mask]).detach(),
@@ -291,11 +291,11 @@ def masked_pretraining(case: dict, data: Tensors, weights: Tensors) -> dict[str,
     after = _step(model, losses["loss"], case)
     idle = {name for name, gradient in after["gradients"].items() if gradient is None}
     assert idle == set(case["params_without_gradient"]), "other parameters without gradient"
-    found["grad_norm_before_clip"] = after["norm"]
-    found |= {f"clipped_grad.{n}": g for n, g in after["gradients"].items() if g is not None}
-    found |= {f"after_step.{n}": p for n, p in after["parameters"].items()}
+    results["grad_norm_before_clip"] = after["norm"]
+    results |= {f"clipped_grad.{n}": g for n, g in after["gradients"].items() if g is not None}
+    results |= {f"after_step.{n}": p for n, p in after["parameters"].items()}
     inputs = ("x", "mask", "token_ids")
-    return {**found, "expect": {n: v for n, v in data.items() if n not in inputs}}
+    return {**results, "expect": {n: v for n, v in data.items() if n not in inputs}}
 
 
 @adapter("labram", "VQ-NSP neural tokenizer (encoder, quantizer, decoder, losses)")
@@ -305,7 +305,7 @@ def tokenizer(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
     vectors, shape = model.code_vectors(x, ids)
     tokens, _ = model.encoder.patches(x)
     amplitude, phase = model.targets(x)
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "encoder_tokens": model.encoder.final(model.encoder.encode(tokens, shape, ids)[:, 1:]),
         "to_quantizer": vectors,
         "tokens": model.tokens(x, ids),
@@ -318,17 +318,17 @@ def tokenizer(case: dict, data: Tensors, weights: Tensors) -> dict[str, Any]:
         losses = model.losses(out, x)
         names = {"loss": "loss", "total_loss": "loss", "quant_loss": "quantiser",
                  "rec_loss": "amplitude", "rec_angle_loss": "phase"}  # fmt: skip
-        found |= {f"{mode}.{theirs}": losses[ours].item() for theirs, ours in names.items()}
-        found[f"{mode}.after.quantize.cluster_size"] = model.quantiser.counts
+        results |= {f"{mode}.{theirs}": losses[ours].item() for theirs, ours in names.items()}
+        results[f"{mode}.after.quantize.cluster_size"] = model.quantiser.counts
         if mode == "eval":
-            found["quantized"] = out.codes.transpose(1, 2)
-            found |= {"indices": out.indices, "rec_amplitude": out.amplitude}
-            found["rec_phase"] = out.phase
+            results["quantized"] = out.codes.transpose(1, 2)
+            results |= {"indices": out.indices, "rec_amplitude": out.amplitude}
+            results["rec_phase"] = out.phase
     losses["loss"].backward()
     named = {published_name(n): p for n, p in model.named_parameters()}
-    found["train.after.quantize.embedding.weight"] = model.quantiser.codebook
+    results["train.after.quantize.embedding.weight"] = model.quantiser.codebook
     gradients = {n: p.grad for n, p in named.items() if p.grad is not None}
-    found |= {f"train.grad.{name}": gradient for name, gradient in gradients.items()}
-    found["train.grad_norm"] = nn.utils.get_total_norm(gradients.values()).item()
-    found = {n: v.detach() if isinstance(v, Tensor) else v for n, v in found.items()}
-    return {**found, "expect": {n: v for n, v in data.items() if n != "x"}}
+    results |= {f"train.grad.{name}": gradient for name, gradient in gradients.items()}
+    results["train.grad_norm"] = nn.utils.get_total_norm(gradients.values()).item()
+    results = {n: v.detach() if isinstance(v, Tensor) else v for n, v in results.items()}
+    return {**results, "expect": {n: v for n, v in data.items() if n != "x"}}

@@ -51,44 +51,44 @@ def tensors(path: Path) -> Tensors:
         return {}
     from safetensors.numpy import load_file
 
-    found = load_file(path)
-    return {k: v.astype(np.float32) if v.dtype == np.float16 else v for k, v in found.items()}
+    arrays = load_file(path)
+    return {k: v.astype(np.float32) if v.dtype == np.float16 else v for k, v in arrays.items()}
 
 
 def cases(root: Path) -> Iterator[Path]:
     """Folders with a `case.json` and `keys-*.json` files below `root`, sorted."""
-    found = [p.parent for p in root.rglob("case.json")] + list(root.rglob("keys-*.json"))
-    yield from sorted(found)
+    paths = [p.parent for p in root.rglob("case.json")] + list(root.rglob("keys-*.json"))
+    yield from sorted(paths)
 
 
 def tolerance(case: dict, name: str) -> tuple[float, float]:
     """atol and rtol of an output: its own entry, else the case's."""
-    known = case.get("tolerance", {})
-    own = known.get(name) if isinstance(known.get(name), dict) else {}
-    merged = {"atol": 1e-6, "rtol": 0.0, **known, **own}
+    tolerances = case.get("tolerance", {})
+    particular = tolerances.get(name) if isinstance(tolerances.get(name), dict) else {}
+    merged = {"atol": 1e-6, "rtol": 0.0, **tolerances, **particular}
     return float(merged["atol"]), float(merged["rtol"])
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted names of nested expected values."""
-    found: dict[str, Any] = {}
+    leaves: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found.update(flat(value, f"{prefix}{key}."))
+            leaves.update(flat(value, f"{prefix}{key}."))
         else:
-            found[f"{prefix}{key}"] = value
-    return found
+            leaves[f"{prefix}{key}"] = value
+    return leaves
 
 
 def expected_outputs(case: dict, data: Tensors) -> dict[str, Any]:
     """What must come out: `expected` scalars, and output tensors named by the case."""
-    found = flat(case.get("expected", {}))
+    outputs = flat(case.get("expected", {}))
     names = case.get("outputs")
     if isinstance(names, list):
-        found |= {name: data[name] for name in names if name in data}
+        outputs |= {name: data[name] for name in names if name in data}
     for name in case.get("optional_outputs", ()):
-        found.pop(name, None)
-    return found
+        outputs.pop(name, None)
+    return outputs
 
 
 def run_case(path: Path) -> Result:

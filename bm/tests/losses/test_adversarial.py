@@ -19,6 +19,20 @@ def test_the_discriminator_counts_from_its_step_on() -> None:
     assert float(loss.discriminator_loss(x, rebuilt, 5)["loss"].detach()) > 0
 
 
+def test_a_discriminator_that_waits_changes_nothing_before_its_start() -> None:
+    x, rebuilt = torch.randn(2, 1, 16, 16), torch.randn(2, 1, 16, 16, requires_grad=True)
+    kl, always = torch.ones(2), AutoencoderLoss(start=5, n_layers=1)
+    waiting = AutoencoderLoss(start=5, n_layers=1, wait=True)
+    waiting.load_state_dict(always.state_dict())
+    for step in (4, 5):
+        terms = [loss(x, rebuilt, kl, step, rebuilt) for loss in (always, waiting)]
+        assert torch.equal(terms[0].loss, terms[1].loss)
+    assert not waiting.discriminator_loss(x, rebuilt, 4)["loss"].requires_grad
+    assert float(waiting.discriminator_loss(x, rebuilt, 5)["loss"].detach()) > 0
+    # validation shows its logits at any step
+    assert float(waiting.eval().discriminator_loss(x, rebuilt, 4)["real"]) != 0
+
+
 def test_the_adaptive_weight_is_a_ratio_of_gradients() -> None:
     weight = torch.tensor([1.0, 2.0], requires_grad=True)
     assert torch.allclose(adaptive_weight((6 * weight).sum(), (2 * weight).sum(), weight),

@@ -95,8 +95,8 @@ def test_scores_stay_in_full_precision_under_autocast() -> None:
     estimates, candidates = pair()
     plain = ClipLoss().scores(estimates, candidates)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = ClipLoss().scores(estimates, candidates)
-    assert torch.equal(found, plain)
+        scores = ClipLoss().scores(estimates, candidates)
+    assert torch.equal(scores, plain)
 
 
 def test_the_symmetric_loss_learns_a_temperature_and_looks_both_ways() -> None:

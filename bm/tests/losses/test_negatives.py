@@ -43,8 +43,8 @@ def test_gradients_reach_the_own_outputs_of_a_filled_batch() -> None:
     pool.extend(*batch(0, 4))
     outputs, segments = batch(10, 4)
     outputs.requires_grad_()
-    found, _ = pool.extend(outputs, segments)
-    found.sum().backward()
+    candidates, _ = pool.extend(outputs, segments)
+    candidates.sum().backward()
     assert outputs.grad is not None
     assert torch.equal(outputs.grad, torch.ones_like(outputs))
     assert not pool.outputs.requires_grad
@@ -70,9 +70,9 @@ def _rank(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", f"file://{folder}/rendezvous", rank=rank, world_size=2)
     outputs, segments = batch(10 * rank, 2 + rank)
     outputs.requires_grad_()
-    found, which = gather_candidates(outputs, segments)
-    found.sum().backward()
-    seen = {"segments": which, "found": found.detach(), "grad": outputs.grad}
+    candidates, which = gather_candidates(outputs, segments)
+    candidates.sum().backward()
+    seen = {"segments": which, "candidates": candidates.detach(), "grad": outputs.grad}
     torch.save(seen, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -84,9 +84,9 @@ def test_ranks_share_candidates_of_different_numbers(tmp_path: Path) -> None:
     for process in ranks:
         process.join(60)
         assert process.exitcode == 0
-    found = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
-    assert found[0]["segments"].tolist() == [0, 1, 10, 11, 12]
-    assert found[1]["segments"].tolist() == [10, 11, 12, 0, 1]
-    for one in found:
-        assert one["found"][:, 0, 0].tolist() == one["segments"].tolist()
+    outcomes = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    assert outcomes[0]["segments"].tolist() == [0, 1, 10, 11, 12]
+    assert outcomes[1]["segments"].tolist() == [10, 11, 12, 0, 1]
+    for one in outcomes:
+        assert one["candidates"][:, 0, 0].tolist() == one["segments"].tolist()
         assert torch.equal(one["grad"], torch.ones_like(one["grad"]))

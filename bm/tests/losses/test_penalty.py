@@ -39,7 +39,7 @@ def test_penalties_of_modules_add_up() -> None:
     assert training_penalty(model) is None
     for merger in mergers:
         merger(torch.randn(3, 5, 7), positions)
-    found = training_penalty(model)
-    assert found is not None
+    penalty = training_penalty(model)
+    assert penalty is not None
     expected = sum(merger.training_penalty.item() for merger in mergers[:2])
-    assert found.item() == pytest.approx(expected)
+    assert penalty.item() == pytest.approx(expected)

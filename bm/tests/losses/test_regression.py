@@ -47,12 +47,12 @@ def test_the_loss_of_features_is_the_sum_of_their_losses() -> None:
     scores, labels = estimate[:, :4].movedim(1, 2)[chosen], target[:, 0][chosen].long()
     error = (estimate[:, 4:] - target[:, 1:]).square().movedim(1, 2)[chosen]
     values = error[:, :2].mean() + error[:, 2].mean()
-    for given in (None, weights):
-        expected = values + functional.cross_entropy(scores, labels, given)
-        by_name = None if given is None else {"phoneme": given}
-        found = feature_loss(estimate, target, mask, feature_parts(FEATURES), by_name)
-        torch.testing.assert_close(found, expected)
-    found.backward()
+    for class_weights in (None, weights):
+        expected = values + functional.cross_entropy(scores, labels, class_weights)
+        by_name = None if class_weights is None else {"phoneme": class_weights}
+        loss = feature_loss(estimate, target, mask, feature_parts(FEATURES), by_name)
+        torch.testing.assert_close(loss, expected)
+    loss.backward()
     assert estimate.grad.isfinite().all()
     nothing = feature_loss(estimate, target, torch.zeros_like(mask), feature_parts(FEATURES))
     assert nothing.item() == 0.0

@@ -57,3 +57,16 @@ def test_inception_score_of_certain_classes() -> None:
     mean, sd = inception_score(logits, 3, 0)  # splits hold the classes in other shares
     assert 2 < mean < 3 and sd > 0
     assert inception_score(np.zeros((30, 3)), 5, 0) == pytest.approx((1.0, 0.0))
+
+
+@pytest.mark.parametrize("shape", [(30, 24, 60), (300, 200, 60), (10, 12, 400), (50, 2, 1)])
+def test_the_frechet_distance_of_few_items_is_that_of_their_covariances(
+    shape: tuple[int, int, int],
+) -> None:
+    n, m, d = shape
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(n, d)), rng.normal(0.2, 1.3, (m, d))
+    means, covariances = zip(*((x.mean(0), np.cov(x.T).reshape(d, d)) for x in (a, b)), strict=True)
+    root = linalg.sqrtm(covariances[0] @ covariances[1]).real.trace()
+    distance = np.square(means[0] - means[1]).sum() + sum(c.trace() for c in covariances) - 2 * root
+    np.testing.assert_allclose(frechet_distance(a, b), distance, rtol=1e-5)

@@ -30,12 +30,12 @@ def test_a_categorical_feature_does_not_shift_the_others() -> None:
     estimate[:, 5] += 0.5
     metrics = FeatureMetrics(PARTS)
     metrics.update(0, estimate, target, np.ones((20, 1, 5)))
-    found = metrics.results()
-    assert found["acc_phoneme"] == 1.0
-    assert found["l2_mel"] == pytest.approx(0.0)
-    assert found["corr_mel"] == pytest.approx(1.0)
-    assert found["l2_length"] == pytest.approx(0.5)
-    assert list(found) == ["acc_phoneme", "l2_mel", "corr_mel", "l2_length", "corr_length"]
+    results = metrics.results()
+    assert results["acc_phoneme"] == 1.0
+    assert results["l2_mel"] == pytest.approx(0.0)
+    assert results["corr_mel"] == pytest.approx(1.0)
+    assert results["l2_length"] == pytest.approx(0.5)
+    assert list(results) == ["acc_phoneme", "l2_mel", "corr_mel", "l2_length", "corr_length"]
 
 
 def test_every_recording_counts_alike() -> None:

@@ -12,7 +12,7 @@ RATE = 128
 
 
 def pink(n: int, seed: int, exponent: float = 1.0, gain: float = 1.0) -> np.ndarray:
-    """(n, 3, 512) waves with density f^-exponent, channels 0 and 1 correlated."""
+    """Waves (n, 3, 512) with density f^-exponent, channels 0 and 1 correlated."""
     generator = np.random.default_rng(seed)
     spectrum = np.fft.rfft(generator.standard_normal((n, 3, 512)))
     f = np.fft.rfftfreq(512, 1 / RATE)
@@ -23,22 +23,22 @@ def pink(n: int, seed: int, exponent: float = 1.0, gain: float = 1.0) -> np.ndar
 
 def test_the_same_set_has_no_distance() -> None:
     d = generation.describe(pink(20, 0), RATE)
-    found = generation.moment_metrics(d, d, d)
+    metrics = generation.moment_metrics(d, d, d)
     for name in ("log_spectral_distance_db", "spectral_jsd_nats", "frechet_distance",
                  "riemann_distance_of_logeuclidean_means", "autocorrelation_rms"):  # fmt: skip
-        assert found[name] == pytest.approx(0, abs=1e-6), name
+        assert metrics[name] == pytest.approx(0, abs=1e-6), name
 
 
 def test_a_gain_of_ten_decibel_is_measured() -> None:
     a, b = (generation.describe(pink(40, 0, gain=g), RATE) for g in (1.0, 10**0.5))
-    found = generation.moment_metrics(a, b, a)
-    assert found["log_spectral_distance_db"] == pytest.approx(10, abs=1e-6)
-    assert found["spectral_jsd_nats"] == pytest.approx(0, abs=1e-9)
-    assert found["log_bandpower_mean_abs_diff"] == pytest.approx(1, abs=1e-6)
-    assert found["bandpower_wasserstein"] == pytest.approx(1, abs=1e-6)
+    metrics = generation.moment_metrics(a, b, a)
+    assert metrics["log_spectral_distance_db"] == pytest.approx(10, abs=1e-6)
+    assert metrics["spectral_jsd_nats"] == pytest.approx(0, abs=1e-9)
+    assert metrics["log_bandpower_mean_abs_diff"] == pytest.approx(1, abs=1e-6)
+    assert metrics["bandpower_wasserstein"] == pytest.approx(1, abs=1e-6)
     # three eigenvalues of 10 each
     expected = 3**0.5 * np.log(10)
-    assert found["riemann_distance_of_logeuclidean_means"] == pytest.approx(expected, rel=1e-6)
+    assert metrics["riemann_distance_of_logeuclidean_means"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_exponent_of_the_background_is_found() -> None:

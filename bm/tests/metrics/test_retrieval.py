@@ -8,7 +8,7 @@ from bm.metrics.retrieval import Ranker, Ranking, rank_of_right
 from bm.tests.reference.retrieval import topk_accuracy
 
 
-def given(queries: int = 37, candidates: int = 23) -> tuple[torch.Tensor, ...]:
+def example(queries: int = 37, candidates: int = 23) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(0)
     return (
         torch.randn(queries, 3, 8, generator=generator),
@@ -20,26 +20,26 @@ def given(queries: int = 37, candidates: int = 23) -> tuple[torch.Tensor, ...]:
 
 @pytest.mark.parametrize("block", [5, 1000])
 def test_blocks_give_what_the_whole_matrix_gives(block: int) -> None:
-    queries, candidates, wanted, labels = given()
+    queries, candidates, wanted, labels = example()
     ranking = Ranker(candidates, labels, n_best=4, block=block).rank(queries, wanted)
     probs = ClipLoss().probabilities(queries, candidates)
     assert torch.equal(ranking.best, probs.topk(4, 1).indices)
-    own = wanted[:, None] == labels
-    torch.testing.assert_close(ranking.log_probability.exp(), (probs * own).sum(1))
+    right = wanted[:, None] == labels
+    torch.testing.assert_close(ranking.log_probability.exp(), (probs * right).sum(1))
     for k in (1, 5, 10):
         expected = topk_accuracy(probs.numpy(), labels.numpy(), wanted.numpy(), k)
         assert ranking.accuracy(k) == pytest.approx(expected)
 
 
 def test_the_scores_of_all_queries_never_exist_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    queries, candidates, wanted, labels = given()
+    queries, candidates, wanted, labels = example()
     ranker, largest = Ranker(candidates, labels, block=5), [0]
     scores = ranker.scores
 
     def watched(some: torch.Tensor) -> torch.Tensor:
-        found = scores(some)
-        largest[0] = max(largest[0], len(found))
-        return found
+        values = scores(some)
+        largest[0] = max(largest[0], len(values))
+        return values
 
     monkeypatch.setattr(ranker, "scores", watched)
     assert len(ranker.rank(queries, wanted).rank) == 37
@@ -47,7 +47,7 @@ def test_the_scores_of_all_queries_never_exist_at_once(monkeypatch: pytest.Monke
 
 
 def test_queries_in_parts_give_the_same_ranking() -> None:
-    queries, candidates, wanted, labels = given()
+    queries, candidates, wanted, labels = example()
     ranker = Ranker(candidates, labels)
     whole = ranker.rank(queries, wanted)
     parts = Ranking.joined(
@@ -59,17 +59,17 @@ def test_queries_in_parts_give_the_same_ranking() -> None:
 
 def test_equal_scores_and_nan_count_against_the_query() -> None:
     """Symptom: a network that gives the same for every candidate is right every time."""
-    own = torch.tensor([[False, True, False]])
-    assert rank_of_right(torch.tensor([[1.0, 1.0, 0.0]]), own).item() == 1
-    assert rank_of_right(torch.full((1, 3), torch.nan), own).item() == 2
-    assert rank_of_right(torch.tensor([[3.0, 2.0, 1.0]]), ~own).item() == 0
-    queries, candidates, wanted, labels = given()
+    right = torch.tensor([[False, True, False]])
+    assert rank_of_right(torch.tensor([[1.0, 1.0, 0.0]]), right).item() == 1
+    assert rank_of_right(torch.full((1, 3), torch.nan), right).item() == 2
+    assert rank_of_right(torch.tensor([[3.0, 2.0, 1.0]]), ~right).item() == 0
+    queries, candidates, wanted, labels = example()
     ranking = Ranker(candidates, labels).rank(0 * queries, wanted)
     assert ranking.accuracy(1) == 0.0
 
 
 def test_a_query_without_candidate_is_never_right() -> None:
-    queries, candidates, wanted, labels = given()
+    queries, candidates, wanted, labels = example()
     ranking = Ranker(candidates, labels).rank(queries, wanted + 100)
     assert (ranking.rank == len(labels)).all()
     assert ranking.accuracy(1000) == 0.0
@@ -77,7 +77,7 @@ def test_a_query_without_candidate_is_never_right() -> None:
 
 def test_labels_of_64_bits_stay_apart() -> None:
     """Symptom: segment hashes go through float32, and segments run into each other."""
-    _, candidates, _, _ = given(candidates=4)
+    _, candidates, _, _ = example(candidates=4)
     labels = 2**62 + torch.arange(4)
     ranking = Ranker(candidates, labels).rank(candidates, labels.roll(1))
     assert ranking.accuracy(1) == 0.0

@@ -32,8 +32,8 @@ def drawn_loss(seen: int, seed: int) -> float:
     rng = np.random.default_rng(seed)
     p = np.arange(1, 200_001, dtype=float) ** -(1 + ZIPF)
     p /= p.sum()
-    known = np.unique(rng.choice(len(p), seen, p=p))
-    return float(1 - p[known].sum())
+    classes = np.unique(rng.choice(len(p), seen, p=p))
+    return float(1 - p[classes].sum())
 
 
 def test_a_formula_is_recovered_through_noise() -> None:

@@ -53,5 +53,5 @@ def test_the_shrinkage_is_that_of_ledoit_and_wolf() -> None:
 def test_a_band_is_kept_alone() -> None:
     time = np.arange(200) / RATE
     waves = np.stack([np.sin(2 * np.pi * f * time) for f in (5, 10, 20)])[None]
-    kept = band_passed(waves, RATE, 8.0, 13.0).std(-1)[0]
-    assert kept[1] == pytest.approx(waves[0, 1].std()) and kept[[0, 2]] == pytest.approx([0, 0])
+    sd = band_passed(waves, RATE, 8.0, 13.0).std(-1)[0]
+    assert sd[1] == pytest.approx(waves[0, 1].std()) and sd[[0, 2]] == pytest.approx([0, 0])

@@ -37,9 +37,9 @@ def test_perfect_estimates_have_no_error_and_noise_has_the_chance_error() -> Non
     noise, targets = _windows(400)
     words = torch.arange(400)
     assert word_retrieval_errors(100 * targets, targets, words, 1) == WordErrors(0.0, 0.0)
-    found = word_retrieval_errors(noise, targets, words, 40)
-    assert found.by_candidate == pytest.approx(0.9, abs=0.05)
-    assert found.by_word == pytest.approx(0.9, abs=0.05)
+    errors = word_retrieval_errors(noise, targets, words, 40)
+    assert errors.by_candidate == pytest.approx(0.9, abs=0.05)
+    assert errors.by_word == pytest.approx(0.9, abs=0.05)
     some = word_retrieval_errors(noise, targets, words, 10, negatives=torch.arange(40))
     assert some.by_candidate == pytest.approx(0.75, abs=0.08)
 
@@ -79,8 +79,8 @@ def test_the_own_target_is_a_candidate_once(rows: torch.Tensor | None) -> None:
         summed = {int(w): probs[words[chosen] == w].sum() for w in words[chosen]}
         missed += words[chosen][probs.argmax()] != words[window]
         missed_words += max(summed, key=lambda w: summed[w]) != words[window]
-    found = word_retrieval_errors(noise, targets, words, 1, rows)
-    assert (found.by_candidate, found.by_word) == (missed / 9, missed_words / 9)
+    errors = word_retrieval_errors(noise, targets, words, 1, rows)
+    assert (errors.by_candidate, errors.by_word) == (missed / 9, missed_words / 9)
 
 
 def test_equal_scores_and_few_words_are_no_success() -> None:

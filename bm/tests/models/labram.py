@@ -18,14 +18,14 @@ FACTS = DataFacts(channels=CHANNELS, rate_hz=200.0, window_samples=800, classes=
 
 
 def config(name: str, **changes) -> dict:
-    found = section("model", f"labram/{name}")
+    options = section("model", f"labram/{name}")
     for key, value in changes.items():
         outer, _, inner = key.partition("__")
         if inner:
-            found[outer][inner] = value
+            options[outer][inner] = value
         else:
-            found[key] = value
-    return found
+            options[key] = value
+    return options
 
 
 def small(name: str = "small", facts: DataFacts = FACTS, **changes):

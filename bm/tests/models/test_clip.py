@@ -47,8 +47,8 @@ def group(name: str, **changes: Any) -> Any:
 
 
 def small(**changes: Any) -> SimpleConv:
-    given = {"n_channels": 6, "n_outputs": 5, "n_subjects": 3, "hidden": 8, "encoder": SMALL}
-    return SimpleConv(**{**given, **changes})
+    options = {"n_channels": 6, "n_outputs": 5, "n_subjects": 3, "hidden": 8, "encoder": SMALL}
+    return SimpleConv(**{**options, **changes})
 
 
 def inputs(length: int = 40, items: int = 4, **more: torch.Tensor) -> Mapping[str, torch.Tensor]:
@@ -133,10 +133,10 @@ def test_a_saved_network_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_a_batch_is_encoded_as_its_items_one_by_one() -> None:
     model = small(merger={"channels": 4, "dimension": 8}, subject={"layers": True}).eval()
-    given = inputs()
-    whole = model(**given)
+    arguments = inputs()
+    whole = model(**arguments)
     for item in range(4):
-        one = model(**{name: value[item, None] for name, value in given.items()})
+        one = model(**{name: value[item, None] for name, value in arguments.items()})
         torch.testing.assert_close(whole[item], one[0])
 
 
@@ -144,12 +144,12 @@ def test_an_encoder_learns_to_find_the_speech_of_each_window() -> None:
     torch.manual_seed(0)
     config = configured("small", n_outputs=5)
     model, loss = build_model(config, facts(6)), ClipLoss()
-    given, speech = inputs(items=12), torch.randn(12, 5, 40)
+    arguments, speech = inputs(items=12), torch.randn(12, 5, 40)
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []
     for _ in range(40):
         optimiser.zero_grad()
-        losses.append(loss(model(**given), speech))
+        losses.append(loss(model(**arguments), speech))
         losses[-1].backward()
         optimiser.step()
     assert losses[0] > 2.0
@@ -160,8 +160,8 @@ def test_a_step_in_bf16_gives_finite_gradients() -> None:
     model = build_model(configured("small", n_outputs=5), facts(6))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = model(**inputs())
-        found = ClipLoss()(output, torch.randn(4, 5, 40))
-    found.backward()
+        loss = ClipLoss()(output, torch.randn(4, 5, 40))
+    loss.backward()
     assert output.dtype == torch.bfloat16
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
@@ -221,10 +221,10 @@ def test_spectra_and_subject_vectors_go_together_at_any_length() -> None:
 
 def test_the_last_samples_reach_the_spectra_whatever_the_length() -> None:
     model = small(spectrum={"n_fft": 8, "complex_values": False}).eval()
-    given = dict(inputs(37))
-    changed = {**given, "signal": given["signal"].clone()}
+    arguments = dict(inputs(37))
+    changed = {**arguments, "signal": arguments["signal"].clone()}
     changed["signal"][..., -1] += 5.0
-    assert not torch.allclose(model(**given)[..., -8:], model(**changed)[..., -8:], atol=1e-4)
+    assert not torch.allclose(model(**arguments)[..., -8:], model(**changed)[..., -8:], atol=1e-4)
 
 
 def test_two_branches_and_one_for_both() -> None:

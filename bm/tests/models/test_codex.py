@@ -34,10 +34,10 @@ def test_the_gradient_of_a_code_is_the_mean_over_its_members() -> None:
     with torch.no_grad():
         quantiser.weight.copy_(torch.tensor([[0.0, 5.0, 90.0], [0.0, 5.0, 90.0]]))
     vectors = torch.tensor([[0.1, 0.0], [0.3, 0.0], [5.0, 5.5]])
-    found = quantiser(vectors)
-    assert found.indices.tolist() == [0, 0, 1] and quantiser.counts.tolist() == [2, 1, 0]
-    found.codebook_loss.backward()
-    each = 2 * (found.chosen - vectors).detach() / vectors.numel()  # of a mean squared error
+    output = quantiser(vectors)
+    assert output.indices.tolist() == [0, 0, 1] and quantiser.counts.tolist() == [2, 1, 0]
+    output.codebook_loss.backward()
+    each = 2 * (output.chosen - vectors).detach() / vectors.numel()  # of a mean squared error
     expected = torch.stack([each[:2].mean(0), each[2], torch.zeros(2)], 1)
     torch.testing.assert_close(quantiser.weight.grad, expected)
 

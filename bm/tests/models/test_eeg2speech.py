@@ -11,6 +11,7 @@ from bm.models.eeg2speech import importing, published
 from bm.models.eeg2speech.audio import AudioSettings, LogMel, crop_start, griffin_lim, padded
 from bm.models.eeg2speech.conditioning import (
     Conditioner,
+    ConditionMaps,
     dropped_items,
     mixed_source,
     window_pooled,
@@ -63,7 +64,7 @@ def test_griffin_lim_gives_back_a_sound_of_the_same_spectrum() -> None:
     assert float(error) < 0.5 * float(true[:, 4:-4].std())
 
 
-@pytest.mark.parametrize("mode", ["film", "sequence"])
+@pytest.mark.parametrize("mode", ["film", "sequence", "concat"])
 def test_zeros_are_no_condition_and_guidance_of_one_needs_none(mode) -> None:
     model = stirred(small(DENOISER, cond={"mode": mode, "normalize": "none", "tokens": 4}))
     x, t = torch.randn(2, 4, 16, 8), torch.tensor([3, 700])
@@ -103,6 +104,15 @@ def test_each_side_is_standardised_by_its_own_clips() -> None:
         out = conditioner(values[..., None], brain)
         assert torch.allclose(out.mean(0), torch.zeros(3), atol=1e-4)
         assert torch.allclose(out.std(0, unbiased=False), torch.ones(3), atol=1e-3)
+
+
+def test_a_step_of_an_embedding_stands_at_its_time() -> None:
+    maps = ConditionMaps(3, (2, 4, 5))
+    condition = torch.zeros(1, 8, 3)
+    condition[:, 6:] = 1.0  # the last quarter of the clip
+    heard = maps(condition)
+    assert heard.shape == (1, 2, 4, 5)
+    assert heard[:, :, :3].eq(0).all() and heard[:, :, 3].ne(0).all()
 
 
 def test_a_condition_is_dropped_by_example_or_by_batch() -> None:

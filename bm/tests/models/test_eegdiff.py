@@ -75,7 +75,7 @@ def test_tables_begin_as_wide_as_the_model_says() -> None:
 
 @pytest.mark.parametrize("name", names("model", "eegdiff"))
 def test_every_shipped_file_fits_its_data(name: str) -> None:
-    """Built without memory; the published networks keep their numbers of parameters."""
+    """They are built without memory; the published networks keep their numbers of parameters."""
     zuco = name.startswith("zuco") or name in ("codex", "small_text_series", "small_text_words")
     samples = {"zuco_mel": 8350, "zuco_stft": 5500, **dict.fromkeys(WORDS, 56)}.get(name, 750)
     channels = tuple(f"E{i}" for i in range(840 if name in WORDS else 105 if zuco else 22))
@@ -117,31 +117,31 @@ def test_guidance_moves_from_unknown_through_the_condition() -> None:
     x, t = torch.randn(2, *model.representation.shape), torch.tensor([300, 300])
     condition = Condition(torch.tensor([0, 1]), torch.tensor([1, 0]))
     with torch.no_grad():
-        free, known = model(x, t), model(x, t, condition)
+        free, conditional = model(x, t), model(x, t, condition)
         guided = model.denoiser(condition, 3.0)(x, t)
         unguided = model.denoiser(condition)(x, t)
-    torch.testing.assert_close(guided, free + 3 * (known - free), atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(unguided, known)
-    assert not torch.allclose(free, known, atol=1e-3)
+    torch.testing.assert_close(guided, free + 3 * (conditional - free), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(unguided, conditional)
+    assert not torch.allclose(free, conditional, atol=1e-3)
 
 
 def test_dropping_makes_chosen_items_unknown() -> None:
     tables = Conditioning(3, 2, 8, (4, 5))
-    given = Condition(
+    condition = Condition(
         torch.tensor([0, 2]), torch.tensor([1, 1]), torch.ones(2, 4, 5), torch.zeros(2, 4).bool()
     )
-    found = tables.dropped(given, torch.tensor([True, False]))
-    assert found.labels.tolist() == [UNKNOWN, 2] and found.subjects.tolist() == [UNKNOWN, 1]
-    assert not found.text[0].any() and bool(found.text[1].all())
-    assert found.text_mask.tolist() == [[True] * 4, [False] * 4]
-    rows = tables(found, 2, torch.device("cpu"))
+    dropped = tables.dropped(condition, torch.tensor([True, False]))
+    assert dropped.labels.tolist() == [UNKNOWN, 2] and dropped.subjects.tolist() == [UNKNOWN, 1]
+    assert not dropped.text[0].any() and bool(dropped.text[1].all())
+    assert dropped.text_mask.tolist() == [[True] * 4, [False] * 4]
+    rows = tables(dropped, 2, torch.device("cpu"))
     expected = tables.tables["labels"].weight[3] + tables.tables["subjects"].weight[2]
     torch.testing.assert_close(rows[0], expected)
 
 
 def test_velocity_and_noise_predictions_sample_alike() -> None:
     """A network that knows the answer leads to the same data under both conventions."""
-    found = {}
+    images = {}
     for prediction in ("noise", "velocity"):
         model = small("small_raw", prediction=prediction).eval()
         data = torch.randn(1, *model.representation.shape, generator=torch.Generator())
@@ -152,8 +152,8 @@ def test_velocity_and_noise_predictions_sample_alike() -> None:
             return noise if model.prediction == "noise" else model.noise.velocity(data, noise, t)
 
         model.network.denoise = answer  # type: ignore[assignment]
-        found[prediction] = generate_images(model, [3], Sampling("ddim", 10, clip=False))
-        torch.testing.assert_close(found[prediction], data, atol=1e-2, rtol=1e-2)
+        images[prediction] = generate_images(model, [3], Sampling("ddim", 10, clip=False))
+        torch.testing.assert_close(images[prediction], data, atol=1e-2, rtol=1e-2)
 
 
 @pytest.mark.parametrize("length", [64, 75, 101])
@@ -175,14 +175,14 @@ def test_network_of_waves_takes_any_length_and_text(length: int) -> None:
 def test_convolutions_of_maps_keep_their_layout() -> None:
     """A transposed image would have torch turn the weights and gradients of all layers after it."""
     model = small("small_stft")
-    given: list[tuple[bool, bool]] = []
+    layouts: list[tuple[bool, bool]] = []
     for module in model.network.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(
-                lambda m, x, y: given.append((x[0].is_contiguous(), y.is_contiguous()))
+                lambda m, x, y: layouts.append((x[0].is_contiguous(), y.is_contiguous()))
             )
     model(torch.randn(2, *model.representation.shape), torch.tensor([10, 900]))
-    assert len(given) > 10 and all(map(all, given))
+    assert len(layouts) > 10 and all(map(all, layouts))
 
 
 def test_text_reaches_the_network_of_maps_and_its_mask_counts() -> None:
@@ -247,10 +247,10 @@ def test_low_precision_leaves_images_and_waves_alone(name: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         images = model.images(waves)
         back = model.waves(images, [1, 2])
-        found = model.errors(images, torch.randn_like(images), torch.tensor([5, 500]))
-    assert images.dtype == back.dtype == found.dtype == torch.float32
+        errors = model.errors(images, torch.randn_like(images), torch.tensor([5, 500]))
+    assert images.dtype == back.dtype == errors.dtype == torch.float32
     torch.testing.assert_close(images, model.representation(waves))
-    assert found.isfinite().all()
+    assert errors.isfinite().all()
 
 
 def test_sampling_without_statistics_is_an_error() -> None:

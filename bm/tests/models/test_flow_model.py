@@ -70,13 +70,13 @@ def test_channels_and_edges_are_kept(linear: bool) -> None:
     start = Start(waves, 0, mask, channels)
     sampling = Sampling("euler" if linear else "ddim", 4)
     images = generate_images(built, [3, 4], sampling, start=start)
-    found = built.waves(images)
-    torch.testing.assert_close(found[:, 1], waves[:, 1], atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(found[..., :40], waves[..., :40], atol=1e-3, rtol=1e-3)
-    assert not torch.isclose(found[:, 0, 40:], waves[:, 0, 40:], atol=0.1).all()
+    rebuilt = built.waves(images)
+    torch.testing.assert_close(rebuilt[:, 1], waves[:, 1], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(rebuilt[..., :40], waves[..., :40], atol=1e-3, rtol=1e-3)
+    assert not torch.isclose(rebuilt[:, 0, 40:], waves[:, 0, 40:], atol=0.1).all()
     late = Start(waves, 3)
     near = built.waves(generate_images(built, [3, 4], sampling, start=late))
-    assert (near - waves).abs().mean() < (found[:, 0] - waves[:, 0]).abs().mean() * 2
+    assert (near - waves).abs().mean() < (rebuilt[:, 0] - waves[:, 0]).abs().mean() * 2
 
 
 def test_complex_maps_keep_both_parts_of_a_channel() -> None:
@@ -100,8 +100,8 @@ def test_waves_between_two_noises() -> None:
         ({"sampler": "ddpm"}, "draw none"),
         ({"classes": [0, 1]}, "one class"),
     ]
-    for bad, said in mistakes:
-        with pytest.raises(UserError, match=said):
+    for bad, message in mistakes:
+        with pytest.raises(UserError, match=message):
             pipeline.between((1, 2), **{**settings, **bad})
 
 
@@ -118,8 +118,8 @@ def test_mistakes_are_one_line() -> None:
             "text: the model is conditioned on",
         ),
     ]
-    for settings, said in wrong:
-        with pytest.raises(UserError, match=said):
+    for settings, message in wrong:
+        with pytest.raises(UserError, match=message):
             pipeline.generate(1, **{"steps": 4, **settings})
     with pytest.raises(UserError, match="keep_channels"):
         pipeline.from_waves(
@@ -131,8 +131,8 @@ def test_mistakes_are_one_line() -> None:
         ({"noise": {"path": "curve"}}, "model.noise.path"),
         ({"noise": {**FLOW, "times": "even"}, "prediction": "velocity"}, "times 'even'"),
     ]
-    for changes, said in refused:
-        with pytest.raises(UserError, match=said):
+    for changes, message in refused:
+        with pytest.raises(UserError, match=message):
             build_model({**section, **changes}, FACTS)
     with pytest.raises(UserError, match="a chain of noise levels; use ddpm, ddim, dpm"):
         Sampling("euler", 4).path(build_model(section, FACTS), None)

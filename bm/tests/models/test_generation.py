@@ -117,9 +117,9 @@ def test_masked_samples_are_those_of_the_waves_at_the_end() -> None:
     mask = edge_mask((0.1, 0.2), 64, 125.0)
     assert mask.sum() == round(12.5) + 25 and mask[:12].all() and mask[-25:].all()
     seeds = item_seeds(0, 2)
-    made = generate_waves(network, seeds, Sampling(steps=4), start=Start(waves, 0, mask))
-    torch.testing.assert_close(made[..., mask], waves[..., mask], atol=1e-4, rtol=1e-4)
-    assert not torch.allclose(made[..., ~mask], waves[..., ~mask], atol=0.1)
+    generated = generate_waves(network, seeds, Sampling(steps=4), start=Start(waves, 0, mask))
+    torch.testing.assert_close(generated[..., mask], waves[..., mask], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(generated[..., ~mask], waves[..., ~mask], atol=0.1)
 
 
 @pytest.mark.parametrize("keep_s", [(-0.1, 0.0), (0.3, 0.3), (0.512, 0.0)])

@@ -232,10 +232,10 @@ def test_row_of_the_class_token(row: str) -> None:
 def test_asymmetric_loss_counts_the_masked_half_only() -> None:
     logits, codes = torch.randn(2, 6, 9), torch.randint(9, (2, 6))
     mask = torch.arange(6).expand(2, 6) < 2
-    found = masked_cross_entropy(logits, codes, mask, symmetric=False)
+    losses = masked_cross_entropy(logits, codes, mask, symmetric=False)
     wanted = torch.nn.functional.cross_entropy(logits[mask], codes[mask])
-    torch.testing.assert_close(found["loss"], wanted)
-    assert set(found) == {"loss", "loss_masked", "accuracy_masked"}
+    torch.testing.assert_close(losses["loss"], wanted)
+    assert set(losses) == {"loss", "loss_masked", "accuracy_masked"}
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.5, 0.75])
@@ -251,11 +251,11 @@ def test_every_item_has_the_same_number_masked(ratio: float) -> None:
 def test_reading_codes_changes_no_state(training: bool) -> None:
     model = small("vqnsp_small").train(training)
     before = copy.deepcopy(model.state_dict())
-    found = model.tokens(microvolts())
-    assert found.shape == (4, 6)
+    tokens = model.tokens(microvolts())
+    assert tokens.shape == (4, 6)
     model.eval()(microvolts())
     assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
-    assert torch.equal(found, model(microvolts()).indices)
+    assert torch.equal(tokens, model(microvolts()).indices)
 
 
 def test_training_lowers_the_loss_and_moves_the_codebook() -> None:
@@ -307,8 +307,8 @@ def test_relative_positions_are_there_only_when_asked_for(relative: str) -> None
 def test_class_token_pooling_uses_the_final_norm() -> None:
     model = small(pooling="class").eval()
     assert "norm.weight" in model.state_dict() and "fc_norm.weight" not in model.state_dict()
-    found = model.final(model.all_tokens(microvolts()))[:, 0]
-    torch.testing.assert_close(model.features(microvolts()), found)
+    features = model.final(model.all_tokens(microvolts()))[:, 0]
+    torch.testing.assert_close(model.features(microvolts()), features)
 
 
 def test_microvolts_become_units() -> None:
@@ -325,7 +325,7 @@ def test_microvolts_become_units() -> None:
     ],
 )
 def test_cost_of_a_training_step(name: str, shape: tuple[int, int, int], gflops: float) -> None:
-    """As counted for the published networks (forward and backward, batch 8)."""
+    """The cost is that counted for the published networks (forward and backward, batch 8)."""
     facts = DataFacts(NAMES[: shape[1]], 200.0, shape[2], classes=("a", "b"))
     with torch.device("meta"):
         changes = {"kmeans": False} if name == "vqnsp_base" else {}
@@ -339,18 +339,18 @@ def test_cost_of_a_training_step(name: str, shape: tuple[int, int, int], gflops:
 @pytest.mark.endurance
 @pytest.mark.parametrize("name", SMALL)
 def test_compiles_as_one_graph(name: str) -> None:
-    """Without breaks, and the compiled tokenizer moves its codebook alike."""
+    """It compiles without breaks, and the compiled tokenizer moves its codebook alike."""
     model = small(
         name, **({"kmeans": False} if name == "vqnsp_small" else {}), **QUIET.get(name, {})
     )
     twin, x, mask = copy.deepcopy(model), microvolts(), random_mask(torch.rand(4, 6), 0.5)
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
     for _ in range(2):
-        given = (x, mask) if name == "masked_small" else (x,)
-        found, wanted = compiled(*given), twin(*given)
+        arguments = (x, mask) if name == "masked_small" else (x,)
+        output, wanted = compiled(*arguments), twin(*arguments)
         if name == "vqnsp_small":
-            found, wanted = found.amplitude, wanted.amplitude
-        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+            output, wanted = output.amplitude, wanted.amplitude
+        torch.testing.assert_close(output, wanted, atol=1e-5, rtol=1e-4)
     for ours, theirs in zip(model.buffers(), twin.buffers(), strict=True):
         torch.testing.assert_close(ours, theirs)
 

@@ -25,8 +25,8 @@ def waves() -> EEGDiffusionPipeline:
     return pipeline()
 
 
-def given(n: int = 3) -> np.ndarray:
-    """(n, 3, 250) volts: rhythms of 4 Hz."""
+def rhythms(n: int = 3) -> np.ndarray:
+    """Rhythms of 4 Hz, (n, 3, 250) in volts."""
     t = np.arange(250) / 125
     shift = np.random.default_rng(0).uniform(0, 6, (n, 3, 1))
     return 30e-6 * np.sin(2 * np.pi * 4 * t + shift)
@@ -56,8 +56,8 @@ def test_epochs_are_what_the_facts_say(waves) -> None:
     epochs = waves(n=5, seed=1, steps=2, sampler="ddpm")
     assert epochs.ch_names == list(FACTS.channels) and epochs.info["sfreq"] == 125
     assert epochs.get_channel_types() == ["eeg"] * 3
-    found = [channel["loc"][:3] for channel in epochs.info["chs"]]
-    np.testing.assert_allclose(found, FACTS.positions, atol=1e-6)
+    places = [channel["loc"][:3] for channel in epochs.info["chs"]]
+    np.testing.assert_allclose(places, FACTS.positions, atol=1e-6)
     assert epochs.event_id == {"left_hand": 1, "right_hand": 2}
     assert list(epochs.metadata["class"]) == ["left_hand", "right_hand"] * 2 + ["left_hand"]
     assert list(epochs.metadata["subject"]) == ["anna", "anna", "ben", "ben", "anna"]
@@ -113,7 +113,7 @@ def test_scheduler_of_the_library_gives_the_same(representation: dict) -> None:
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm"])
 def test_the_later_it_starts_the_more_of_the_input_is_kept(waves, sampler: str) -> None:
-    data = given()
+    data = rhythms()
     near = [
         np.corrcoef(
             waves.from_waves(data, start, steps=8, sampler=sampler).get_data(copy=False).ravel(),
@@ -126,7 +126,7 @@ def test_the_later_it_starts_the_more_of_the_input_is_kept(waves, sampler: str) 
 
 def test_denoising_by_a_network_that_knows_removes_noise(waves) -> None:
     """With the exact noise as prediction, waves come back from any level."""
-    clean = torch.from_numpy(given() * 1e6).float()
+    clean = torch.from_numpy(rhythms() * 1e6).float()
     images = waves.model.images(clean)
     pipe = pipeline()
 
@@ -135,16 +135,16 @@ def test_denoising_by_a_network_that_knows_removes_noise(waves) -> None:
         return (x - abar.sqrt() * images) / (1 - abar).sqrt()
 
     pipe.model.network.denoise = answer  # type: ignore[assignment]
-    noisy = given() + 20e-6 * np.random.default_rng(1).standard_normal((3, 3, 250))
-    found = pipe.from_waves(noisy, 4, steps=10, clip=False).get_data(copy=False)
-    assert np.abs(found - given()).max() < 1e-6 < np.abs(noisy - given()).max()
+    noisy = rhythms() + 20e-6 * np.random.default_rng(1).standard_normal((3, 3, 250))
+    denoised = pipe.from_waves(noisy, 4, steps=10, clip=False).get_data(copy=False)
+    assert np.abs(denoised - rhythms()).max() < 1e-6 < np.abs(noisy - rhythms()).max()
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm"])
 def test_completion_keeps_the_kept_part(waves, sampler: str) -> None:
-    data = given()
-    found = waves.from_waves(data, keep_s=(0.8, 0.4), steps=6, sampler=sampler)
-    values = found.get_data(copy=False)
+    data = rhythms()
+    epochs = waves.from_waves(data, keep_s=(0.8, 0.4), steps=6, sampler=sampler)
+    values = epochs.get_data(copy=False)
     np.testing.assert_allclose(values[..., :100], data[..., :100], atol=1e-10)
     np.testing.assert_allclose(values[..., 200:], data[..., 200:], atol=1e-10)
     assert (np.abs(values - data)[..., 100:200].mean(-1) > 1e-6).all()
@@ -153,7 +153,7 @@ def test_completion_keeps_the_kept_part(waves, sampler: str) -> None:
 
 
 def test_completion_of_maps_keeps_frames_and_looks_at_no_unknown_sample() -> None:
-    pipe, data = pipeline(STFT), given()
+    pipe, data = pipeline(STFT), rhythms()
     values = pipe.from_waves(data, keep_s=(0.8, 0.4), steps=4).get_data(copy=False)
     np.testing.assert_allclose(values[..., :68], data[..., :68], atol=1e-9)  # one window less
     np.testing.assert_allclose(values[..., 232:], data[..., 232:], atol=1e-9)
@@ -163,26 +163,28 @@ def test_completion_of_maps_keeps_frames_and_looks_at_no_unknown_sample() -> Non
     other = pipe.from_waves(changed, keep_s=(0.8, 0.4), steps=4).get_data(copy=False)
     np.testing.assert_allclose(values, other, atol=1e-9)
     mel = pipeline(MEL, ("class",))
-    kept = torch.zeros(250, dtype=torch.bool)
-    kept[:100] = True
-    start = Start(torch.from_numpy(data * 1e6).float(), 0, kept)
+    mask = torch.zeros(250, dtype=torch.bool)
+    mask[:100] = True
+    start = Start(torch.from_numpy(data * 1e6).float(), 0, mask)
     images = generate_images(mel.model, [1, 2, 3], Sampling("ddim", 4), Condition(), start)
-    frames = mel.model.representation.image_mask(kept)[:, 0]
+    frames = mel.model.representation.image_mask(mask)[:, 0]
     assert frames[:8].all() and not frames[9:25].any()
     torch.testing.assert_close(images[:, :, frames], mel.model.images(start.waves)[:, :, frames])
 
 
 def test_epochs_as_input_bring_order_and_classes(waves) -> None:
     info = mne.create_info(["C4", "X", "Cz", "C3"], 125.0, "eeg")
-    data = given()
+    data = rhythms()
     block = np.stack([data[:, 2], data[:, 0], data[:, 1], data[:, 0]], 1)
     events = np.array([[0, 0, 7], [300, 0, 3], [600, 0, 9]])
     ids = {"right_hand": 7, "left_hand": 3, "rest": 9}
     epochs = mne.EpochsArray(block, info, events, event_id=ids, verbose="error")
-    found = waves.from_waves(epochs, keep_s=(1.0, 0.0), steps=3)
-    np.testing.assert_allclose(found.get_data(copy=False)[..., :125], data[..., :125], atol=1e-10)
-    assert list(found.metadata["class"]) == ["right_hand", "left_hand", ""]
-    assert found.event_id == {"left_hand": 1, "right_hand": 2, "generated": 3}
+    completed = waves.from_waves(epochs, keep_s=(1.0, 0.0), steps=3)
+    np.testing.assert_allclose(
+        completed.get_data(copy=False)[..., :125], data[..., :125], atol=1e-10
+    )
+    assert list(completed.metadata["class"]) == ["right_hand", "left_hand", ""]
+    assert completed.event_id == {"left_hand": 1, "right_hand": 2, "generated": 3}
     with pytest.raises(UserError, match="channels Cz of the model are missing"):
         waves.from_waves(epochs.copy().drop_channels(["Cz"]), 1)
     with pytest.raises(UserError, match="resample them to 125 Hz"):
@@ -230,7 +232,7 @@ def test_mistakes_are_one_line(waves, arguments: dict, expected: str) -> None:
 )
 def test_waves_that_do_not_fit_are_one_line(waves, arguments: dict, expected: str) -> None:
     with pytest.raises(UserError) as error:
-        waves.from_waves(**{"waves": given(), **arguments})
+        waves.from_waves(**{"waves": rhythms(), **arguments})
     assert expected in str(error.value) and "\n" not in str(error.value)
 
 

@@ -42,9 +42,9 @@ def test_a_record_and_its_entries_give_the_same() -> None:
 
 
 def test_entries_that_waves_do_not_need_pass_through() -> None:
-    kept = facts(preprocess=[{"step": "notch"}], later="x")
-    assert kept.to_dict()["later"] == "x" and kept.to_dict()["preprocess"] == [{"step": "notch"}]
-    assert DataFacts.from_dict(kept.to_dict()).preprocess == ({"step": "notch"},)
+    data = facts(preprocess=[{"step": "notch"}], later="x")
+    assert data.to_dict()["later"] == "x" and data.to_dict()["preprocess"] == [{"step": "notch"}]
+    assert DataFacts.from_dict(data.to_dict()).preprocess == ({"step": "notch"},)
 
 
 def test_units_follow_the_kinds_of_channels() -> None:

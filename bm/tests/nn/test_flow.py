@@ -23,8 +23,8 @@ def error(name: str, count: int) -> float:
     """Difference of sampled and true values of the flow from start noise."""
     noise = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None]
     steps = FlowSteps.even(count * EVALUATIONS[name], EVALUATIONS[name])
-    found = last(FLOW_SAMPLERS[name](velocity, noise, steps))
-    return float((found - (MEAN + SD * noise)).abs().max())  # quantiles go to quantiles
+    samples = last(FLOW_SAMPLERS[name](velocity, noise, steps))
+    return float((samples - (MEAN + SD * noise)).abs().max())  # quantiles go to quantiles
 
 
 @pytest.mark.parametrize(("name", "order"), [("euler", 1), ("heun", 2), ("midpoint", 2)])
@@ -43,8 +43,8 @@ def test_where_nothing_is_heun_leaves_half_of_its_last_step(name: str, left: flo
 
     noise = torch.ones(2, 3, dtype=torch.float64)
     steps = FlowSteps.even(10 * EVALUATIONS[name], EVALUATIONS[name])
-    found = last(FLOW_SAMPLERS[name](to_nothing, noise, steps))
-    torch.testing.assert_close(found, left * noise, atol=1e-6, rtol=0)
+    samples = last(FLOW_SAMPLERS[name](to_nothing, noise, steps))
+    torch.testing.assert_close(samples, left * noise, atol=1e-6, rtol=0)
 
 
 def test_a_line_leads_from_data_to_noise() -> None:
@@ -69,9 +69,9 @@ def test_a_kept_part_is_as_it_was() -> None:
     mask = torch.tensor([True, False, False, True])
     steps = FlowSteps.even(8, 1)
     steps.edit = lambda x, s: torch.where(mask, (1 - s) * x0 + s * noise, x)
-    found = last(FLOW_SAMPLERS["euler"](velocity, noise, steps))
-    assert torch.equal(found[:, mask], x0[:, mask])
-    assert not torch.isclose(found[:, ~mask], x0[:, ~mask]).any()
+    samples = last(FLOW_SAMPLERS["euler"](velocity, noise, steps))
+    assert torch.equal(samples[:, mask], x0[:, mask])
+    assert not torch.isclose(samples[:, ~mask], x0[:, ~mask]).any()
 
 
 def test_evaluations_are_a_whole_number_of_steps() -> None:
@@ -90,8 +90,8 @@ def test_a_silent_network_leaves_white_noise_as_it_is() -> None:
     def silent(x: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
         return path.around(torch.zeros_like, x, s)
 
-    found = last(FLOW_SAMPLERS["heun"](silent, noise, FlowSteps.even(40, 2)))
-    torch.testing.assert_close(found, noise, atol=0.02, rtol=0.02)
+    samples = last(FLOW_SAMPLERS["heun"](silent, noise, FlowSteps.even(40, 2)))
+    torch.testing.assert_close(samples, noise, atol=0.02, rtol=0.02)
 
 
 @pytest.mark.parametrize("sd", [1.0, 0.2])

@@ -35,12 +35,12 @@ def test_first_training_batch_starts_the_codebook_with_its_own_clusters():
     centres = unit(torch.eye(6)[:4])
     data = centres[torch.arange(80) % 4] + 0.01 * vectors(80)
     quantiser = Quantiser(4, 6)
-    found = quantiser(data)
+    output = quantiser(data)
     assert quantiser.started.item() == 1
-    assert found.loss < 1e-3  # unlike any random start, whose codes are far off
-    kept = quantiser.codebook.clone()
+    assert output.loss < 1e-3  # unlike any random start, whose codes are far off
+    codebook = quantiser.codebook.clone()
     quantiser(vectors(80, seed=5))
-    moved = (quantiser.codebook - kept).abs().max()
+    moved = (quantiser.codebook - codebook).abs().max()
     assert 0 < moved < 0.05  # it follows, and is not started again
 
 
@@ -108,12 +108,12 @@ def test_kmeans_keeps_the_mean_of_an_empty_cluster():
 
 
 def test_usage_and_unused_codes():
-    found = codebook_usage(torch.tensor([5.0, 5.0, 0.0, 0.0]))
-    assert found == {"unused_codes": 2, "usage": 0.5, "perplexity": pytest.approx(2.0)}
+    usage = codebook_usage(torch.tensor([5.0, 5.0, 0.0, 0.0]))
+    assert usage == {"unused_codes": 2, "usage": 0.5, "perplexity": pytest.approx(2.0)}
     assert codebook_usage(torch.zeros(3))["perplexity"] == 0
     quantiser = Quantiser(64, 6, kmeans=False)
-    found = quantiser(vectors(20))
-    assert codebook_usage(quantiser.counts)["unused_codes"] == 64 - len(found.indices.unique())
+    output = quantiser(vectors(20))
+    assert codebook_usage(quantiser.counts)["unused_codes"] == 64 - len(output.indices.unique())
     quantiser.reset_counts()
     assert codebook_usage(quantiser.counts)["usage"] == 0
 
@@ -122,13 +122,13 @@ def test_processes_start_alike_and_follow_as_one(tmp_path):
     """Fault 2: each process ran k-means on its own batch, and nothing made them equal."""
     x = vectors(128)
     parts = (x[:40], x[40:])  # unequal shares
-    known = Quantiser(10, 6, kmeans=False)
+    single = Quantiser(10, 6, kmeans=False)
 
     def worker(rank):
         torch.manual_seed(rank)  # as the engine does: other draws in each process
         started = Quantiser(10, 6)
         started(parts[rank])
-        same = copy.deepcopy(known)
+        same = copy.deepcopy(single)
         same(parts[rank])
         return [
             started.codebook.data,
@@ -140,7 +140,7 @@ def test_processes_start_alike_and_follow_as_one(tmp_path):
     one, two = in_two_processes(tmp_path, worker)
     for a, b in zip(one, two, strict=True):
         assert torch.equal(a, b)
-    known(x)
-    torch.testing.assert_close(one[1], known.codebook.data, rtol=0, atol=1e-6)
-    torch.testing.assert_close(one[2], known.counts)
+    single(x)
+    torch.testing.assert_close(one[1], single.codebook.data, rtol=0, atol=1e-6)
+    torch.testing.assert_close(one[2], single.counts)
     assert torch.equal(one[3], x)

@@ -30,12 +30,12 @@ def test_numbers_of_fourier_features_are_twice_squares() -> None:
 
 def test_fourier_features_are_those_of_the_formula() -> None:
     x, y = 0.3, 0.8
-    found = fourier_features(torch.tensor([[x, y]]), 18)[0]
+    features = fourier_features(torch.tensor([[x, y]]), 18)[0]
     for i in range(3):
         for j in range(3):
             phase = 2 * math.pi * ((x + 0.2) * i + (y + 0.2) * j) / 1.4
-            assert found[3 * i + j].item() == pytest.approx(math.cos(phase), abs=1e-5)
-            assert found[9 + 3 * i + j].item() == pytest.approx(math.sin(phase), abs=1e-5)
+            assert features[3 * i + j].item() == pytest.approx(math.cos(phase), abs=1e-5)
+            assert features[9 + 3 * i + j].item() == pytest.approx(math.sin(phase), abs=1e-5)
 
 
 def _merger_and_input(**options: object) -> tuple[ChannelMerger, torch.Tensor, torch.Tensor]:
@@ -49,10 +49,10 @@ def test_a_batch_is_merged_as_its_items_are_one_by_one() -> None:
         merger, signal, positions = _merger_and_input(dropout=0.0, subjects=subjects)
         positions[3:5] = positions[0]
         subject = torch.tensor([0, 1, 2, 0, 1, 0])
-        found = merger(signal, positions, subject)
+        merged = merger(signal, positions, subject)
         for i in range(6):
             one = merger(signal[i, None], positions[i, None], subject[i, None])
-            torch.testing.assert_close(found[i], one[0])
+            torch.testing.assert_close(merged[i], one[0])
 
 
 def test_weights_are_computed_once_per_set_of_places(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,9 +86,9 @@ def test_sensors_near_the_centre_and_without_place_take_no_part(
 def test_an_item_without_any_sensor_is_zero_and_not_nan() -> None:
     merger, signal, positions = _merger_and_input(dropout=2.0)
     signal.requires_grad_()
-    found = merger(signal, positions)
-    assert (found == 0).all()
-    found.sum().backward()
+    merged = merger(signal, positions)
+    assert (merged == 0).all()
+    merged.sum().backward()
     assert merger.heads.grad.isfinite().all()
     positions[2], positions[3, 4] = math.nan, math.nan
     assert (merger.eval()(signal, positions)[2] == 0).all()
@@ -122,25 +122,25 @@ def test_dropout_of_sensors_keeps_the_mean_and_what_is_far() -> None:
     layer.train()
     mean = torch.stack([layer(signal, positions) for _ in range(600)]).mean(0)
     assert (mean[1, 4] == 0).all()
-    known = torch.ones(2, 9, dtype=torch.bool)
-    known[1, 4] = False
-    torch.testing.assert_close(mean[known], torch.ones_like(mean[known]), atol=0.15, rtol=0)
+    usual = torch.ones(2, 9, dtype=torch.bool)
+    usual[1, 4] = False
+    torch.testing.assert_close(mean[usual], torch.ones_like(mean[usual]), atol=0.15, rtol=0)
     assert ChannelDropout(0.0)(signal, positions) is signal
 
 
 def test_a_fixed_subset_of_channels_is_kept() -> None:
-    found = ChannelSubset(10, 4)(torch.ones(2, 10, 3))
-    assert found.sum() == 2 * 4 * 3
-    assert torch.equal(found, ChannelSubset(10, 4)(torch.ones(2, 10, 3)))
+    subset = ChannelSubset(10, 4)(torch.ones(2, 10, 3))
+    assert subset.sum() == 2 * 4 * 3
+    assert torch.equal(subset, ChannelSubset(10, 4)(torch.ones(2, 10, 3)))
 
 
 def test_each_subject_has_a_matrix() -> None:
     torch.manual_seed(0)
     layers, x = SubjectLayers(3, 5, 4), torch.randn(6, 3, 7)
     subject = torch.tensor([3, 1, 1, 0, 2, 3])
-    found = layers(x, subject)
+    outputs = layers(x, subject)
     for i in range(6):
-        torch.testing.assert_close(found[i], layers.weights[subject[i]].T @ x[i])
+        torch.testing.assert_close(outputs[i], layers.weights[subject[i]].T @ x[i])
     same = SubjectLayers(4, 4, 2, identity=True)
     y = torch.randn(2, 4, 7)
     torch.testing.assert_close(same(y, torch.tensor([0, 1])), y / 2)
@@ -156,6 +156,6 @@ def test_the_scale_of_the_subject_vector_speeds_up_its_learning_only() -> None:
     subject = torch.tensor([2, 0])
     torch.testing.assert_close(plain(subject), scaled(subject))
     x = torch.randn(2, 5, 6)
-    found = scaled.append(x, subject)
-    assert torch.equal(found[:, :5], x)
-    torch.testing.assert_close(found[:, 5:], scaled(subject)[..., None].expand(-1, -1, 6))
+    outputs = scaled.append(x, subject)
+    assert torch.equal(outputs[:, :5], x)
+    torch.testing.assert_close(outputs[:, 5:], scaled(subject)[..., None].expand(-1, -1, 6))

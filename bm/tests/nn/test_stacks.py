@@ -53,8 +53,8 @@ def test_the_published_dual_path_ignores_chunks_and_ours_does_not() -> None:
                 torch.nn.functional.pad(v, (0, 3)).permute(2, 0, 1).unflatten(0, (-1, 10))
                 for v in (x, changed)
             ]
-            found = [model._run(index, step) for step in steps]
-            moved.append((found[0] - found[1]).abs().amax((2, 3)) > 0)  # (chunks, samples)
+            outputs = [model._run(index, step) for step in steps]
+            moved.append((outputs[0] - outputs[1]).abs().amax((2, 3)) > 0)  # (chunks, samples)
         # ours: the first sees its own chunk only, the second the same place of the chunks after
         if within:
             assert moved[1][0, 3:].all() and not moved[1][1:].any()

@@ -55,8 +55,8 @@ def test_griffin_lim_finds_a_wave_of_the_magnitude() -> None:
     phase = random_phase(magnitude[None], [1])[0]
 
     def convergence(repeats: int) -> float:
-        found = stft(griffin_lim(stft, magnitude, phase, repeats)).abs()
-        return float((found - magnitude).norm() / magnitude.norm())
+        rebuilt = stft(griffin_lim(stft, magnitude, phase, repeats)).abs()
+        return float((rebuilt - magnitude).norm() / magnitude.norm())
 
     assert convergence(32) < 0.1 < 0.3 < convergence(0)
 

@@ -33,11 +33,11 @@ def test_fused_attention_equals_single_products() -> None:
 def test_drop_path_leaves_out_whole_items_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     drop, x = DropPath(0.25), torch.ones(4000, 3, 2)
-    found = drop(x)
-    per_item = found.flatten(1)
+    dropped = drop(x)
+    per_item = dropped.flatten(1)
     assert torch.equal(per_item.amin(1), per_item.amax(1))
-    assert found.unique().tolist() == pytest.approx([0, 4 / 3])
-    assert found.mean().item() == pytest.approx(1, abs=0.03)
+    assert dropped.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert dropped.mean().item() == pytest.approx(1, abs=0.03)
     assert torch.equal(drop.eval()(x), x)
 
 

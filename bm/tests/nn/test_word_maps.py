@@ -51,16 +51,16 @@ def test_the_layout_is_that_of_the_reference() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "width", "kept"), [(0, 64, 24), (18, 12, 6), (0, 12, 12), (3, None, 21)]
+    ("first", "width", "samples"), [(0, 64, 24), (18, 12, 6), (0, 12, 12), (3, None, 21)]
 )
-def test_every_slice(first: int, width: int | None, kept: int) -> None:
+def test_every_slice(first: int, width: int | None, samples: int) -> None:
     """The published width of 420 from column 630 on leaves 210 of 840."""
     maps, waves = WordImage(F, W, first=first, width=width, n_words=5), windows()
     maps.fit(waves)
-    assert maps.shape == (1, 5, kept) and maps(waves).shape == (80, 1, 5, kept)
+    assert maps.shape == (1, 5, samples) and maps(waves).shape == (80, 1, 5, samples)
     whole = WordImage(F, W, n_words=5)
     whole.fit(waves)
-    torch.testing.assert_close(maps(waves), whole(waves)[..., first : first + kept])
+    torch.testing.assert_close(maps(waves), whole(waves)[..., first : first + samples])
 
 
 def test_padded_words_weigh_what_they_are_told() -> None:

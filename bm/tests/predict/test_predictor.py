@@ -185,5 +185,7 @@ def test_a_fresh_process_needs_neither_hydra_nor_dora(
         f"print(p.predict_proba(x, sfreq={trained.predictor.facts.rate_hz}, unit='V').tolist()); "
         "assert not {'dora', 'hydra', 'omegaconf'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-5)
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    np.testing.assert_allclose(json.loads(process.stdout), expected, atol=1e-5)

@@ -52,13 +52,13 @@ def test_the_originals_need_shape_and_type(folder: Path) -> None:
     )
     # complex64 has the size of float64: only who knows reads it right
     assert read_maps(folder, (2, 3, 4), "complex64")["test"].images.dtype == np.complex64
-    for arguments, said in [
+    for arguments, message in [
         ((None, None), "say neither shape nor type"),
         (((2, 3, 5), "float64"), "an image has 192 bytes, .* are 240"),
         (((2, 3, 4), "float32"), "are 96"),
         (((2, 3, 4), "flot"), "no type of numbers"),
     ]:
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             read_maps(folder, *arguments)
 
 
@@ -80,8 +80,8 @@ def test_the_script_writes_and_reads(
     monkeypatch.setenv("BM_CACHE", str(tmp_path / "cache"))
     words = ["solver=eegdiff/debug", "model=eegdiff/small_mel"]
     assert main_of(command, [f"to={tmp_path}/maps"], overrides=words) == 0
-    found = [f"source={tmp_path}/maps", f"to={tmp_path}/maps.h5"]
-    assert main_of(command, found, overrides=()) == 0
+    arguments = [f"source={tmp_path}/maps", f"to={tmp_path}/maps.h5"]
+    assert main_of(command, arguments, overrides=()) == 0
     with h5py.File(tmp_path / "maps.h5") as file:
         images = file["train/images"]
         assert images.shape[1:] == (22, 38, 32) and images.dtype == np.float64

@@ -41,17 +41,17 @@ class Server(BaseHTTPRequestHandler):
         return None
 
     def log_message(self, *args: object) -> None:
-        """Nothing."""
+        """Write nothing."""
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
     Server.asked = []
-    found = HTTPServer(("127.0.0.1", 0), Server)
-    thread = threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True)
+    http = HTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{found.server_port}"
-    found.shutdown()
+    yield f"http://127.0.0.1:{http.server_port}"
+    http.shutdown()
     thread.join()
 
 

@@ -55,7 +55,7 @@ def test_quoted_cells_may_hold_the_separator(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "empty table"),
         ("1\t2\n3\t4\n", "no line of names: it begins with 1, 2"),
@@ -65,8 +65,8 @@ def test_quoted_cells_may_hold_the_separator(tmp_path: Path) -> None:
         ("a\tb\0\n", "bytes of zero"),
     ],
 )
-def test_what_is_no_table_is_named_with_its_row(text: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=said) as caught:
+def test_what_is_no_table_is_named_with_its_row(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=message) as caught:
         read_table(written(tmp_path, text))
     assert str(tmp_path / "x.tsv") in str(caught.value)
 
@@ -86,7 +86,7 @@ def test_rows_are_sorted_and_those_without_onset_counted(tmp_path: Path, caplog)
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("1\t-2\ta", "row 2: the duration is -2"),
         ("soon\t0\ta", "row 2: the onset is soon"),
@@ -95,8 +95,8 @@ def test_rows_are_sorted_and_those_without_onset_counted(tmp_path: Path, caplog)
         ("1\tlong\ta", "row 2: the duration is long"),
     ],
 )
-def test_times_that_are_none_are_named(row: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=f"x.tsv: {said}; give seconds"):
+def test_times_that_are_none_are_named(row: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=f"x.tsv: {message}; give seconds"):
         events(tmp_path, row, "3\t0\tb")
 
 
@@ -114,7 +114,7 @@ def test_clocks_of_a_table_of_samples_are_no_channels(tmp_path: Path, caplog) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "times", "said"),
+    ("name", "times", "message"),
     [
         ("time", np.arange(300) / 250, "goes by steps of 0.004, not those of 100 Hz"),
         (
@@ -132,13 +132,13 @@ def test_clocks_of_a_table_of_samples_are_no_channels(tmp_path: Path, caplog) ->
     ],
 )
 def test_a_column_of_times_tells_the_rate_and_gaps(
-    name: str, times: np.ndarray, said: str | None, tmp_path: Path
+    name: str, times: np.ndarray, message: str | None, tmp_path: Path
 ) -> None:
     x = np.random.default_rng(0).normal(0, 20, (300, 2))
     rows = "".join(f"{t:.4f},{a:.2f},{b:.2f}\n" for t, (a, b) in zip(times, x, strict=True))
     path = written(tmp_path, f"{name},C3,C4\n{rows}", "x.csv")
-    if said is None:
+    if message is None:
         assert open_table(path, (), 100.0, 1e-6).ch_names == ["C3", "C4"]
     else:
-        with pytest.raises(RecordingError, match=said):
+        with pytest.raises(RecordingError, match=message):
             open_table(path, (), 100.0, 1e-6)

@@ -27,9 +27,9 @@ def test_hidden_and_derived_folders_are_not_searched_at_any_depth(tmp_path: Path
         touch(root / "sub-01" / "eeg" / "sub-01_eeg.edf", root / "derivatives" / "x" / "y.edf",
               root / "sourcedata" / "z.edf", root / "code" / "c.edf", root / "stimuli" / "s.edf",
               root / ".git" / "annex" / "k.edf")  # fmt: skip
-    found = ["ds001/sub-01/eeg/sub-01_eeg.edf", "sub-01/eeg/sub-01_eeg.edf"]
-    assert names(tmp_path) == found
-    assert names(tmp_path, patterns=["**/*.edf"]) == found
+    paths = ["ds001/sub-01/eeg/sub-01_eeg.edf", "sub-01/eeg/sub-01_eeg.edf"]
+    assert names(tmp_path) == paths
+    assert names(tmp_path, patterns=["**/*.edf"]) == paths
     assert names(tmp_path, patterns=["derivatives/**/*.edf"]) == ["derivatives/x/y.edf"]
 
 
@@ -93,3 +93,23 @@ def test_numbers_at_the_end_of_a_name_are_no_parts(tmp_path: Path) -> None:
         info = mne.create_info(2, 100.0, "eeg")
         mne.io.RawArray(data, info, verbose="error").save(tmp_path / name, verbose="error")
     assert names(tmp_path) == ["rest-2.fif", "rest_raw-1.fif", "rest_raw.fif"]
+
+
+def test_what_systems_and_offices_keep_for_themselves_is_not_searched(tmp_path: Path) -> None:
+    folders = ("$RECYCLE.BIN", "@eaDir", "__MACOSX", "System Volume Information")
+    touch(*(tmp_path / folder / "S2.edf" for folder in folders))
+    touch(*(tmp_path / name for name in ("S1.edf", "~$S1.edf", "._S1.edf")))
+    assert names(tmp_path) == ["S1.edf"]
+
+
+def test_packed_and_unfinished_files_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    packed = ("S2.edf.gz", "S3.zip", "S4.edf.part", "S5.BDF.crdownload", "more.tar.gz", "S6.set.xz")
+    others = ("S1.edf", "S7_raw.fif.gz", "notes.txt.gz", "S1.edf.event", "S1_events.tsv.part")
+    touch(*(tmp_path / name for name in (*packed, *others)))
+    with caplog.at_level(logging.WARNING):
+        walk = Walk(tmp_path).search()
+    assert {path.name for path in walk.packed} == set(packed)
+    assert [path.name for path in walk.paths] == ["S1.edf", "S7_raw.fif.gz"]
+    assert "6 files are packed or not complete" in caplog.text and "S2.edf.gz" in caplog.text

@@ -26,13 +26,13 @@ def test_plain_data_of_every_protocol(protocol: int, tmp_path: Path) -> None:
         nested=[DotDict(name="a", raw=b"\x00\xff"), (1, 2.5, None, True)],
     )
     (tmp_path / "x").write_bytes(pickle.dumps(content, protocol))
-    found = read_pickle(tmp_path / "x")
-    assert type(found) is dict
-    assert np.array_equal(found["floats"], content.floats)
-    assert np.array_equal(found["columns"], content.columns)
-    assert found["texts"].tolist() == ["A1", "B2"] and found["objects"] == ["A1", None]
-    assert found["big"].tolist() == [0, 1, 2] and found["one"] == 3.5
-    assert found["nested"] == [{"name": "a", "raw": b"\x00\xff"}, [1, 2.5, None, True]]
+    values = read_pickle(tmp_path / "x")
+    assert type(values) is dict
+    assert np.array_equal(values["floats"], content.floats)
+    assert np.array_equal(values["columns"], content.columns)
+    assert values["texts"].tolist() == ["A1", "B2"] and values["objects"] == ["A1", None]
+    assert values["big"].tolist() == [0, 1, 2] and values["one"] == 3.5
+    assert values["nested"] == [{"name": "a", "raw": b"\x00\xff"}, [1, 2.5, None, True]]
 
 
 @pytest.mark.parametrize(

@@ -97,11 +97,11 @@ def test_the_trigger_channel_is_never_an_input(tmp_path: Path) -> None:
 def test_old_names_stay_unless_asked(tmp_path: Path, caplog) -> None:
     uv = np.random.default_rng(1).normal(0, 20, 4000)
     with caplog.at_level("INFO"):
-        kept = recording(tmp_path, {"T3": uv}).load_raw()
-    assert kept.ch_names[-1] == "T3" and "old_names=keep): T3" in caplog.text
+        original = recording(tmp_path, {"T3": uv}).load_raw()
+    assert original.ch_names[-1] == "T3" and "old_names=keep): T3" in caplog.text
     modern = recording(tmp_path, {"T3": uv}, old_names="modern").load_raw()
     assert modern.ch_names[-1] == "T7"
-    places = [raw.info["chs"][-1]["loc"][:3] for raw in (kept, modern)]
+    places = [raw.info["chs"][-1]["loc"][:3] for raw in (original, modern)]
     np.testing.assert_allclose(places[0], places[1], atol=1e-6)
     assert recording(tmp_path, {"T3": uv}, channels=["T7"]).load_raw().ch_names == ["T3"]
 
@@ -117,13 +117,13 @@ def test_only_references_are_cut(name: str, ears: bool, short: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"types": {"C3": "foo"}}, "unknown types: type of C3 'foo'"),
         ({"rate_hz": 0}, "rate_hz=0; use a number above 0"),
         ({"old_names": "new"}, "unknown old_names 'new'"),
     ],
 )
-def test_impossible_options_are_named(options: dict, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_impossible_options_are_named(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         Reading(**options)

@@ -120,8 +120,8 @@ def test_long_recordings_are_written_in_stretches(
     write_file(tmp_path / "x.hdf5", {"r": signal}, {})
     group = read_group(tmp_path / "x.hdf5", "r")
     assert group.channels == ("C", "A") and group.samples == 50
-    found = h5_layout.read_samples(group, 0, 50)
-    np.testing.assert_array_equal(found, values[[2, 0]])
+    samples = h5_layout.read_samples(group, 0, 50)
+    np.testing.assert_array_equal(samples, values[[2, 0]])
 
 
 def test_the_band_is_what_the_steps_leave() -> None:

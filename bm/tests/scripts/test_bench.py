@@ -46,10 +46,10 @@ def test_what_may_not_be_judged():
     assert refusal(wide) == "" and "0.62 P_conv" in refusal_of_eff(wide)
     times = Times({"plain": [1.0], "default": [2.0]}, mm=[1e9], conv=[4e9])
     rows = _bench_step.figures("x", TINY, Flops(1e9, 1e9), times, heavy=0.6)
-    found = {row[0].partition(": ")[2]: bench.Measure("step", *row) for row in rows}
-    assert found["eff"].value == 0.625 and found["eff"].verdict == "ok"
-    assert found["plain form / default"].verdict == "MISSED"
-    bf16 = found["fp32 / bf16"]
+    measures = {row[0].partition(": ")[2]: bench.Measure("step", *row) for row in rows}
+    assert measures["eff"].value == 0.625 and measures["eff"].verdict == "ok"
+    assert measures["plain form / default"].verdict == "MISSED"
+    bf16 = measures["fp32 / bf16"]
     assert "no bf16" in bf16.verdict and not bf16.missed and "nan" not in bench.report([bf16])
     noisy = [bench.Measure("step", *row) for row in
              _bench_step.figures("x", TINY, Flops(1e9, 1e9), dataclasses.replace(
@@ -71,9 +71,9 @@ def test_operations_of_the_published_steps(tmp_path, monkeypatch, name, gflop, c
     few = dataclasses.replace(CASES[name], noise={**CASES[name].noise, **short})
     monkeypatch.setitem(CASES, name, few)
     solver = trainer(name, tmp_path)
-    found = _bench_step.count(solver, batch_of(solver))
-    assert found.total / 1e9 == pytest.approx(gflop, rel=0.03)
-    assert found.conv / found.total == pytest.approx(conv, abs=0.03)
+    operations = _bench_step.count(solver, batch_of(solver))
+    assert operations.total / 1e9 == pytest.approx(gflop, rel=0.03)
+    assert operations.conv / operations.total == pytest.approx(conv, abs=0.03)
     assert all(p.device.type == "cpu" and type(p.data) is torch.Tensor for p in
                solver.model.parameters())  # fmt: skip
 
@@ -100,9 +100,9 @@ def test_unknown_names_are_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "scripts.bench")
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("scripts.bench", run_name="__main__")
-    said = capsys.readouterr().err
-    assert caught.value.code == 2 and said.startswith("error: unknown bench 'stop'")
-    assert said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert caught.value.code == 2 and text.startswith("error: unknown bench 'stop'")
+    assert text.count("\n") == 1
     assert not any(tmp_path.iterdir())
     assert _step_cases.case_names("labram") == [
         "labram_tokenizer",
@@ -115,6 +115,12 @@ def test_unknown_names_are_one_line(tmp_path, monkeypatch, capsys):
 def test_a_limit_that_moves_is_not_judged() -> None:
     assert _bench_data.unsteady([100.0, 101.0, 95.0]) == ""
     assert "moved by 30%" in _bench_data.unsteady([100.0, 130.0, 95.0])
+
+
+def test_ratios_to_a_moving_disk_or_on_a_busy_machine_are_not_judged() -> None:
+    assert bench.disturbance(0.2, [1.0, 1.02, 1.1, 1.05, 1.1, 1.04, 3.0]) == ""  # one slow write
+    assert "disk moved by 150%" in bench.disturbance(0.2, [1.0, 1.0, 1.5, 2.5, 2.5])
+    assert "a load of 99.0 on" in bench.disturbance(99.0, [1.0, 1.0, 1.0])
 
 
 def test_windows_on_the_device_are_measured_beside_the_loader(

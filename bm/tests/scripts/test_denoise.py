@@ -44,7 +44,7 @@ def test_a_table_of_a_finished_experiment(
 
 
 def test_mistakes_are_one_line(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words, said in [([], "which model"), (["sig=00000000", "n=0"], "n=0"),
+    for words, message in [([], "which model"), (["sig=00000000", "n=0"], "n=0"),
                         (["sig=00000000", "start=[a]"], "whole numbers")]:  # fmt: skip
         assert main_of(command, words) == 2
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err

@@ -43,7 +43,7 @@ def test_sentences_are_encoded_once(
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.txt").write_text("\n")
-    for words, overrides, said in [
+    for words, overrides, message in [
         ((), (), "which sentences"),
         ((f"texts={tmp_path}/empty.txt", "encoder=hashed"), (), "no sentence in it"),
         ((f"texts={tmp_path}/none.txt", "encoder=hashed"), (), "No such file"),
@@ -51,4 +51,4 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ]:
         assert run(*words, overrides=overrides) == 2
         err = capsys.readouterr().err
-        assert said in err and err.count("\n") == 1
+        assert message in err and err.count("\n") == 1

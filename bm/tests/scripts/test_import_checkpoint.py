@@ -64,8 +64,8 @@ def test_the_tokenizer_keeps_its_codebook(tmp_path) -> None:
     state = {published_name(n): t.clone() for n, t in model.state_dict().items()}
     state |= {"loss_fn.weight": torch.ones(1), "scaling_layer.shift": torch.ones(1)}
     imported = import_published(write(tmp_path / "vqnsp.pth", state))
-    found, report = imported.module, imported.report
-    assert isinstance(found, VQNSP)
+    tokenizer, report = imported.module, imported.report
+    assert isinstance(tokenizer, VQNSP)
     assert set(report.unexpected) == {
         "quantiser.start_counts", "quantiser.start_codes", "loss_fn.weight", "scaling_layer.shift"
     }  # fmt: skip
@@ -73,9 +73,10 @@ def test_the_tokenizer_keeps_its_codebook(tmp_path) -> None:
     assert not report.missing and not report.wrong_shape
     x = 20 * torch.randn(2, 2, 400)
     ids = torch.tensor([19, 41])
-    assert torch.equal(found.tokens(x, ids), model.eval().tokens(x))
-    found.train()(x, ids)
-    assert (found.quantiser.codebook - model.quantiser.codebook).abs().max() < 0.1  # not restarted
+    assert torch.equal(tokenizer.tokens(x, ids), model.eval().tokens(x))
+    tokenizer.train()(x, ids)
+    change = tokenizer.quantiser.codebook - model.quantiser.codebook
+    assert change.abs().max() < 0.1  # not restarted
 
 
 @pytest.mark.parametrize("pooling", ["mean", "class"])
@@ -85,10 +86,10 @@ def test_a_fine_tuned_classifier(tmp_path, key, pooling) -> None:
     content = state if key is None else {key: state, "args": ARGUMENTS}
     torch.save(content, tmp_path / "checkpoint-best.pth")
     imported = import_published(tmp_path / "checkpoint-best.pth")
-    found = imported.module
+    classifier = imported.module
     assert imported.report.complete
     x = 20 * torch.randn(2, 2, 400)
-    torch.testing.assert_close(found(x, torch.tensor([19, 41])), model.eval()(x))
+    torch.testing.assert_close(classifier(x, torch.tensor([19, 41])), model.eval()(x))
 
 
 def test_what_is_missing_or_misshapen_is_refused_unless_partial(tmp_path) -> None:

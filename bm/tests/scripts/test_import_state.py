@@ -179,7 +179,7 @@ def test_the_original_weights_of_a_golden_case(case: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda t: t + 0j, "is complex64"),
         (lambda t: t.to(torch.float8_e4m3fn), "is float8_e4m3fn"),
@@ -188,9 +188,9 @@ def test_the_original_weights_of_a_golden_case(case: str, tmp_path: Path) -> Non
         (lambda t: t.double() * 0 + 1e300, "tensors hold NaN or inf"),  # inf as float32
     ],
 )
-def test_tensors_that_cannot_be_stored_are_refused(change, said: str, tmp_path: Path) -> None:
+def test_tensors_that_cannot_be_stored_are_refused(change, message: str, tmp_path: Path) -> None:
     torch.save({"a": change(torch.ones(2, 3)), "b": torch.ones(2)}, tmp_path / "a.th")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         read_checkpoint(tmp_path / "a.th")
 
 

@@ -81,8 +81,8 @@ class Simulation:
         return self.world.current.pid if self.world.current else 1
 
     def start_time(self, pid: int) -> str | None:
-        found = self.world.find(pid)
-        return found.started if found else None
+        entry = self.world.find(pid)
+        return entry.started if entry else None
 
     def killpg(self, pid: int, number: int) -> None:
         self.world.point(f"signal {int(number)} to {pid}")
@@ -218,7 +218,7 @@ class Simulation:
         )  # fmt: skip
 
     def grid(self, retry: bool) -> None:
-        """`dora grid X [-r] --no_monitoring`."""
+        """Run `dora grid X [-r] --no_monitoring`."""
         shepherd = self.shepherd()
         sheeps = [Sheep(xp_of(sig)) for sig in self.sigs]
         self.world.point("has looked")
@@ -234,7 +234,7 @@ class Simulation:
         executor.update(shepherd)
 
     def cancel(self) -> None:
-        """`dora grid X -C`."""
+        """Run `dora grid X -C`."""
         shepherd = self.shepherd()
         sheeps = [Sheep(xp_of(sig)) for sig in self.sigs]
         self.world.point("has looked")

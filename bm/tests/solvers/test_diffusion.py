@@ -31,10 +31,10 @@ class Lines:
     """A log that keeps its lines."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []
+        self.lines: list[str] = []
 
     def line(self, text: str, *arguments: Any) -> None:
-        self.kept.append(text % arguments)
+        self.lines.append(text % arguments)
 
 
 @pytest.fixture(scope="module")
@@ -89,21 +89,21 @@ def test_a_new_evaluation_is_the_old_one_and_bad_waves_are_one_line(
     assert json.loads(json.dumps(again.to_dict()))["extra"] == stored["extra"]
     assert again.metrics == pytest.approx(stored["metrics"])
     solver.log = log = Lines()  # type: ignore[assignment]
-    made = diffusion.generate_waves
+    generate = diffusion.generate_waves
 
     def bad(*arguments: Any) -> torch.Tensor:
-        waves = made(*arguments)
+        waves = generate(*arguments)
         waves[0, 0, 0] = np.inf
         return waves
 
     monkeypatch.setattr(diffusion, "generate_waves", bad)
-    found = solver.evaluate("test")
-    assert set(found.metrics) == {"loss"} and "references" not in found.extra
-    assert log.kept[1:] == ["1 of 8 generated waves are not finite: no distances are measured"]
+    evaluation = solver.evaluate("test")
+    assert set(evaluation.metrics) == {"loss"} and "references" not in evaluation.extra
+    assert log.lines[1:] == ["1 of 8 generated waves are not finite: no distances are measured"]
     monkeypatch.setattr(processes, "world", lambda: 2)  # the other one is not here to answer
     solver.generate()
     reason = "generated samples hold values that are not finite"
-    assert log.kept[3:] == [f"no figures of generated waves: {reason}"]
+    assert log.lines[3:] == [f"no figures of generated waves: {reason}"]
     with h5py.File(xp.folder / "generated/generated.h5") as file:
         assert np.isinf(file["signal"]).sum() == 1
 
@@ -127,9 +127,9 @@ def test_maps_need_places_on_the_scalp_and_pictures_uv(
     draw_waves(solver, *np.random.default_rng(0).normal(0, 20, (2, 3, 4, 250)))
     drawn = {p.name for p in tmp_path.glob("figures/*")}
     if kind == "meg":
-        assert not drawn and log.kept == ["no figures of generated waves: in fT, not in uV"]
+        assert not drawn and log.lines == ["no figures of generated waves: in fT, not in uV"]
     else:
-        assert drawn == PICTURES and not log.kept
+        assert drawn == PICTURES and not log.lines
 
 
 @pytest.mark.story

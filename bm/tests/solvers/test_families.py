@@ -90,11 +90,11 @@ def test_band_powers_see_the_band_they_should() -> None:
 def test_metrics_of_known_decisions() -> None:
     labels = np.array([0, 0, 0, 1])
     probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
-    found = classification_metrics(probs, labels)
-    assert found["accuracy"] == 0.75 and found["balanced_accuracy"] == pytest.approx(
+    metrics = classification_metrics(probs, labels)
+    assert metrics["accuracy"] == 0.75 and metrics["balanced_accuracy"] == pytest.approx(
         (2 / 3 + 1) / 2
     )
-    assert found["auroc"] == pytest.approx(2 / 3)
+    assert metrics["auroc"] == pytest.approx(2 / 3)
     assert chance_levels(labels, 2) == {
         "accuracy": 0.75, "balanced_accuracy": 0.5, "kappa": 0.0, "auroc": 0.5, "auc_pr": 0.25,
     }  # fmt: skip

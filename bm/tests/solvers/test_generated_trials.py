@@ -66,25 +66,25 @@ def flows(outputs: Path) -> dict[int, Trained]:
     return {seed: Trained(FLOW, f"seed={seed}") for seed in SEEDS}
 
 
-def keeps_the_gate(found: dict[str, float]) -> bool:
-    return found["class_adherence"] >= 0.8 and found["class_p"] < 0.01
+def keeps_the_gate(metrics: dict[str, float]) -> bool:
+    return metrics["class_adherence"] >= 0.8 and metrics["class_p"] < 0.01
 
 
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", SEEDS)
 def test_trials_are_of_the_class_that_was_asked_for(outputs: Path, seed: int) -> None:
-    found = evaluated(FLOW, f"seed={seed}")
-    assert found["class_accuracy_real"] > 0.8  # else the classifier could not say
-    assert keeps_the_gate(found), found
-    assert found["max_train_correlation_max"] < 0.95
+    metrics = evaluated(FLOW, f"seed={seed}")
+    assert metrics["class_accuracy_real"] > 0.8  # else the classifier could not say
+    assert keeps_the_gate(metrics), metrics
+    assert metrics["max_train_correlation_max"] < 0.95
 
 
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_cut_condition_fails_the_same_gate(outputs: Path, seed: int) -> None:
-    """Always withheld in training: nothing but the noise can tell classes apart."""
-    found = evaluated(FLOW, f"seed={seed}", "solver.drop_condition=1")
-    assert found["class_adherence"] < 0.8 and found["class_p"] > 0.01
+    """The class was withheld in training: nothing but the noise can tell classes apart."""
+    metrics = evaluated(FLOW, f"seed={seed}", "solver.drop_condition=1")
+    assert metrics["class_adherence"] < 0.8 and metrics["class_p"] > 0.01
 
 
 @pytest.mark.endurance
@@ -142,10 +142,10 @@ def test_a_planted_copy_is_caught() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("cut", [False, True])
 def test_maps_follow_their_sentence(outputs: Path, seed: int, cut: bool) -> None:
-    """Among sentences of as many words; a model that was never told the sentence does not."""
+    """Candidates have as many words; a model that was never told the sentence fails."""
     words = ["solver=eegdiff/reading_words", f"seed={seed}"]
-    found = evaluated(*words, *(["solver.drop_condition=1"] if cut else []))
-    assert (found["matched_p"] < 0.01) is not cut
+    metrics = evaluated(*words, *(["solver.drop_condition=1"] if cut else []))
+    assert (metrics["matched_p"] < 0.01) is not cut
 
 
 @pytest.mark.endurance

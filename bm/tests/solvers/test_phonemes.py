@@ -26,8 +26,8 @@ def windows(column: list, kind: str = "phoneme") -> SimpleNamespace:
 
 
 def test_a_token_is_what_is_spoken_in_its_middle() -> None:
-    found = token_classes(windows([3, 1]), "phoneme", "initial", 10, 4)
-    assert found.tolist() == [
+    classes = token_classes(windows([3, 1]), "phoneme", "initial", 10, 4)
+    assert classes.tolist() == [
         [NONE, NONE, 3, 3, 3, NONE, 1, 1],
         [3, NONE, 1, 1, NONE, NONE, NONE, NONE],
     ]

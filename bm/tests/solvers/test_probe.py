@@ -64,9 +64,9 @@ def test_it_reads_electrodes_by_name_whatever_their_order(probed: SimpleNamespac
     corpus = [standard_name(name) for name in probed.solver.data.facts.vocabulary]
     names = [probe.data.facts.vocabulary[i] for i in batch.channel_ids[0].tolist()]
     names = [standard_name(name) for name in names]
-    known = [name for name in names if name in corpus]
-    assert [corpus[i] for i in ids.tolist()] == known and signal.shape[1] == len(known)
-    place = names.index(known[0])
+    shared = [name for name in names if name in corpus]
+    assert [corpus[i] for i in ids.tolist()] == shared and signal.shape[1] == len(shared)
+    place = names.index(shared[0])
     assert torch.equal(signal[:, 0], batch.signal[:, place])
 
 

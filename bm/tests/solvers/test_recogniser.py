@@ -96,10 +96,10 @@ def test_words_of_a_window_are_those_whose_middle_lies_in_it(tmp_path) -> None:
     ]  # windows that follow each other
     words = [word for text in spoken_texts(data, rows) for word in text.split()]
     events = data.signals[0].events
-    said = events[events["kind"] == "word"]
+    entries = events[events["kind"] == "word"]
     end = len(rows) * 1.28
-    middles = said["start_s"] + said["duration_s"] / 2
-    assert len(words) > 10 and words == said["word"][middles < end].tolist()
+    middles = entries["start_s"] + entries["duration_s"] / 2
+    assert len(words) > 10 and words == entries["word"][middles < end].tolist()
     mute = dataclasses.replace(data.signals[0], events=events[events["kind"] != "word"])
     data.signals[0] = mute
     with pytest.raises(UserError, match="no window has an event of kind `word`"):

@@ -11,11 +11,13 @@ import torch
 
 from bm.errors import UserError
 from bm.models import load
+from bm.solvers.sound.clips import waves_of
 from bm.solvers.sound.embedding_file import read_embeddings, write_embeddings
+from bm.solvers.sound.extractor import PlatformExtractor
 from bm.solvers.sound.judgement import ranks
 from bm.solvers.sound.page import write_page
-from bm.solvers.sound.sources import CONTROLS, derangement
-from bm.solvers.sound.stored import check_rows
+from bm.solvers.sound.sources import CONTROLS, deranged_within, derangement
+from bm.solvers.sound.stored import check_rows, computed_once
 
 from ..experiments import history_of, run
 from .sound_chain import DENOISER, chain_of
@@ -73,6 +75,22 @@ def test_a_stage_that_was_killed_goes_on(chain) -> None:
     assert state["discriminator_optimizer"]["state"]
 
 
+@pytest.mark.story
+def test_a_sound_that_two_people_heard_is_encoded_once(chain, monkeypatch) -> None:
+    solver = chain.denoiser
+    monkeypatch.setattr(solver.data, "window_features", solver.sounds)
+    rows, counts = np.arange(len(solver.data.table)), []
+
+    def every_hundredth(waves: torch.Tensor) -> torch.Tensor:
+        counts.append(len(waves))
+        return waves[:, ::100]
+
+    table = computed_once(solver.data, 5, every_hundredth)
+    waves = waves_of(solver.data, rows)
+    assert torch.equal(table, waves[:, ::100])
+    assert sum(counts) == len(waves.unique(dim=0)) <= len(rows) / 2 + 1
+
+
 @pytest.mark.endurance  # each opens the data anew: a few seconds of a processor
 @pytest.mark.story
 @pytest.mark.parametrize(
@@ -95,15 +113,15 @@ def test_stages_that_do_not_fit_are_refused_in_one_line(chain, words, what) -> N
         "ENCODER": f"//sig/{chain.encoder.xp.sig}",
         "AUTOENCODER": f"//sig/{chain.first.xp.sig}",
     }
-    given = []
+    arguments = []
     for word in words:
         key, _, value = word.partition("=")
-        given.append(f"{key}={addresses.get(value, value)}")
+        arguments.append(f"{key}={addresses.get(value, value)}")
     with pytest.raises(UserError, match=what) as error:
         # a key that is named twice with its default would count as not named again
-        keys = {word.partition("=")[0] for word in given}
+        keys = {word.partition("=")[0] for word in arguments}
         stages = [word for word in chain.stages if word.partition("=")[0] not in keys]
-        run(chain.folder, *DENOISER, *stages, *given, "optim.lr=1.5e-3")
+        run(chain.folder, *DENOISER, *stages, *arguments, "optim.lr=1.5e-3")
     assert "\n" not in str(error.value)
 
 
@@ -159,6 +177,43 @@ def test_an_exchange_moves_every_sound() -> None:
     assert sorted(other) == list(range(7))
     assert (speech[other] != speech).all()
     assert derangement(np.array([4]), 0).tolist() == [0]
+
+
+def test_an_exchange_stays_within_people_where_they_heard_enough() -> None:
+    # two people of three sounds, one who heard a single sound and one with a single clip
+    speech = np.array([0, 1, 2, 0, 1, 2, 0, 1, 5, 5, 5, 7])
+    people = np.array(list("aaabbbbbcccd"))
+    other = deranged_within(speech, people, 0)
+    assert sorted(other) == list(range(len(speech)))
+    assert (speech[other] != speech).all()
+    # of the last two nobody can exchange alone, and together they are too much alike
+    assert (people[other] == people)[:3].all()
+    alone = deranged_within(speech[:6], people[:6], 0)
+    assert (people[alone] == people[:6]).all() and (speech[alone] != speech[:6]).all()
+
+
+class Echo:
+    """An encoder whose embedding of a sound (n,) is the sound itself: four numbers a time."""
+
+    rate_hz = 100
+
+    def __init__(self, pooled: bool) -> None:
+        self.pooled = pooled
+
+    def embeddings(self, waves: torch.Tensor) -> torch.Tensor:
+        return waves.unflatten(1, (4, -1))
+
+
+@pytest.mark.parametrize(("pooled", "closer"), [(True, 0.0), (False, 5.0)])
+def test_clips_are_ranked_as_the_encoders_tell_them_apart(pooled, closer) -> None:
+    """The same sound at another time has the same average, and another sequence."""
+    waves = torch.from_numpy(np.random.default_rng(0).standard_normal((40, 64))).float()
+    extractor = PlatformExtractor(Echo(pooled), waves)  # type: ignore[arg-type]
+    late = waves.unflatten(1, (4, -1)).roll(8, 2).flatten(1)
+    true, heard = extractor.heard(waves), extractor.heard(late)
+    assert heard.clips.shape == (40, 4) and heard.frames.shape == (80, 4)
+    late_ranks = ranks(heard.ranked, true.ranked, np.arange(40))
+    assert late_ranks.mean() >= closer and (late_ranks.mean() == 0) == pooled
 
 
 def test_a_page_escapes_names_and_stays_whole(tmp_path) -> None:

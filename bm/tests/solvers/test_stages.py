@@ -79,8 +79,8 @@ def test_validation_is_the_mean_over_all_windows_of_all_caps(chain) -> None:
     for row in solver.data.rows("train"):  # caps of three sizes
         batch = solver.data.gather([row])
         with torch.no_grad():
-            found = solver.model(batch.signal, batch.channel_ids[0])
-            sums += float(solver.model.losses(found, batch.signal)["loss"])
+            output = solver.model(batch.signal, batch.channel_ids[0])
+            sums += float(solver.model.losses(output, batch.signal)["loss"])
         count += 1
         shapes.add(tuple(batch.signal.shape[1:]))
     assert len(shapes) == 3 and all(c * t <= 64 * 200 for c, t in shapes)
@@ -341,7 +341,7 @@ def test_the_classifier_finds_the_abnormal_among_people_not_seen(tmp_path, chain
     study = "{study: simulated, mode: background, preset: tiny, n_subjects: 240, duration_s: 24.0}"
     solver = run(tmp_path, "solver=labram/debug", "optim.epochs=12", "dset.segment.stride_s=4.0",
                  f"dset.studies=[{study}]", "log.figures=false")  # fmt: skip
-    found = json.loads((solver.folder / "evaluation.json").read_text())
-    low, high = found["extra"]["intervals"]["balanced_accuracy"]
-    assert 0.55 < low < found["metrics"]["balanced_accuracy"] < high < 0.9
-    assert 0.65 < found["metrics"]["auroc"] < 0.9
+    evaluation = json.loads((solver.folder / "evaluation.json").read_text())
+    low, high = evaluation["extra"]["intervals"]["balanced_accuracy"]
+    assert 0.55 < low < evaluation["metrics"]["balanced_accuracy"] < high < 0.9
+    assert 0.65 < evaluation["metrics"]["auroc"] < 0.9

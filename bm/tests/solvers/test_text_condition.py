@@ -59,11 +59,11 @@ def test_word_maps_are_compared_written_and_drawn(outputs: Path) -> None:
     xp, _ = run(
         "solver=eegdiff/debug_words", "dset.split.ratios={train: 0.5, valid: 0.2, test: 0.3}"
     )
-    found = json.loads((xp.folder / "evaluation.json").read_text())
+    evaluation = json.loads((xp.folder / "evaluation.json").read_text())
     assert {"value_wasserstein", "length_error_words", "matched_rank", "matched_p"} <= set(
-        found["metrics"]
+        evaluation["metrics"]
     )
-    assert set(found["extra"]["references"]) == {
+    assert set(evaluation["extra"]["references"]) == {
         "training windows",
         "shuffled words",
         "white noise",
@@ -75,7 +75,7 @@ def test_word_maps_are_compared_written_and_drawn(outputs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["dset=eegdiff/simulated_motor_tiny"], "the windows of the data have none"),
         (["solver.drop_condition=0"], "solver.drop_condition=0: training must withhold"),
@@ -94,8 +94,8 @@ def test_word_maps_are_compared_written_and_drawn(outputs: Path) -> None:
         ),
     ],
 )
-def test_mistakes_are_one_line(outputs: Path, words: list[str], said: str) -> None:
-    with pytest.raises(UserError, match=said) as caught:
+def test_mistakes_are_one_line(outputs: Path, words: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
         xp = experiment("solver=eegdiff/debug_text", *words)
         with xp.enter():
             Run(build(xp.cfg)).train()
@@ -105,7 +105,7 @@ def test_mistakes_are_one_line(outputs: Path, words: list[str], said: str) -> No
 @pytest.mark.story
 def test_the_codex_of_words_trains_as_a_tokenizer(outputs: Path) -> None:
     xp, solver = run("solver=eegdiff/debug_codex")
-    found = json.loads((xp.folder / "evaluation.json").read_text())["metrics"]
-    assert np.isfinite(found["loss"]) and 0 < found["perplexity"] <= 16
-    assert -1 <= found["words_correlation"] <= 1
+    metrics = json.loads((xp.folder / "evaluation.json").read_text())["metrics"]
+    assert np.isfinite(metrics["loss"]) and 0 < metrics["perplexity"] <= 16
+    assert -1 <= metrics["words_correlation"] <= 1
     assert solver.model.tokens(solver.data.gather([0, 1]).signal).shape == (2, 16)

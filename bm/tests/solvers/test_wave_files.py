@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -41,10 +42,10 @@ def generated(n: int = 4) -> Generated:
 
 
 def test_both_files_hold_what_was_generated(tmp_path: Path) -> None:
-    given = generated()
-    files = write_waves(tmp_path / "new/folder", given, FACTS, "ab12cd34")
+    generation = generated()
+    files = write_waves(tmp_path / "new/folder", generation, FACTS, "ab12cd34")
     with h5py.File(files.hdf5) as file:
-        np.testing.assert_array_equal(file["signal"][()], given.waves)
+        np.testing.assert_array_equal(file["signal"][()], generation.waves)
         assert file["signal"].dtype == np.float32 and file.attrs["unit"] == "uV"
         assert list(file["channels"].asstr()) == list(FACTS.channels)
         assert list(file["classes"].asstr()) == list(FACTS.classes)
@@ -52,25 +53,25 @@ def test_both_files_hold_what_was_generated(tmp_path: Path) -> None:
         assert list(file["units"].asstr()) == ["uV"] * 3
         np.testing.assert_allclose(file["positions"][()], FACTS.positions)
         for name in ("labels", "subjects", "seeds"):
-            np.testing.assert_array_equal(file[name][()], getattr(given, name))
+            np.testing.assert_array_equal(file[name][()], getattr(generation, name))
         assert file.attrs["rate_hz"] == 125 and file.attrs["signature"] == "ab12cd34"
         assert file.attrs["simulated"] and file.attrs["generated"]
-        assert json.loads(file.attrs["sampling"]) == given.sampling
+        assert json.loads(file.attrs["sampling"]) == generation.sampling
     epochs = mne.read_epochs(files.fif, verbose="error")
-    np.testing.assert_allclose(epochs.get_data(copy=False), given.waves * 1e-6, rtol=1e-6)
+    np.testing.assert_allclose(epochs.get_data(copy=False), generation.waves * 1e-6, rtol=1e-6)
     assert epochs.event_id == {"left_hand": 1, "right_hand": 2, "generated": 3}
     assert list(epochs.events[:, 2]) == [3, 1, 2, 3]
-    assert list(epochs.metadata["seed"]) == given.seeds.tolist()
+    assert list(epochs.metadata["seed"]) == generation.seeds.tolist()
     assert list(epochs.metadata["class"]) == ["", "left_hand", "right_hand", ""]
     assert "simulated" in epochs.info["description"]
-    found = [channel["loc"][:3] for channel in epochs.info["chs"]]
-    np.testing.assert_allclose(found, FACTS.positions, atol=1e-6)
+    places = [channel["loc"][:3] for channel in epochs.info["chs"]]
+    np.testing.assert_allclose(places, FACTS.positions, atol=1e-6)
 
 
 def test_the_signature_of_the_solver_is_found(tmp_path: Path) -> None:
-    given = generated()
-    made = Generated(given.waves, given.seeds, given.labels, given.subjects, {"signature": "ab12"})
-    with h5py.File(write_waves(tmp_path, made, FACTS).hdf5) as file:
+    generation = generated()
+    signed = replace(generation, sampling={"signature": "ab12"})
+    with h5py.File(write_waves(tmp_path, signed, FACTS).hdf5) as file:
         assert file.attrs["signature"] == "ab12"
 
 

@@ -31,13 +31,13 @@ def environment(outputs: Path) -> dict[str, str]:
 
 def call(outputs: Path, *words: str, code: int = 0) -> str:
     """Run `python -m WORDS` and return what it prints."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=ROOT, env=environment(outputs), capture_output=True, text=True, timeout=200,
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    assert process.returncode == code, process.stdout + process.stderr
+    return process.stdout + process.stderr
 
 
 def script(outputs: Path, name: str, *words: str, code: int = 0) -> str:
@@ -59,9 +59,9 @@ def script(outputs: Path, name: str, *words: str, code: int = 0) -> str:
 def grid(outputs: Path, *flags: str) -> str:
     """Run `dora grid` in a fork that has torch loaded, and return what it prints."""
     words = ("-P", "bm", "grid", GRID, *flags)
-    done = Command(ROOT, *words, environment=environment(outputs)).wait()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    process = Command(ROOT, *words, environment=environment(outputs)).wait()
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout + process.stderr
 
 
 def results(outputs: Path) -> dict[str, tuple]:

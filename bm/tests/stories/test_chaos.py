@@ -49,11 +49,11 @@ def test_chaos_leaves_no_trace(tmp_path: Path, seed: int) -> None:
     calm, chaos = tmp_path / "calm", tmp_path / "chaos"
     grid(calm, "-i", "0.02")
     draw, queue = random.Random(seed), Queue(chaos / "local")
-    terminal, done = start(chaos), []
+    terminal, kills = start(chaos), []
     try:
         for _ in range(12):
             time.sleep(draw.uniform(1.0, 6.0))
-            done.append(kill_something(queue, terminal, draw))
+            kills.append(kill_something(queue, terminal, draw))
             if terminal.poll() is not None:
                 terminal = start(chaos)
     finally:
@@ -61,6 +61,6 @@ def test_chaos_leaves_no_trace(tmp_path: Path, seed: int) -> None:
         terminal.wait()
     for _ in range(3):
         grid(chaos, "-i", "0.02", "-r")
-    assert call(chaos, "scripts.grid_state", GRID).count("COMPLETED") == 3, done
-    assert any(not text.endswith(" 0") for text in done), done  # something was running when hit
-    assert results(chaos) == results(calm), done
+    assert call(chaos, "scripts.grid_state", GRID).count("COMPLETED") == 3, kills
+    assert any(not text.endswith(" 0") for text in kills), kills  # something was running when hit
+    assert results(chaos) == results(calm), kills

@@ -43,16 +43,16 @@ class Place:
 
     def call(self, *words: str, code: int = 0) -> str:
         folders = {"DATA": "data", "MODELS": "models", "CACHE": "cache", "OUTPUTS": "outputs"}
-        own = {f"BM_{name}": str(self.root / folder) for name, folder in folders.items()}
+        variables = {f"BM_{name}": str(self.root / folder) for name, folder in folders.items()}
         dropped = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "_DORA_GIT_SAVE_DONE")
-        kept = {k: v for k, v in os.environ.items() if k not in dropped}
-        done = subprocess.run(
+        inherited = {k: v for k, v in os.environ.items() if k not in dropped}
+        process = subprocess.run(
             [sys.executable, "-m", *words],
-            cwd=ROOT, env={**kept, **own, "BM_EXECUTOR": "local"}, capture_output=True, text=True,
-            timeout=300, stdin=subprocess.DEVNULL, check=False,
+            cwd=ROOT, env={**inherited, **variables, "BM_EXECUTOR": "local"},
+            capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        assert process.returncode == code, process.stdout + process.stderr
+        return process.stdout + process.stderr
 
     def row(self, dataset: str) -> str:
         """Signature that the table of the grid shows for a data set."""
@@ -64,10 +64,10 @@ class Place:
 
     def run(self, signature: str, *overrides: str) -> tuple[Path, str]:
         """Folder of the experiment that a row with other values is, and what was said."""
-        known = set(self.outputs.glob("xps/*/evaluation.json"))
-        said = self.call("dora", "-P", "bm", "run", "-f", signature, "-d", *TINY, *overrides)
-        (made,) = set(self.outputs.glob("xps/*/evaluation.json")) - known
-        return made.parent, said
+        earlier = set(self.outputs.glob("xps/*/evaluation.json"))
+        text = self.call("dora", "-P", "bm", "run", "-f", signature, "-d", *TINY, *overrides)
+        (evaluation,) = set(self.outputs.glob("xps/*/evaluation.json")) - earlier
+        return evaluation.parent, text
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def test_a_row_is_run_from_its_signature_evaluated_and_tabled(place: Place) -> None:
     signature = place.row("brennan2019")
     ratios = "dset.split.ratios={train: 0.6, valid: 0.0, test: 0.4}"
-    folder, said = place.run(signature, f"dset.studies=[{BRENNAN}]", ratios)
-    assert "no window of split valid" in said
+    folder, text = place.run(signature, f"dset.studies=[{BRENNAN}]", ratios)
+    assert "no window of split valid" in text
     stored = json.loads((folder / "evaluation.json").read_text())
     items = pd.read_parquet(folder / "items.parquet")
     assert stored["extra"]["n_candidates"] == [items["segment_hash"].nunique()]

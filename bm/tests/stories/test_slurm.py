@@ -77,9 +77,9 @@ class Checkout:
         for words in (["add", "."], ["commit", "-q", "-m", "a grid"]):
             subprocess.run(["git", *identity, *words], cwd=self.code, check=True)
 
-    def call(self, *words: str, code: int = 0, **own: str) -> str:
+    def call(self, *words: str, code: int = 0, **variables: str) -> str:
         """What `python -m WORDS` prints in the checkout; jobs go to SLURM."""
-        mine = {"BM_EXECUTOR": "slurm", "PYTHONPATH": str(self.code), **own}
+        mine = {"BM_EXECUTOR": "slurm", "PYTHONPATH": str(self.code), **variables}
         done = subprocess.run(
             [sys.executable, "-m", *words], cwd=self.code,
             env={**environment(self.outputs), **mine}, capture_output=True, text=True,
@@ -88,8 +88,8 @@ class Checkout:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def grid(self, name: str, *flags: str, code: int = 0, **own: str) -> str:
-        return self.call("dora", "-P", "bm", "grid", name, *flags, code=code, **own)
+    def grid(self, name: str, *flags: str, code: int = 0, **variables: str) -> str:
+        return self.call("dora", "-P", "bm", "grid", name, *flags, code=code, **variables)
 
     def terminal(self, name: str) -> subprocess.Popen[str]:
         """Start `dora grid NAME -r` as a terminal that stays open until all jobs have ended."""
@@ -106,6 +106,11 @@ class Checkout:
         words = ["sacct", "-X", "-n", "-P", "-j", ",".join(ids), "-o", ",".join(fields)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         return [line.split("|") for line in done.stdout.splitlines()]
+
+    def queued(self, *flags: str) -> list[str]:
+        """Jobs of these outputs that `squeue` lists; none before the first is submitted."""
+        numbers = slurm("squeue", "-h", *flags, "-o", "%i").split()
+        return sorted(job for job in numbers if (self.outputs / "by_id" / job).exists())
 
     def running(self) -> dict[str, str]:
         """Signature -> job of what runs now and has saved two checkpoints at least."""
@@ -149,8 +154,8 @@ def last(text: str) -> str:
 def test_grid_completes_from_a_clone_of_the_commit(checkout: Checkout) -> None:
     table = last(checkout.grid(GRID, "-i", "0.05"))
     assert table.count("COM") == 3, table
-    found = results(checkout.outputs)
-    assert len(found) == 3 and all(history for history, _ in found.values())
+    histories = results(checkout.outputs)
+    assert len(histories) == 3 and all(history for history, _ in histories.values())
     assert len(list((checkout.outputs / "codes").iterdir())) == 1
 
 
@@ -272,8 +277,8 @@ def test_a_dirty_checkout_is_refused_and_nothing_is_submitted(checkout: Checkout
 def test_two_tasks_give_the_metrics_of_one_process(checkout: Checkout, tmp_path: Path) -> None:
     """For a network without batch statistics, dropout or dropped paths."""
     text = PARALLEL.format(seeds=1, epochs=2).replace("gpus=1", "gpus=2")
-    own = '"labram/debug", "model.backbone.drop_path": 0.0, "optim.name": "sgd"'
-    checkout.write("pair", text.replace('"supervised/debug"', own))
+    recipe = '"labram/debug", "model.backbone.drop_path": 0.0, "optim.name": "sgd"'
+    checkout.write("pair", text.replace('"supervised/debug"', recipe))
     assert last(checkout.grid("demo.pair", "-i", "0.05")).count("COM") == 1
     quiet = {"BM_OUTPUTS": str(tmp_path / "quiet")}
     sig = next((checkout.outputs / "xps").iterdir()).name
@@ -352,9 +357,8 @@ def test_twenty_experiments_with_random_kills_each_complete_once(checkout: Check
     until, kills = time.monotonic() + 500, 0
     while len(list(finished("xps/*/finished.json"))) < 20:
         assert time.monotonic() < until, checkout.jobs("JobID", "State")
-        own = {p.name for p in (checkout.outputs / "by_id").iterdir()}
-        busy = sorted(own & set(slurm("squeue", "-h", "-t", "RUNNING", "-o", "%i").split()))
-        waiting = own & set(slurm("squeue", "-h", "-o", "%i").split())
+        busy = checkout.queued("-t", "RUNNING")
+        waiting = checkout.queued()
         if not waiting:
             checkout.grid("demo.chaos", "-r", "--no_monitoring")
         elif busy and kills < 15:
@@ -362,7 +366,7 @@ def test_twenty_experiments_with_random_kills_each_complete_once(checkout: Check
             subprocess.run([*dice.choice(harm), dice.choice(busy)], check=False)
             kills += 1
         time.sleep(0.5)
-    checkout.wait(lambda: not (own & set(slurm("squeue", "-h", "-o", "%i").split())))
+    checkout.wait(lambda: not checkout.queued())
     assert kills == 15  # and who was killed after the end, but before the exit, is asked again
     assert last(checkout.grid("demo.chaos", "-r", "-i", "0.05")).count("COM") == 20
     done = [job for job, state in checkout.jobs("JobID", "State") if state == "COMPLETED"]
@@ -391,8 +395,7 @@ def test_twenty_experiments_are_resumed_by_two_terminals_at_once(
                 terminals = [terminals[1], checkout.terminal("demo.pair")]
                 kills["terminal"] += 1
                 continue
-            own = {p.name for p in (checkout.outputs / "by_id").iterdir()}
-            busy = sorted(own & set(slurm("squeue", "-h", "-t", "RUNNING", "-o", "%i").split()))
+            busy = checkout.queued("-t", "RUNNING")
             if busy:
                 subprocess.run(["scancel", "--signal=KILL", dice.choice(busy)], check=False)
                 kills["job"] += 1

@@ -44,8 +44,8 @@ print(json.dumps({"bytes": peak, "parameters": count, "losses": losses}))
 def test_the_published_denoiser_trains_within_12_gb() -> None:
     words = [sys.executable, "-c", STEPS]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
-    measured = json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    measured = json.loads(process.stdout.splitlines()[-1])
     print(measured)
     assert measured["parameters"] == 185_298_696
     # the last convolution starts from zeros: the first error is that of unit noise

@@ -69,9 +69,9 @@ class Terminals:
 
     def running(self) -> list[dict[str, Any]]:
         """Return the records of jobs whose process lives; no experiment may have two."""
-        found = [r for r in self.queue.records() if process.alive(r["pid"], r["started"])]
-        assert len({r["sig"] for r in found}) == len(found), found
-        return found
+        records = [r for r in self.queue.records() if process.alive(r["pid"], r["started"])]
+        assert len({r["sig"] for r in records}) == len(records), records
+        return records
 
     def await_training(self, until: float) -> None:
         """Wait until a job that runs has saved: before that a kill has nothing to spoil."""
@@ -123,8 +123,8 @@ def test_fifty_experiments_are_each_completed_once(tmp_path: Path) -> None:
         two.kill("all")
         two.keep_two()  # both at once, on what has been left
         for terminal in two.open:
-            said = terminal.communicate(timeout=max(1.0, until - time.monotonic()))[1]
-            assert terminal.returncode == 0 and "Traceback" not in said, said
+            text = terminal.communicate(timeout=max(1.0, until - time.monotonic()))[1]
+            assert terminal.returncode == 0 and "Traceback" not in text, text
     finally:
         two.kill("all")
     assert hits.total() >= KILLS and all(hits[k] for k in ("job", "runner", "terminal", "all")), (

@@ -63,15 +63,15 @@ def csp_features(windows: np.ndarray, labels: np.ndarray, train: np.ndarray) -> 
     f = np.fft.rfftfreq(windows.shape[-1], 1 / 250)
     bins = np.fft.rfft(windows, axis=-1)[..., (f >= 8) & (f <= 30)]
     covariances = (bins @ bins.conj().swapaxes(1, 2)).real
-    found = []
+    features = []
     for label in np.unique(labels):
         inside = covariances[train & (labels == label)].mean(0)
         outside = covariances[train & (labels != label)].mean(0)
         vectors = eigh(inside, inside + outside)[1]
         filters = np.concatenate([vectors[:, :3], vectors[:, -3:]], 1)
         projected = (filters.T @ covariances @ filters).diagonal(axis1=1, axis2=2)
-        found.append(np.log(projected))
-    return np.concatenate(found, 1)
+        features.append(np.log(projected))
+    return np.concatenate(features, 1)
 
 
 def score(features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> float:
@@ -118,9 +118,9 @@ def background_scores(windows: Windows, labels: np.ndarray, pairs: int) -> dict[
     model = discriminant().fit(windows.features[train], labels[train])
     odds, true = model.decision_function(windows.features[~train]), labels[~train]
     numbers = windows.recording[~train]
-    kept = np.unique(numbers)
-    means = np.array([odds[numbers == k].mean() for k in kept])
-    truth = np.array([true[numbers == k][0] for k in kept])
+    recordings = np.unique(numbers)
+    means = np.array([odds[numbers == k].mean() for k in recordings])
+    truth = np.array([true[numbers == k][0] for k in recordings])
     return {
         "window": float(((odds > 0) == true).mean()),
         "recording": float(((means > 0) == truth).mean()),

@@ -52,7 +52,7 @@ class Case:
 
 
 def samples(seed: int = 0) -> np.ndarray:
-    """(C, T) uV of a recording, in steps of 0.1 uV so that every format holds them exactly."""
+    """Samples (C, T) of a recording, in steps of 0.1 uV so that every format holds them exactly."""
     drawn = np.random.default_rng(seed).normal(0, 30, (len(NAMES), RATE * SECONDS))
     return np.round(drawn, 1)
 
@@ -437,8 +437,8 @@ def outcome(number: int, make: Fault, folder: Path) -> tuple[str, str]:
     )
     entry = {"study": "folder", "path": str(folder), **case.options}
     try:
-        found = build_study(entry, {"studies": folder, "cache": folder.parent / "cache"})
-        recordings = list(found.recordings())
+        study = build_study(entry, {"studies": folder, "cache": folder.parent / "cache"})
+        recordings = list(study.recordings())
     except UserError as error:  # of all recordings at once
         return ("error" if str(folder) in str(error) else "silent"), f"{case.name}: {error}"
     results = [_read(one, case) for one in recordings]

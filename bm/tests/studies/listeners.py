@@ -57,14 +57,14 @@ def retrieve(train: Sequence[Heard], test: Sequence[Heard], shift: int = 0) -> d
             for a, s in pairs
         ]
     )
-    made = [g[w : w + 75] for g, s in zip(guesses, test, strict=True) for w in s.words]
+    rebuilt = [g[w : w + 75] for g, s in zip(guesses, test, strict=True) for w in s.words]
     true = [s.envelope[w : w + 75] for s in test for w in s.words]
 
     def unit(windows: list[np.ndarray]) -> np.ndarray:
         flat = np.stack([(w - w.mean(0)).ravel() for w in windows])
         return flat / np.linalg.norm(flat, axis=1, keepdims=True)
 
-    scores = unit(made) @ unit(true).T
+    scores = unit(rebuilt) @ unit(true).T
     rank = (scores > scores.diagonal()[:, None]).sum(1)
     top = {f"top{k}": float((rank < k).mean()) for k in (1, 10)}
     return {"r": float(r), **top, "n": len(true)}

@@ -68,9 +68,9 @@ def retrieve(data: Read, rng: np.random.Generator, permute: bool = False) -> dic
     guess = y.mean(0) + x @ np.linalg.solve(gram, x[train].T @ (y - y.mean(0)))
     right, true = [], embedding[data.words]
     for number in np.unique(data.sentence[~train]):
-        own = data.sentence == number
-        texts = np.array(candidates(data.texts[number], rng))[:, data.index[own]]
-        right.append(similarity(guess[own], embedding[texts]).argmax() == 0)
+        mask = data.sentence == number
+        texts = np.array(candidates(data.texts[number], rng))[:, data.index[mask]]
+        right.append(similarity(guess[mask], embedding[texts]).argmax() == 0)
     pairs = zip(guess[~train].T, true[~train].T, strict=True)
     r = np.mean([np.corrcoef(a, b)[0, 1] for a, b in pairs])
     return {"r": float(r), "sentence": float(np.mean(right))}
@@ -85,6 +85,6 @@ def similarity(guess: np.ndarray, texts: np.ndarray) -> np.ndarray:
     return rows @ flat / np.linalg.norm(rows, axis=1)
 
 
-def mean_of(found: Sequence[dict[str, float]]) -> dict[str, float]:
+def mean_of(parts: Sequence[dict[str, float]]) -> dict[str, float]:
     """Mean of every score."""
-    return {name: float(np.mean([f[name] for f in found])) for name in found[0]}
+    return {name: float(np.mean([f[name] for f in parts])) for name in parts[0]}

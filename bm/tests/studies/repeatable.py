@@ -35,9 +35,11 @@ def check_process(mode: str) -> None:
         f"r = STUDIES.get('simulated')(mode='{mode}', preset='tiny').recordings()[-1]; "
         "print(hashlib.sha256(r.signal_uv().tobytes()).hexdigest())"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    own = study(mode).recordings()[-1].signal_uv()
-    assert found.stdout.strip() == hashlib.sha256(own.tobytes()).hexdigest()
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    signal = study(mode).recordings()[-1].signal_uv()
+    assert process.stdout.strip() == hashlib.sha256(signal.tobytes()).hexdigest()
 
 
 def check_growth(mode: str, few: dict, many: dict) -> None:

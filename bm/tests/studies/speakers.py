@@ -60,11 +60,11 @@ def cells(signal: np.ndarray, first: Sequence[int], cell_s: float) -> np.ndarray
 
 
 def folds(words: np.ndarray, share: float) -> np.ndarray:
-    """True for the first trials of each word that train."""
+    """Mark the first trials of each word, which train."""
     train = np.zeros(len(words), dtype=bool)
     for word in np.unique(words):
-        own = np.flatnonzero(words == word)
-        train[own[: round(share * len(own))]] = True
+        trials = np.flatnonzero(words == word)
+        train[trials[: round(share * len(trials))]] = True
     return train
 
 

@@ -28,14 +28,14 @@ def spoken(sentences: tuple[str, ...] = SENTENCES) -> pd.DataFrame:
 
 
 def write_sound(path: Path, seconds: float, rate: int = 8000) -> None:
-    """Noise."""
+    """Write noise as a sound file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     wave = np.random.default_rng(1).normal(size=round(seconds * rate)) * 0.1
     soundfile.write(path, wave, rate)
 
 
 def noise(channels: int, samples: int, seed: int = 0) -> np.ndarray:
-    """(channels, samples) of about 10 (uV), different channels."""
+    """Noise (channels, samples) of about 10 uV, different channels."""
     return np.random.default_rng(seed).normal(size=(channels, samples)) * 10
 
 
@@ -84,13 +84,13 @@ def described(words: pd.DataFrame, begin: float, story: str) -> pd.DataFrame:
         (begin, 0.0, {"kind": "sound", "story": story, "sound": f"stimuli/audio/{story}.0.WAV"})
     ]
     for word in words.to_dict("records"):
-        own: dict[str, object] = {
+        sentence: dict[str, object] = {
             "kind": "word",
             "word": word["word"],
             "sequence_id": float(word["sentence"]),
         }
         start = begin + word["onset"]
-        rows.append((start, 0.3, {**own, "condition": "sentence", "pronounced": 1.0}))
+        rows.append((start, 0.3, {**sentence, "condition": "sentence", "pronounced": 1.0}))
         for number, name in enumerate(("ih1_B", "t_E")):
             phone: dict[str, object] = {"kind": "phoneme", "phoneme": name}
             phone["sequence_id"] = float(word["sentence"])
@@ -136,8 +136,8 @@ def broderick(root: Path, people: tuple[int, ...] = (1, 2), runs: int = 2) -> li
         aligned = []
         for word in words.to_dict("records"):
             phones = [{"phone": "ah_B", "duration": 0.1}, {"phone": "t_E", "duration": 0.2}]
-            own = {"word": word["word"], "case": "success", "start": word["onset"]}
-            aligned.append({**own, "end": word["offset"], "phones": phones})
+            row = {"word": word["word"], "case": "success", "start": word["onset"]}
+            aligned.append({**row, "end": word["offset"], "phones": phones})
         aligned.insert(3, {"word": "lost", "case": "not-found-in-audio"})
         aligned.insert(5, {**aligned[4], "word": "hm", "start": aligned[4]["end"] + 0.02,
                            "end": aligned[4]["end"] + 0.05, "phones": []})  # fmt: skip

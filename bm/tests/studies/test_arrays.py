@@ -72,7 +72,7 @@ def write_mat(folder: Path, x: np.ndarray, y: np.ndarray) -> tuple[Path, dict]:
 
 
 def write_mat73(folder: Path, x: np.ndarray, y: np.ndarray) -> tuple[Path, dict]:
-    """As MATLAB writes it: a header of 512 bytes, axes in reverse, text as numbers."""
+    """Write as MATLAB does: a header of 512 bytes, axes in reverse, text as numbers."""
     path = folder / "new.mat"
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, value, kind in (
@@ -357,8 +357,8 @@ def test_epochs_with_a_bad_channel_keep_every_channel(tmp_path: Path) -> None:
     data = build(tmp_path / "a-epo.fif")
     np.testing.assert_allclose(windows(data), x, atol=1e-4)
     assert data.signals[0].bads == ("Cz",)
-    kept = build(tmp_path / "a-epo.fif", {"bads": "drop"})
-    np.testing.assert_allclose(windows(kept), x[:, [0, 2]], atol=1e-4)
+    without = build(tmp_path / "a-epo.fif", {"bads": "drop"})
+    np.testing.assert_allclose(windows(without), x[:, [0, 2]], atol=1e-4)
 
 
 def test_labels_that_no_trial_has_are_answered(tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_labels_that_no_trial_has_are_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "options", "said"),
+    ("more", "options", "message"),
     [
         ({"unit": "mV"}, {}, "unit=uV, but the file says mV"),
         ({"units": ["uV", "mV", "uV"]}, {}, r"several values of unit \(uV, mV\)"),
@@ -378,11 +378,11 @@ def test_labels_that_no_trial_has_are_answered(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_contradicts_itself_or_the_study_is_named(
-    tmp_path: Path, more: dict, options: dict, said: str
+    tmp_path: Path, more: dict, options: dict, message: str
 ) -> None:
     x, y = trials()
     np.savez(tmp_path / "a.npz", X=x, y=y, **more)
-    with pytest.raises(RecordingError, match=f"a.npz: {said}"):
+    with pytest.raises(RecordingError, match=f"a.npz: {message}"):
         build(tmp_path / "a.npz", **{**FACTS, **options})
 
 

@@ -43,21 +43,21 @@ def copy(name: str, folder: Path) -> tuple[list[Path], dict]:
     """Writable copies in `folder`, the file with the samples first."""
     sources, options = FILES[name]
     folder.mkdir(exist_ok=True)
-    made = []
+    paths = []
     for source in sources:
         shutil.copyfile(source, folder / source.name)
-        made.append(folder / source.name)
+        paths.append(folder / source.name)
     if name == "ieeg-edf":
         # The file has a line feed behind its last sample, which would hide one lost byte.
-        made[0].write_bytes(made[0].read_bytes().removesuffix(b"\n"))
+        paths[0].write_bytes(paths[0].read_bytes().removesuffix(b"\n"))
     ending = SAMPLES.get(name, "")
-    return sorted(made, key=lambda p: not p.name.endswith(ending)), options
+    return sorted(paths, key=lambda p: not p.name.endswith(ending)), options
 
 
 def recording(folder: Path, **options):
     paths = {"studies": folder.parent, "cache": folder.parent / "cache"}
-    (found,) = build_study({"study": "folder", "path": str(folder), **options}, paths).recordings()
-    return found
+    (single,) = build_study({"study": "folder", "path": str(folder), **options}, paths).recordings()
+    return single
 
 
 def read(folder: Path, **options) -> mne.io.BaseRaw:
@@ -84,12 +84,12 @@ def test_a_truncated_file_is_named(name: str, share: float | str, folder: Path) 
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(name: str, folder: Path) -> None:
     paths, options = copy(name, folder)
-    made = recording(folder, **options)
+    opened = recording(folder, **options)
     paths[0].unlink()
     with pytest.raises(RecordingError, match=r"no such file|missing|cannot be read"):
-        made.load_raw()
+        opened.load_raw()
     with pytest.raises(RecordingError):
-        Store(folder).get(made, {})
+        Store(folder).get(opened, {})
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -146,8 +146,8 @@ def with_signal(folder: Path, change, kind: str = "eeg", rate: float = 250.0) ->
     data = raw.get_data()[:19]
     change(data)
     names = [name.removeprefix("EEG ") for name in raw.ch_names[:19]]
-    made = mne.io.RawArray(data, mne.create_info(names, rate, kind), verbose="error")
-    made.save(folder / "one_raw.fif", fmt="double", overwrite=True, verbose="error")
+    changed = mne.io.RawArray(data, mne.create_info(names, rate, kind), verbose="error")
+    changed.save(folder / "one_raw.fif", fmt="double", overwrite=True, verbose="error")
     return folder / "one_raw.fif"
 
 
@@ -251,7 +251,7 @@ def test_channels_of_different_rates_are_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "text", "said"),
+    ("place", "text", "message"),
     [
         (184, b"abcdefgh", "header length is b'abcdefgh'"),
         (236, b"nan     ", "number of records is"),
@@ -262,12 +262,12 @@ def test_channels_of_different_rates_are_named(folder: Path) -> None:
         (252, b"zz  ", "number of channels"),
     ],
 )
-def test_a_broken_header_is_named(place: int, text: bytes, said: str, folder: Path) -> None:
+def test_a_broken_header_is_named(place: int, text: bytes, message: str, folder: Path) -> None:
     paths, _ = copy("edf", folder)
     whole = bytearray(paths[0].read_bytes())
     whole[place : place + len(text)] = text
     paths[0].write_bytes(bytes(whole))
-    with pytest.raises(RecordingError, match=said):
+    with pytest.raises(RecordingError, match=message):
         read(folder)
 
 
@@ -306,7 +306,7 @@ ROW = {"kind": "trial", "duration_s": 1.0, "label": "a"}
 
 
 @pytest.mark.parametrize(
-    ("starts", "said"),
+    ("starts", "message"),
     [
         ([0.0, 5.0, 3.0], r"trial events go back from 5 s to 3 s"),
         ([0.0, float("nan")], "event 1 begins at nan"),
@@ -315,16 +315,16 @@ ROW = {"kind": "trial", "duration_s": 1.0, "label": "a"}
         ([-5.0, -4.0, 1.0], "2 of 3 events are outside"),
     ],
 )
-def test_events_on_another_clock_are_named(starts: list, said: str) -> None:
+def test_events_on_another_clock_are_named(starts: list, message: str) -> None:
     table = pd.DataFrame([{**ROW, "start_s": start} for start in starts])
-    with pytest.raises(RecordingError, match=said):
+    with pytest.raises(RecordingError, match=message):
         check_events(table, 10.0, "x_events.tsv")
 
 
 def test_single_events_outside_are_left_out_and_logged(caplog) -> None:
     table = pd.DataFrame([{**ROW, "start_s": start} for start in (-1.0, 0.0, 5.0, 9.0, 11.0)])
-    kept = check_events(table, 10.0, "x_events.tsv")
-    assert kept["start_s"].tolist() == [0.0, 5.0, 9.0]
+    events = check_events(table, 10.0, "x_events.tsv")
+    assert events["start_s"].tolist() == [0.0, 5.0, 9.0]
     assert "2 events outside the recording of 10.0 s are left out" in caplog.text
 
 
@@ -338,7 +338,7 @@ def test_durations_must_be_numbers(duration) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "empty table"),
         (b"onset\tlabel\n1\ta\textra\n", "rows of different lengths"),
@@ -348,10 +348,12 @@ def test_durations_must_be_numbers(duration) -> None:
         (b"onset\tkind\n1\tnap\n", "unknown event kind"),
     ],
 )
-def test_tables_of_events_that_are_none_are_named(content: bytes, said: str, folder: Path) -> None:
+def test_tables_of_events_that_are_none_are_named(
+    content: bytes, message: str, folder: Path
+) -> None:
     copy("edf", folder)
     (folder / "Subject00_2.tsv").write_bytes(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         recording(folder).events()
 
 

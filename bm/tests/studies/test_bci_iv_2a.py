@@ -16,49 +16,8 @@ from bm.errors import RecordingError, UserError
 from bm.studies import build_study
 from bm.studies.bci_iv_2a import CHANNELS
 
-from ..readers.gdf import write_gdf
 from ..shared_data import ROOT
-
-RATE = 250
-#: Starts of trials in two runs of 20 s, and their classes (1 to 4).
-STARTS, LABELS = (250, 2250), ((1, 2), (4, 3))
-MARKED = 2250
-
-
-def runs(seed: int) -> list[np.ndarray]:
-    """Two runs (5000, 25) uV whose samples name themselves: channel, then a slow count."""
-    rng = np.random.default_rng(seed)
-    return [np.clip(20 * rng.standard_normal((5000, 25)), -99, 99) for _ in LABELS]
-
-
-def write_mat(path: Path, seed: int) -> list[np.ndarray]:
-    made = runs(seed)
-    eog = {"X": made[0][:500], "trial": [], "y": [], "fs": RATE, "artifacts": []}
-    content = [eog]
-    for signal, labels in zip(made, LABELS, strict=True):
-        marks = [int(start == MARKED) for start in STARTS]
-        trial = np.array(STARTS) + 1
-        own = {"X": signal, "trial": trial, "y": np.array(labels), "fs": RATE, "artifacts": marks}
-        content.append(own)
-    savemat(path, {"data": np.array(content, dtype=object)})
-    return made
-
-
-def write_day(path: Path, seed: int, cues: bool) -> np.ndarray:
-    """Two runs with 100 missing samples between them."""
-    made = [*runs(seed)]
-    gap = np.full((100, 25), np.nan)
-    signal = np.vstack([made[0], gap, made[1], np.zeros((150, 25)) + made[0][:150]]).T
-    events = []
-    for run, labels in enumerate(LABELS):
-        for start, label in zip(STARTS, labels, strict=True):
-            begin = run * 5100 + start
-            events += [(begin, 768), (begin + 500, 768 + label if cues else 783)]
-            if start == MARKED:
-                events.append((begin, 1023))
-    names = ["EEG-Fz", *[f"EEG-{i}" for i in range(21)], "EOG-left", "EOG-central", "EOG-right"]
-    write_gdf(path, signal, names, sorted(events), RATE)
-    return signal
+from .motor_files import RATE, STARTS, write_day, write_mat
 
 
 def study(root: Path, **options):
@@ -73,18 +32,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_matlab_runs_are_joined_and_counted_from_zero(folder: Path) -> None:
-    made = write_mat(folder / "A01T.mat", 0)
+    signals = write_mat(folder / "A01T.mat", 0)
     (recording,) = study(folder.parent).recordings()
     raw, events = recording.load_raw(), recording.events()
     assert raw.ch_names == list(CHANNELS) and raw.info["sfreq"] == RATE
-    np.testing.assert_allclose(raw.get_data() * 1e6, np.vstack(made)[:, :22].T, atol=1e-9)
+    np.testing.assert_allclose(raw.get_data() * 1e6, np.vstack(signals)[:, :22].T, atol=1e-9)
     assert events["start_s"].tolist() == [1.0, 9.0, 21.0, 29.0]
     assert events["label"].tolist() == [0, 1, 3, 2]
     assert events["class"].tolist() == ["left_hand", "right_hand", "tongue", "feet"]
     assert events["artefact"].tolist() == [False, True, False, True]
     assert list(raw.annotations.description) == ["EDGE boundary"]
-    kept = study(folder.parent, drop_artefacts=True).recordings()[0]
-    assert len(kept.events()) == 2 and kept.fingerprint() != recording.fingerprint()
+    clean = study(folder.parent, drop_artefacts=True).recordings()[0]
+    assert len(clean.events()) == 2 and clean.fingerprint() != recording.fingerprint()
 
 
 def test_gdf_days_with_cues_and_with_a_file_of_labels(folder: Path) -> None:
@@ -114,7 +73,7 @@ def test_gdf_days_with_cues_and_with_a_file_of_labels(folder: Path) -> None:
 
 
 def test_window_and_split_are_those_of_the_reference(folder: Path) -> None:
-    made = write_mat(folder / "A01T.mat", 0)
+    signals = write_mat(folder / "A01T.mat", 0)
     write_mat(folder / "A01E.mat", 1)
     config = yaml.safe_load((ROOT / "conf" / "dset" / "bci_iv_2a.yaml").read_text())
     config["scale"]["kind"] = "none"
@@ -124,15 +83,15 @@ def test_window_and_split_are_those_of_the_reference(folder: Path) -> None:
     assert dataset.facts.classes == ("left_hand", "right_hand", "feet", "tongue")
     window = dataset.gather([0]).signal[0].numpy()
     begin = STARTS[0]
-    np.testing.assert_allclose(window, made[0][begin + 750 : begin + 1500, :22].T, atol=1e-4)
+    np.testing.assert_allclose(window, signals[0][begin + 750 : begin + 1500, :22].T, atol=1e-4)
 
 
 def test_damaged_files_are_named(folder: Path) -> None:
     write_day(folder / "A01T.gdf", 1, cues=True)
     whole = (folder / "A01T.gdf").read_bytes()
-    for size, said in ((200, "header"), (200_000, "truncated"), (len(whole) - 9, "truncated")):
+    for size, message in ((200, "header"), (200_000, "truncated"), (len(whole) - 9, "truncated")):
         (folder / "A01T.gdf").write_bytes(whole[:size])
-        with pytest.raises(RecordingError, match=said):
+        with pytest.raises(RecordingError, match=message):
             study(folder.parent).recordings()[0].events()
     (folder / "A01T.gdf").unlink()
     write_mat(folder / "A01T.mat", 0)
@@ -169,6 +128,6 @@ def test_moabb_fetches_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monke
     module.BNCI2014_001 = Dataset
     monkeypatch.setitem(sys.modules, "moabb", types.ModuleType("moabb"))
     monkeypatch.setitem(sys.modules, "moabb.datasets", module)
-    found = study(tmp_path, subjects=[2]).recordings()
-    assert [(r.id.subject, r.id.session) for r in found] == [("A02", "0"), ("A02", "1")]
-    assert len(found[0].events()) == 4
+    recordings = study(tmp_path, subjects=[2]).recordings()
+    assert [(r.id.subject, r.id.session) for r in recordings] == [("A02", "0"), ("A02", "1")]
+    assert len(recordings[0].events()) == 4

@@ -55,11 +55,11 @@ def test_words_sounds_and_blocks_of_the_layout(tmp_path: Path) -> None:
 
 def test_triggers_are_a_third_of_a_second_later(tmp_path: Path) -> None:
     stories.brennan(tmp_path, ("S01",))
-    (found,) = recordings(tmp_path, onsets="trigger")
-    words = found.events().query("kind == 'word'")
+    (recording,) = recordings(tmp_path, onsets="trigger")
+    words = recording.events().query("kind == 'word'")
     assert np.allclose(words["start_s"].iloc[0], 2.2)
     (other,) = recordings(tmp_path)
-    assert other.fingerprint() != found.fingerprint()
+    assert other.fingerprint() != recording.fingerprint()
 
 
 def test_excluded_people_are_left_out_unless_named(tmp_path: Path) -> None:
@@ -75,24 +75,24 @@ def test_a_sound_that_began_before_the_recording_is_cut(tmp_path: Path) -> None:
     trials = proc.trl.copy()
     trials[:, :2] -= 1000  # 2 s: the first sound begins at -0.3 s
     savemat(path, {"proc": {"trl": trials, "tot_chans": 61.0, "varnames": proc.varnames}})
-    (found,) = recordings(tmp_path)
-    sound = found.events().query("kind == 'sound'").iloc[0]
+    (recording,) = recordings(tmp_path)
+    sound = recording.events().query("kind == 'sound'").iloc[0]
     assert np.allclose([sound["start_s"], sound["offset"], sound["duration_s"]], [0.0, 0.3, 8.7])
 
 
 def test_missing_parts_are_named(tmp_path: Path) -> None:
     stories.brennan(tmp_path, ("S01",))
     folder = tmp_path / "brennan2019/download"
-    (found,) = recordings(tmp_path)
+    (recording,) = recordings(tmp_path)
     os.remove(folder / "audio/DownTheRabbitHoleFinal_SoundFile2.wav")
     with pytest.raises(RecordingError, match=r"SoundFile2\.wav is not there"):
-        found.events()
+        recording.events()
     os.remove(folder / "proc/S01.mat")
     with pytest.raises(RecordingError, match=r"proc/S01\.mat: missing or empty"):
-        found.events()
+        recording.events()
     (folder / "S01.mat").write_bytes((folder / "S01.mat").read_bytes()[:5000])
     with pytest.raises(RecordingError, match=r"S01\.mat: no MATLAB file"):
-        found.load_raw()
+        recording.load_raw()
 
 
 def test_one_line_when_nothing_is_there_and_nothing_can_be_fetched(tmp_path, monkeypatch) -> None:
@@ -192,8 +192,8 @@ def test_the_last_segment_heard_through_the_real_sound(tmp_path: Path) -> None:
     header = {"Fs": 500.0, "label": np.array([*study.CHANNELS, "VEOG", "AUD"], dtype=object)}
     raw = {"hdr": header, "trial": stories.noise(62, 500 * 55).astype(np.float32)}
     savemat(folder / "S01.mat", {"raw": raw})
-    (found,) = recordings(tmp_path)
-    events = found.events()
+    (recording,) = recordings(tmp_path)
+    events = recording.events()
     assert (events["kind"] == "word").sum() == 137
     sound = events.query("kind == 'sound'").iloc[0]
     assert abs(sound["duration_s"] - 46.98) < 0.01

@@ -25,8 +25,8 @@ def recordings(root: Path, **options):
 
 def test_runs_of_people_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     stories.broderick(tmp_path, (2, 10))
-    found = recordings(tmp_path)
-    assert [(r.id.subject, r.id.run) for r in found] == [
+    runs = recordings(tmp_path)
+    assert [(r.id.subject, r.id.run) for r in runs] == [
         *(("Subject2", "run1"), ("Subject2", "run2")),
         *(("Subject10", "run1"), ("Subject10", "run2")),
     ]
@@ -35,11 +35,11 @@ def test_runs_of_people_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 
 def test_words_phonemes_and_sentences(tmp_path: Path) -> None:
     told = stories.broderick(tmp_path, (1,))
-    found = recordings(tmp_path)[0]
-    raw = found.load_raw()
+    first = recordings(tmp_path)[0]
+    raw = first.load_raw()
     assert raw.ch_names == list(study.CHANNELS) and raw.info["sfreq"] == 128
     assert 5e-6 < raw.get_data().std() < 2e-5
-    events = found.events()
+    events = first.events()
     words = events[events["kind"] == "word"].reset_index(drop=True)
     assert "lost" not in set(words["word"])
     hm = words[words["word"] == "hm"].iloc[0]

@@ -50,9 +50,9 @@ def test_preparation_takes_what_training_takes(tmp_path: Path, capsys) -> None:
     places = (f"paths.studies={tmp_path}", f"paths.cache={tmp_path / 'cache'}")
     assert command(overrides=[*words, *places]) == 0
     assert "recordings  2 (2 built now" in capsys.readouterr().out
-    made = sorted(path.name.split("-")[0] for path in (tmp_path / "cache/signals").rglob("*.h5"))
-    assert made == ["brennan2019_S03_0_0", "broderick2019_Subject1_0_run1"]
+    names = sorted(path.name.split("-")[0] for path in (tmp_path / "cache/signals").rglob("*.h5"))
+    assert names == ["brennan2019_S03_0_0", "broderick2019_Subject1_0_run1"]
     entries = [{"study": "brennan2019"}, {"study": "broderick2019"}]
     paths = {"studies": tmp_path, "cache": tmp_path}
-    found = recordings_of(entries, paths, Choice(1, 2, interleave=True))[0]
-    assert [one.id.subject for one in found] == ["Subject1", "S03"]
+    recordings = recordings_of(entries, paths, Choice(1, 2, interleave=True))[0]
+    assert [one.id.subject for one in recordings] == ["Subject1", "S03"]

@@ -22,14 +22,14 @@ def recordings(root: Path, tmp_path: Path, **options):
 
 
 def test_people_states_and_quality(tmp_path: Path) -> None:
-    found = recordings(DATA, tmp_path)
-    assert len(found) == 12 and len({r.id.subject for r in found}) == 6
-    events = [r.events() for r in found]
+    people = recordings(DATA, tmp_path)
+    assert len(people) == 12 and len({r.id.subject for r in people}) == 6
+    events = [r.events() for r in people]
     assert [int(e["label"].iloc[0]) for e in events] == [0, 1] * 6
     lengths = [round(float(e["duration_s"].iloc[0])) for e in events]
     assert lengths[::2] == [182, 182, 182, 170, 182, 80] and set(lengths[1::2]) == {62}
     quality = {
-        r.id.subject[-2:]: int(e["quality"].iloc[0]) for r, e in zip(found, events, strict=True)
+        r.id.subject[-2:]: int(e["quality"].iloc[0]) for r, e in zip(people, events, strict=True)
     }
     assert quality == {"00": 0, "01": 1, "02": 1, "04": 0, "05": 1, "31": 1}
 

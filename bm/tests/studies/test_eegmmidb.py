@@ -80,13 +80,13 @@ def test_a_run_without_its_annotations_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"movement": "imagine"}, "imagined"),
         ({"runs": [3]}, "run 3 is not imagined"),
         ({"subjects": [77]}, "no such recording"),
     ],
 )
-def test_wrong_options_are_answered(tmp_path: Path, options: dict, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_wrong_options_are_answered(tmp_path: Path, options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         study(tmp_path, **options).recordings()

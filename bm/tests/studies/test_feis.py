@@ -48,14 +48,14 @@ def test_signal_is_in_volts_without_offset_and_epochs_stay_apart(tmp_path: Path)
 
 
 def test_sounds_are_those_that_the_person_heard(tmp_path: Path) -> None:
-    found = {r.id.subject: r for r in recordings(DATA, tmp_path)}
-    assert len(found) == 17
-    sound = found["01"].audio("goose")
+    people = {r.id.subject: r for r in recordings(DATA, tmp_path)}
+    assert len(people) == 17
+    sound = people["01"].audio("goose")
     assert sound.shape == (44100,) and sound.dtype == np.float32 and 0.01 < np.abs(sound).max() <= 1
-    assert np.array_equal(found["05"].audio("zh"), found["04"].audio("zh"))
-    assert found["05"].id.group == found["04"].id.group != found["06"].id.group
+    assert np.array_equal(people["05"].audio("zh"), people["04"].audio("zh"))
+    assert people["05"].id.group == people["04"].id.group != people["06"].id.group
     with pytest.raises(UserError, match="goose"):
-        found["01"].audio("gooze")
+        people["01"].audio("gooze")
 
 
 def test_damaged_archives_are_named(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def test_every_format_gives_its_data_channels_in_si_units(case: tuple, tmp_path:
     folder, pattern, options, channels, rate, samples, events = case
     recording = one(FORMATS / folder, tmp_path, files=[pattern], **options)
     raw = recording.load_raw()
-    found = len(raw.ch_names), raw.n_times, raw.info["sfreq"]
-    assert found == (channels, samples, pytest.approx(rate, rel=1e-5))
+    outcome = len(raw.ch_names), raw.n_times, raw.info["sfreq"]
+    assert outcome == (channels, samples, pytest.approx(rate, rel=1e-5))
     kind = recording.id.kind
     assert set(raw.get_channel_types()) <= {"meg": {"mag", "grad"}}.get(kind, {kind})
     middle = np.median(raw.get_data().std(1))
@@ -80,8 +80,8 @@ def test_a_folder_of_many_formats_skips_and_names_what_is_no_recording(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     options = {"kind": "meg", "files": ["mne/kit/*.sqd", "mne/kit/*.fif"]}
-    found = study(FORMATS, tmp_path, **options).recordings()
-    assert [r.id.run for r in found] == [
+    recordings = study(FORMATS, tmp_path, **options).recordings()
+    assert [r.id.run for r in recordings] == [
         *("kit-test.sqd", "kit-test_bin_raw.fif"),
         *("kit-test_mrk.sqd", "kit-test_mrk_post.sqd", "kit-test_mrk_pre.sqd"),
     ]
@@ -93,7 +93,7 @@ def test_a_folder_of_many_formats_skips_and_names_what_is_no_recording(
         "duplicates": "keep_first",  # the FIF file is the KIT file in another format
     }
     with caplog.at_level(logging.WARNING):
-        dataset = build_dataset(found, dset)
+        dataset = build_dataset(recordings, dset)
     assert len(dataset.signals) == 1
     skipped = [m for m in caplog.messages if m.startswith("skipped")]
     assert len(skipped) == 3 and all("markers" in m for m in skipped)
@@ -147,15 +147,15 @@ def test_bids_tables_are_used(
     bids_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     labels = {"TASK2T1": "left", "TASK2T2": "right", "TASK4T1": "fists", "TASK4T2": "feet"}
-    found = study(bids_folder, tmp_path, labels=labels).recordings()
-    assert [(r.id.subject, r.id.run) for r in found] == [
+    recordings = study(bids_folder, tmp_path, labels=labels).recordings()
+    assert [(r.id.subject, r.id.run) for r in recordings] == [
         *(("001", "task-motion_run-4"), ("001", "task-motion_run-6")),
     ]
-    events = found[0].events()
+    events = recordings[0].events()
     trials = events[events["kind"] == "trial"]
     assert trials["label"].value_counts().to_dict() == {"left": 8, "right": 7}
     assert set(events["Age"].astype(str)) == {"49"} and set(events["Gender"]) == {"F"}
-    raw = found[0].load_raw()
+    raw = recordings[0].load_raw()
     assert raw.info["line_freq"] == 60
     # The tables place electrodes on a unit sphere and call it millimetres: not believed.
     assert any("on no head" in m for m in caplog.messages)
@@ -203,8 +203,8 @@ def test_two_formats_a_table_and_participants_make_a_dataset(tmp_path: Path) -> 
         "participant_id\tdiagnosis\tsite\nanna\twell\tA\nsub-ben\till\tB\n"
     )
     labels = {"go": "go", "stop": "stop", "T1": "go", "T2": "stop"}
-    found = study(root, tmp_path, group_column="site", labels=labels).recordings()
-    assert [(r.id.subject, r.id.run, r.id.group) for r in found] == [
+    recordings = study(root, tmp_path, group_column="site", labels=labels).recordings()
+    assert [(r.id.subject, r.id.run, r.id.group) for r in recordings] == [
         *(("anna", "day1.edf", "A"), ("ben", "S001R04_twofile.set", "B")),
     ]
     dset: dict = {
@@ -214,24 +214,24 @@ def test_two_formats_a_table_and_participants_make_a_dataset(tmp_path: Path) -> 
         "scale": {"kind": "zscore", "clamp": None},
         "channels": "common",
     }
-    dataset = build_dataset(found, dset)
+    dataset = build_dataset(recordings, dset)
     assert dataset.facts.classes == ("go", "stop") and len(dataset.facts.channels) == 64
     assert (dataset.table["subject"] == "anna").sum() == 3
     dset["segment"] |= {"kind": "block", "stride_s": 10.0, "label": "diagnosis"}
-    assert build_dataset(found, dset).facts.classes == ("ill", "well")
+    assert build_dataset(recordings, dset).facts.classes == ("ill", "well")
 
 
 @pytest.mark.shared
 @needs("eegmat")
 def test_a_pattern_names_who_and_what(tmp_path: Path) -> None:
     pattern = r"(?P<subject>Subject\d+)_(?P<label>[12])"
-    found = study(DATA / "eegmat", tmp_path, pattern=pattern, files=["*00_*.edf"])
+    eegmat = study(DATA / "eegmat", tmp_path, pattern=pattern, files=["*00_*.edf"])
     with pytest.raises(UserError, match=r"are both eegmat_Subject00_0_0"):
-        found.recordings()
+        eegmat.recordings()
     pattern = r"(?P<subject>Subject\d+)_(?P<run>(?P<label>[12]))"
-    found = study(DATA / "eegmat", tmp_path, pattern=pattern, files=["*00_*.edf"]).recordings()
-    assert [(r.id.subject, r.id.run) for r in found] == [("Subject00", "1"), ("Subject00", "2")]
-    blocks = [e[e["kind"] == "block"] for e in (r.events() for r in found)]
+    runs = study(DATA / "eegmat", tmp_path, pattern=pattern, files=["*00_*.edf"]).recordings()
+    assert [(r.id.subject, r.id.run) for r in runs] == [("Subject00", "1"), ("Subject00", "2")]
+    blocks = [e[e["kind"] == "block"] for e in (r.events() for r in runs)]
     assert [b["label"].tolist() for b in blocks] == [["1"], ["2"]]
 
 
@@ -250,7 +250,7 @@ def test_triggers_of_a_channel_are_events(tmp_path: Path, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"path": "nowhere"}, "no folder"),
         ({"kind": "ecg"}, "unknown kind 'ecg'; did you mean '(eeg|ecog)'"),
@@ -262,9 +262,9 @@ def test_triggers_of_a_channel_are_events(tmp_path: Path, caplog: pytest.LogCapt
         ({"ratehz": 3}, "unknown option 'ratehz'; did you mean 'rate_hz'"),
     ],
 )
-def test_wrong_options_are_answered(tmp_path: Path, options: dict, said: str) -> None:
+def test_wrong_options_are_answered(tmp_path: Path, options: dict, message: str) -> None:
     (tmp_path / "lab").mkdir()
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         build_study(
             {"study": "folder", "path": "lab", **options}, {"studies": tmp_path, "cache": tmp_path}
         ).recordings()

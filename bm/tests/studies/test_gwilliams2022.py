@@ -39,10 +39,10 @@ def test_sessions_and_stories_that_are_there(tmp_path: Path) -> None:
 
 def test_events_come_from_descriptions(tmp_path: Path) -> None:
     words = stories.gwilliams(tmp_path)
-    found = recordings(tmp_path)[0]
-    raw = found.load_raw()
+    first = recordings(tmp_path)[0]
+    raw = first.load_raw()
     assert len(raw.ch_names) == 16 and set(raw.get_channel_types()) == {"mag"}
-    events = found.events()
+    events = first.events()
     heard = events[events["kind"] == "word"]
     assert list(heard["word"]) == list(words["word"])
     assert np.allclose(heard["start_s"], words["onset"] + 1)
@@ -58,8 +58,8 @@ def test_events_come_from_descriptions(tmp_path: Path) -> None:
 
 
 def test_descriptions_are_read_and_never_run(tmp_path: Path) -> None:
-    found = study.parse_description("{'kind': 'word', 'word': \"don't\", 'x': nan, 'y': -1.5}")
-    assert found == {"kind": "word", "word": "don't", "x": None, "y": -1.5}
+    values = study.parse_description("{'kind': 'word', 'word': \"don't\", 'x': nan, 'y': -1.5}")
+    assert values == {"kind": "word", "word": "don't", "x": None, "y": -1.5}
     flag = tmp_path / "ran"
     for text in (f"open({str(flag)!r}, 'w')", "__import__('os')", "[1]", "{'a': b}", "{", "3"):
         with pytest.raises(ValueError, match="no dictionary"):
@@ -105,8 +105,8 @@ def test_a_kit_file_is_read_as_it_is_published(tmp_path: Path) -> None:
     stories.write_sound(folder / "stimuli/audio/easy_money.wav", 1.5)
     table = stories.described(words, 0.3, "easy_money")
     table.to_csv(place / "sub-03_ses-0_task-2_events.tsv", sep="\t", index=False)
-    (found,) = recordings(tmp_path)
-    assert found.id.run == "story2"
-    raw = found.load_raw()
+    (recording,) = recordings(tmp_path)
+    assert recording.id.run == "story2"
+    raw = recording.load_raw()
     assert len(raw.ch_names) == 157 and raw.info["sfreq"] == 1000  # references are left out
-    assert list(found.events().query("kind == 'word'")["word"]) == ["Hi", "you", "Bye", "now"]
+    assert list(recording.events().query("kind == 'word'")["word"]) == ["Hi", "you", "Bye", "now"]

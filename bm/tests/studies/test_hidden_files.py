@@ -18,7 +18,7 @@ from bm.studies.seed_v import TRIALS
 
 from ..readers.edf_files import recording, write_edf
 from .duin_files import write_clips, write_run
-from .test_seed_v import session
+from .emotion_files import session
 from .zuco_files import write_corpus
 
 CASES = Path(__file__).parents[1] / "golden" / "cases" / "labram" / "h5_windows"
@@ -94,3 +94,12 @@ def test_a_table_that_is_hidden_is_not_taken_for_the_events(tmp_path: Path) -> N
     table.rename(table.with_name(f"._{table.name}"))
     ((_, events),) = read(tmp_path, entry)
     assert set(events["kind"]) == {"block"}
+
+
+def test_packed_trials_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    entry, write = STUDIES["arrays"]
+    write(tmp_path)
+    for name in ("s2.npz.gz", "s3.zip", "s4.mat.part", "s5.npy.gz"):
+        (tmp_path / "mine" / name).write_bytes(b"x")
+    assert len(read(tmp_path, entry)) == 1
+    assert "4 files are packed" in caplog.text

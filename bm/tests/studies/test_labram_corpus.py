@@ -83,9 +83,9 @@ def test_a_long_recording_takes_the_way_in_groups_of_channels(
     plain = h5_raw.read_samples
 
     def counted(group, start, stop, channels=None):
-        found = plain(group, start, stop, channels)
-        asked.append(len(found))
-        return found
+        samples = plain(group, start, stop, channels)
+        asked.append(len(samples))
+        return samples
 
     monkeypatch.setattr(h5_raw, "read_samples", counted)
     long = in_memory(recording, recipe)

@@ -26,8 +26,8 @@ CONFIG = {
 
 def windows(folder: Path, **options) -> Dataset:
     entry = {"study": "folder", "path": str(folder), **options}
-    found = build_study(entry, {"studies": folder, "cache": folder.parent / "cache"})
-    return build_dataset(found.recordings(), CONFIG)
+    study = build_study(entry, {"studies": folder, "cache": folder.parent / "cache"})
+    return build_dataset(study.recordings(), CONFIG)
 
 
 def trials(data: Dataset) -> list[tuple[float, str]]:

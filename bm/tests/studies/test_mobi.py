@@ -27,7 +27,7 @@ SECONDS = 22
 
 
 def lines(rows: np.ndarray) -> str:
-    """Tabs, one at the end too, as in the files."""
+    """Lines with tabs, one at the end too, as in the files."""
     return "".join("\t".join(f"{v:.5f}" for v in row) + "\t\n" for row in rows)
 
 
@@ -68,25 +68,25 @@ def test_parts_are_those_of_the_protocol() -> None:
 
 
 def test_windows_angles_and_split(root: Path) -> None:
-    found = dataset("mobi", root, studies=entry())
-    table = found.table
-    assert len(found.facts.channels) == 60 and found.facts.values == tuple(map(str.lower, JOINTS))
-    rows = input_rows(found.facts.channels)  # every electrode has a row
+    data = dataset("mobi", root, studies=entry())
+    table = data.table
+    assert len(data.facts.channels) == 60 and data.facts.values == tuple(map(str.lower, JOINTS))
+    rows = input_rows(data.facts.channels)  # every electrode has a row
     assert len(set(rows)) == 61
-    names = [name.upper() for name in found.facts.channels]
+    names = [name.upper() for name in data.facts.channels]
     assert "FCZ" in names and "AFZ" in names and not {"T7", "T8", *EYES} & set(names)
     for run, split in {"walk": "train", "walk_end": "valid", "bci": "test"}.items():
-        own = table[table["run"] == run]
-        assert set(own["split"]) == {split} and len(own) == 3 * 20 * (np.ptp(PARTS[run]) - 2)
+        part = table[table["run"] == run]
+        assert set(part["split"]) == {split} and len(part) == 3 * 20 * (np.ptp(PARTS[run]) - 2)
     assert set(table["length"]) == {400}
     first = table[(table["subject"] == "SL02") & (table["run"] == "walk_end")]
     assert first["start_s"].tolist()[:3] == pytest.approx([0.0, 0.05, 0.1])
     # the angles at a window's end, 2 s after its start, on the session's clock
     times = PARTS["walk_end"][0] + first["start_s"].to_numpy() + 2
     np.testing.assert_allclose(first["value_gkr"] * 90, 30 * np.sin(times + 1) + 2, atol=1e-4)
-    batch = found.gather(first.index[:2].tolist())
+    batch = data.gather(first.index[:2].tolist())
     assert batch.label.shape == (2, 12) and batch.signal.shape == (2, 60, 400)
-    events = [signal.events for signal in found.signals]
+    events = [signal.events for signal in data.signals]
     assert not audit_table(table.assign(length_s=2.0), events)
 
 
@@ -95,8 +95,8 @@ def test_signal_is_the_stretch_in_volts(root: Path) -> None:
     assert [r.id.run for r in recordings] == ["walk", "walk_end", "bci"]
     raw = recordings[1].load_raw()
     written = np.random.default_rng(2).normal(0, 30, (SECONDS * 100, 64)).T
-    kept = [i for i, name in enumerate(NAMES) if name not in EYES]
-    np.testing.assert_allclose(1e6 * raw.get_data(), written[kept, 1100:1600], atol=1e-4)
+    indices = [i for i, name in enumerate(NAMES) if name not in EYES]
+    np.testing.assert_allclose(1e6 * raw.get_data(), written[indices, 1100:1600], atol=1e-4)
     prints = {r.fingerprint() for r in recordings}
     assert len(prints) == 3
 
@@ -113,16 +113,16 @@ def test_mistakes_are_named(root: Path, tmp_path: Path) -> None:
     session(tmp_path / "mobi/SL01-T03", 0)
     third = tmp_path / "mobi/SL01-T03"
     (third / "joints.txt").unlink()
-    found, _ = recordings_of(entry(), paths)
+    recordings, _ = recordings_of(entry(), paths)
     with pytest.raises(RecordingError, match="64 columns for 63 names"):
-        found[0].load_raw()
+        recordings[0].load_raw()
     with pytest.raises(RecordingError, match=r"a sample every 0\.003 s"):
-        found[3].load_raw()
+        recordings[3].load_raw()
     with pytest.raises(RecordingError, match=r"joints\.txt: no such file"):
-        found[6].events()
+        recordings[6].events()
     (third / "eeg.txt").write_text("64 channels\nno\tnumbers\n")
     with pytest.raises(RecordingError, match="no table of numbers"):
-        found[6].load_raw()
+        recordings[6].load_raw()
     (third / "impedances-before.txt").write_text("nothing\n")
     with pytest.raises(RecordingError, match="no table `Phys"):
-        found[6].load_raw()
+        recordings[6].load_raw()

@@ -13,6 +13,8 @@ from bm.errors import RecordingError, UserError
 from bm.features.builder import features_of
 from bm.solvers.build_data import batches_of
 from bm.studies import build_study
+from bm.train import main
+from bm.xp.resolve import to_plain
 
 from .datasets import dataset, dset
 
@@ -106,3 +108,10 @@ def test_what_is_no_such_file_is_refused_with_a_remedy(tmp_path: Path) -> None:
         file.create_group("out")
     with pytest.raises(RecordingError, match="no field `name`"):
         recordings(tmp_path / "empty.mat")
+
+
+@pytest.mark.parametrize("recipe", ["naplib_autoencoder", "naplib"])
+def test_every_stage_takes_the_sound_at_the_rate_of_the_file(recipe: str) -> None:
+    """The first stage named SoundWave anew, without it: the real file was refused."""
+    features = to_plain(main.resolve([f"solver=eeg2speech/{recipe}"]).cfg["dset"]["features"])
+    assert {"name": "SoundWave", "min_hz": SOUND_HZ} in features

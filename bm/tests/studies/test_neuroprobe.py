@@ -102,10 +102,10 @@ def test_gaps_lie_within_sentences_and_words_without_a_value_are_left_out() -> N
 def test_no_sample_is_in_two_splits_and_the_test_keeps_its_windows() -> None:
     trials = task_trials(words_of(), None, "word_length", PATH)
     trials["published_split"] = split_of(trials["quarter"], 1)
-    kept = without_overlaps(trials)
-    assert (kept["published_split"] == "test").sum() == (trials["published_split"] == "test").sum()
-    assert len(trials) - 8 <= len(kept) < len(trials)
-    ends = {s: some["start_s"] for s, some in kept.groupby("published_split")}
+    clean = without_overlaps(trials)
+    assert (clean["published_split"] == "test").sum() == (trials["published_split"] == "test").sum()
+    assert len(trials) - 8 <= len(clean) < len(trials)
+    ends = {s: some["start_s"] for s, some in clean.groupby("published_split")}
     for first, second in (("valid", "test"), ("test", "train"), ("valid", "train")):
         apart = np.abs(ends[first].to_numpy()[:, None] - ends[second].to_numpy())
         assert apart.min() >= 1.0

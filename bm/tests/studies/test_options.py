@@ -33,7 +33,7 @@ def recordings(folder: Path, **options: Any) -> list[Recording]:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"exclude": "Fp1"}, "exclude='Fp1': use a list"),
         ({"exclude": ["*"]}, "`exclude` leaves no channel"),
@@ -48,8 +48,8 @@ def recordings(folder: Path, **options: Any) -> list[Recording]:
         ({"rename": {"Fp1": "Fp2"}}, "rename: two channels would be 'Fp2'"),
     ],
 )
-def test_options_of_a_study(folder: Path, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_options_of_a_study(folder: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         build_dataset(recordings(folder, **options), dset())
 
 
@@ -68,7 +68,7 @@ def split(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"preprocess": ["bandpass"]}, "dset.preprocess: 'bandpass'; use mappings"),
         ({"preprocess": [{"name": "bandpass"}]}, "does not say which step"),
@@ -96,8 +96,8 @@ def split(**changes: Any) -> dict[str, Any]:
         ({"segment": {"kind": "trial", "duration_s": 1.0, "offset_s": "x"}}, "offset_s=x"),
     ],
 )
-def test_options_of_a_data_set(folder: Path, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match=said) as caught:
+def test_options_of_a_data_set(folder: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
         build_dataset(recordings(folder), dset(**changes))
     assert "its traceback is in" not in str(caught.value)
 

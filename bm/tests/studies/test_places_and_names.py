@@ -100,8 +100,8 @@ CONTACTS = "name\tx\ty\tz\n" + "".join(f"A{i}\t{20 + i}\t{i}\t30\n" for i in ran
     ],
 )
 def test_contacts_need_a_length(tmp_path: Path, files: dict, first: float | None) -> None:
-    found = places(load(tmp_path, "ieeg", electrodes_tsv=CONTACTS, **files))[0, 0]
-    assert np.isnan(found) if first is None else found == pytest.approx(first, abs=1e-6)
+    place = places(load(tmp_path, "ieeg", electrodes_tsv=CONTACTS, **files))[0, 0]
+    assert np.isnan(place) if first is None else place == pytest.approx(first, abs=1e-6)
 
 
 def test_the_unit_is_that_of_the_same_space(tmp_path: Path) -> None:

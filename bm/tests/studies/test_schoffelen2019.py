@@ -37,9 +37,9 @@ def test_people_that_are_used() -> None:
 
 
 def test_the_task_is_read_from_ctf(audio: Path) -> None:
-    (found,) = recordings(audio)
-    assert found.path.name == "sub-A2002_task-MOUS_01_meg.ds"  # not the rest
-    raw = found.load_raw()
+    (recording,) = recordings(audio)
+    assert recording.path.name == "sub-A2002_task-MOUS_01_meg.ds"  # not the rest
+    raw = recording.load_raw()
     assert raw.ch_names == ["MLC11-2622", "MLC12-2622", "MRF21-2622", "MZO01-2622"]
     assert raw.info["sfreq"] == 1200 and 1e-13 < raw.get_data().std() < 3e-13
     places = sensor_layout(raw.info)
@@ -47,8 +47,8 @@ def test_the_task_is_read_from_ctf(audio: Path) -> None:
 
 
 def test_what_is_heard_is_on_the_clock_of_the_recording(audio: Path) -> None:
-    (found,) = recordings(audio)
-    events = found.events()
+    (recording,) = recordings(audio)
+    events = recording.events()
     sounds, words = (events[events["kind"] == kind] for kind in ("sound", "word"))
     assert len(sounds) == 4 and len(words) == 20
     # The second file: 5 + 1.5 (context) + 1 + 3.5 + 1 + 0.1 s on the log's clock.
@@ -72,8 +72,8 @@ def test_what_is_heard_is_on_the_clock_of_the_recording(audio: Path) -> None:
 
 
 def test_word_lists_alone(audio: Path) -> None:
-    (found,) = recordings(audio, selection="audio_mous_wl")
-    events = found.events()
+    (recording,) = recordings(audio, selection="audio_mous_wl")
+    events = recording.events()
     assert set(events.query("kind != 'block'")["context"]) == {"word_list"}
     assert list(events.query("kind == 'block'")["uid"]) == ["131", "140"]
     with pytest.raises(
@@ -84,9 +84,9 @@ def test_word_lists_alone(audio: Path) -> None:
 
 def test_what_is_read(tmp_path: Path) -> None:
     stories.mous(tmp_path, "visual")
-    (found,) = recordings(tmp_path, selection="visual_mous")
-    assert found.id.subject == "sub-V1001"
-    events = found.events()
+    (recording,) = recordings(tmp_path, selection="visual_mous")
+    assert recording.id.subject == "sub-V1001"
+    events = recording.events()
     words = events[events["kind"] == "word"]
     assert list(words["word"][:7]) == ["Toen", "barkeeper", "de", "deur", "sloot", "Het", "kind"]
     assert (words["modality"] == "visual").all() and np.allclose(words["duration_s"], 0.3)
@@ -101,8 +101,8 @@ def test_a_clock_that_jumps_is_followed_from_anchor_to_anchor() -> None:
     log = pd.DataFrame(rows, columns=["time", "condition"])
     values = np.array([20, 10, 20, 20])  # a context that the log has not
     times = np.array([10.0, 11.0, 12.5, 14.6])
-    found = study.on_meg_clock(log, times, values, Path("x"))
-    assert found["start_s"].tolist() == [10.0, 11.0, 12.5, 13.5, 14.6]
+    table = study.on_meg_clock(log, times, values, Path("x"))
+    assert table["start_s"].tolist() == [10.0, 11.0, 12.5, 13.5, 14.6]
     with pytest.raises(RecordingError, match="agree by"):
         study.on_meg_clock(log, times[::-1], np.array([20, 10, 20, 20]), Path("x"))
 
@@ -130,14 +130,14 @@ def test_codes_of_the_log(tmp_path: Path) -> None:
 
 def test_missing_parts_are_named(tmp_path: Path) -> None:
     stories.mous(tmp_path)
-    (found,) = recordings(tmp_path)
+    (recording,) = recordings(tmp_path)
     stimuli = tmp_path / FOLDER / "stimuli/stimuli.txt"
     stimuli.write_text("\n".join(stimuli.read_text().splitlines()[:2]) + "\n")
     with pytest.raises(RecordingError, match=r"'hond de zag kind een' is not in stimuli\.txt"):
-        found.events()
+        recording.events()
     os.remove(tmp_path / FOLDER / "derivatives/phonemes/EQ_Ramp_Int2_Int1LPF012.TextGrid")
     with pytest.raises(RecordingError, match=r"LPF012\.TextGrid: no such file"):
-        found.events()
+        recording.events()
 
 
 def test_registration_is_told_in_one_line_and_no_password_asked(

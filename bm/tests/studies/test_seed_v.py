@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bm.data.audit import audit_table
@@ -12,23 +11,8 @@ from bm.errors import RecordingError, UserError
 from bm.studies import recordings_of
 from bm.studies.seed_v import CLASSES, TRIALS
 
-from ..readers.edf_files import write_edf
 from .datasets import dataset
-
-RATE = 4
-LIST = """
-    FP1 FPZ FP2 AF3 AF4 F7 F5 F3 F1 FZ F2 F4 F6 F8 FT7 FC5 FC3 FC1 FCZ FC2 FC4 FC6 FT8 T7 C5 C3
-    C1 CZ C2 C4 C6 T8 TP7 CP5 CP3 CP1 CPZ CP2 CP4 CP6 TP8 P7 P5 P3 P1 PZ P2 P4 P6 P8 PO7 PO5
-    PO3 POZ PO4 PO6 PO8 CB1 O1 OZ O2 CB2
-"""
-NAMES = LIST.split()
-
-
-def session(path: Path, seconds: int, seed: int, names: list[str] = NAMES) -> None:
-    """A recording of so many seconds, with mastoids and eyes (EDF: the name counts)."""
-    every = [f"EEG {name}" for name in names] + ["M1", "M2", "VEO", "HEO"]
-    data = np.random.default_rng(seed).normal(0, 30, (len(every), RATE * seconds))
-    write_edf(path, every, data, RATE)
+from .emotion_files import NAMES, RATE, session
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +39,22 @@ def test_clips_are_the_published_ones() -> None:
 
 
 def test_windows_labels_and_split(root: Path) -> None:
-    found = dataset("seed_v", root, preprocess=[], rate_hz=None)
-    table = found.table
-    assert found.facts.classes == CLASSES and len(found.facts.channels) == 62
-    assert [name.upper() for name in found.facts.channels] == NAMES
+    data = dataset("seed_v", root, preprocess=[], rate_hz=None)
+    table = data.table
+    assert data.facts.classes == CLASSES and len(data.facts.channels) == 62
+    assert [name.upper() for name in data.facts.channels] == NAMES
     assert table["subject"].unique().tolist() == ["02", "10"]
     assert (
         table["split"] == [("train", "valid", "test")[row // 5] for row in table["event_row"]]
     ).all()
     assert set(table["length"]) == {RATE}
-    own = table[table["session"] == "2"]
+    second = table[table["session"] == "2"]
     begins, ends, labels = TRIALS["2"]
-    assert len(own) == sum(ends) - sum(begins)
-    for clip, rows in own.groupby("event_row"):
+    assert len(second) == sum(ends) - sum(begins)
+    for clip, rows in second.groupby("event_row"):
         assert rows["start_s"].tolist() == list(range(begins[clip], ends[clip]))
         assert set(rows["label"]) == {labels[clip]}
-    signals = [s.events for s in found.signals]
+    signals = [s.events for s in data.signals]
     assert not audit_table(table.assign(length_s=1.0), signals)
 
 

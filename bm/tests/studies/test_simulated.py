@@ -67,12 +67,12 @@ def test_raw_is_in_volts_with_the_montage_and_says_simulated() -> None:
 
 
 def test_positions_equal_those_of_mne() -> None:
-    known = standard_montage("standard_1005").get_positions()["ch_pos"]
-    points = np.array(list(known.values())) * 1e3
+    places = standard_montage("standard_1005").get_positions()["ch_pos"]
+    points = np.array(list(places.values())) * 1e3
     system = np.c_[2 * points, np.ones(len(points))]
     centre = np.linalg.lstsq(system, np.square(points).sum(1), rcond=None)[0][:3]
     for name, vector in positions.table()["unit"].items():
-        expected = known[name] * 1e3 - centre
+        expected = places[name] * 1e3 - centre
         np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-4)
     np.testing.assert_array_equal(positions.unit(["T3", "FP1"]), positions.unit(["T7", "Fp1"]))
 
@@ -122,18 +122,18 @@ def test_signal_statistics() -> None:
 
 
 def test_observer_of_motor_rises_with_snr_and_is_chance_at_none() -> None:
-    made = study(preset="debug", n_subjects=1)
-    found = [made.observer(snr, 200)[0] for snr in (0, 0.1, 1)]
-    assert found[0] == pytest.approx(0.25, abs=1e-9)  # all classes tie: no luck of the draw
-    assert found == sorted(found) and found[1] < 0.75 and found[2] > 0.9
+    motor = study(preset="debug", n_subjects=1)
+    accuracies = [motor.observer(snr, 200)[0] for snr in (0, 0.1, 1)]
+    assert accuracies[0] == pytest.approx(0.25, abs=1e-9)  # all classes tie: no luck of the draw
+    assert accuracies == sorted(accuracies) and accuracies[1] < 0.75 and accuracies[2] > 0.9
 
 
 @pytest.mark.parametrize(
     ("severity", "expected"), [(0, 0.5), (0.5, 0.863), (1, 0.992), (1.5, 1.0), (2, 1.0)]
 )
 def test_area_under_the_curve_of_the_bound_of_background(severity: float, expected: float) -> None:
-    found = observe(severity, 200_000, np.random.default_rng(0))
-    assert found["auc"] == pytest.approx(expected, abs=0.004)
+    metrics = observe(severity, 200_000, np.random.default_rng(0))
+    assert metrics["auc"] == pytest.approx(expected, abs=0.004)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_bound_of_background(severity: float, accuracy: float) -> None:
 
 
 def test_observer_reads_real_windows() -> None:
-    found = study(preset="tiny", n_trials=40, n_subjects=1)
+    motor = study(preset="tiny", n_trials=40, n_subjects=1)
     right = []
-    for recording in found.recordings():
+    for recording in motor.recordings():
         events, signal = recording.events(), recording.signal_uv()
         trials = events[events["kind"] == "trial"]
         starts = (trials["start_s"] * 250).round().astype(int) + 750
         windows = np.stack([signal[:, s : s + 750] for s in starts])
-        right.append(found.classify(recording, windows).argmax(1) == trials["label"])
+        right.append(motor.classify(recording, windows).argmax(1) == trials["label"])
     assert np.mean(right) > 0.85
 
 
@@ -178,12 +178,12 @@ def test_observer_reads_real_windows() -> None:
 )
 def test_mistakes_name_the_nearest(options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        made = build_study({"study": "simulated", "preset": "tiny", **options}, PATHS)
-        made.recordings()[0].signal_uv()
+        simulation = build_study({"study": "simulated", "preset": "tiny", **options}, PATHS)
+        simulation.recordings()[0].signal_uv()
 
 
 def test_speed_of_tiny() -> None:
-    """Reported, not judged here: `scripts.bench` holds the bar; this only keeps tiny tiny."""
+    """The speed is printed, not judged: `scripts.bench` holds the bar; tiny shall stay tiny."""
     sizes = [r.signal_uv().size for m in ("motor", "background", "listening", "reading", "seeg")
              for r in study(mode=m, preset="tiny").recordings()]  # fmt: skip
     assert sum(sizes) < 1.5e7

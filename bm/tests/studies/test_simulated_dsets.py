@@ -36,30 +36,30 @@ def dataset(mode: str, cache: Path, **options) -> Dataset:
 
 @pytest.mark.parametrize("mode", list(COLUMNS))
 def test_events_and_batches_hold_no_truth(mode: str, tmp_path: Path) -> None:
-    made = dataset(mode, tmp_path)
-    for signal in made.signals:
+    data = dataset(mode, tmp_path)
+    for signal in data.signals:
         assert set(signal.events) - SHARED <= COLUMNS[mode]
-    assert made.facts.simulated and set(made.table["split"]) <= {"train", "valid", "test"}
-    rows = made.rows("train")[:4]
-    batch = made.gather(rows)
+    assert data.facts.simulated and set(data.table["split"]) <= {"train", "valid", "test"}
+    rows = data.rows("train")[:4]
+    batch = data.gather(rows)
     assert batch.features == {} and batch.signal.isfinite().all()
-    assert batch.label.tolist() == made.table["label"].to_numpy()[rows].tolist()
+    assert batch.label.tolist() == data.table["label"].to_numpy()[rows].tolist()
 
 
 def test_words_that_are_read(tmp_path: Path) -> None:
-    made = dataset("reading", tmp_path, n_subjects=2, n_sentences=30)
-    assert set(made.facts.classes) <= set(WORDS) and made.facts.window_samples == 125
-    splits = made.table.groupby("sequence_uid")["split"].nunique()
-    assert (splits == 1).all() and made.table["subject"].nunique() == 2
-    for row in made.table.sample(20, random_state=0).itertuples():
-        event = made.signals[row.recording].events.iloc[row.event_row]
-        assert event["word"] == made.facts.classes[row.label] and event["n_fixations"] > 0
+    data = dataset("reading", tmp_path, n_subjects=2, n_sentences=30)
+    assert set(data.facts.classes) <= set(WORDS) and data.facts.window_samples == 125
+    splits = data.table.groupby("sequence_uid")["split"].nunique()
+    assert (splits == 1).all() and data.table["subject"].nunique() == 2
+    for row in data.table.sample(20, random_state=0).itertuples():
+        event = data.signals[row.recording].events.iloc[row.event_row]
+        assert event["word"] == data.facts.classes[row.label] and event["n_fixations"] > 0
         assert row.start == round(event["start_s"] * 500)
 
 
 def test_words_that_are_spoken(tmp_path: Path) -> None:
-    made = dataset("seeg", tmp_path)
-    assert made.facts.classes == ("word-00", "word-01", "word-02", "word-03")
-    assert set(made.facts.kinds) == {"seeg"} and made.facts.window_samples == 3000
-    assert len(made.facts.positions) == len(made.facts.channels)
-    assert np.bincount(made.table["label"].astype(int)).tolist() == [6, 6, 6, 6]
+    data = dataset("seeg", tmp_path)
+    assert data.facts.classes == ("word-00", "word-01", "word-02", "word-03")
+    assert set(data.facts.kinds) == {"seeg"} and data.facts.window_samples == 3000
+    assert len(data.facts.positions) == len(data.facts.channels)
+    assert np.bincount(data.table["label"].astype(int)).tolist() == [6, 6, 6, 6]

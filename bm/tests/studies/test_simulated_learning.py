@@ -22,7 +22,9 @@ SEEDS = (0, 1)
 @functools.lru_cache(maxsize=16)
 def motor(snr: float, seeds: tuple[int, ...] = SEEDS, n_subjects: int = 2) -> dict[str, float]:
     """Mean accuracy over seeds and subjects of preset debug, session 0 trains, 1 tests."""
-    found: dict[str, list[float]] = {k: [] for k in ("lda", "csp", "pooled", "permuted", "read")}
+    scores_by_name: dict[str, list[float]] = {
+        k: [] for k in ("lda", "csp", "pooled", "permuted", "read")
+    }
     for seed in seeds:
         study = STUDIES.get("simulated")(
             mode="motor", preset="debug", seed=seed, snr=snr, n_subjects=n_subjects
@@ -32,17 +34,19 @@ def motor(snr: float, seeds: tuple[int, ...] = SEEDS, n_subjects: int = 2) -> di
             recordings = [r for r in study.recordings() if r.place.subject == subject]
             trials = decoders.motor_trials(recordings)
             x, y, train = decoders.band_power(trials.windows), trials.labels, trials.train
-            found["lda"].append(decoders.score(x, y, train))
+            scores_by_name["lda"].append(decoders.score(x, y, train))
             filtered = decoders.csp_features(trials.windows, y, train)
-            found["csp"].append(decoders.score(filtered, y, train))
-            found["permuted"] += [decoders.score(x, rng.permutation(y), train) for _ in range(5)]
+            scores_by_name["csp"].append(decoders.score(filtered, y, train))
+            scores_by_name["permuted"] += [
+                decoders.score(x, rng.permutation(y), train) for _ in range(5)
+            ]
             scores = study.classify(recordings[-1], trials.windows[~train])
-            found["read"].append(float((scores.argmax(1) == y[~train]).mean()))
+            scores_by_name["read"].append(float((scores.argmax(1) == y[~train]).mean()))
             parts.append((x, y, train))
-        found["pooled"].append(
+        scores_by_name["pooled"].append(
             decoders.score(*(np.concatenate(p) for p in zip(*parts, strict=True)))
         )
-    return {name: float(np.mean(values)) for name, values in found.items()}
+    return {name: float(np.mean(values)) for name, values in scores_by_name.items()}
 
 
 def observer(snr: float) -> float:
@@ -52,15 +56,15 @@ def observer(snr: float) -> float:
 
 
 def test_one_motor_subject_lies_between_chance_and_the_observer() -> None:
-    found = motor(0.3, (0,), 1)
-    assert 0.32 < found["lda"] < found["csp"] < found["read"] < 1.0
-    assert found["permuted"] == pytest.approx(0.25, abs=0.10)
+    scores = motor(0.3, (0,), 1)
+    assert 0.32 < scores["lda"] < scores["csp"] < scores["read"] < 1.0
+    assert scores["permuted"] == pytest.approx(0.25, abs=0.10)
 
 
 def test_one_motor_subject_without_signal_is_chance() -> None:
     """Of 120 test trials chance is .25 +- .04."""
-    found = motor(0.0, (0,), 1)
-    assert all(found[name] == pytest.approx(0.25, abs=0.12) for name in ("lda", "csp", "read"))
+    scores = motor(0.0, (0,), 1)
+    assert all(scores[name] == pytest.approx(0.25, abs=0.12) for name in ("lda", "csp", "read"))
 
 
 @pytest.mark.endurance
@@ -74,25 +78,25 @@ def test_motor_at_snr_1(decoder: str, expected: float, tolerance: float) -> None
 
 @pytest.mark.endurance
 def test_motor_observer_on_windows_beats_the_decoders_and_stays_below_the_bound() -> None:
-    found = motor(1.0)
-    assert found["csp"] < found["read"] <= observer(1.0) == pytest.approx(0.961, abs=0.04)
-    assert found["read"] == pytest.approx(0.92, abs=0.05)
+    scores = motor(1.0)
+    assert scores["csp"] < scores["read"] <= observer(1.0) == pytest.approx(0.961, abs=0.04)
+    assert scores["read"] == pytest.approx(0.92, abs=0.05)
 
 
 @pytest.mark.endurance
 def test_motor_without_signal_is_chance() -> None:
-    found = motor(0.0)
-    assert all(found[name] == pytest.approx(0.25, abs=0.06) for name in ("lda", "csp", "pooled"))
+    scores = motor(0.0)
+    assert all(scores[name] == pytest.approx(0.25, abs=0.06) for name in ("lda", "csp", "pooled"))
 
 
 @pytest.mark.endurance
 def test_motor_rises_with_snr_below_the_observer() -> None:
-    found = [motor(snr) for snr in (0.0, 0.1, 0.3, 1.0, 3.0)]
+    curves = [motor(snr) for snr in (0.0, 0.1, 0.3, 1.0, 3.0)]
     for name in ("lda", "csp"):
-        curve = [f[name] for f in found]
+        curve = [f[name] for f in curves]
         assert all(later > earlier - 0.03 for earlier, later in itertools.pairwise(curve))
         assert curve[-1] > curve[0] + 0.5
-    for snr, values in zip((0.1, 0.3, 3.0), (found[1], found[2], found[4]), strict=True):
+    for snr, values in zip((0.1, 0.3, 3.0), (curves[1], curves[2], curves[4]), strict=True):
         assert max(values["lda"], values["csp"]) < observer(snr)
 
 
@@ -101,30 +105,30 @@ def background(
     severity: float, seeds: tuple[int, ...], duration_s: float = 60.0, n_runs: int = 2
 ) -> dict[str, float]:
     """Mean scores over seeds of preset demo, the first 24 pairs train and the last 12 test."""
-    found, permuted = [], []
+    runs, permuted = [], []
     for seed in seeds:
         study = STUDIES.get("simulated")(
             mode="background", preset="demo", seed=seed, severity=severity, duration_s=duration_s,
             n_runs=n_runs,
         )  # fmt: skip
         windows = decoders.background_windows(study.recordings())
-        found.append(decoders.background_scores(windows, windows.labels, 24))
+        runs.append(decoders.background_scores(windows, windows.labels, 24))
         rng = np.random.default_rng(seed)
         for _ in range(10):  # a coin for each subject
             labels = rng.integers(2, size=72)[windows.recording // n_runs]
             permuted.append(decoders.background_scores(windows, labels, 24)["recording"])
-    means = {name: float(np.mean([f[name] for f in found])) for name in found[0]}
+    means = {name: float(np.mean([f[name] for f in runs])) for name in runs[0]}
     return {**means, "permuted": float(np.mean(permuted))}
 
 
 @pytest.mark.endurance
 def test_background_at_severity_1() -> None:
-    found = background(1.0, SEEDS)
-    assert found["window"] == pytest.approx(0.77, abs=0.10)
-    assert found["recording"] == pytest.approx(0.78, abs=0.12)
-    assert found["auc"] == pytest.approx(0.87, abs=0.10)
-    assert found["recording"] < 0.957  # the bound on the latent
-    assert found["permuted"] == pytest.approx(0.5, abs=0.08)
+    scores = background(1.0, SEEDS)
+    assert scores["window"] == pytest.approx(0.77, abs=0.10)
+    assert scores["recording"] == pytest.approx(0.78, abs=0.12)
+    assert scores["auc"] == pytest.approx(0.87, abs=0.10)
+    assert scores["recording"] < 0.957  # the bound on the latent
+    assert scores["permuted"] == pytest.approx(0.5, abs=0.08)
 
 
 @pytest.mark.endurance
@@ -134,5 +138,5 @@ def test_background_follows_severity() -> None:
 
 
 def test_background_is_learned_from_short_recordings() -> None:
-    found = background(2.0, (0,), 20.0, 1)
-    assert 0.7 < found["recording"] <= 1.0 and 0.3 < found["permuted"] < 0.7
+    scores = background(2.0, (0,), 20.0, 1)
+    assert 0.7 < scores["recording"] <= 1.0 and 0.3 < scores["permuted"] < 0.7

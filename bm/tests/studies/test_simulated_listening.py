@@ -62,8 +62,8 @@ def test_audio_equals_the_wav(tmp_path: Path) -> None:
     path = Path(events.loc[events["kind"] == "sound", "filepath"].item())
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16000, 1, 2)
-        found = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767
-    assert np.abs(found - recording.story.audio).max() <= 1 / 32767
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767
+    assert np.abs(samples - recording.story.audio).max() <= 1 / 32767
     assert [p.name for p in path.parent.iterdir()] == ["story-1.wav"]  # no temporary file stays
 
 
@@ -127,19 +127,19 @@ def test_signal_statistics() -> None:
 
 
 def test_observer_rises_with_snr_and_is_chance_at_none() -> None:
-    made = study("debug", n_runs=6)
-    found = [made.observer(snr, 600)[0] for snr in (0, 0.1, 0.3, 1)]
-    windows = sum(len(r.word_windows()) for r in made.recordings()[4:6])
-    assert found[0] == pytest.approx(1 / windows)
-    assert found[1:] == pytest.approx([0.67, 0.98, 1.0], abs=0.08) and found == sorted(found)
+    simulation = study("debug", n_runs=6)
+    shares = [simulation.observer(snr, 600)[0] for snr in (0, 0.1, 0.3, 1)]
+    windows = sum(len(r.word_windows()) for r in simulation.recordings()[4:6])
+    assert shares[0] == pytest.approx(1 / windows)
+    assert shares[1:] == pytest.approx([0.67, 0.98, 1.0], abs=0.08) and shares == sorted(shares)
 
 
 def test_observer_reads_windows_of_the_recording() -> None:
-    made = study("debug", n_runs=1, n_subjects=1, artefacts=False)
-    recording = made.recordings()[0]
+    simulation = study("debug", n_runs=1, n_subjects=1, artefacts=False)
+    recording = simulation.recordings()[0]
     starts, length = recording.word_windows(), round(3 * recording.rate_hz)
     windows = np.stack([recording.signal_uv()[:, s : s + length] for s in starts])
-    scores = made.classify(recording, windows)
+    scores = simulation.classify(recording, windows)
     assert (scores.argmax(1) == np.arange(len(starts))).mean() > 0.9
 
 
@@ -147,22 +147,22 @@ def test_audio_observer_recognises_a_noisy_and_shifted_clip() -> None:
     words = [w.wave for w in vocabulary(0, 20)]
     rng = np.random.default_rng(0)
     heard = [np.pad(w, (480, 0)) + 0.01 * rng.standard_normal(len(w) + 480) for w in words]
-    found = [int(recognise(clip, words).argmax()) for clip in heard]
-    assert np.mean(np.array(found) == np.arange(20)) > 0.9
+    answers = [int(recognise(clip, words).argmax()) for clip in heard]
+    assert np.mean(np.array(answers) == np.arange(20)) > 0.9
     noise = [int(recognise(rng.standard_normal(8000), words).argmax()) for _ in range(20)]
     assert np.mean(np.array(noise) == np.arange(20)) < 0.3
 
 
 @functools.lru_cache(maxsize=4)
 def ridge(snr: float, seeds: tuple[int, ...], shift: int = 0) -> dict[str, float]:
-    """Mean over seeds and subjects; 4 stories train, 2 test."""
-    found = []
+    """Mean scores over seeds and subjects; 4 stories train, 2 test."""
+    runs = []
     for seed in seeds:
         recordings = study("debug", seed=seed, snr=snr, n_runs=6).recordings()
         for subject in range(2):
             heard = [listeners.heard(r) for r in recordings if r.place.subject == subject]
-            found.append(listeners.retrieve(heard[:4], heard[4:], shift))
-    return {name: float(np.mean([f[name] for f in found])) for name in found[0]}
+            runs.append(listeners.retrieve(heard[:4], heard[4:], shift))
+    return {name: float(np.mean([f[name] for f in runs])) for name in runs[0]}
 
 
 def test_ridge_lies_between_chance_and_the_observer() -> None:
@@ -177,6 +177,6 @@ def test_ridge_lies_between_chance_and_the_observer() -> None:
 @pytest.mark.endurance
 def test_ridge_at_snr_1() -> None:
     """Twelve seeds: between seeds the sd of top-1 is .19, two would leave it to luck."""
-    found = ridge(1.0, tuple(range(12)))
-    assert found["r"] == pytest.approx(0.33, abs=0.06)
-    assert found["top1"] == pytest.approx(0.76, abs=0.12) and found["top10"] > 0.88
+    scores = ridge(1.0, tuple(range(12)))
+    assert scores["r"] == pytest.approx(0.33, abs=0.06)
+    assert scores["top1"] == pytest.approx(0.76, abs=0.12) and scores["top10"] > 0.88

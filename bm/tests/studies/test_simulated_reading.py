@@ -40,26 +40,28 @@ def test_snr_scales_the_response_by_its_root_and_nothing_else() -> None:
 
 def test_sentences_follow_the_grammar_and_differ() -> None:
     assert [len(CLASSES[k]) for k in CLASSES] == [4, 20, 40, 24, 8] and len(set(WORDS)) == 96
-    made = study("debug", n_runs=2)
-    one, two = (made.recordings()[k].sentences for k in (0, 1))
+    simulation = study("debug", n_runs=2)
+    one, two = (simulation.recordings()[k].sentences for k in (0, 1))
     texts = [s.words for s in (*one, *two)]
     assert len(set(texts)) == 240
     lengths = np.array([len(t) for t in texts])
     assert lengths.min() == 5 and lengths.max() <= 11
     assert lengths.mean() == pytest.approx(5 + 1 + 0.4 * 3.5, abs=0.5)
-    same = made.recordings()[2].sentences  # the other subject reads the same, at another pace
+    same = simulation.recordings()[2].sentences  # the other subject reads the same, at another pace
     assert [s.words for s in same] == [s.words for s in one]
     assert [s.fixations for s in same] != [s.fixations for s in one]
 
 
 def test_embedding_is_known_and_the_modulation_its_rotation() -> None:
-    made, known = study(), semantics(0)
-    table = np.stack([made.embedding(word) for word in WORDS])
+    simulation, meaning = study(), semantics(0)
+    table = np.stack([simulation.embedding(word) for word in WORDS])
     np.testing.assert_allclose(table.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(table.std(0), 1)
-    np.testing.assert_allclose(known.modulation @ known.modulation.T, table @ table.T, atol=1e-9)
+    np.testing.assert_allclose(
+        meaning.modulation @ meaning.modulation.T, table @ table.T, atol=1e-9
+    )
     with pytest.raises(UserError, match="is not read"):
-        made.embedding("volcano")
+        simulation.embedding("volcano")
 
 
 def test_events_nest_and_follow_the_eyes() -> None:
@@ -75,13 +77,13 @@ def test_events_nest_and_follow_the_eyes() -> None:
         words = events[(events["kind"] == "word") & (events["sequence_id"] == number)]
         words = words.sort_values("word_index")
         assert " ".join(words["word"]) == sentence["text"] == sentence["text"].lower()
-        own = rests[rests["sequence_id"] == number]
-        assert own["start_s"].iloc[0] == pytest.approx(sentence["start_s"] + 0.3)
-        assert own["stop_s"].max() == pytest.approx(sentence["stop_s"] - 0.4, abs=0.05)
-        counts = own["word_index"].value_counts()
+        fixations = rests[rests["sequence_id"] == number]
+        assert fixations["start_s"].iloc[0] == pytest.approx(sentence["start_s"] + 0.3)
+        assert fixations["stop_s"].max() == pytest.approx(sentence["stop_s"] - 0.4, abs=0.05)
+        counts = fixations["word_index"].value_counts()
         assert [counts.get(i, 0) for i in words["word_index"]] == words["n_fixations"].tolist()
         assert words["n_fixations"].iloc[0] > 0  # the first word is never skipped
-        gaps = [b.start_s - a.stop_s for a, b in itertools.pairwise(own.itertuples())]
+        gaps = [b.start_s - a.stop_s for a, b in itertools.pairwise(fixations.itertuples())]
         np.testing.assert_allclose(gaps, 0.03, atol=1e-9)
     assert rests["duration_s"].between(0.099, 0.601).all()
 
@@ -101,8 +103,8 @@ def test_windows_of_reading() -> None:
     """a a b a c: word 0 twice, then 1, back to 0, then 2."""
     order = [(0, 1), (0, 1), (1, 1), (0, 2), (2, 1)]
     rests = [Fixation(word, 100 * k, 100 * k + 80, visit) for k, (word, visit) in enumerate(order)]
-    found = {name: [f.start for f in part] for name, part in windows_of(rests, 0).items()}
-    assert found == {"FFD": [0], "SFD": [], "GD": [0, 100], "TRT": [0, 100, 300], "GPT": [0, 100]}
+    starts = {name: [f.start for f in part] for name, part in windows_of(rests, 0).items()}
+    assert starts == {"FFD": [0], "SFD": [], "GD": [0, 100], "TRT": [0, 100, 300], "GPT": [0, 100]}
     assert [f.start for f in windows_of(rests, 1)["GPT"]] == [200, 300]
     assert [f.start for f in windows_of(rests, 2)["SFD"]] == [400]
     assert all(part == [] for part in windows_of(rests, 3).values())
@@ -122,12 +124,12 @@ def test_response_follows_the_word_that_is_read() -> None:
     part = np.linalg.pinv(reader.patterns.T) @ recording.response()  # 16 sources of 32 channels
     power = np.square(reading_observer.band_pass(part, 500))
     wide = list(BANDS_HZ).index("b2") * 2  # 11.5 Hz: sharp enough in time
-    expected, found = [], []
+    expected, powers = [], []
     for sentence in recording.sentences:
         for rest in sentence.fixations:
             expected.append(BETA * modulation[sentence.words[rest.word], wide])
-            found.append(np.log(power[wide, rest.start : rest.stop].mean()))
-    slope, _ = np.polyfit(expected, found, 1)
+            powers.append(np.log(power[wide, rest.start : rest.stop].mean()))
+    slope, _ = np.polyfit(expected, powers, 1)
     assert slope == pytest.approx(1.0, abs=0.25)
 
 
@@ -156,14 +158,16 @@ def test_signal_statistics() -> None:
 
 @functools.lru_cache(maxsize=8)
 def observed(snr: float, seeds: int, n_sentences: int) -> reading_observer.ReadingAccuracy:
-    """Known filters, mean over seeds of preset debug."""
-    found = []
+    """Accuracy with known filters, mean over seeds of preset debug."""
+    accuracies = []
     for seed in range(seeds):
-        made = study("debug", seed=seed, snr=snr, n_sentences=n_sentences).recordings()
+        recordings = study("debug", seed=seed, snr=snr, n_sentences=n_sentences).recordings()
         rng = np.random.default_rng(seed)
-        found.append(reading_observer.observe(made, 2 * n_sentences, rng))
-    word, sentence = (np.mean([getattr(f, n) for f in found]) for n in ("word", "sentence"))
-    return reading_observer.ReadingAccuracy(word, sentence, found[0].n_words, found[0].n_sentences)
+        accuracies.append(reading_observer.observe(recordings, 2 * n_sentences, rng))
+    word, sentence = (np.mean([getattr(f, n) for f in accuracies]) for n in ("word", "sentence"))
+    return reading_observer.ReadingAccuracy(
+        word, sentence, accuracies[0].n_words, accuracies[0].n_sentences
+    )
 
 
 def test_observer_rises_with_snr_and_is_chance_at_none() -> None:
@@ -174,31 +178,33 @@ def test_observer_rises_with_snr_and_is_chance_at_none() -> None:
 
 
 def test_observer_reads_windows_of_one_word() -> None:
-    made = study("debug", n_sentences=40, n_subjects=1, timing="fixed", snr=3.0, artefacts=False)
-    recording = made.recordings()[0]
+    simulation = study(
+        "debug", n_sentences=40, n_subjects=1, timing="fixed", snr=3.0, artefacts=False
+    )
+    recording = simulation.recordings()[0]
     signal = recording.signal_uv()
     rests = [(s.words[f.word], f) for s in recording.sentences for f in s.fixations]
     windows = np.stack([signal[:, f.start : f.stop] for _, f in rests])
-    found = made.classify(recording, windows).argmax(1)
-    assert np.mean(found == [word for word, _ in rests]) > 0.08  # chance .01
+    answers = simulation.classify(recording, windows).argmax(1)
+    assert np.mean(answers == [word for word, _ in rests]) > 0.08  # chance .01
 
 
 @functools.lru_cache(maxsize=8)
 def ridge(snr: float, seeds: tuple[int, ...], n_subjects: int, **options) -> tuple[dict, dict]:
     """Scores and those with permuted words, mean over seeds and subjects of preset debug."""
-    found, permuted = [], []
+    runs, permuted = [], []
     for seed in seeds:
-        made = study("debug", seed=seed, snr=snr, n_subjects=n_subjects, **options)
-        for recording in made.recordings():
+        simulation = study("debug", seed=seed, snr=snr, n_subjects=n_subjects, **options)
+        for recording in simulation.recordings():
             data, rng = readers.read(recording), np.random.default_rng(seed)
-            found.append(readers.retrieve(data, rng))
+            runs.append(readers.retrieve(data, rng))
             permuted += [readers.retrieve(data, rng, permute=True) for _ in range(5)]
-    return readers.mean_of(found), readers.mean_of(permuted)
+    return readers.mean_of(runs), readers.mean_of(permuted)
 
 
 def test_ridge_lies_between_chance_and_the_observer() -> None:
-    found, permuted = ridge(3.0, (0,), 1)
-    assert found["r"] > 0.15 and 0.35 < found["sentence"] < 1.0
+    scores, permuted = ridge(3.0, (0,), 1)
+    assert scores["r"] > 0.15 and 0.35 < scores["sentence"] < 1.0
     assert abs(permuted["r"]) < 0.06 and permuted["sentence"] < 0.25
 
 
@@ -209,22 +215,22 @@ def test_observer_at_snr_1() -> None:
     Half of the errors at snr 1 are sentences of five words (.86). With energies drawn from the
     observer's own chi-square model it finds .99: short windows in narrow bands cost the rest.
     """
-    found = observed(1.0, 2, 120)
-    assert found.word == pytest.approx(0.24, abs=0.05)
-    assert found.sentence == pytest.approx(0.96, abs=0.03)
+    accuracy = observed(1.0, 2, 120)
+    assert accuracy.word == pytest.approx(0.24, abs=0.05)
+    assert accuracy.sentence == pytest.approx(0.96, abs=0.03)
     for snr, expected in ((0.1, 0.50), (0.3, 0.81), (3.0, 0.98)):
         assert observed(snr, 2, 120).sentence == pytest.approx(expected, abs=0.06)
 
 
 @pytest.mark.endurance
 def test_ridge_follows_snr() -> None:
-    found, permuted = ridge(1.0, (0, 1), 2)
-    assert found["r"] == pytest.approx(0.20, abs=0.05)
-    assert found["sentence"] == pytest.approx(0.49, abs=0.15)
+    scores, permuted = ridge(1.0, (0, 1), 2)
+    assert scores["r"] == pytest.approx(0.20, abs=0.05)
+    assert scores["sentence"] == pytest.approx(0.49, abs=0.15)
     assert abs(permuted["r"]) < 0.03 and permuted["sentence"] == pytest.approx(0.10, abs=0.06)
     curve = [ridge(snr, (0, 1), 2)[0]["sentence"] for snr in (0.0, 0.1, 0.3, 3.0)]
     assert curve == pytest.approx([0.10, 0.14, 0.23, 0.79], abs=0.15)
-    assert curve[0] < curve[2] < found["sentence"] < curve[3]
+    assert curve[0] < curve[2] < scores["sentence"] < curve[3]
 
 
 def test_band_powers_of_words_carry_their_meaning() -> None:
@@ -240,10 +246,10 @@ def test_band_powers_of_words_carry_their_meaning() -> None:
     assert words.channels[:2] == ("t1 Fp1", "t1 Fp2") and values.shape[0] == 8 * 32
     modulation = semantics(0).modulation[[WORDS.index(word) for word in rows["word"]]]
     strongest = truth["reader"].patterns.argmax(1)
-    found = [
+    correlations = [
         np.corrcoef(np.log(values[32 * (k // 2) + strongest[k]]), modulation[:, k])[0, 1]
         for k in range(16)
     ]
     # fixations of a quarter second hold few cycles of the lower bands
-    assert np.mean(found) > 0.15 and np.mean(found[8:]) > 0.25
+    assert np.mean(correlations) > 0.15 and np.mean(correlations[8:]) > 0.25
     assert words.fingerprint() != waves.fingerprint()

@@ -62,12 +62,12 @@ def test_contacts_of_forty_subjects() -> None:
         shafts = np.unique(implant.shaft)
         assert 3 <= len(shafts) <= 5
         for shaft in shafts:
-            own = implant.shaft == shaft
-            steps = np.linalg.norm(np.diff(implant.metres[own], axis=0), axis=1)
+            mask = implant.shaft == shaft
+            steps = np.linalg.norm(np.diff(implant.metres[mask], axis=0), axis=1)
             np.testing.assert_allclose(steps, 3.5e-3)
-            outward = np.abs(implant.metres[own][-1, 0]) > np.abs(implant.metres[own][0, 0])
-            assert outward and len(set(right[own])) == 1  # 1 is the deepest
-            assert right[own][0] == (implant.metres[own][-1, 0] > 0)
+            outward = np.abs(implant.metres[mask][-1, 0]) > np.abs(implant.metres[mask][0, 0])
+            assert outward and len(set(right[mask])) == 1  # 1 is the deepest
+            assert right[mask][0] == (implant.metres[mask][-1, 0] > 0)
         assert np.linalg.eigvalsh(implant.covariance)[0] >= 0.0099
 
 
@@ -90,8 +90,8 @@ def test_trials_are_balanced_and_show_no_onset() -> None:
 
 
 def test_free_recordings_say_nothing_but_speak_the_whole_lexicon() -> None:
-    made = study(n_free=2, free_s=60.0, n_subjects=1)
-    assert [r.id.session for r in made.recordings()] == ["0", "free", "free"]
+    simulation = study(n_free=2, free_s=60.0, n_subjects=1)
+    assert [r.id.session for r in simulation.recordings()] == ["0", "free", "free"]
     assert [r.id.session for r in study(part="task").recordings()] == ["0", "0"]
     free = study(n_free=2, free_s=60.0, n_subjects=1, part="free").recordings()
     assert [r.id.session for r in free] == ["free", "free"]
@@ -124,8 +124,8 @@ def test_raw_holds_positions_and_volts() -> None:
     raw = recording.load_raw()
     assert set(raw.get_channel_types()) == {"seeg"} and raw.info["description"] == "simulated"
     np.testing.assert_allclose(raw.get_data() * 1e6, recording.signal_uv(), rtol=1e-5, atol=1e-3)
-    found = np.array([c["loc"][:3] for c in raw.info["chs"]])
-    np.testing.assert_allclose(found, recording.metres())
+    places = np.array([c["loc"][:3] for c in raw.info["chs"]])
+    np.testing.assert_allclose(places, recording.metres())
 
 
 def test_bad_contacts_are_where_the_truth_says() -> None:
@@ -138,9 +138,9 @@ def test_bad_contacts_are_where_the_truth_says() -> None:
 
 
 def test_signal_statistics() -> None:
-    made = study("debug", n_trials=1, n_runs=1, n_subjects=4, part="task")
+    simulation = study("debug", n_trials=1, n_runs=1, n_subjects=4, part="task")
     rms, inside, exponents, lines, shoulders = [], [], [], [], []
-    for recording, other in zip(made.recordings(), made.at(0.0), strict=True):
+    for recording, other in zip(simulation.recordings(), simulation.at(0.0), strict=True):
         signal = recording.signal_uv()
         rms.append(np.median(signal.std(1)))
         inside.append((np.abs(signal) < 400).mean())
@@ -158,21 +158,23 @@ def test_signal_statistics() -> None:
 
 
 def test_observer_rises_with_snr_and_is_chance_at_none() -> None:
-    made = study("debug", n_trials=3, n_runs=1, n_subjects=1)
-    found = [made.observer(snr, 36)[0] for snr in (0, 0.1, 1)]
-    assert found[0] == pytest.approx(1 / 12) and found == sorted(found)
-    assert found[1] > 0.4 and found[2] > 0.95
+    simulation = study("debug", n_trials=3, n_runs=1, n_subjects=1)
+    accuracies = [simulation.observer(snr, 36)[0] for snr in (0, 0.1, 1)]
+    assert accuracies[0] == pytest.approx(1 / 12) and accuracies == sorted(accuracies)
+    assert accuracies[1] > 0.4 and accuracies[2] > 0.95
 
 
 @functools.lru_cache(maxsize=8)
 def heard(snr: float, seeds: int, subjects: int) -> seeg_observer.WordAccuracy:
-    """Known filters, mean over seeds of preset debug."""
-    found = []
+    """Accuracy with known filters, mean over seeds of preset debug."""
+    accuracies = []
     for seed in range(seeds):
-        made = study("debug", seed=seed, n_subjects=subjects, n_runs=1, part="task").at(snr)
-        found.append(seeg_observer.observe([[recording] for recording in made], 120 * subjects))
-    means = {n: np.mean([getattr(f, n) for f in found]) for n in ("gamma", "slow", "both")}
-    return seeg_observer.WordAccuracy(**means, n=sum(f.n for f in found))
+        recordings = study("debug", seed=seed, n_subjects=subjects, n_runs=1, part="task").at(snr)
+        accuracies.append(
+            seeg_observer.observe([[recording] for recording in recordings], 120 * subjects)
+        )
+    means = {n: np.mean([getattr(f, n) for f in accuracies]) for n in ("gamma", "slow", "both")}
+    return seeg_observer.WordAccuracy(**means, n=sum(f.n for f in accuracies))
 
 
 @pytest.mark.endurance
@@ -181,33 +183,33 @@ def heard(snr: float, seeds: int, subjects: int) -> seeg_observer.WordAccuracy:
     [(0.1, None, None, 0.76), (1.0, 0.98, 0.93, 1.0)],
 )  # fmt: skip
 def test_observer_of_high_gamma_and_slow_potential(snr: float, gamma, slow, both) -> None:
-    found = heard(snr, 2, 4)
-    assert found.both == pytest.approx(both, abs=0.10)
+    accuracy = heard(snr, 2, 4)
+    assert accuracy.both == pytest.approx(both, abs=0.10)
     for name, expected in (("gamma", gamma), ("slow", slow)):
         if expected is not None:
-            assert getattr(found, name) == pytest.approx(expected, abs=0.06)
+            assert getattr(accuracy, name) == pytest.approx(expected, abs=0.06)
 
 
 def decode(snr: float, seeds: int, subjects: int, **options) -> dict[str, float]:
     """Mean accuracy over seeds and subjects of preset debug."""
-    found = []
+    runs = []
     for seed in range(seeds):
-        made = study("debug", seed=seed, snr=snr, n_subjects=subjects, part="task", **options)
+        simulation = study("debug", seed=seed, snr=snr, n_subjects=subjects, part="task", **options)
         for subject in range(subjects):
-            own = [r for r in made.recordings() if r.place.subject == subject]
-            trials = speakers.trials_of(own)
+            recordings = [r for r in simulation.recordings() if r.place.subject == subject]
+            trials = speakers.trials_of(recordings)
             scores = speakers.decode(trials, np.random.default_rng(seed))
             few = speakers.folds(trials.words, 4 / 30)
             scores["few"] = speakers.score(trials.gamma, trials.words, few)
             scores["precision"] = speakers.precision(trials)
-            found.append(scores)
-    return {name: float(np.mean([f[name] for f in found])) for name in found[0]}
+            runs.append(scores)
+    return {name: float(np.mean([f[name] for f in runs])) for name in runs[0]}
 
 
 def test_discriminant_lies_between_chance_and_the_observer() -> None:
     """One subject, four words of 24 trials: chance .25, observer 1."""
-    made = study("tiny", n_subjects=1, n_trials=24, part="task")
-    trials = speakers.trials_of(made.recordings())
+    simulation = study("tiny", n_subjects=1, n_trials=24, part="task")
+    trials = speakers.trials_of(simulation.recordings())
     train = speakers.folds(trials.words, 0.6)
     assert 0.5 < speakers.score(trials.gamma, trials.words, train) < 1.0
     others = speakers.score(trials.gamma[:, trials.weights == 0], trials.words, train)
@@ -219,14 +221,14 @@ def test_discriminant_lies_between_chance_and_the_observer() -> None:
 @pytest.mark.endurance
 def test_discriminants_at_snr_1() -> None:
     """Twelve subjects: between subjects the sd of the accuracy is .16."""
-    found = decode(1.0, 3, 4)
-    assert found["all"] == pytest.approx(0.73, abs=0.12)
-    assert found["informative"] == pytest.approx(0.84, abs=0.08)
-    assert found["others"] == pytest.approx(0.09, abs=0.04)
-    assert found["slow"] == pytest.approx(0.20, abs=0.08)
-    assert found["few"] == pytest.approx(0.35, abs=0.10)
-    assert found["permuted"] == pytest.approx(0.08, abs=0.03)
-    assert found["precision"] > 0.8
+    scores = decode(1.0, 3, 4)
+    assert scores["all"] == pytest.approx(0.73, abs=0.12)
+    assert scores["informative"] == pytest.approx(0.84, abs=0.08)
+    assert scores["others"] == pytest.approx(0.09, abs=0.04)
+    assert scores["slow"] == pytest.approx(0.20, abs=0.08)
+    assert scores["few"] == pytest.approx(0.35, abs=0.10)
+    assert scores["permuted"] == pytest.approx(0.08, abs=0.03)
+    assert scores["precision"] > 0.8
 
 
 @pytest.mark.endurance

@@ -36,12 +36,12 @@ def tuab(tmp_path_factory) -> Path:
 
 
 def test_tuab_windows_labels_and_parts(tuab: Path) -> None:
-    found = dataset("tuab", tuab)
-    assert found.facts.channels == ELECTRODES and found.facts.rate_hz == 200
-    assert found.facts.classes == ("normal", "abnormal")
-    assert input_rows(found.facts.channels)[:8] == [0, 1, 3, 18, 22, 40, 44, 62]
-    assert input_rows(found.facts.channels)[-2:] == [113, 114]
-    table = found.table
+    data = dataset("tuab", tuab)
+    assert data.facts.channels == ELECTRODES and data.facts.rate_hz == 200
+    assert data.facts.classes == ("normal", "abnormal")
+    assert input_rows(data.facts.channels)[:8] == [0, 1, 3, 18, 22, 40, 44, 62]
+    assert input_rows(data.facts.channels)[-2:] == [113, 114]
+    table = data.table
     assert set(table["length"]) == {2000}
     # 25 s give two windows, 12 s one; a file without a 23rd electrode gives none
     assert len(table) == 2 * TRAIN + 1 + 2 * 2
@@ -79,9 +79,9 @@ def test_tuab_split_follows_its_seed_alone(tuab: Path) -> None:
 
 
 def test_tuab_audit_finds_nothing(tuab: Path) -> None:
-    found = dataset("tuab", tuab)
-    table = found.table.assign(length_s=10.0)
-    assert not audit_table(table, [s.events for s in found.signals])
+    data = dataset("tuab", tuab)
+    table = data.table.assign(length_s=10.0)
+    assert not audit_table(table, [s.events for s in data.signals])
 
 
 def test_a_person_of_both_parts_is_refused(tuab: Path, tmp_path: Path) -> None:
@@ -110,17 +110,17 @@ def tuev(tmp_path_factory) -> Path:
 
 
 def test_tuev_windows(tuev: Path) -> None:
-    found = dataset("tuev", tuev)
-    assert found.facts.classes == ("spsw", "gped", "pled", "eyem", "artf", "bckg")
-    table = found.table
+    data = dataset("tuev", tuev)
+    assert data.facts.classes == ("spsw", "gped", "pled", "eyem", "artf", "bckg")
+    table = data.table
     assert set(table["length"]) == {1000}
     first = table[table["subject"] == "p000"]
     # in order of time; the event of 2 s is left out; one moment on two channels is there twice
     assert first["start"].tolist() == [100 - 400, 100 - 400, 1200, 3740 - 400]
     assert first["label"].tolist() == [0, 0, 5, 5]
     assert set(table["subject"][table["split"] == "test"]) == {"eval001"}
-    signal = found.signals[0].rows(0, found.signals[0].samples).numpy().T
-    around = found.gather(first.index.tolist()).signal.numpy()
+    signal = data.signals[0].rows(0, data.signals[0].samples).numpy().T
+    around = data.gather(first.index.tolist()).signal.numpy()
     wrapped = np.concatenate([signal, signal, signal], 1)
     for window, start in zip(around, first["start"], strict=True):
         begin = start + signal.shape[1]

@@ -135,7 +135,7 @@ def bad(tmp_path: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [
         ("another format", "no MATLAB file"),
         ("other variables", "no variable `sentenceData`"),
@@ -145,14 +145,14 @@ def bad(tmp_path: Path, kind: str) -> Path:
         ("other order", "number 1 is E1; zuco-105 has E2 there"),
     ],
 )
-def test_bad_files_are_named_in_one_line(tmp_path: Path, kind: str, said: str) -> None:
+def test_bad_files_are_named_in_one_line(tmp_path: Path, kind: str, message: str) -> None:
     path = bad(tmp_path, kind)
     entry = {"study": "zuco", "path": str(tmp_path / "zuco")}
     (recording,), _ = recordings_of([entry], {"studies": tmp_path, "cache": tmp_path})
     with pytest.raises(RecordingError) as caught:
         recording.load_raw()
     text = str(caught.value)
-    assert said in text and str(path) in text and "\n" not in text
+    assert message in text and str(path) in text and "\n" not in text
 
 
 def test_mistakes_in_options_are_one_line(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_mistakes_in_options_are_one_line(tmp_path: Path) -> None:
         ({"signal": "word"}, "words"),
         ({}, "OSF projects q3zws"),
     ]
-    for options, said in mistakes:
-        with pytest.raises(UserError, match=said):
+    for options, message in mistakes:
+        with pytest.raises(UserError, match=message):
             recordings_of([{"study": "zuco", **options}], places)
 
 

@@ -40,8 +40,8 @@ def _become_dora(words: tuple[str, ...], folder: str, environment: dict[str, str
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    known = environment.get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[:] = dict.fromkeys([folder, *filter(None, known), *sys.path])
+    folders = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = dict.fromkeys([folder, *filter(None, folders), *sys.path])
     sys.argv = ["dora", *words]
     runpy.run_module("dora", run_name="__main__", alter_sys=True)
 
@@ -85,7 +85,7 @@ class Command:
         self._process.join()
 
     def wait(self, seconds: float = 240) -> subprocess.CompletedProcess[str]:
-        """Its exit status, output and errors, without colours.
+        """Return its exit status, output and errors, without colours.
 
         Raises:
             TimeoutExpired: it was killed after so many seconds.

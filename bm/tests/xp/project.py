@@ -15,9 +15,14 @@ Dora = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def environment() -> dict[str, str]:
-    """Of a subprocess that sees the package and no settings of the caller."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BM_", "DORA_", "RANK"))}
-    return {**kept, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    """Environment of a subprocess that sees the package and no settings of the caller."""
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("BM_", "DORA_", "RANK"))}
+    return {
+        **variables,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

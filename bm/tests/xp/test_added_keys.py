@@ -78,12 +78,12 @@ def test_a_plus_makes_no_other_experiment() -> None:
 
 def test_every_option_of_a_solver_can_be_added() -> None:
     """An option that code reads by `.get` is named by a recipe or by `bm.solvers.OPTIONS`."""
-    known = main.resolver.added_keys
-    assert known is not None
-    names = {key.rpartition(".")[2] for solver in known.solvers() for key in known.of(solver)}
+    keys = main.resolver.added_keys
+    assert keys is not None
+    names = {key.rpartition(".")[2] for solver in keys.solvers() for key in keys.of(solver)}
     for file in sorted((ROOT / "bm/solvers").rglob("*.py")):
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and ast.unparse(call.func) in GETS:
                 first = call.args[0]
                 assert not isinstance(first, ast.Constant) or first.value in names, (file, first)
-    assert {*OPTIONS} <= {*known.solvers()}
+    assert {*OPTIONS} <= {*keys.solvers()}

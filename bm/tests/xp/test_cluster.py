@@ -63,17 +63,17 @@ def test_slurm_without_accounts_is_refused(clients: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "advice"),
+    ("message", "advice"),
     [
         ("sbatch: error: invalid partition specified: gpu", "partitions here: main, urgent"),
         ("sbatch: error: Memory specification can not be satisfied", "mem_per_gpu is whole GB"),
         ("sbatch: error: Invalid account", "launcher.slurm_"),
     ],
 )
-def test_a_refusal_is_one_line_with_advice(clients: Path, said: str, advice: str) -> None:
+def test_a_refusal_is_one_line_with_advice(clients: Path, message: str, advice: str) -> None:
     say(clients, "sinfo", "main\nurgent")
-    text = str(cluster.refusal(RuntimeError(f"{said}\nsbatch: error: Batch job failed")))
-    assert said.removeprefix("sbatch: error: ") in text and advice in text and "\n" not in text
+    text = str(cluster.refusal(RuntimeError(f"{message}\nsbatch: error: Batch job failed")))
+    assert message.removeprefix("sbatch: error: ") in text and advice in text and "\n" not in text
 
 
 def test_an_array_that_is_refused_is_the_user_s_mistake(clients: Path, tmp_path: Path) -> None:

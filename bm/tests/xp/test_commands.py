@@ -21,20 +21,20 @@ def history(toy: Path, sig: str) -> list[Any]:
     return json.loads((toy / "outputs" / "xps" / sig / "history.json").read_text())
 
 
-def one_line(done: subprocess.CompletedProcess[str]) -> str:
+def one_line(process: subprocess.CompletedProcess[str]) -> str:
     """The message of a mistake: exit code 2 and nothing but one line about it."""
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, done.stderr
-    assert done.stderr.rstrip().endswith(lines[0])
+    assert process.returncode == 2, process.stderr
+    assert "Traceback" not in process.stderr + process.stdout
+    lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, process.stderr
+    assert process.stderr.rstrip().endswith(lines[0])
     return lines[0]
 
 
 def test_run_then_info_then_run_from_signature(toy: Path, dora: Dora) -> None:
     sig = main.resolve(["seed=11", "optim.epochs=2"]).sig
-    done = dora("run", "seed=11", "optim.epochs=2")
-    assert done.returncode == 0, done.stderr
+    process = dora("run", "seed=11", "optim.epochs=2")
+    assert process.returncode == 0, process.stderr
     assert len(history(toy, sig)) == 2
     info = dora("info", "-f", sig, "-m")
     assert info.returncode == 0, info.stderr
@@ -55,10 +55,10 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
     toy: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "file").touch()
-    done = Command(
+    process = Command(
         toy, *words, environment={**environment(), "BM_OUTPUTS": str(tmp_path / "file")}
     ).wait()
-    assert "cannot be written: a part of the path is a file" in one_line(done)
+    assert "cannot be written: a part of the path is a file" in one_line(process)
 
 
 def test_arguments_that_another_user_stored_are_left_as_they_are(
@@ -79,34 +79,34 @@ def test_arguments_that_another_user_stored_are_left_as_they_are(
 
 
 def test_distributed_without_gpu_is_one_worker_and_says_so(dora: Dora) -> None:
-    done = dora("run", "-d", "seed=12", "optim.epochs=1")
-    assert done.returncode == 0, done.stderr
-    assert "one worker" in done.stderr
-    assert "workers 1 " in done.stdout
+    process = dora("run", "-d", "seed=12", "optim.epochs=1")
+    assert process.returncode == 0, process.stderr
+    assert "one worker" in process.stderr
+    assert "workers 1 " in process.stdout
 
 
 def test_dry_run_of_a_grid(toy: Path, dora: Dora) -> None:
-    done = dora("grid", "main", "--dry_run", "--init", "--no_monitoring")
-    assert done.returncode == 0, done.stderr
+    process = dora("grid", "main", "--dry_run", "--init", "--no_monitoring")
+    assert process.returncode == 0, process.stderr
     for seed in range(3):
         sig = main.resolve([f"seed={seed}", "optim.epochs=2"]).sig
-        assert sig in done.stdout
+        assert sig in process.stdout
         assert (toy / "outputs" / "xps" / sig / ".argv.json").exists()
 
 
 def test_grid_with_stages(dora: Dora) -> None:
-    done = dora("grid", "staged", "--dry_run", "--no_monitoring")
-    assert done.returncode == 0, done.stderr
+    process = dora("grid", "staged", "--dry_run", "--no_monitoring")
+    assert process.returncode == 0, process.stderr
     up = main.resolve(["seed=7"]).sig
     down = main.resolve([f'init_from="//sig/{up}"']).sig
-    assert up in done.stdout
-    assert down in done.stdout
+    assert up in process.stdout
+    assert down in process.stdout
 
 
 def test_grids_are_listed_without_a_name(dora: Dora) -> None:
-    done = dora("grid")
-    assert done.returncode == 0
-    assert "main, number, queue, staged, typo" in done.stdout
+    process = dora("grid")
+    assert process.returncode == 0
+    assert "main, number, queue, staged, typo" in process.stdout
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_mistake_is_one_line_and_exit_2(dora: Dora, words: list[str], message: s
 
 
 def test_bug_keeps_its_traceback(dora: Dora) -> None:
-    done = dora("run", "dummy=bug")
-    assert done.returncode == 1
-    assert "ZeroDivisionError: a bug" in done.stderr
-    assert "toy/train.py" in done.stderr
+    process = dora("run", "dummy=bug")
+    assert process.returncode == 1
+    assert "ZeroDivisionError: a bug" in process.stderr
+    assert "toy/train.py" in process.stderr
 
 
 def test_git_save_of_an_experiment_that_never_ran(toy: Path, dora: Dora) -> None:
@@ -142,12 +142,12 @@ def test_git_save_of_an_experiment_that_never_ran(toy: Path, dora: Dora) -> None
     for words in (["init"], ["add", "."], ["commit", "-m", "first"]):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
         subprocess.run(["git", *identity, *words], cwd=toy, check=True, capture_output=True)
-    done = dora("run", "--git_save", "seed=13", "optim.epochs=1")
-    assert done.returncode == 0, done.stderr
+    process = dora("run", "--git_save", "seed=13", "optim.epochs=1")
+    assert process.returncode == 0, process.stderr
     sig = main.resolve(["seed=13", "optim.epochs=1"]).sig
     assert len(history(toy, sig)) == 1
     assert (toy / "outputs" / "xps" / sig / "code" / "toy" / "train.py").exists()
-    assert "outputs/codes" in done.stdout  # the code of the clone ran
+    assert "outputs/codes" in process.stdout  # the code of the clone ran
 
 
 @pytest.mark.parametrize("way", ["module", "elsewhere"])
@@ -155,11 +155,11 @@ def test_train_is_found_from_root_and_from_elsewhere(tmp_path: Path, way: str) -
     """Reaches `bm.solvers.build` under Hydra; an unknown solver ends there, with one line."""
     outputs = f"paths.cache={tmp_path}"
     if way == "module":
-        done = command(ROOT, "-m", "bm.train", "solver.name=supervisd", outputs)
+        process = command(ROOT, "-m", "bm.train", "solver.name=supervisd", outputs)
     else:
         words = ("-P", "bm", "run", "solver.name=supervisd", outputs)
-        done = Command(tmp_path, *words, environment=environment()).wait()
-    assert "unknown solver 'supervisd'; did you mean 'supervised'?" in one_line(done)
+        process = Command(tmp_path, *words, environment=environment()).wait()
+    assert "unknown solver 'supervisd'; did you mean 'supervised'?" in one_line(process)
 
 
 def test_login_without_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

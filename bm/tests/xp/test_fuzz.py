@@ -21,12 +21,12 @@ PREFIXES = ("", "", "", "", "+", "++", "~", "-", "hydra.", "dora.", "slurm.")
 
 
 def flat(config: DictConfig, prefix: str = "") -> list[str]:
-    found = []
+    names = []
     for key in map(str, config):
         name = f"{prefix}{key}"
         node = config._get_node(key)
-        found += flat(node, f"{name}.") if isinstance(node, DictConfig) else [name]
-    return found
+        names += flat(node, f"{name}.") if isinstance(node, DictConfig) else [name]
+    return names
 
 
 def typo(text: str, draw: random.Random) -> str:

@@ -120,11 +120,11 @@ def test_uncommitted_changes_have_another_hash(tmp_path: Path) -> None:
 
 def test_excluded_keys_are_not_held() -> None:
     cfg, exclude = main.resolve(["workers=3", "optim.lr=0.5"]).cfg, main.dora.exclude
-    kept = guard.significant(cfg, exclude)
-    assert kept["optim.lr"] == 0.5
-    assert kept["dset.split.ratios.train"] == 0.8
+    significant = guard.significant(cfg, exclude)
+    assert significant["optim.lr"] == 0.5
+    assert significant["dset.split.ratios.train"] == 0.8
     gone = {"workers", "device", "wandb.mode", "log.every", "paths.cache", "slurm.gpus", "dora.dir"}
-    assert not gone & set(kept)
+    assert not gone & set(significant)
 
 
 def test_edited_default_is_caught(tmp_path: Path) -> None:

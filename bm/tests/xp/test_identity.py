@@ -79,7 +79,7 @@ def test_experiments_that_hold_keys_of_one_run_are_read_without(toy: Path, dora:
     folder = toy / "outputs" / "xps" / xp.sig
     folder.mkdir(parents=True)
     (folder / ".argv.json").write_text(json.dumps(["seed=22", "show=true", "optim.epochs=2"]))
-    done = dora("run", "-f", xp.sig)
-    assert done.returncode == 0, done.stderr
-    assert "show=true" not in done.stderr
+    process = dora("run", "-f", xp.sig)
+    assert process.returncode == 0, process.stderr
+    assert "show=true" not in process.stderr
     assert json.loads((folder / ".argv.json").read_text()) == ["seed=22", "optim.epochs=2"]

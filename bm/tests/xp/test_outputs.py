@@ -22,16 +22,16 @@ def test_outputs_that_cannot_be_written_are_one_line(verb: str, tmp_path: Path) 
     """Symptom: tracebacks of Dora's `mkdir`. A file in the path stops even root."""
     (tmp_path / "file").touch()
     # a fresh interpreter: what nobody catches is answered where it ends
-    said = call(tmp_path / "file" / "outputs", "dora", "-P", "bm", *WORDS[verb], code=2)
-    errors = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and "Traceback" not in said, said
+    text = call(tmp_path / "file" / "outputs", "dora", "-P", "bm", *WORDS[verb], code=2)
+    errors = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and "Traceback" not in text, text
     assert "a part of the path is a file" in errors[0]
 
 
 def test_scripts_say_it_too(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    said = script(tmp_path / "file" / "outputs", "make_report", "grid=demo.tiny", code=2)
-    assert said.startswith("error: ") and "a part of the path is a file" in said
+    text = script(tmp_path / "file" / "outputs", "make_report", "grid=demo.tiny", code=2)
+    assert text.startswith("error: ") and "a part of the path is a file" in text
 
 
 def test_a_grid_is_shown_after_its_outputs_were_moved(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_slots_bound_what_runs_at_once_and_share_the_threads(queue, monkeypatch)
     threads = Path(queue.read(jobs[0])["log"]).read_text().strip()
     assert threads == str(max(1, process.cores() // 2))
     monkeypatch.setenv("BM_THREADS", "7")  # what the user says wins
-    own = runner.environment((0,))
-    assert own["BM_THREADS"] == own["OMP_NUM_THREADS"] == "7"
+    variables = runner.environment((0,))
+    assert variables["BM_THREADS"] == variables["OMP_NUM_THREADS"] == "7"
     monkeypatch.setenv("BM_SLOTS", "3")
     assert count_slots(0) == 3
     monkeypatch.delenv("BM_SLOTS")
@@ -140,20 +140,20 @@ def test_a_lost_process_is_a_node_failure(queue: Queue) -> None:
 def test_a_new_runner_adopts_what_an_old_one_left(queue: Queue) -> None:
     alive = add(queue, "a" * 8, "import time; time.sleep(1.0)")
     gone = add(queue, "b" * 8, "import time; time.sleep(60)")
-    done = add(queue, "c" * 8, "import time; time.sleep(60)")
+    completed = add(queue, "c" * 8, "import time; time.sleep(60)")
     old = PythonRunner(queue, 3, 0)
     old.turn()
-    for job in (gone, done):
+    for job in (gone, completed):
         os.killpg(queue.read(job)["pid"], signal.SIGKILL)
     children = [item.child for item in old.active]
-    marker.write(Path(queue.read(done)["folder"]), {})
+    marker.write(Path(queue.read(completed)["folder"]), {})
     marker.write(Path(queue.read(alive)["folder"]), {})
     children[1].wait(), children[2].wait()
     runner = PythonRunner(queue, 3, 0)
     with queue.lock():
         runner.adopt()
     runner.turn()
-    states = [queue.read(job)["state"] for job in (alive, gone, done)]
+    states = [queue.read(job)["state"] for job in (alive, gone, completed)]
     assert states == [RUNNING, NODE_FAIL, COMPLETED]
     children[0].wait()
     assert not runner.turn() and queue.state(alive) == COMPLETED
@@ -221,8 +221,8 @@ def test_a_queue_that_cannot_be_written_is_one_line_for_whoever_asks_for_states(
     with pytest.raises(SystemExit if shell else UserError) as caught:
         executor.update(SimpleNamespace(main=main))
     if shell:
-        said = capsys.readouterr().err.strip()
-        assert caught.value.code == 2 and "read-only" in said and "\n" not in said
+        text = capsys.readouterr().err.strip()
+        assert caught.value.code == 2 and "read-only" in text and "\n" not in text
 
 
 def test_handle_survives_the_process_that_made_it(queue: Queue) -> None:

@@ -66,8 +66,8 @@ def test_a_run_and_a_queued_run_below_an_odd_folder(toy: Path) -> None:
     variables = {**environment(), "BM_OUTPUTS": str(outputs)}
     place = f"paths.models=/models/{NAME}"
     argument = f"init_from=//file/{NAME}"
-    done = Command(toy, "run", "seed=31", place, argument, environment=variables).wait()
-    assert done.returncode == 0, done.stderr
+    process = Command(toy, "run", "seed=31", place, argument, environment=variables).wait()
+    assert process.returncode == 0, process.stderr
     xp = main.resolve(["seed=31", argument])
     folder = outputs / "xps" / xp.sig
     assert len(json.loads((folder / "history.json").read_text())) == xp.cfg.optim.epochs

@@ -19,7 +19,7 @@ FROZEN = Path(__file__).with_name("signatures.json")
 
 def current(grid: str) -> dict[str, str]:
     """Signature -> arguments of all experiments of a grid."""
-    return {found.sig: " ".join(found.argv) for found in listed(grid)}
+    return {experiment.sig: " ".join(experiment.argv) for experiment in listed(grid)}
 
 
 def frozen() -> dict[str, dict[str, str]]:

@@ -74,12 +74,12 @@ class Project:
         (self.folder / "toygrids" / f"{name}.py").write_text(HEAD + body)
 
     def start(self, *words: str, answer: str = "") -> Command:
-        """`dora grid WORDS`, not waited for."""
-        own = environment() | {"BM_EXECUTOR": "local", "BM_SLOTS": "2"}
-        return Command(self.folder, "grid", *words, environment=own, answer=answer)
+        """Start `dora grid WORDS`, without waiting for it."""
+        variables = environment() | {"BM_EXECUTOR": "local", "BM_SLOTS": "2"}
+        return Command(self.folder, "grid", *words, environment=variables, answer=answer)
 
     def grid(self, *words: str, answer: str = "") -> str:
-        """What `dora grid WORDS` prints; it must end well."""
+        """Return what `dora grid WORDS` prints; it must end well."""
         return succeeded(self.start(*words, answer=answer).wait())
 
     def xp(self, *argv: str) -> Path:
@@ -95,9 +95,9 @@ class Project:
             time.sleep(0.1)
 
 
-def succeeded(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+def succeeded(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
 
 
 @pytest.fixture
@@ -154,8 +154,8 @@ def test_arrays_and_two_grids_share_the_queue(
     elements = {project.xp(f"seed={seed}", "optim.epochs=1").name for seed in (10, 11)}
     assert elements < {r["sig"] for r in records}
     for slot in (0, 1):  # one job after the other in each, whichever grid asked for it
-        own = sorted((r["began"], r["ended"]) for r in records if r["slots"] == [slot])
-        assert own and all(after >= before for (_, before), (after, _) in pairwise(own))
+        times = sorted((r["began"], r["ended"]) for r in records if r["slots"] == [slot])
+        assert times and all(after >= before for (_, before), (after, _) in pairwise(times))
 
 
 def test_folder_log_and_tail_of_a_row(finished: Project) -> None:
@@ -188,9 +188,9 @@ def test_done_is_left_alone_redone_and_cleared(finished: Project) -> None:
     assert len(last_table(text)) == 1
     redone, cleared = (finished.xp(f"seed={n}", f"optim.epochs={n + 1}").name for n in (1, 0))
     for sig in (redone, cleared):
-        own = [r["job_id"] for r in finished.queue.records() if r["sig"] == sig]
-        finished.wait(lambda job=own[-1]: finished.queue.state(job) == "COMPLETED")
-        assert len(own) == 2
+        jobs = [r["job_id"] for r in finished.queue.records() if r["sig"] == sig]
+        finished.wait(lambda job=jobs[-1]: finished.queue.state(job) == "COMPLETED")
+        assert len(jobs) == 2
 
 
 def test_retry_takes_what_failed_only(finished: Project) -> None:
@@ -234,9 +234,9 @@ def test_replace_cancel_and_removal_from_the_file(project: Project) -> None:
 
 def test_grid_from_another_folder(tmp_path: Path) -> None:
     words = ("-P", "bm", "grid", "demo.tiny", "--dry_run")
-    done = Command(tmp_path, *words, environment=environment()).wait()
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("N/A") == 3
+    result = Command(tmp_path, *words, environment=environment()).wait()
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("N/A") == 3
 
 
 def test_plain_install_ships_conf_and_grids(tmp_path: Path) -> None:
@@ -256,13 +256,13 @@ def test_plain_install_ships_conf_and_grids(tmp_path: Path) -> None:
     code = "import bm, sys; sys.exit(0 if bm.__file__.startswith(sys.argv[1]) else 3)"
     started = []
     for target in (whole, partial):
-        own = environment() | {"PYTHONPATH": str(target)}
+        variables = environment() | {"PYTHONPATH": str(target)}
         subprocess.run(
-            [sys.executable, "-c", code, str(target)], cwd=elsewhere, env=own, check=True
+            [sys.executable, "-c", code, str(target)], cwd=elsewhere, env=variables, check=True
         )
         words = [sys.executable, "-m", "dora", "-P", "bm", "grid", "demo.tiny", "--dry_run"]
         started.append(
-            subprocess.Popen(words, cwd=elsewhere, env=own, text=True, stdout=subprocess.PIPE,
+            subprocess.Popen(words, cwd=elsewhere, env=variables, text=True, stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL)
         )  # fmt: skip
     printed = [process.communicate(timeout=240)[0] for process in started]

@@ -65,7 +65,7 @@ class Story:
 @functools.lru_cache(maxsize=64)
 def sentences(stimuli: Stimuli, story: int) -> tuple[tuple[int, ...], ...]:
     """Draw the word numbers of each sentence; none occurs in an earlier story."""
-    said = {words for k in range(story) for words in sentences(stimuli, k)}
+    spoken = {words for k in range(story) for words in sentences(stimuli, k)}
     rng = Place(stimuli.seed, "listening").stream("study", 1000 + story)
     # Words differ in frequency, though less than those of a language (Zipf's law: exponent -1).
     weight = np.arange(1, stimuli.n_words + 1) ** -0.5
@@ -74,8 +74,8 @@ def sentences(stimuli: Stimuli, story: int) -> tuple[tuple[int, ...], ...]:
     while len(drawn) < stimuli.n_sentences:
         count = int(rng.integers(4, 8))
         words = tuple(rng.choice(stimuli.n_words, count, replace=False, p=weight).tolist())
-        if words not in said:
-            said.add(words)
+        if words not in spoken:
+            spoken.add(words)
             drawn.append(words)
     return tuple(drawn)
 

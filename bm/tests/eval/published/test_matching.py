@@ -25,16 +25,16 @@ def grid(name: str) -> tuple[Published, list[Experiment], list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (_common, finetune, labram_main):
             patch.setattr(module, "SEEDS", (2036,))
-        found = of_grid(name, main)
-    return published_of(name, found), found, variants(found)
+        experiments = of_grid(name, main)
+    return published_of(name, experiments), experiments, variants(experiments)
 
 
 def repeated(name: str, dataset: str) -> dict[str, str]:
     """Row of the table -> published row that it repeats."""
-    published, found, rows = grid(name)
+    published, experiments, rows = grid(name)
     return {
         row: published.rows[e.sig].name
-        for e, row in zip(found, rows, strict=True)
+        for e, row in zip(experiments, rows, strict=True)
         if e.sig in published.rows and e.config.dset.name == dataset
     }
 
@@ -53,9 +53,9 @@ def test_table_2_is_beside_its_rows(dataset: str) -> None:
 
 
 def test_every_ablation_of_the_grid_was_published() -> None:
-    published, found, _ = grid("nmi.ablation_final")
+    published, experiments, _ = grid("nmi.ablation_final")
     names = list(ablation_final.ABLATIONS)
-    for place, experiment in enumerate(found):
+    for place, experiment in enumerate(experiments):
         assert published.rows[experiment.sig].name == names[place % len(names)]
     means = [sum(mean for mean, _ in pairs) / 4 for pairs in ABLATIONS.values()]
     assert means == sorted(means, reverse=True)  # the publication's order, by the mean
@@ -69,21 +69,21 @@ def test_labram_rows_repeat_what_was_published() -> None:
         sizes = repeated("labram.main", dataset)
         assert sorted(sizes.values()) == ["LaBraM-Base", "LaBraM-Huge", "LaBraM-Large"]
         assert not any("baselines" in row for row in sizes)
-        found = repeated("labram.ablation", dataset)
-        assert sorted(found.values()) == sorted(row.name for row in LABRAM["labram.ablation"])
-        assert found["init_from=//sig/d35691f7"] == "raw patches"
+        names = repeated("labram.ablation", dataset)
+        assert sorted(names.values()) == sorted(row.name for row in LABRAM["labram.ablation"])
+        assert names["init_from=//sig/d35691f7"] == "raw patches"
 
 
 def test_what_no_row_repeats_has_a_row_of_its_own(tmp_path) -> None:
-    _, found, _ = grid("labram.main")
-    references = references_of("labram.main", found, "balanced_accuracy", tmp_path)
+    _, experiments, _ = grid("labram.main")
+    references = references_of("labram.main", experiments, "balanced_accuracy", tmp_path)
     assert (
         "published: BIOT" in references["tuev"]
         and "published: LaBraM-Base" not in references["tuev"]
     )
     assert str(references["tuev"]["published: BIOT"]["kappa"]) == "0.527 ± 0.025"
     assert references["labram_corpus"] == {}
-    assert not references_of("labram.eegmat", found, "balanced_accuracy", tmp_path)["tuab"]
+    assert not references_of("labram.eegmat", experiments, "balanced_accuracy", tmp_path)["tuab"]
 
 
 def test_other_tasks_of_labram_are_known_by_the_name_of_the_data() -> None:
@@ -93,8 +93,8 @@ def test_other_tasks_of_labram_are_known_by_the_name_of_the_data() -> None:
 
 
 def test_one_more_change_is_no_published_row() -> None:
-    _, found, _ = grid("nmi.ablation_final")
-    config = found[0].config.copy()
+    _, experiments, _ = grid("nmi.ablation_final")
+    config = experiments[0].config.copy()
     row = PublishedRow("it", {"schoffelen2019": {}}, {"model.encoder.glu": 2, "model.head": "none"})
     assert match([row], config, {}) is None
     config.model.head = "none"

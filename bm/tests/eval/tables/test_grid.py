@@ -85,15 +85,15 @@ def test_the_report_has_the_same_figures(experiments: list[Experiment], tmp_path
 
 def test_published_values_beside_finetuning(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(finetune, "SEEDS", (0, 1))
-    found = of_grid("labram.finetune", main)
-    for number, experiment in enumerate(e for e in found if e.config.dset.name == "tuev"):
+    finetuned = of_grid("labram.finetune", main)
+    for number, experiment in enumerate(e for e in finetuned if e.config.dset.name == "tuev"):
         folder = tmp_path / "eval" / experiment.sig
         folder.mkdir(parents=True)
         metrics = {"balanced_accuracy": 0.6 + 0.01 * number, "kappa": 0.5}
         stored = {"metrics": metrics, "chance": {"balanced_accuracy": 1 / 6}, "n_items": 9}
         (folder / "metrics.json").write_text(json.dumps(stored))
     metrics = ["balanced_accuracy", "kappa"]
-    rows = rows_of(table_of_grid("labram.finetune", found, metrics, tmp_path))
+    rows = rows_of(table_of_grid("labram.finetune", finetuned, metrics, tmp_path))
     tuev = {row["variant"]: row for row in rows if row["dataset"] == "tuev"}
     assert tuev["base"]["balanced_accuracy"] == "0.605 ± 0.007"
     assert tuev["base"]["published as"] == "LaBraM-Base"

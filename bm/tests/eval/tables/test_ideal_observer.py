@@ -45,8 +45,8 @@ def heard() -> pd.DataFrame:
 
 
 def test_retrieval_among_the_candidates_of_the_items(tmp_path: Path) -> None:
-    found = observer_retrieval(config("listening", "word"), heard(), tmp_path)
-    assert found["top1_accuracy"] > 0.95 and found["top10_accuracy"] == 1.0
+    metrics = observer_retrieval(config("listening", "word"), heard(), tmp_path)
+    assert metrics["top1_accuracy"] > 0.95 and metrics["top10_accuracy"] == 1.0
     nothing = observer_retrieval(config("listening", "word", snr=0.0), heard(), tmp_path)
     assert nothing["top1_accuracy"] == pytest.approx(1 / 6)  # all tie
     assert nothing["top5_accuracy"] == pytest.approx(5 / 6)

@@ -21,10 +21,10 @@ def row(name: str, people: int = 8, items: slice = slice(None), **origin: object
     codes = np.repeat(np.arange(people), 3)
     frame = pd.DataFrame({"score": (codes + len(name)) % 2.0, "class": 0, "study": "s"})
     frame["subject"] = codes.astype(str)
-    made = Row("d", name, [0.5], scores=Scores(frame[items]))
+    result = Row("d", name, [0.5], scores=Scores(frame[items]))
     values = {"sig": f"sig{name}", "data_hash": "h1", "dset": flat(DSET), **origin}
-    made.origins.append(Origin(**values))  # type: ignore[arg-type]
-    return made
+    result.origins.append(Origin(**values))  # type: ignore[arg-type]
+    return result
 
 
 def refused(*rows: Row, against: str = "base") -> str:

@@ -23,10 +23,10 @@ def table(models: int, datasets: int, seed: int = 0) -> dict[str, dict[str, floa
 
 def test_friedman_is_that_of_scipy_with_ties_too() -> None:
     values = table(4, 9)
-    found = rank_models(values)
+    ranks = rank_models(values)
     expected = stats.friedmanchisquare(*[list(row.values()) for row in values.values()])
-    assert found.p == pytest.approx(expected.pvalue)
-    assert next(iter(found.means)) == "m3" and sum(found.means.values()) == pytest.approx(10)
+    assert ranks.p == pytest.approx(expected.pvalue)
+    assert next(iter(ranks.means)) == "m3" and sum(ranks.means.values()) == pytest.approx(10)
     assert rank_models(values, larger_is_better=False).means["m0"] < 2
 
 
@@ -46,10 +46,10 @@ def test_models_that_are_not_told_apart_stand_in_a_group() -> None:
 
 def test_wilcoxon_over_data_sets_is_corrected() -> None:
     values = table(3, 8, 1)
-    found = against_reference(values, "m0")
+    p_values = against_reference(values, "m0")
     rows = {n: list(row.values()) for n, row in values.items()}
     raw = stats.wilcoxon(rows["m2"], rows["m0"], method="exact").pvalue
-    assert found["m2"] == pytest.approx(2 * raw) and set(found) == {"m1", "m2"}
+    assert p_values["m2"] == pytest.approx(2 * raw) and set(p_values) == {"m1", "m2"}
     assert against_reference(table(2, 5), "m0") == {"m1": None}
 
 

@@ -64,10 +64,10 @@ def test_rows_show_chance_items_missing_and_simulated() -> None:
 
 
 def test_the_paired_test_is_against_the_named_row() -> None:
-    made = rows()
-    add_tests(made, "lda")
-    assert made[0].p == 2 / 2**10 and made[0].difference == pytest.approx(22 / 30)
-    assert made[1].p is None and made[2].p is None
+    results = rows()
+    add_tests(results, "lda")
+    assert results[0].p == 2 / 2**10 and results[0].difference == pytest.approx(22 / 30)
+    assert results[1].p is None and results[2].p is None
     assert format_value([]) == "missing"
 
 
@@ -76,21 +76,21 @@ def people(shift: float, count: int) -> Scores:
 
 
 def compared() -> list[Row]:
-    made = [
+    rows = [
         Row(dataset, variant, [0.5 + shift], 0.1, 30, [], [variant], people(shift, count))
         for dataset, count in (("many", 8), ("few", 3))
         for variant, shift in (("base", 0.0), ("worse", -0.1), ("same", 0.0))
     ]
-    made.append(Row("few", "lost", [], None, 0, ["e: missing"], ["e"]))
-    return made
+    rows.append(Row("few", "lost", [], None, 0, ["e: missing"], ["e"]))
+    return rows
 
 
 def test_people_are_compared_where_there_are_enough() -> None:
-    made = compared()
-    add_tests(made, "base")
-    assert made[1].p_people == pytest.approx(2 * 2 / 2**8)  # Holm over two rows
-    assert made[2].p_people == 1.0 and made[4].p_people is None
-    table = table_cells(made, ["accuracy"], {})
+    rows = compared()
+    add_tests(rows, "base")
+    assert rows[1].p_people == pytest.approx(2 * 2 / 2**8)  # Holm over two rows
+    assert rows[2].p_people == 1.0 and rows[4].p_people is None
+    table = table_cells(rows, ["accuracy"], {})
     assert [row["p, people"] for row in table[:3]] == ["", "0.016", "1"]
     assert (
         table[5]["p, people"] == "3 people: too few" and table[5]["p, units"] == "3 people: too few"
@@ -98,12 +98,12 @@ def test_people_are_compared_where_there_are_enough() -> None:
 
 
 def test_people_of_all_data_sets_are_pooled_rows() -> None:
-    made = compared()
-    base, worse, same = pooled_rows(made, "base")
+    rows = compared()
+    base, worse, same = pooled_rows(rows, "base")
     assert {row.dataset for row in (base, worse, same)} == {POOLED}  # without the row that is lost
     assert worse.n_people == 11 and worse.p_people == pytest.approx(2 * 2 / 2**11)
     assert worse.values == [pytest.approx(0.4)] and base.p_people is None
-    assert not pooled_rows([row for row in made if row.dataset == "many"], "base")
+    assert not pooled_rows([row for row in rows if row.dataset == "many"], "base")
 
 
 def test_scores_of_items_and_people(tmp_path) -> None:
@@ -111,22 +111,24 @@ def test_scores_of_items_and_people(tmp_path) -> None:
     frame = pd.DataFrame({**where, "start_s": [0.0, 1.0, 0.0, 0.0], "rank": [0, 12, 9, 10]})
     frame.to_parquet(tmp_path / "items.parquet")
     rule = {"item_scores": {"top10_accuracy": {"column": "rank", "below": 10}}}
-    found = read_scores(tmp_path / "items.parquet", rule, "top10_accuracy")
-    assert found.items["score"].tolist() == [1, 0, 1, 0]  # two windows at one moment stay two
-    assert found.people == {"s/a": 0.5, "s/b": 0.5} and found.counts == {"s/a": 2, "s/b": 2}
+    scores = read_scores(tmp_path / "items.parquet", rule, "top10_accuracy")
+    assert scores.items["score"].tolist() == [1, 0, 1, 0]  # two windows at one moment stay two
+    assert scores.people == {"s/a": 0.5, "s/b": 0.5} and scores.counts == {"s/a": 2, "s/b": 2}
     assert not len(read_scores(tmp_path / "items.parquet", rule, "median_rank"))
     assert not len(read_scores(tmp_path / "items.parquet", {}, "top10_accuracy"))
-    worse = Scores(found.items[:2].assign(score=0.0))  # another seed tested one person alone
-    assert mean_scores([found, worse]).people == {"s/a": 0.25}
+    worse = Scores(scores.items[:2].assign(score=0.0))  # another seed tested one person alone
+    assert mean_scores([scores, worse]).people == {"s/a": 0.25}
     frame.assign(label=1, prediction=[1, 0, 1, 1]).to_parquet(tmp_path / "items.parquet")
-    found = read_scores(tmp_path / "items.parquet", {}, "balanced_accuracy")
-    assert found.people == {"s/a": 0.5, "s/b": 1.0}
+    scores = read_scores(tmp_path / "items.parquet", {}, "balanced_accuracy")
+    assert scores.people == {"s/a": 0.5, "s/b": 1.0}
 
 
 def test_share_of_the_way_to_the_ideal_observer_and_published_values() -> None:
-    made = rows()
-    made[0].published = PublishedRow("net", {"d": {"accuracy": Reference(0.9, 0.01)}}, {}, "0.02")
-    table = table_cells(made, ["accuracy"], {"d": {IDEAL: {"accuracy": Reference(1.0)}}})
+    results = rows()
+    results[0].published = PublishedRow(
+        "net", {"d": {"accuracy": Reference(0.9, 0.01)}}, {}, "0.02"
+    )
+    table = table_cells(results, ["accuracy"], {"d": {IDEAL: {"accuracy": Reference(1.0)}}})
     assert table[0]["from chance to ideal"] == "93%"  # (0.95 - 0.25) / (1 - 0.25)
     assert table[1]["from chance to ideal"] == "0%" and not table[2]["from chance to ideal"]
     assert table[0]["published accuracy"] == "0.900 ± 0.010" and table[0]["published as"] == "net"

@@ -32,10 +32,10 @@ SECONDS = {"one": 37, "two": 9}
 
 
 def run(*words: str) -> int:
-    """`python -m scripts.extract ...`"""
+    """Run `python -m scripts.extract ...`."""
     changes = [w for w in words if w.startswith("dset.")]
-    given = [w for w in words if w not in changes]
-    return main_of(extraction, [*given, "device=cpu"], Request, words=changes)
+    arguments = [w for w in words if w not in changes]
+    return main_of(extraction, [*arguments, "device=cpu"], Request, words=changes)
 
 
 def saved(folder: Path, name: str, facts: DataFacts = FACTS, **changes) -> Path:
@@ -108,35 +108,35 @@ def test_features_are_the_models_own(home: SimpleNamespace, name: str, tmp_path:
                     tokens, shape = net.patches(windows / 100)
                     norm = net.norm if name == "masked_small" else net.fc_norm
                     wanted = norm(net.encode(tokens, shape)[:, 1:]).unflatten(1, shape)
-            found = group[kind]
-            assert found.dtype == ("<i4" if kind == "codes" else "<f4")
-            assert found.shape[:3] == (SECONDS[cap] // (length // 200), len(names), length // 200)
+            stored = group[kind]
+            assert stored.dtype == ("<i4" if kind == "codes" else "<f4")
+            assert stored.shape[:3] == (SECONDS[cap] // (length // 200), len(names), length // 200)
             exact = 1e-6 * float(wanted.abs().max())  # of float32, whatever is added first
-            np.testing.assert_allclose(found[()], wanted.numpy(), rtol=0, atol=exact)
+            np.testing.assert_allclose(stored[()], wanted.numpy(), rtol=0, atol=exact)
             other = few[group.name][kind][()]
-            np.testing.assert_allclose(other, found[()], rtol=0, atol=exact)
+            np.testing.assert_allclose(other, stored[()], rtol=0, atol=exact)
             assert group["start_s"][()].tolist() == [i * length / 200 for i in range(len(windows))]
 
 
 def test_layers_and_pooling(home: SimpleNamespace, tmp_path: Path) -> None:
     names, windows = windows_of(home, "one", 800)
     model = load(home.small, channel_names=names).eval()
-    found = {}
+    tokens = {}
     for words in (["layer=0"], ["layer=2"], ["layer=1", "pool=mean"], ["pool=mean"]):
         assert mine(home, "small", tmp_path / "a.h5", "window_s=4", *words) == 0
         with h5py.File(tmp_path / "a.h5") as file:
-            found[" ".join(words)] = torch.from_numpy(file["mine_one_0_one.edf/tokens"][()])
+            tokens[" ".join(words)] = torch.from_numpy(file["mine_one_0_one.edf/tokens"][()])
     with torch.no_grad():
         embedded = model.embed(*model.patches(windows / 100), None)[:, 1:].unflatten(1, (3, 4))
-        torch.testing.assert_close(found["layer=0"], embedded)
-        whole = model.fc_norm(found["layer=2"])
+        torch.testing.assert_close(tokens["layer=0"], embedded)
+        whole = model.fc_norm(tokens["layer=2"])
         torch.testing.assert_close(whole, model.tokens(windows), atol=1e-5, rtol=1e-5)
         # what the head sees, so that the head on top of it is the classifier
-        decided = model.head(found["pool=mean"])
+        decided = model.head(tokens["pool=mean"])
         torch.testing.assert_close(decided, model(windows), atol=1e-6, rtol=1e-5)
-        assert found["layer=1 pool=mean"].shape == (9, 100)
+        assert tokens["layer=1 pool=mean"].shape == (9, 100)
         middle = model.tokens(windows, layer=1)
-        torch.testing.assert_close(found["layer=1 pool=mean"], middle.mean((1, 2)))
+        torch.testing.assert_close(tokens["layer=1 pool=mean"], middle.mean((1, 2)))
 
 
 def test_windows_of_an_experiment_keep_labels_and_splits(
@@ -290,9 +290,9 @@ def test_two_recordings_of_one_name_are_both_kept(tmp_path: Path) -> None:
         for value in (1, 2):
             batch = np.full((3, 2), value, np.float32)
             file.add(identity, {"channels": ["CZ"]}, {"start_s": np.arange(3.0)}, iter([batch]))
-    with h5py.File(tmp_path / "a.h5") as found:
-        assert [g["tokens"][0, 0] for g in found.values()] == [1, 2]
-        assert list(found) == ["s_1_0_a-b", "s_1_0_a-b-2"] and list(found.attrs["empty"]) == []
+    with h5py.File(tmp_path / "a.h5") as h5:
+        assert [g["tokens"][0, 0] for g in h5.values()] == [1, 2]
+        assert list(h5) == ["s_1_0_a-b", "s_1_0_a-b-2"] and list(h5.attrs["empty"]) == []
 
 
 @pytest.mark.endurance

@@ -28,7 +28,7 @@ FACTS = DataFacts(CHANNELS, 1000.0, 4000, subjects=("duin/001",), preprocess=())
 
 
 def run(*words: str) -> int:
-    """`python -m scripts.extract ...`"""
+    """Run `python -m scripts.extract ...`."""
     return main_of(extraction, [*words, "device=cpu"], Request)
 
 
@@ -102,6 +102,6 @@ def test_scaling_is_that_of_the_training_where_it_is_known() -> None:
     centre, scale = centre_and_scale(DataFacts(("A", "B"), 1000.0, 100), signal)
     block = (signal.rows(0, 500) - centre) / scale
     assert block.mean(0).abs().max() < 1e-5 and (block.std(0, correction=0) - 1).abs().max() < 1e-5
-    known = {"centre": [1.0, 2.0], "scale": [3.0, 4.0]}
-    centre, scale = centre_and_scale(DataFacts(("A", "B"), 1000.0, 100, scaler=known), signal)
+    scaler = {"centre": [1.0, 2.0], "scale": [3.0, 4.0]}
+    centre, scale = centre_and_scale(DataFacts(("A", "B"), 1000.0, 100, scaler=scaler), signal)
     assert centre.tolist() == [1, 2] and scale.tolist() == [3, 4]

@@ -64,8 +64,8 @@ def commands() -> list[tuple[str, str]]:
     """Commands of the pages with what follows them; those of extending.md are run elsewhere."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     pages = [page for page in pages if page.name != "extending.md"]
-    found = [m.groups() for page in pages for m in COMMAND.finditer(page.read_text())]
-    return sorted({(verb or script, rest.strip()) for verb, script, rest in found})
+    matches = [m.groups() for page in pages for m in COMMAND.finditer(page.read_text())]
+    return sorted({(verb or script, rest.strip()) for verb, script, rest in matches})
 
 
 @pytest.mark.parametrize(("verb", "rest"), commands())

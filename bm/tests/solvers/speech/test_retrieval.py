@@ -62,23 +62,23 @@ def encoders(noise: float, seed: int = 0) -> Encoders:
 
 
 def test_a_perfect_decoder_finds_everything() -> None:
-    found = retrieval_evaluation(Windows(), "test", encoders(0.0), RetrievalOptions())
-    assert found.metrics["top1_accuracy"] == 1 and found.metrics["word_error"] == 0
-    assert found.extra["n_candidates"] == [WORDS]  # each once, though two people heard it
-    assert found.chance["top10_accuracy"] == pytest.approx(10 / WORDS)
-    assert found.extra["subjects"] == {"toy/0": 1.0, "toy/1": 1.0} and found.simulated
-    assert found.items is not None and len(found.items) == 2 * WORDS
+    evaluation = retrieval_evaluation(Windows(), "test", encoders(0.0), RetrievalOptions())
+    assert evaluation.metrics["top1_accuracy"] == 1 and evaluation.metrics["word_error"] == 0
+    assert evaluation.extra["n_candidates"] == [WORDS]  # each once, though two people heard it
+    assert evaluation.chance["top10_accuracy"] == pytest.approx(10 / WORDS)
+    assert evaluation.extra["subjects"] == {"toy/0": 1.0, "toy/1": 1.0} and evaluation.simulated
+    assert evaluation.items is not None and len(evaluation.items) == 2 * WORDS
     # what the second person heard is found at the first one's window
-    assert found.items["best"].iloc[WORDS + 3][0] == 3
+    assert evaluation.items["best"].iloc[WORDS + 3][0] == 3
 
 
 def test_noise_is_at_the_chance_that_is_named() -> None:
     scores: dict[str, list[float]] = {}
     for seed in range(12):
         options = RetrievalOptions(noise=True, seed=seed, word_top=3)
-        found = retrieval_evaluation(Windows(), "test", encoders(0.0, seed), options)
-        for name in found.chance:
-            scores.setdefault(name, []).append(found.metrics[name] - found.chance[name])
+        evaluation = retrieval_evaluation(Windows(), "test", encoders(0.0, seed), options)
+        for name in evaluation.chance:
+            scores.setdefault(name, []).append(evaluation.metrics[name] - evaluation.chance[name])
     assert {"top1_accuracy", "word_error"} <= set(scores)
     for name in ("top1_accuracy", "top5_accuracy", "top10_accuracy", "word_error"):
         values = np.array(scores[name])
@@ -87,27 +87,27 @@ def test_noise_is_at_the_chance_that_is_named() -> None:
 
 def test_probabilities_and_candidates_of_the_recording() -> None:
     options = RetrievalOptions(candidates="recording", probabilities=True, word_windows=0)
-    found = retrieval_evaluation(Windows(), "test", encoders(0.1), options)
-    assert found.items is not None and found.extra["n_candidates"] == [WORDS, WORDS]
-    item = found.items.iloc[WORDS + 2]
+    evaluation = retrieval_evaluation(Windows(), "test", encoders(0.1), options)
+    assert evaluation.items is not None and evaluation.extra["n_candidates"] == [WORDS, WORDS]
+    item = evaluation.items.iloc[WORDS + 2]
     assert min(item["candidates"]) == WORDS  # of the second recording alone
-    own = item["probabilities"][item["candidates"].index(WORDS + 2)]
-    assert own == pytest.approx(item["probability"], rel=1e-4)
+    probability = item["probabilities"][item["candidates"].index(WORDS + 2)]
+    assert probability == pytest.approx(item["probability"], rel=1e-4)
     assert sum(item["probabilities"]) == pytest.approx(1, abs=1e-5)
-    assert "word_error" not in found.metrics
+    assert "word_error" not in evaluation.metrics
 
 
 def test_every_item_says_where_it_is_from() -> None:
     """Symptom: an item's study, person and recording are those of its batch, joined."""
     windows = Windows()
-    found = retrieval_evaluation(windows, "test", encoders(0.1), RetrievalOptions())
-    items = found.items
+    evaluation = retrieval_evaluation(windows, "test", encoders(0.1), RetrievalOptions())
+    items = evaluation.items
     for name in ("study", "subject", "recording", "session", "run", "start_s"):
         assert items[name].tolist() == windows.table[name].tolist()
     assert items["segment"].tolist() == list(range(2 * WORDS))
     assert items["segment_hash"].dtype == items["word_hash"].dtype == np.int64
     # an error of retrieval is not called that of a transcription
-    assert not any("wer" in name.split("_") for name in found.metrics)
+    assert not any("wer" in name.split("_") for name in evaluation.metrics)
 
 
 def test_what_a_segment_is() -> None:

@@ -43,7 +43,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def solver_of(tmp_path, monkeypatch, cache):
-    """Runs an experiment in this process; its solver afterwards."""
+    """Run an experiment in this process; return its solver."""
 
     def run(*argv: str, small: tuple[str, ...] = SMALL):
         monkeypatch.setattr(main.dora, "dir", tmp_path)
@@ -86,11 +86,11 @@ def test_it_learns_and_leaves_everything(solver_of) -> None:
 def test_the_recipe_comes_near_the_ideal_observer(solver_of, tmp_path) -> None:
     solver = solver_of(small=("solver=clip/debug", "log.figures=false"))
     stored = evaluation(solver)
-    found, chance = stored["metrics"]["top10_accuracy"], stored["chance"]["top10_accuracy"]
+    accuracy, chance = stored["metrics"]["top10_accuracy"], stored["chance"]["top10_accuracy"]
     items = pd.read_parquet(solver.folder / "items.parquet")
     ideal = observer_retrieval(solver.xp.cfg, items, tmp_path / "observer")["top10_accuracy"]
     assert 0.99 < ideal <= 1
-    assert 0.6 < (found - chance) / (ideal - chance) <= 1  # two seeds measured: 0.94 and 0.83
+    assert 0.6 < (accuracy - chance) / (ideal - chance) <= 1  # two seeds measured: 0.94 and 0.83
 
 
 def test_shuffled_signals_are_at_chance(solver_of) -> None:
@@ -219,10 +219,10 @@ def test_a_typed_sentence_has_a_response_for_each_person(solver_of) -> None:
     people = solver.data.facts.subjects
     each = [sentence_response(solver, "Go home, slowly.", person) for person in people]
     seconds = 1 + 0.3 + 0.3 + 0.4 + 0.3 + 0.6 + 1
-    assert {tuple(found.shape) for found in each} == {
+    assert {tuple(response.shape) for response in each} == {
         (solver.data.facts.n_channels, round(seconds * solver.rate_hz))
     }
-    assert not torch.equal(*each[:2]) and all(found.abs().max() > 0 for found in each)
+    assert not torch.equal(*each[:2]) and all(response.abs().max() > 0 for response in each)
     again = trained_solver(solver.xp.sig, main)
     mean = sentence_response(again, "Go home, slowly.")
     torch.testing.assert_close(mean, torch.stack(each).mean(0))
@@ -248,11 +248,11 @@ def test_classes_over_time(solver_of) -> None:
 
 def test_preflight_names_what_decides(solver_of, capsys) -> None:
     solver_of("show=true")
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for text in ("split: by recording", "keys of test that train or valid hold too: 0",
                  "signal scaling: zscore", "candidates: ", "MelSpectrum: 20 channels, standardised",
                  "test segments heard in training: 0", "subjects: 2"):  # fmt: skip
-        assert text in said, text
+        assert text in printed, text
 
 
 @pytest.mark.parametrize(

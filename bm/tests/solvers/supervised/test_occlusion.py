@@ -35,8 +35,8 @@ def test_only_the_electrode_that_is_read_is_missed() -> None:
     signal = torch.randn(6, 4, 10)
     batch = batch_of(signal.clone(), torch.tensor([0, 1] * 3))
 
-    def outputs(given: Batch) -> Tensor:
-        level = given.signal[:, 2].mean(1)
+    def outputs(windows: Batch) -> Tensor:
+        level = windows.signal[:, 2].mean(1)
         return torch.stack([level, -level], 1)
 
     lost = occlusion(outputs, Classes.scores, batch)
@@ -53,8 +53,8 @@ def test_scores_of_one_logit_two_classes_and_values() -> None:
     scores = Classes.scores
     both = torch.cat([torch.zeros_like(logits), logits], 1)
     torch.testing.assert_close(scores(logits, labels), scores(both, labels))
-    found = Values.scores(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]]))
-    assert found.tolist() == [-2.5]
+    errors = Values.scores(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]]))
+    assert errors.tolist() == [-2.5]
 
 
 def test_maps_are_the_mean_and_the_mean_in_standard_errors() -> None:

@@ -44,11 +44,11 @@ def classes(labels=(0, 1, 0, 1), splits=("train", "train", "valid", "valid"), sm
 
 def test_one_logit_is_two_classes() -> None:
     logits, labels = torch.tensor([[2.0], [-1.0], [0.5]]), torch.tensor([1, 0, 0])
-    found = classes().losses(logits, labels, training=True)
+    losses = classes().losses(logits, labels, training=True)
     p = torch.sigmoid(logits[:, 0])
     expected = -torch.log(torch.stack([p[0], 1 - p[1], 1 - p[2]])).mean()
-    assert found["loss"].item() == pytest.approx(expected.item())
-    assert found["accuracy"].item() == pytest.approx(2 / 3)
+    assert losses["loss"].item() == pytest.approx(expected.item())
+    assert losses["accuracy"].item() == pytest.approx(2 / 3)
     probs = classes().probabilities(logits.numpy())
     np.testing.assert_allclose(probs[:, 1], p, rtol=1e-6)
     np.testing.assert_allclose(probs.sum(1), 1)
@@ -87,8 +87,8 @@ def test_labels_are_smoothed_in_training_only() -> None:
 
 def test_metrics_of_a_split_of_one_class_are_defined() -> None:
     """Fault 21: kappa of a batch of one class was NaN; ranking needs both classes."""
-    found = classes().metrics(np.array([[2.0, 0.0], [1.0, 0.0]]), np.array([0, 0]))
-    assert found["accuracy"] == 1 and found["kappa"] == 0 and "auroc" not in found
+    metrics = classes().metrics(np.array([[2.0, 0.0], [1.0, 0.0]]), np.array([0, 0]))
+    assert metrics["accuracy"] == 1 and metrics["kappa"] == 0 and "auroc" not in metrics
 
 
 @pytest.mark.parametrize("metric", ["auroc", "auc_pr"])
@@ -111,22 +111,24 @@ def test_two_processes_judge_the_whole_split(tmp_path) -> None:
         solver.valid_outputs = [(logits[rank::2], labels[rank::2])]
         return solver.epoch_metrics("valid")
 
-    found = in_two_processes(tmp_path, worker)
-    assert found[0] == found[1]
+    metrics = in_two_processes(tmp_path, worker)
+    assert metrics[0] == metrics[1]
     probs = torch.softmax(logits, 1).numpy()
-    assert found[0]["auroc"] == pytest.approx(reference.roc_auc_score(labels, probs[:, 1]))
-    assert found[0]["kappa"] == pytest.approx(reference.cohen_kappa_score(labels, probs.argmax(1)))
+    assert metrics[0]["auroc"] == pytest.approx(reference.roc_auc_score(labels, probs[:, 1]))
+    assert metrics[0]["kappa"] == pytest.approx(
+        reference.cohen_kappa_score(labels, probs.argmax(1))
+    )
 
 
 def test_value_metrics_are_the_reference() -> None:
     rng = np.random.default_rng(0)
     wanted = rng.normal(size=(50, 3)) * [1, 5, 0.2]
-    found = wanted + rng.normal(size=wanted.shape) * 0.5
-    ours = value_metrics(found, wanted)
-    assert ours["r2"] == pytest.approx(reference.r2_score(wanted, found))
-    pairs = [np.corrcoef(found[:, i], wanted[:, i])[0, 1] for i in range(3)]
+    predictions = wanted + rng.normal(size=wanted.shape) * 0.5
+    ours = value_metrics(predictions, wanted)
+    assert ours["r2"] == pytest.approx(reference.r2_score(wanted, predictions))
+    pairs = [np.corrcoef(predictions[:, i], wanted[:, i])[0, 1] for i in range(3)]
     assert ours["pearson"] == pytest.approx(np.mean(pairs))
-    roots = np.sqrt(np.mean((found - wanted) ** 2, axis=0))
+    roots = np.sqrt(np.mean((predictions - wanted) ** 2, axis=0))
     assert ours["rmse"] == pytest.approx(roots.mean())
 
 
@@ -141,10 +143,10 @@ def test_chance_of_values_is_the_mean_of_training() -> None:
     facts = DataFacts(("CZ",), 200.0, 400, values=("knee",))
     columns = {"value_knee": [1.0, 3.0, 2.0, 4.0]}
     task = Values(windows([-1] * 4, ["train"] * 2 + ["test"] * 2, facts, **columns), {})
-    found = task.evaluation("test", np.array([2, 3]), np.array([[2.5], [3.5]]))
-    assert found.metrics["rmse"] == 0.5 and found.metrics["r2"] == pytest.approx(0.75)
-    assert found.chance["rmse"] == pytest.approx(np.sqrt(2))  # against 2, the mean of 1 and 3
-    assert found.items["predicted_knee"].tolist() == [2.5, 3.5]
+    evaluation = task.evaluation("test", np.array([2, 3]), np.array([[2.5], [3.5]]))
+    assert evaluation.metrics["rmse"] == 0.5 and evaluation.metrics["r2"] == pytest.approx(0.75)
+    assert evaluation.chance["rmse"] == pytest.approx(np.sqrt(2))  # against 2, the mean of 1 and 3
+    assert evaluation.items["predicted_knee"].tolist() == [2.5, 3.5]
     with pytest.raises(UserError, match="gives 2 outputs for 1 values"):
         task.losses(torch.zeros(3, 2), torch.zeros(3, 1), True)
 
@@ -160,12 +162,12 @@ def test_chance_of_values_is_the_mean_of_training() -> None:
 def test_what_is_tuned(blocks, trained) -> None:
     model = LaBraM(2, SMALL, ["CZ", "PZ"])
     freeze(model, blocks)
-    found = {
+    names = {
         name.split(".")[0] + ("." + name.split(".")[1] if name.startswith("blocks") else "")
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }
-    assert found == trained
+    assert names == trained
 
 
 def test_what_is_frozen_draws_no_dropout() -> None:
@@ -210,18 +212,18 @@ def test_correlation_of_items() -> None:
     rng = torch.Generator().manual_seed(0)
     one = torch.randn(4, 3, 5, generator=rng)
     other = torch.randn(4, 3, 5, generator=rng)
-    found = correlation(one, other)
+    correlations = correlation(one, other)
     for i in range(4):
         pair = np.corrcoef(one[i].flatten(), other[i].flatten())[0, 1]
-        assert found[i].item() == pytest.approx(pair, abs=1e-6)
+        assert correlations[i].item() == pytest.approx(pair, abs=1e-6)
     assert correlation(one, 2 * one + 1).tolist() == pytest.approx([1.0] * 4)
     assert correlation(one, torch.ones_like(one)).tolist() == [0.0] * 4
 
 
 def test_guess_of_codes() -> None:
-    found = code_guess(torch.tensor([3.0, 1.0, 0.0]))
+    guess = code_guess(torch.tensor([3.0, 1.0, 0.0]))
     entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
-    assert found == {"accuracy": 0.75, "loss": pytest.approx(entropy)}
+    assert guess == {"accuracy": 0.75, "loss": pytest.approx(entropy)}
     assert code_guess(torch.zeros(3)) == {"accuracy": 0.0, "loss": 0.0}
 
 

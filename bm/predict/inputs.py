@@ -24,7 +24,7 @@ FACTORS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "T": 1.0, "fT": 1e-15, "pT": 1e-12}
 
 
 @dataclass
-class Given:
+class InputRecording:
     """A recording that is not of a study.
 
     Attributes:
@@ -41,16 +41,16 @@ class Given:
 
     def recording(self) -> Recording:
         """Return it in the form that preprocessing takes."""
-        return _Given(self)
+        return _SoleRecording(self)
 
 
-class _Given(Recording):
-    def __init__(self, given: Given) -> None:
-        self.given = given
-        self.id = RecordingId("given", "", "", "", given.kind)  # type: ignore[arg-type]
+class _SoleRecording(Recording):
+    def __init__(self, data: InputRecording) -> None:
+        self.data = data
+        self.id = RecordingId("given", "", "", "", data.kind)  # type: ignore[arg-type]
 
     def load_raw(self) -> mne.io.BaseRaw:
-        return self.given.raw.copy()
+        return self.data.raw.copy()
 
     def events(self) -> pd.DataFrame:
         return pd.DataFrame({"kind": [], "start_s": [], "duration_s": []})
@@ -59,13 +59,13 @@ class _Given(Recording):
         return "given"
 
 
-def given_of(
+def input_of(
     data: object,
     facts: DataFacts,
     sfreq: float | None,
     ch_names: Sequence[str] | None,
     unit: str | None,
-) -> Given:
+) -> InputRecording:
     """Return a Raw, Epochs, or an array (C, T) or (N, C, T) as one recording.
 
     Args:
@@ -83,7 +83,7 @@ def given_of(
         names = [name for name in FACTORS if name.endswith("T") == (kind == "meg")]
         raise UserError(f"unit={unit}: use one of {', '.join(names)}")
     if isinstance(data, mne.io.BaseRaw):
-        recording = Given(data.copy().load_data(verbose="error"), kind)
+        recording = InputRecording(data.copy().load_data(verbose="error"), kind)
     elif isinstance(data, mne.BaseEpochs):
         recording = _joined(data.get_data(copy=True), data.info, kind, float(data.tmin))
     else:
@@ -107,7 +107,7 @@ def _of_array(
     sfreq: float | None,
     ch_names: Sequence[str] | None,
     kind: str,
-) -> Given:
+) -> InputRecording:
     if values.ndim not in (2, 3) or values.dtype.kind not in "fiu":
         raise UserError(
             f"an array of shape {values.shape} and type {values.dtype}: give (channels, samples) "
@@ -122,18 +122,18 @@ def _of_array(
     count = values.shape[-2]
     names = list(facts.channels if ch_names is None else ch_names)
     if len(names) != count:
-        said = "the model has" if ch_names is None else "ch_names has"
-        raise UserError(f"the array has {count} channels, {said} {len(names)}; give ch_names=")
+        holder = "the model has" if ch_names is None else "ch_names has"
+        raise UserError(f"the array has {count} channels, {holder} {len(names)}; give ch_names=")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"ch_names has {twice[0]!r} twice; name each channel once")
     info = mne.create_info(names, float(sfreq), "mag" if kind == "meg" else kind)
     if values.ndim == 3:
         return _joined(values.astype(float), info, kind, None)
-    return Given(mne.io.RawArray(values.astype(float), info, verbose="error"), kind)
+    return InputRecording(mne.io.RawArray(values.astype(float), info, verbose="error"), kind)
 
 
-def _joined(trials: np.ndarray, info: mne.Info, kind: str, tmin_s: float | None) -> Given:
+def _joined(trials: np.ndarray, info: mne.Info, kind: str, tmin_s: float | None) -> InputRecording:
     """Join trials (N, C, T); filters and resampling stop at the edges, as in study `arrays`."""
     count, _, length = trials.shape
     if count == 0:
@@ -142,22 +142,22 @@ def _joined(trials: np.ndarray, info: mne.Info, kind: str, tmin_s: float | None)
     raw = mne.io.RawArray(joined, info, verbose="error")
     edges = np.arange(1, count) * length / float(info["sfreq"])
     raw.set_annotations(mne.Annotations(edges, 0.0, TRIAL_EDGE))
-    return Given(raw, kind, length, tmin_s)
+    return InputRecording(raw, kind, length, tmin_s)
 
 
-def _check_size(given: Given, unit: str | None) -> None:
+def _check_size(data: InputRecording, unit: str | None) -> None:
     """Refuse values that no amplifier gives: they are in another unit than is said."""
-    low, high = PLAUSIBLE[given.kind]
-    values = given.raw.get_data()
+    low, high = PLAUSIBLE[data.kind]
+    values = data.raw.get_data()
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values).all(1))[0, 0])
-        raise UserError(f"channel {given.raw.ch_names[row]} holds NaN or inf; mend or leave it out")
+        raise UserError(f"channel {data.raw.ch_names[row]} holds NaN or inf; mend or leave it out")
     size = float(np.median(values.std(1)))
     if size == 0:
         raise UserError("every sample of most channels is the same: there is nothing to decode")
     if not low <= size <= high:
-        said = f"with unit={unit!r}" if unit else f"read as {SI[given.kind]}"
+        reading = f"with unit={unit!r}" if unit else f"read as {SI[data.kind]}"
         raise UserError(
-            f"{said} the channels vary by {size:.2g} {SI[given.kind]} (median), which no "
-            f"{given.kind.upper()} does; give the right unit=, e.g. unit={UNITS[given.kind][0]!r}"
+            f"{reading} the channels vary by {size:.2g} {SI[data.kind]} (median), which no "
+            f"{data.kind.upper()} does; give the right unit=, e.g. unit={UNITS[data.kind][0]!r}"
         )
