@@ -19,6 +19,11 @@ STAGES = ("train", "valid", "test", "perf")
 #: Axes that crowd the page and tell no two experiments apart.
 LEFT_OUT = ("chance_", "f1_", "kappa", "checkpoint_", "flops_", "memory_", "step_")
 
+#: Stage -> how many of its metrics have an axis at first, in the order of the history.
+SHOWN = {"train": 1, "valid": 2, "test": 3}
+BEST = "valid.best"
+INTERNAL = ("sig", "epoch", "last", "uid", "from_uid")
+
 
 class Serial:
     """Stand-in for Dora's pool of ten processes, each of which composes the base again.
@@ -76,3 +81,31 @@ class MainHP(HiPlotExplorer):
             for key, value in point.values.items():
                 if isinstance(value, Mapping):
                     point.values[key] = str(value.get("name") or value.get("target") or "default")
+        arrange(exp)
+
+
+def arrange(exp: hiplot.Experiment) -> None:
+    """Set which axes are drawn, from left to right: what was swept, the epoch, metrics.
+
+    Dora draws all of them in an order that no two processes share; 20 axes cover each other's
+    names. Those that are hidden stay in the table and are a click away.
+    """
+    import hiplot
+
+    names = list(dict.fromkeys(name for point in exp.datapoints for name in point.values))
+    metrics = [name for name in names if name.partition(".")[0] in STAGES and "." in name]
+    metrics.sort(key=lambda name: not name.endswith((".loss", ".balanced_accuracy")))
+    swept = sorted(set(names) - {*metrics, *INTERNAL}, key=lambda name: (name != "solver", name))
+    shown = [
+        name
+        for stage, count in SHOWN.items()
+        for name in [n for n in metrics if n.startswith(f"{stage}.") and n != BEST][:count]
+    ]
+    hidden = [name for name in names if name not in (*swept, "epoch", *shown)]
+    plot = exp.display_data(hiplot.Displays.PARALLEL_PLOT)
+    # HiPlot counts from the right
+    plot.update(
+        {"hide": ["uid", "from_uid", *hidden], "order": [*shown[::-1], "epoch", *swept[::-1]]}
+    )
+    order = ["sig", *swept, "last", "epoch", *shown, *(n for n in metrics if n not in shown)]
+    exp.display_data(hiplot.Displays.TABLE).update({"hide": ["uid", "from_uid"], "order": order})

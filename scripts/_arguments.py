@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -99,6 +100,9 @@ def main_of(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as shells report a process that SIGPIPE ended: 128 + 13
     except OSError as error:
         mistake = disk_mistake(error)
         if mistake is None:

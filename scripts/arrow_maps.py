@@ -10,6 +10,9 @@ the maps; the original's own folders do not say them.
   shape=[C,T,F]   of an image, where the folder does not say it
   dtype=float64   float64 (mel of BCI IV, feature maps), float32 (mel of ZuCo), complex64 (STFT)
   to=             file or folder to write
+
+  python -m scripts.arrow_maps from=maps shape=[22,32,64] to=maps.h5
+  python -m scripts.arrow_maps solver=eegdiff/bciiv_mel to=maps
 """
 
 from __future__ import annotations

@@ -6,6 +6,9 @@ also when its test windows were training or validation windows of a model that i
 does not say what it was trained on: that is "not checked", never clean. Recordings are compared by
 content, not by name. `null=true` compares the score of a plain decoder under the chosen split, a
 grouped one, and one of windows at random. Wrong use is exit code 2.
+
+  python -m scripts.audit sig=ab12cd34
+  python -m scripts.audit dset=simulated_motor null=true
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 `step model=clip` measures the training step of one model, or of a family. Writes
 outputs/bench/<date>.json and .md; exit code 1 when a bar is missed, 2 for an unknown name. A figure
 that cannot be judged (a busy machine, another kind of processor) says why and misses nothing.
+
+  python -m scripts.bench
+  python -m scripts.bench data checkpoint
+  python -m scripts.bench step model=clip
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 One line per case (PASS, FAIL or UNSUPPORTED), the counts last. Exit code 1 when any fails, with
 --strict also when any is unsupported, 2 when there is no case.
+
+  python -m scripts.check_golden bm/tests/golden/cases
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ from pathlib import Path
 
 def main(argv: list[str]) -> int:
     """Run the cases and return the exit code."""
-    from bm.tests.golden.running import cases, load_adapters, run_case
-
+    if "--help" in argv or "-h" in argv:
+        print(__doc__.strip())
+        return 0
     strict = "--strict" in argv
     folders = [a for a in argv if not a.startswith("-")]
     if len(folders) != 1:
         print("use: python -m scripts.check_golden DIR [--strict]", file=sys.stderr)
         return 2
+    from bm.tests.golden.running import cases, load_adapters, run_case
+
     load_adapters()
     counts = {"PASS": 0, "FAIL": 0, "UNSUPPORTED": 0}
     for path in cases(Path(folders[0])):

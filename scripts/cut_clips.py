@@ -10,6 +10,9 @@ were cut from. Recordings are preprocessed by the keys of the data set; those of
   strict=true           stop at the first bad recording
 
 A person's folder is written whole or not at all, and never over one that is there.
+
+  python -m scripts.cut_clips out=clips study=folder path=/data/mine
+  python -m scripts.cut_clips out=clips dset=simulated_seeg window_s=4 step_s=2
 """
 
 from __future__ import annotations

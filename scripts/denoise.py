@@ -10,6 +10,9 @@ components (MNE, FastICA) by the same rule. Writes `denoising.json` and `denoisi
   steps=50      of the whole path
   sampler=      ddim, or euler along straight paths
   seed=0        of artefacts and start noise
+
+  python -m scripts.denoise sig=ab12cd34 n=16
+  python -m scripts.denoise sig=ab12cd34 start=[2,5,10] steps=50 out=cleaned
 """
 
 from __future__ import annotations

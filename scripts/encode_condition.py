@@ -9,6 +9,9 @@ where it was. Other `key=value` words change the configuration, as in `dora run`
   tokens=56       most tokens of a sentence; longer ones are cut
   out=FOLDER      default: paths.cache/encodings/<encoder and a hash of its files>
   device=auto     cpu, cuda
+
+  python -m scripts.encode_condition solver=eegdiff/zuco_mel encoder=hashed
+  python -m scripts.encode_condition texts=sentences.txt encoder=hashed
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ What is taken:
   strict=true      stop at the first bad recording
   device=auto      cpu, cuda
   trust_target=true  the saved model may name a class by a dotted path: its code runs
+
+  python -m scripts.extract sig=ab12cd34 split=test out=tokens.h5
+  python -m scripts.extract model=models/labram study=folder path=/data/mine out=tokens.h5
 """
 
 from __future__ import annotations
@@ -237,7 +240,7 @@ def _bar(total: int) -> Iterator[Callable[[float, int], None]]:
         progress.update(task, completed=done, windows=windows)
         if progress.disable and time.monotonic() - printed_at >= EVERY_S:
             printed_at = time.monotonic()
-            print(f"{done:.1f} of {total} recordings, {windows} windows", flush=True)
+            print(f"{done:.3g} of {total} recordings, {windows} windows", flush=True)
 
     progress.start()  # not `with`: the bar stays after success and goes after an error
     try:

@@ -15,6 +15,9 @@ out=FOLDER (outputs/generated/<sig> by default) and prints their paths.
   batch_size=64          waves at a time
   device=auto            cpu, cuda
   trust_target=true      the saved model may name a class by a dotted path: its code runs
+
+  python -m scripts.generate sig=ab12cd34 n=16
+  python -m scripts.generate sig=ab12cd34 n=8 classes=[left_hand] sampler=ddim steps=50
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ class Progress:
             self.printed_at = now
             speed = self.done / max(now - self.begun, 1e-9)
             print(
-                f"generated {self.done:.1f} of {self.total} waves, {speed:.2f} waves/s", flush=True
+                f"generated {self.done:.3g} of {self.total} waves, {speed:.2f} waves/s", flush=True
             )
 
 

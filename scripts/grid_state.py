@@ -1,6 +1,9 @@
 """`python -m scripts.grid_state NAME`: state of every experiment of a grid, one line each.
 
 Exit code 0: all finished; 1: some failed; 3: some are unfinished; 2: no such grid.
+
+  python -m scripts.grid_state demo.motor
+  python -m scripts.grid_state grid=demo.motor
 """
 
 from __future__ import annotations

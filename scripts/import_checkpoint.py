@@ -18,6 +18,9 @@ phoneme model. `subjects=[duin/001]` says who the rows of the file are, `channel
 what its channels are called; without them both are numbered, and later stages take the weights of
 no person by name. `classes=[...]` names the words of a decoder in the order of its outputs, for the
 tables of `bm.Predictor`.
+
+  python -m scripts.import_checkpoint family=labram path=labram-base.pth to=models/labram
+  python -m scripts.import_checkpoint family=clip path=best.th model=clip/clip_conv
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Pieces are taken in the order of their numbers (part10 after part9), none may be missing, and the
 archive is tested before it gets its name.
+
+  python -m scripts.join_parts path=data.zip.part1
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 The best configuration of every model (chosen by validation) on each data set, mean ranks over data
 sets with their critical difference, cost against quality, and dated rows of publications. Nothing
 is trained or evaluated: what is stored in the folder of results (`BM_OUTPUTS`) is read.
+
+  python -m scripts.make_leaderboard
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 Scores, learning curves and every experiment. Without `metric` it shows the main metric of each
 stage of the grid.
+
+  python -m scripts.make_report grid=demo.motor
+  python -m scripts.make_report grid=demo.motor metric=kappa
 """
 
 from __future__ import annotations

@@ -5,6 +5,10 @@ earlier stages (a tokenizer, a pre-training) have tables of their own with their
 seeds, 95 % intervals over units of evidence (people, ...) and over seeds, chance and reference
 rows, published values, number of items, and with `against` (`base`, or another row) differences
 and paired tests over units with Holm's correction. Markdown, CSV, LaTeX and HTML.
+
+  python -m scripts.make_tables grid=demo.motor
+  python -m scripts.make_tables grid=demo.motor metric=[accuracy,kappa] against=base
+  python -m scripts.make_tables sigs=[ab12cd34,98fe76dc]
 """
 
 from __future__ import annotations

@@ -6,6 +6,9 @@ interrupted preparation goes on when it is called again. Other `key=value` words
 configuration, as in `dora run`. Bad recordings are listed at the end; `strict=true` stops at the
 first. `h5=FOLDER` writes them in the HDF5 layout of LaBraM as well, one file per study and channel
 set.
+
+  python -m scripts.prepare solver=supervised/motor
+  python -m scripts.prepare study=folder path=/data/mine jobs=2
 """
 
 from __future__ import annotations

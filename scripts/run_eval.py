@@ -4,6 +4,10 @@ Writes outputs/eval/<sig>/metrics.json and items.parquet of finished experiments
 stays unless `again=true`; `slurm=true` makes each a job of an array, with the resources of
 conf/config.yaml and the site. An experiment that failed or never ran is listed as such; exit code 1
 when there is any.
+
+  python -m scripts.run_eval grid=demo.motor
+  python -m scripts.run_eval sigs=[ab12cd34,98fe76dc] again=true
+  python -m scripts.run_eval grid=demo.motor slurm=true
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@ Computes the hashes of all evaluated experiments and of the grid's table anew an
 their seals; `sample=2` also trains two cells, drawn by `seed`, again from nothing and compares
 weights, items and metrics bit by bit (same machine type, versions and BM_THREADS). `crate=FOLDER`
 writes cells and table as an RO-Crate, once nothing is found. Exit code 1 when anything is found.
+
+  python -m scripts.verify grid=demo.motor
+  python -m scripts.verify grid=demo.motor sample=1
+  python -m scripts.verify sigs=[ab12cd34] crate=crate
 """
 
 from __future__ import annotations

@@ -313,7 +313,8 @@ def cut_windows(
         for i, s in enumerate(signals)
     ]
     table = segments.table_of([columns for columns, _ in parts])
-    left_out = sum(count for _, count in parts)
+    segments.log_left_out([counts for _, counts in parts], rule)
+    left_out = sum(counts.outside + counts.marked for _, counts in parts)
     if table.empty:
         raise UserError(no_window(signals, segment, left_out))
     table = segments.add_ids(table, [recording.id for recording in recordings])

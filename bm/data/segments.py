@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,11 +55,11 @@ def segments_of(
     Raises:
         UserError: a window that reaches outside a trial that was cut already (column `bounded`).
     """
-    columns, left_out = window_columns(
-        index, events, samples, rate_hz, WindowRule.of(segment), stretches
-    )
+    rule = WindowRule.of(segment)
+    columns, left_out = window_columns(index, events, samples, rate_hz, rule, stretches)
+    log_left_out([left_out], rule)
     table = pd.DataFrame(columns)
-    table.attrs["left_out"] = left_out
+    table.attrs["left_out"] = left_out.outside + left_out.marked
     return table
 
 
@@ -70,7 +70,7 @@ def window_columns(
     rate_hz: float,
     rule: WindowRule,
     stretches: Sequence[Stretch] = (),
-) -> tuple[dict[str, list[Any]], int]:
+) -> tuple[dict[str, list[Any]], LeftOut]:
     """Return the columns of `segments_of`, and how many windows are left out.
 
     Lists, of which one table is made for all recordings: a table of pandas for each of 2,000
@@ -90,15 +90,10 @@ def window_columns(
     if rule.within:
         within = np.array([rule.block_of(one, blocks, rate_hz) for one in anchors_s.tolist()], int)
         fits &= within >= 0
-    left_out = len(fits) - int(fits.sum())
-    if left_out:
-        where = " or its blocks" if rule.within else ""
-        text = "recording %d: %d windows reach outside it%s and are left out"
-        logger.warning(text, index, left_out, where)
     windows = np.flatnonzero(fits)
     if rule.within:  # as published, words that round to one sample give one window
         windows = windows[np.sort(np.unique(starts[windows], return_index=True)[1])]
-    clean = windows[~_hit(index, starts[windows], held[windows], stretches, rate_hz)]
+    clean = windows[~touched(starts[windows], held[windows], stretches, rate_hz)]
     events_of = owners[clean].tolist()
     columns: dict[str, list[Any]] = {
         "recording": [index] * len(clean),
@@ -113,7 +108,8 @@ def window_columns(
         if source in values:
             columns[name] = [values[source][i] for i in events_of]
     names = ["recording", "start", "length", "event_row", "label", *_columns_of(rule, events)]
-    return {name: columns[name] for name in names}, left_out + len(windows) - len(clean)
+    left_out = LeftOut(len(fits) - int(fits.sum()), len(windows) - len(clean), len(windows))
+    return {name: columns[name] for name in names}, left_out
 
 
 def _anchors(
@@ -176,28 +172,34 @@ def _columns_of(rule: WindowRule, events: pd.DataFrame) -> list[str]:
     return [name for name in OPTIONAL if there.get(name, name in names)]
 
 
-def _hit(
-    index: int,
-    starts: np.ndarray,
-    lengths: np.ndarray,
-    stretches: Sequence[Stretch],
-    rate_hz: float,
-) -> np.ndarray:
-    """Return which windows (N,) of a recording touch a marked stretch or a join.
+class LeftOut(NamedTuple):
+    """Windows of one recording that are not used.
 
-    Args:
-        index: number of the recording, for the log.
-        starts, lengths: (N,) samples that are of the events.
-        stretches: which no window may touch.
-        rate_hz: of the starts.
+    Attributes:
+        outside: they reach outside the recording or its blocks.
+        marked: they touch a marked stretch or a join.
+        inside: windows that do not reach outside.
     """
-    hit = touched(starts, lengths, stretches, rate_hz)
-    if hit.any():
+
+    outside: int
+    marked: int
+    inside: int
+
+
+def log_left_out(counts: Sequence[LeftOut], rule: WindowRule) -> None:
+    """Log the windows that recordings lack, in a line for all: there may be thousands."""
+    outside, marked = sum(one.outside for one in counts), sum(one.marked for one in counts)
+    of = f"in %d of {len(counts)} recordings"
+    if outside:
+        where = " or its blocks" if rule.within else ""
+        text = f"%d windows reach outside their recording{where} and are left out ({of})"
+        logger.warning(text, outside, sum(one.outside > 0 for one in counts))
+    if marked:
         logger.warning(
-            "recording %d: %d of %d windows touch marked stretches or joins and are left out "
-            "(dset.keep_bad=true keeps them)", index, hit.sum(), len(starts),
+            f"%d of %d windows touch marked stretches or joins and are left out ({of}; "
+            "dset.keep_bad=true keeps them)", marked, sum(one.inside for one in counts),
+            sum(one.marked > 0 for one in counts),
         )  # fmt: skip
-    return hit
 
 
 def joined_ids(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:

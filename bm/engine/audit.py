@@ -149,8 +149,9 @@ def counts_in_words(dataset: Dataset) -> list[str]:
         count = int(rows.sum())
         text = f"{split}: {count} windows"
         if count:
-            text += f" of {people[rows].nunique()} people, {table['recording'][rows].nunique()} "
-            text += "recordings"
+            persons, recordings = people[rows].nunique(), table["recording"][rows].nunique()
+            text += f" of {persons} {'person' if persons == 1 else 'people'}, "
+            text += f"{recordings} recording{'' if recordings == 1 else 's'}"
         if count and 0 < len(classes) <= 20:
             # A class without windows in this split is absent from the counts, hence the 0 below.
             numbers = table.loc[rows, "label"].value_counts()

@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 BY_CLASSES = ("accuracy", "balanced_accuracy")
 
 
-def opening(run: Run) -> list[str]:
-    """Return the first lines: experiment, data, model, training."""
-    solver, cfg = run.solver, run.cfg
-    facts = solver.data.facts
-    words = [str(word) for word in solver.xp.argv]
+def name_lines(run: Run) -> list[str]:
+    """Return the first lines, before anything is read: which experiment this is, and where."""
+    words = [str(word) for word in run.solver.xp.argv]
     recipe = next((w for w in words if w.startswith("solver=")), "solver=supervised/motor")
     changes = [w for w in words if w != recipe]
-    lines = [
-        f"experiment {solver.xp.sig} in {run.folder}",
+    return [
+        f"experiment {run.solver.xp.sig} in {run.folder}",
         f"recipe {recipe}" + (f", changed: {' '.join(changes)}" if changes else ", as shipped"),
-        _data_line(cfg["dset"], facts, len(getattr(solver.data, "signals", ()))),
     ]
+
+
+def opening(run: Run) -> list[str]:
+    """Return the lines of data and model, once both are there."""
+    solver, cfg = run.solver, run.cfg
+    facts = solver.data.facts
+    lines = [_data_line(cfg["dset"], facts, len(getattr(solver.data, "signals", ())))]
     if not solver.stepped:
         return [
             *lines,
@@ -39,14 +43,28 @@ def opening(run: Run) -> list[str]:
     frozen = "" if trained == count else f" ({trained:,} of them train)"
     section = cfg.get("model", {})
     name = section.get("name") or section.get("target") or type(solver.model).__name__
-    optim = cfg["optim"]
     return [
         *lines,
         f"model {name}: {count:,} parameters{frozen}, {cfg['precision']} on {solver.device}",
-        f"training {solver.epochs} epochs of {len(run.loaders['train'])} batches of "
-        f"{optim['batch_size']} windows, {optim['name']}, rate {optim['lr']:g}, "
-        f"{run.progress.threads} threads",
     ]
+
+
+def training_line(run: Run) -> str:
+    """Return how long and with what is trained; called when optimiser and loaders are there."""
+    optim, epochs, batches = run.cfg["optim"], run.solver.epochs, run.batches
+    steps = -(-batches // run.accumulate)
+    gathered = "" if run.accumulate == 1 else f", {run.accumulate} batches a step"
+    return (
+        f"training {_count(epochs, 'epoch')}, {_count(epochs * steps, 'step')}: "
+        f"{_count(batches, 'batch')} of {optim['batch_size']} windows an epoch{gathered}, "
+        f"{optim['name']}, rate {optim['lr']:g}, {_count(run.progress.threads, 'thread')}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    """Return a number and what is counted: `1 step`, `2 batches`."""
+    plural = "es" if noun.endswith("ch") and noun != "epoch" else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 def _data_line(dset: Mapping[str, Any], facts: DataFacts, recordings: int) -> str:
@@ -100,6 +118,8 @@ class Epochs:
             values = groups.get(stage, {})
             # The best epoch may be picked by the loss itself, which is to be printed once.
             names = [n for n in dict.fromkeys(("loss", metric)) if n in values]
+            if tested and not names:  # a family that tests what it does not validate by
+                names = [n for n in values if not n.startswith("chance_")][:1]
             text = " ".join(f"{name} {values[name]:.4g}" for name in names)
             chance = self.chance if metric in values else ""
             if text:
@@ -107,9 +127,6 @@ class Epochs:
         perf = groups.get("perf", {})
         if perf.get("items_per_s"):
             parts.append(f"{perf['items_per_s']:.0f} windows/s")
-        flops = self.run.solver.perf.flops_per_item if self.run.solver.stepped else None
-        if flops and epoch == self.first + 1 and not tested:
-            parts.append(f"{flops / 1e6:.3g} MFLOP a window")
         epochs = epoch - self.first
         if epochs > 0 and epoch < total:
             parts.append(

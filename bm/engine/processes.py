@@ -62,6 +62,9 @@ def start(device: torch.device) -> None:
     """Join the other processes of this experiment, if there are any."""
     from dora import distrib
 
+    alone = distrib.get_distrib_spec().world_size == 1
+    if alone and not os.environ.get("DORA_FORCE_DISTRIB"):
+        return  # Dora's `init` would say so as the first line of a run, and do nothing
     distrib.init(backend="nccl" if device.type == "cuda" else "gloo")
 
 

@@ -168,6 +168,9 @@ class Run:
         self.open_log(active=True)
         if warning:
             solver.log.line("warning: %s", warning)
+        if not (self.cfg["show"] or self.cfg["download_only"]):
+            for line in narration.name_lines(self):
+                solver.log.line("%s", line)
         # before the data: threads change bits, and the checkpoint says how many there were
         checkpoint = self.checkpoints.load()
         self._set_threads(checkpoint)
@@ -187,6 +190,7 @@ class Run:
         if self.cfg["compile"]:  # from here on each process draws dropout and noise of its own
             seed_ranks(self.cfg["seed"])
         self._build_training()
+        solver.log.line("%s", narration.training_line(self))
         self._register()
         self._restore(checkpoint)
         if checkpoint is None and self.cfg["best"]["metric"]:
@@ -486,7 +490,9 @@ class Run:
         solver, items = self.solver, sum(batch.weight for batch in group)
         # counted once, at the first real batch: its sizes are those of the run
         if solver.perf.flops_per_item is None:
-            solver.perf.flops_per_item = solver.count_flops(group[0])
+            flops = solver.perf.flops_per_item = solver.count_flops(group[0])
+            if flops:
+                solver.log.line("forward pass of the model: %.3g MFLOP a window", flops / 1e6)
         decay = self.decay.at(self.progress.step) if self.decay else None
         set_rates(self.optimizer, self.schedule.at(self.progress.step), decay)
         losses = []

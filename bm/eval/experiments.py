@@ -149,7 +149,9 @@ def of_sigs(sigs: Sequence[str], main: Main) -> list[Experiment]:
         folder = Path(main.dora.dir) / main.dora.xps / sig
         # Dora writes it when an experiment begins; without it there is nothing to resolve.
         if not (folder / ".argv.json").exists():
-            raise UserError(f"no experiment {sig!r} in {folder.parent}; `dora info -f` lists one")
+            raise UserError(
+                f"no experiment {sig!r} in {folder.parent}; see `python -m scripts.experiments`"
+            )
         xp = main.get_xp_from_sig(sig)
         # The configuration is resolved again from the arguments, as Dora itself does.
         listed = Listed(sig, tuple(xp.argv), main.get_name(xp) or sig, xp.folder)

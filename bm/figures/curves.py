@@ -87,6 +87,10 @@ def draw_learning_curves(
             axis.set_ylabel(name.replace("_", " "))
         if chance is not None and in_epochs:
             draw_chance(axes[-1], chance)
+        # a metric of the last epoch alone would stand beside epochs that were never trained
+        low, high = zip(*(axis.get_xlim() for axis in axes), strict=True)
+        for axis in axes:
+            axis.set_xlim(min(low), max(high))
         longest = max(map(len, runs_of_all), default=0)
         for stage, style in STYLES.items():
             axes[0].plot([], [], style, color="#555555", label=stage, **_points(longest, style))

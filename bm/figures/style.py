@@ -65,15 +65,29 @@ def figure(
         width_mm, height_mm: size on paper.
         rows, columns: grid of axes; one axes is yielded as it is, several as an array.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with _quick_classes():
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         drawing = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
         FigureCanvasAgg(drawing)
         yield drawing, drawing.subplots(rows, columns)
         drawing.clear()
+
+
+@contextmanager
+def _quick_classes() -> Iterator[None]:
+    """Import matplotlib without the texts of help of its setters, a fifth of a run's figures."""
+    from matplotlib import artist
+
+    write = artist.kwdoc
+    artist.kwdoc = lambda artist: ""  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        artist.kwdoc = write
 
 
 def side_colour(name: str, index: int) -> str:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .head import draw_outline, flattened, reach, surface
 from .style import DOUBLE_MM, figure, label_simulated, save, unit_text
 
 if TYPE_CHECKING:
-    import mne
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
 FEWEST = 4  # channels that span a surface
-SPHERE_M = (0.0, 0.0, 0.0, 0.095)  # centre and radius of the head, the default of MNE
 DISTANCE_M = (0.03, 0.25)  # of electrodes on a head from its origin, median; else not in metres
 REACH_M = 0.075  # electrodes this far from the axis of the head to one side cover that side
 WIDEST_MM, BAR_MM = 45.0, 16.0  # of one map; of titles and colour bars
@@ -49,7 +48,6 @@ def draw_topographies(
     """
     _check_positions(positions)
     names = _check_values(values, len(positions))
-    info = _info(positions)
     map_mm = min(WIDEST_MM, DOUBLE_MM / len(values))
     width_mm = max(map_mm * len(values), 2 * WIDEST_MM)
     size = {"rows": len(names), "columns": len(values)}
@@ -59,7 +57,9 @@ def draw_topographies(
         for column, (band, sets) in enumerate(values.items()):
             limits = _limits(sets)
             for row, name in enumerate(names):
-                image = _draw_map(axes[row, column], np.asarray(sets[name], float), info, limits)
+                image = _draw_map(
+                    axes[row, column], np.asarray(sets[name], float), positions, limits
+                )
             axes[0, column].set_title(band)
             bar = drawing.colorbar(
                 image, ax=list(axes[:, column]), location="bottom", shrink=0.7, aspect=18, pad=0.02
@@ -116,17 +116,6 @@ def _check_values(values: Mapping[str, Mapping[str, np.ndarray]], n_channels: in
     return names
 
 
-def _info(positions: np.ndarray) -> mne.Info:
-    """Return MNE's description of EEG channels at these positions (C, 3)."""
-    import mne
-
-    names = [str(index) for index in range(len(positions))]
-    places = dict(zip(names, positions.astype(float), strict=True))
-    info = mne.create_info(names, 1.0, "eeg", verbose="error")
-    montage = mne.channels.make_dig_montage(places, coord_frame="head")
-    return info.set_montage(montage, verbose="error")
-
-
 def _limits(sets: Mapping[str, np.ndarray]) -> tuple[float, float]:
     """Return the smallest and largest value of all sets; half a unit around a single value."""
     low = min(float(np.min(value)) for value in sets.values())
@@ -135,31 +124,30 @@ def _limits(sets: Mapping[str, np.ndarray]) -> tuple[float, float]:
 
 
 def _draw_map(
-    axis: Axes, value: np.ndarray, info: mne.Info, limits: tuple[float, float]
+    axis: Axes, value: np.ndarray, positions: np.ndarray, limits: tuple[float, float]
 ) -> AxesImage:
     """Draw one head; return its image for the colour bar."""
-    from mne.viz import plot_topomap
-
-    positions = np.array([channel["loc"][:3] for channel in info["chs"]])
-    image, contours = plot_topomap(
-        value,
-        info,
-        axes=axis,
-        show=False,
-        sphere=SPHERE_M,
-        extrapolate="head" if covers_the_head(positions) else "local",
+    places = flattened(positions)
+    picture, half = surface(places, value)
+    image = axis.imshow(
+        picture,
+        origin="lower",
+        extent=(-half, half, -half, half),
         cmap="viridis",
-        vlim=limits,
-        contours=np.linspace(*limits, 7)[1:-1],
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="bilinear",
     )
-    contours.set_linewidth(0.3)
-    for line in axis.lines:
-        line.set_linewidth(0.7)
+    ticks = np.linspace(-half, half, len(picture))
+    levels = np.linspace(*limits, 7)[1:-1]
+    lines = axis.contour(ticks, ticks, picture, levels, colors="black", linewidths=0.3)
+    for artist in (image, lines):
+        artist.set_clip_path(reach(places, covers_the_head(positions)), axis.transData)
+    axis.plot(*places.T, ".", color="black", markersize=1.5)
+    draw_outline(axis)
     # They lie inside the axes: to measure each of them for the layout takes its time.
     for artist in (*axis.lines, *axis.collections, *axis.images):
         artist.set_in_layout(False)
-    axis.xaxis.set_visible(False)
-    axis.yaxis.set_visible(False)
     return image
 
 

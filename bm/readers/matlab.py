@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scipy.io import loadmat
-
 from ..errors import RecordingError
 from .edf import FETCH
 
@@ -23,6 +21,8 @@ def read_matlab(path: Path, *names: str) -> dict[str, Any]:
     """
     if not path.is_file() or path.stat().st_size == 0:
         raise RecordingError(path, "missing or empty", FETCH)
+    from scipy.io import loadmat  # a study that reads another format does not wait for it
+
     try:
         variables = dict(loadmat(path, struct_as_record=False, squeeze_me=True))
     except NotImplementedError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 RESOLVED = [
     ("epochs=3", "did you mean 'optim.epochs'?"),
     ("lr=3", "did you mean 'optim.lr'?"),
-    ("batch_size=8", "'optim.batch_size'?"),
+    ("batch_size=8", "did you mean 'optim.batch_size' or"),
     ("seeds=1", "did you mean 'seed'?"),
     ("sed=1", "did you mean 'seed'?"),
     ("optim.lrr=1", "did you mean 'optim.lr'?"),
@@ -130,7 +130,6 @@ RESOLVED = [
     ("scheduler=cosine", "use schedule.name"),
     ("splits=[0.8, 0.2]", "use dset.split.ratios"),
     ("n_epochs=3", "did you mean 'optim.epochs'?"),
-    ("batch_size=8", "or 'optim.batch_size'?"),
     ("strict=true", "did you mean 'dset.strict'?"),
     ("seed==1", "cannot read the argument 'seed==1'"),
     ("seed:1", "has no '='"),

@@ -48,6 +48,8 @@ def nearest_option(group: str, option: str, options: Sequence[str]) -> str:
     "; did you mean 'eegdiff/motor' or 'supervised/motor'?"
     >>> nearest_option("solver", "labram", ["eegdiff/motor", "labram/debug", "labram/tuev"])
     '; choose one of labram: debug, tuev'
+    >>> nearest_option("solver", "labrm/debug", ["eegdiff/debug", "labram/debug"])
+    "; did you mean 'labram/debug'?"
     """
     inside = [name.removeprefix(f"{option}/") for name in options if name.startswith(f"{option}/")]
     if inside:
@@ -56,6 +58,9 @@ def nearest_option(group: str, option: str, options: Sequence[str]) -> str:
     same = sorted(name for name in options if last and name.rpartition("/")[2] == last)
     whole = option.strip(" []").removesuffix(".yaml").removeprefix(f"conf/{group}/").lower()
     same = [whole] if whole in options else same
+    # a family with a typing error in it, not every family that has such a recipe
+    alike = difflib.get_close_matches(whole, same, n=1, cutoff=0.9) if "/" in whole else []
+    same = alike or same
     if same:
         return f"; did you mean {' or '.join(map(repr, same[:SHOWN]))}?"
     hint = nearest(option, options)
@@ -77,5 +82,6 @@ def nearest_argument(name: str, arguments: Sequence[str]) -> str:
     return f"; did you mean 'model.{close[0]}'?" if close else f"; known: {', '.join(names)}"
 
 
-def _depth(name: str) -> tuple[int, str]:
-    return name.count("."), name
+def _depth(name: str) -> tuple[int, bool, str]:
+    # of keys of one depth those of training are meant oftenest
+    return name.count("."), not name.startswith("optim."), name

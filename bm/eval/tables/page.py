@@ -11,6 +11,7 @@ from pathlib import Path
 #: Cell of a number, with its spread or interval: these stand right and are not broken.
 NUMBER = re.compile(r"[-+<]?\d[\d\s.,%±()\[\]e+-]*(to [\d.,%+-]+\]?)?")
 SHORT = 24  # letters of a cell that is not broken
+LONG = 40  # more rows scroll in a box: figures below them stay in reach
 ZOOM = 1.11  # of figures on the page: two journal columns fill the text
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --line: #d8d8d8; --soft: #f4f5f7;
@@ -23,6 +24,8 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; width: max-content; min-width: 100%; max-width: calc(100vw - 4rem);
   position: relative; left: 50%; transform: translateX(-50%); }
+.long { max-height: 75vh; overflow-y: auto; } .long th { position: sticky; top: 0; }
+@media print { .long { max-height: none; } }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
 .number { text-align: right; } .number, .short { white-space: nowrap; }
 th { background: var(--soft); }
@@ -80,8 +83,9 @@ def table_html(
             )
             + "</tr>"
         )
+    box = "wide long" if len(rows) > LONG else "wide"
     return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="{box}"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 

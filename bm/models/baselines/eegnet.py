@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
 from .. import MODELS
+
+# Its kernels are even, as published: two lines of every run would say that torch copies for them.
+warnings.filterwarnings("ignore", "Using padding='same' with even kernel")
 
 
 class MaxNormConv2d(nn.Conv2d):

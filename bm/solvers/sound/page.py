@@ -21,8 +21,9 @@ STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem; } table { border-collapse: collapse; }
 h1 { font-size: 1.5rem; } .wide { overflow-x: auto; }
 th, td { padding: .3rem; text-align: center; font-size: .85rem; }
-th:first-child { text-align: left; } img { width: 11rem; height: 4.4rem; display: block; }
-audio { width: 11rem; height: 2rem; } td.on { outline: 3px solid #0072B2; }
+th:first-child { text-align: left; white-space: nowrap; }
+img, audio { width: 10rem; display: block; margin: 0 auto; } img { height: 4rem; }
+audio { height: 2rem; } td.on { outline: 3px solid #0072B2; }
 """
 #: Arrows move between sounds, space plays and stops the one that is marked.
 SCRIPT = """

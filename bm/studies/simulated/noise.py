@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
-from scipy import fft
 
 #: Frequencies in Hz -> one-sided power spectral density in uV^2/Hz.
 Spectrum = Callable[[np.ndarray], np.ndarray]
@@ -22,6 +21,8 @@ def shaped(
     Returns:
         (rows, samples) float32.
     """
+    from scipy import fft  # only where noise is drawn: a prepared recording is read
+
     # A second more than needed is made and cut off: the transform is periodic, and without it the
     # last samples would continue in the first.
     length = fft.next_fast_len(int(samples + rate_hz), real=True)

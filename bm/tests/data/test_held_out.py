@@ -105,7 +105,7 @@ def test_more_shots_than_trials_is_one_line(shots: Any, text: str) -> None:
 def test_labels_of_training_and_validation_change_places_and_others_stay() -> None:
     rows = table(trials=40)
     rows["split"] = split.assign(rows, options(key="trial", left_out=None))
-    # a quarter of what would be validation is the test here
+    # every fourth window is of the test
     rows.loc[rows.index % 4 == 0, "split"] = "test"
     mixed = permute_labels(rows, CLASSES, 0)
     test = rows["split"] == "test"

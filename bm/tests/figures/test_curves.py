@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bm.figures import curves
 from bm.figures.curves import (
     draw_learning_curves,
     draw_scores,
@@ -84,3 +85,15 @@ def test_long_names_have_a_line_each_and_are_cut_in_the_middle() -> None:
     name = shortened("solver=labram/eegmat init_from=//sig/4940ffcd seed=1", 21)
     assert len(name) == 21 and name.startswith("solver=") and name.endswith("seed=1")
     assert shortened("base", 21) == "base"
+
+
+def test_panels_have_one_range_of_epochs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Symptom: a metric of the last epoch alone stood beside epochs 96 to 104."""
+    ranges = []
+    monkeypatch.setattr(
+        curves, "save", lambda drawing, path: ranges.extend(a.get_xlim() for a in drawing.axes)
+    )
+    run = [{"train": {"loss": 1.0}} for _ in range(100)]
+    run[-1]["valid"] = {"loss": 0.5, "accuracy": 0.8}
+    curves.draw_learning_curves({"a": [run]}, "accuracy", tmp_path / "c.svg")
+    assert len(ranges) == 2 and ranges[0] == ranges[1] and ranges[0][1] >= 100 > 10 > ranges[0][0]

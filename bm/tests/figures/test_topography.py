@@ -43,9 +43,9 @@ def test_a_band_has_one_scale_for_all_sets(monkeypatch: pytest.MonkeyPatch, tmp_
     drawn = []
     draw = topography._draw_map
 
-    def watch(axis, value, info, limits):
+    def watch(axis, value, positions, limits):
         drawn.append((value, limits))
-        return draw(axis, value, info, limits)
+        return draw(axis, value, positions, limits)
 
     monkeypatch.setattr(topography, "_draw_map", watch)
     values = {"alpha": {"real": RISING, "generated": RISING + 20}}
@@ -60,7 +60,7 @@ def test_the_nose_is_up_and_the_right_ear_to_the_right(tmp_path: Path) -> None:
 
     axis = Figure().subplots()
     value = POSITIONS[:, 1] + 3 * POSITIONS[:, 0]
-    image = topography._draw_map(axis, value, topography._info(POSITIONS), (-1, 1))
+    image = topography._draw_map(axis, value, POSITIONS, (-1, 1))
     picture = np.asarray(image.get_array())
     assert image.origin == "lower"
     middle = len(picture) // 2

@@ -18,7 +18,7 @@ TOP: dict[str, dict] = {name: {} for name in SECTIONS}
         ("lr", "'optim.lr'"),
         ("epochs", "'optim.epochs'"),
         ("epoch", "'optim.epochs'"),
-        ("batch_size", "'eval.batch_size' or 'optim.batch_size'"),
+        ("batch_size", "'optim.batch_size' or 'eval.batch_size'"),
         ("duration_s", "'dset.segment.duration_s'"),
         ("segment.duration_s", "'dset.segment.duration_s'"),
         ("sed", "'seed'"),

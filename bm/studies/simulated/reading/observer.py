@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.random import Generator
-from scipy import fft
 
 from ....readers.zuco import BANDS_HZ
 from ..head import ALPHA_BAND_HZ, alpha_patterns
@@ -88,13 +88,13 @@ def filters_of(recording: ReadingRecording) -> Filters:
 def band_pass(sources: np.ndarray, rate_hz: float) -> np.ndarray:
     """Return every source (16, T) in its own band."""
     samples = sources.shape[1]
-    length = fft.next_fast_len(samples, real=True)
-    bins = fft.rfft(sources, length, axis=1)
+    length = scipy.fft.next_fast_len(samples, real=True)
+    bins = scipy.fft.rfft(sources, length, axis=1)
     f = np.fft.rfftfreq(length, 1 / rate_hz)
     for number, (low, high) in enumerate(BANDS_HZ.values()):
         rows = slice(PER_BAND * number, PER_BAND * (number + 1))
         bins[rows, (f < low) | (f > high)] = 0
-    return fft.irfft(bins, length, axis=1)[:, :samples]
+    return scipy.fft.irfft(bins, length, axis=1)[:, :samples]
 
 
 def word_log_likelihoods(filters: Filters, energy: np.ndarray, seconds: np.ndarray) -> np.ndarray:
@@ -147,8 +147,8 @@ def log_likelihoods(recording: ReadingRecording, windows: np.ndarray) -> np.ndar
     taper = np.hanning(samples)
     taper /= np.sqrt(np.square(taper).mean())
     sources = np.einsum("kc,nct->nkt", filters.weights, windows)
-    length = fft.next_fast_len(max(samples, round(RATE_HZ / PAD_HZ)), real=True)
-    bins = np.square(np.abs(fft.rfft(sources * taper, length, axis=-1)))
+    length = scipy.fft.next_fast_len(max(samples, round(RATE_HZ / PAD_HZ)), real=True)
+    bins = np.square(np.abs(scipy.fft.rfft(sources * taper, length, axis=-1)))
     f = np.fft.rfftfreq(length, 1 / RATE_HZ)
     parts = []
     for number, (low, high) in enumerate(BANDS_HZ.values()):

@@ -7,7 +7,6 @@ from typing import Any
 
 import mne
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from ....readers.zuco import BANDS_HZ
 from ..recording import UV, Drawn, SimulatedRecording
@@ -18,6 +17,8 @@ from .vocabulary import WORDS, text_of
 
 def squared_band(signal: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
     """Return the square of a signal (C, T) at 500 Hz within a band of sharp edges."""
+    from scipy.fft import irfft, next_fast_len, rfft, rfftfreq  # see noise.py
+
     length = next_fast_len(signal.shape[1], real=True)
     spectrum = rfft(signal, length)
     frequencies = rfftfreq(length, 1 / RATE_HZ)

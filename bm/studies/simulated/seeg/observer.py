@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft
+import scipy
 
 from ....errors import UserError
 from ..noise import integral, unit_variance
@@ -48,11 +48,11 @@ def cell_means(courses: np.ndarray) -> np.ndarray:
 def gamma_energy(windows: np.ndarray) -> np.ndarray:
     """Return the energy in 70-150 Hz of windows (n, C, T) uV by cell: (n, C, 19)."""
     samples = windows.shape[-1]
-    length = fft.next_fast_len(2 * samples, real=True)
-    bins = fft.rfft(windows - windows.mean(-1, keepdims=True), length, axis=-1)
+    length = scipy.fft.next_fast_len(2 * samples, real=True)
+    bins = scipy.fft.rfft(windows - windows.mean(-1, keepdims=True), length, axis=-1)
     f = np.fft.rfftfreq(length, 1 / RATE_HZ)
     bins[..., (f < GAMMA_HZ[0]) | (f > GAMMA_HZ[1])] = 0
-    return cell_means(np.square(fft.irfft(bins, length, axis=-1)[..., :samples]))
+    return cell_means(np.square(scipy.fft.irfft(bins, length, axis=-1)[..., :samples]))
 
 
 def gamma_scores(recording: SeegRecording, windows: np.ndarray) -> np.ndarray:
