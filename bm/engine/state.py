@@ -16,7 +16,7 @@ from ..errors import UserError
 from . import processes
 
 #: Parts that checkpoints of earlier versions lack: a run goes on without.
-LATER = frozenset({"process_tensors"})
+LATER = frozenset({"process_tensors", "codebook_use"})
 
 
 class Stateful(Protocol):
@@ -55,6 +55,28 @@ class State:
         for name, item in self.items.items():
             if name in state:
                 item.load_state_dict(state[name])
+
+
+class UnsavedBuffers:
+    """Buffers of a module that its own state leaves out, as a published file has no name for them.
+
+    A run that goes on needs them: the counts of an epoch, whether a codebook has started.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the buffers by name; copies, as training goes on while they are written."""
+        saved = self.module.state_dict().keys()
+        buffers = self.module.named_buffers()
+        return {name: buffer.clone() for name, buffer in buffers if name not in saved}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Copy values into the buffers of these names."""
+        buffers = dict(self.module.named_buffers())
+        for name, value in state.items():
+            buffers[name].copy_(value)
 
 
 class RandomState:

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn import functional
 
-from .quantiser import BLOCK, random_rows
+from .quantiser import BLOCK, distributed, random_rows
 
 
 @torch.no_grad()
@@ -87,7 +88,10 @@ class DistanceQuantiser(nn.Module):
         indices = nearest_by_distance(flat.detach().float(), self.weight.detach().T.float())
         if self.training:
             with torch.no_grad():
-                self.counts += torch.bincount(indices, minlength=self.n_codes)
+                counts = torch.bincount(indices, minlength=self.n_codes)
+                if distributed():
+                    dist.all_reduce(counts)  # the use of codes is that of all processes
+                self.counts += counts
         nearest = MeanGradient.apply(self.weight.T, indices).view_as(vectors)
         return NearestCodes(
             codes=vectors + (nearest - vectors).detach(),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..data.batch import Batch
 from ..engine import processes
 from ..engine.show import draw_history
-from ..engine.state import isolated
+from ..engine.state import UnsavedBuffers, isolated
 from ..facts import DataFacts
 from ..figures.codebook import draw_code_use
 from ..figures.reconstruction import draw_reconstructions
@@ -46,6 +46,7 @@ class TokenizerSolver(WindowSolver):
         """Build the configured tokenizer for these channels."""
         model: Any = super().build_model(facts)
         self.counts = torch.zeros(model.n_codes, dtype=torch.long)
+        self.state.register("codebook_use", UnsavedBuffers(model.quantiser))
         return model  # type: ignore[no-any-return]
 
     def begin_stage(self, stage: str) -> None:

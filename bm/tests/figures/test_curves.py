@@ -89,7 +89,7 @@ def test_long_names_have_a_line_each_and_are_cut_in_the_middle() -> None:
 
 def test_panels_have_one_range_of_epochs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Symptom: a metric of the last epoch alone stood beside epochs 96 to 104."""
-    ranges = []
+    ranges: list[tuple[float, float]] = []
     monkeypatch.setattr(
         curves, "save", lambda drawing, path: ranges.extend(a.get_xlim() for a in drawing.axes)
     )

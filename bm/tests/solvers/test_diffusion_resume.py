@@ -32,8 +32,14 @@ VARIANTS = {
 }  # fmt: skip
 #: Widths that the published numbers of scales and of groups still divide.
 NARROW = ("model.network.block_out_channels=[32, 32, 32, 32]", "model.network.layers_per_block=1")
+#: Attention at one scale of four: at full size 5,880 places of a map would attend to each other.
+TYPES = "[DownBlock2D, DownBlock2D, CrossAttnDownBlock2D, DownBlock2D]"
+DEEP = (
+    f"model.network.down_block_types={TYPES}",
+    "model.network.up_block_types=[UpBlock2D, CrossAttnUpBlock2D, UpBlock2D, UpBlock2D]",
+)
 WORDS = ("solver.text={encoder: hashed, tokens: 56}", "+solver.text.width=32", "precision=fp32",
-         "model.network.cross_attention_dim=32", *NARROW,
+         "model.network.cross_attention_dim=32", *NARROW, *DEEP,
          "dset.split.ratios={train: 0.6, valid: 0.2, test: 0.2}")  # fmt: skip
 HALVES = "dset.split.ratios={train: 0.5, valid: 0.5}"
 SIX = ("model.network.block_out_channels=[32, 32, 32, 32, 32, 32]", NARROW[1], HALVES)
@@ -84,10 +90,19 @@ def test_a_killed_published_command_ends_as_one_that_was_not(
     check_resumed(tmp_path, f"solver=eegdiff/{name}", *PUBLISHED[name], *few, "valid_every=1")
 
 
-def check_resumed(tmp_path: Path, *words: str) -> None:
-    """Kill a run in the middle of its second epoch, resume it, and compare with a whole one."""
+def test_a_codebook_that_has_started_does_not_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BM_CACHE", str(tmp_path / "cache"))
+    few = [word for word in SHORT if not word.startswith(("generate.steps", "solver."))]
+    words = ("solver=eegdiff/debug_codex", "model.kmeans=true", *few)
+    check_resumed(tmp_path, *words, steps=2)  # between two epochs
+
+
+def check_resumed(tmp_path: Path, *words: str, steps: int = 3) -> None:
+    """Kill a run after some steps, of two an epoch, resume it, and compare with a whole one."""
     undisturbed = run(tmp_path / "whole", *words)
-    killed_after(tmp_path / "killed", 3, *words)
+    killed_after(tmp_path / "killed", steps, *words)
     resumed = run(tmp_path / "killed", *words)
     states = [
         torch.load(s.folder / "checkpoint.pt", weights_only=True)["state"]
