@@ -27,11 +27,11 @@ class DenoiserSizes:
         depth: transformer blocks at each place.
         film: width of the condition vector; 0 = none.
         tokens: width of condition tokens that attention looks at; 0 = none.
-        maps: channels of the input that hold the condition, beside the latent's; 0 = none.
         self_attention: a further transformer without tokens before each with tokens.
         groups: of every group normalisation. Take at most a quarter of `width`: what time and
             condition add to a channel is the same everywhere, and a group of that channel alone
             takes it away again.
+        maps: channels of the input that hold the condition, beside the latent's; 0 = none.
     """
 
     channels: int = 8
@@ -43,9 +43,9 @@ class DenoiserSizes:
     depth: int = 1
     film: int = 1024
     tokens: int = 0
-    maps: int = 0
     self_attention: bool = False
     groups: int = GROUPS
+    maps: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))
