@@ -362,7 +362,7 @@ def test_twenty_experiments_with_random_kills_each_complete_once(checkout: Check
         if not waiting:
             checkout.grid("demo.chaos", "-r", "--no_monitoring")
         elif busy and kills < 15:
-            time.sleep(dice.uniform(1, 8))
+            time.sleep(dice.uniform(0.5, 4))
             subprocess.run([*dice.choice(harm), dice.choice(busy)], check=False)
             kills += 1
         time.sleep(0.5)
