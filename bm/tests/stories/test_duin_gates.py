@@ -130,8 +130,9 @@ def test_words_of_many_trials_are_near_the_observer(seed: int, folder: Path) -> 
     assert reached > observer - 0.05
 
 
-def test_permuted_words_of_many_trials_are_at_chance(folder: Path) -> None:
-    reached = [of_many(folder, seed, "dset.permute_labels=true") for seed in FEW_SEEDS]
-    print(f"permuted: {reached}")
-    # Trials of a word share a guess: if all did, 12 words would count, sd .08 a person.
-    assert abs(np.mean(reached) - 1 / 12) < 2.5 * 0.08 / np.sqrt(len(reached))
+@pytest.mark.parametrize("seed", FEW_SEEDS)
+def test_permuted_words_of_many_trials_are_at_chance(seed: int, folder: Path) -> None:
+    reached = of_many(folder, seed, "dset.permute_labels=true")
+    print(f"seed {seed}, permuted: {reached:.3f}")
+    # trials of a word share a guess: if all did, 12 words would count, whose sd is .08
+    assert abs(reached - 1 / 12) < 0.08
