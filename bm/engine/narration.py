@@ -56,15 +56,15 @@ def training_line(run: Run) -> str:
     gathered = "" if run.accumulate == 1 else f", {run.accumulate} batches a step"
     return (
         f"training {_count(epochs, 'epoch')}, {_count(epochs * steps, 'step')}: "
-        f"{_count(batches, 'batch')} of {optim['batch_size']} windows an epoch{gathered}, "
-        f"{optim['name']}, rate {optim['lr']:g}, {_count(run.progress.threads, 'thread')}"
+        f"{_count(batches, 'batch', 'batches')} of {optim['batch_size']} windows an epoch"
+        f"{gathered}, {optim['name']}, rate {optim['lr']:g}, "
+        f"{_count(run.progress.threads, 'thread')}"
     )
 
 
-def _count(number: int, noun: str) -> str:
+def _count(number: int, noun: str, plural: str = "") -> str:
     """Return a number and what is counted: `1 step`, `2 batches`."""
-    plural = "es" if noun.endswith("ch") and noun != "epoch" else "s"
-    return f"{number:,} {noun}{'' if number == 1 else plural}"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def _data_line(dset: Mapping[str, Any], facts: DataFacts, recordings: int) -> str:

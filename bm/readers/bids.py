@@ -19,6 +19,7 @@ import pandas as pd
 from ..data.recording import Kind
 from ..errors import RecordingError
 from .event_table import read_table, spelled
+from .hidden import is_hidden
 from .montage import STANDARD, clean_name, standard_montage
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Listing:
         if folder not in self._names:
             names = sorted(os.listdir(folder)) if folder.is_dir() else []
             # `._sub-01_events.tsv` on drives that another system wrote is no table
-            names = [name for name in names if not name.startswith((".", "~$"))]
+            names = [name for name in names if not is_hidden(name)]
             self._names[folder] = [n for n in names if n.endswith(READ)]
             unread = [n for n in names if TABLE.search(n) and not n.endswith(READ)]
             if unread:

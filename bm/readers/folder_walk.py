@@ -6,13 +6,14 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..errors import RecordingError
 from .fif_parts import first_parts
+from .hidden import is_hidden
 from .raw import ENDINGS, FOREIGN
 
 logger = logging.getLogger(__name__)
@@ -20,8 +21,6 @@ logger = logging.getLogger(__name__)
 FOLDERS = (".ds", ".mff")
 #: Folders of a BIDS data set that hold no further recording of it.
 BIDS_ASIDE = ("derivatives", "sourcedata", "code", "stimuli")
-#: Folders that systems keep: what was deleted, small pictures, what a Mac packs beside each file.
-SYSTEM = ("$recycle.bin", "@eadir", "__macosx", "lost+found", "system volume information")
 #: Endings behind that of a recording, of packed ones and of downloads that have not ended.
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 PARTIAL = (".part", ".partial", ".filepart", ".crdownload", ".download", ".aria2", ".tmp")
@@ -29,25 +28,6 @@ PARTIAL = (".part", ".partial", ".filepart", ".crdownload", ".download", ".aria2
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar")
 #: Files by which a folder says that it is a BIDS data set.
 BIDS_MARKS = ("dataset_description.json", "participants.tsv")
-
-
-def visible(paths: Iterable[Path], root: Path) -> list[Path]:
-    """Return the paths below a folder that no hidden name leads to, sorted.
-
-    Systems leave such files beside those of a data set (`._S01.edf` on shared drives).
-    """
-    return sorted(p for p in paths if not any(map(is_hidden, p.relative_to(root).parts)))
-
-
-def is_hidden(name: str) -> bool:
-    """Return whether a name is hidden, or of a file or folder that a system keeps for itself."""
-    return name.startswith((".", "~$")) or name.lower() in SYSTEM
-
-
-def matches(root: Path, pattern: str) -> list[Path]:
-    """Return what a pattern names below a folder, sorted; what is hidden only if it says so."""
-    paths = root.glob(pattern)
-    return sorted(paths) if "/." in f"/{pattern}" else visible(paths, root)
 
 
 @dataclass

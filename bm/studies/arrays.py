@@ -25,7 +25,8 @@ from ..readers.epoch_trials import EPOCHS, EpochTrials
 from ..readers.event_rules import check_labels, renamed
 from ..readers.event_table import check_events, frame
 from ..readers.file_recording import FileRecording
-from ..readers.folder_walk import is_hidden, is_packed, matches, warn_of_packed
+from ..readers.folder_walk import is_packed, warn_of_packed
+from ..readers.hidden import is_hidden, matches
 from ..readers.raw import Reading
 from ..registry import check_known, check_list
 from . import STUDIES

@@ -20,6 +20,7 @@ from ..errors import RecordingError, UserError
 from ..readers.edf import FETCH
 from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
+from ..readers.hidden import is_hidden
 from ..readers.raw import Reading
 from ..registry import check_known
 from ..writing import replacing
@@ -69,7 +70,7 @@ class PhonemeRecording(FileRecording):
             with zipfile.ZipFile(self.path) as archive:
                 tables = [name for name in archive.namelist() if name.endswith(".csv")]
                 # Archives made on a Mac hold `__MACOSX/._name.csv` too.
-                names = [name for name in tables if not Path(name).name.startswith("._")]
+                names = [name for name in tables if not is_hidden(Path(name).name)]
                 if len(names) != 1:
                     raise RecordingError(self.path, f"holds {len(names)} tables, not 1", FETCH)
                 # An empty label is missing; `null` and `nan` would be words.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..data.recording import Recording, RecordingId
 from ..errors import RecordingError, UserError
-from ..readers.folder_walk import matches
+from ..readers.hidden import matches
 from ..readers.labram_h5 import names_of, read_group
 from ..readers.labram_h5_raw import RawH5
 from . import STUDIES

@@ -17,7 +17,7 @@ from ..errors import RecordingError, UserError
 from ..features.phonemes import SAMPA
 from ..readers.alignment import match
 from ..readers.edf import FETCH
-from ..readers.folder_walk import visible
+from ..readers.hidden import visible
 from ..readers.presentation import read_log
 from ..readers.raw import Reading
 from ..readers.textgrid import read_textgrid

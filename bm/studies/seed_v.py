@@ -10,7 +10,7 @@ from ..data.recording import RecordingId
 from ..errors import RecordingError
 from ..readers.event_table import frame
 from ..readers.file_recording import FileRecording
-from ..readers.folder_walk import visible
+from ..readers.hidden import visible
 from ..readers.raw import ENDINGS, Reading
 from . import STUDIES
 from .base import Study

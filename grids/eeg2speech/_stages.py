@@ -9,6 +9,16 @@ from dora import Launcher
 
 from bm.xp.stage import stage
 
+SEEDS = (0, 1, 2)
+
+
+def chains(launcher: Launcher, data: str) -> None:
+    """Schedule encoders, autoencoder and denoiser of `solver=eeg2speech/DATA` for each seed."""
+    recipe = f"eeg2speech/{data}"
+    for seed in SEEDS:
+        stages = before(launcher, f"{recipe}_encoders", f"{recipe}_autoencoder", {"seed": seed})
+        launcher({"solver": recipe, "seed": seed, **stages})
+
 
 def before(
     launcher: Launcher, encoders: str, autoencoder: str, changes: Mapping[str, Any] | None = None

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dora import Launcher
 
 from ._explorer import SpeechExplorer
-from ._stages import before
+from ._stages import chains
 
 
 @SpeechExplorer
 def explorer(launcher: Launcher) -> None:
     """Schedule the three stages for each seed."""
     launcher.slurm_(gpus=1, mem_per_gpu=4, cpus_per_gpu=1, time=60)
-    for seed in (0, 1, 2):
-        recipes = ("eeg2speech/listening_encoders", "eeg2speech/listening_autoencoder")
-        stages = before(launcher, *recipes, {"seed": seed})
-        launcher({"solver": "eeg2speech/listening", "seed": seed, **stages})
+    chains(launcher, "listening")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.recording import FailedRecording, Recording, RecordingId
 from ...errors import RecordingError, UserError, there_is
-from ...readers.folder_walk import visible
+from ...readers.hidden import visible
 from ...registry import check_known
 from .. import STUDIES
 from ..base import Study, StudyOptions
@@ -107,12 +107,9 @@ class Duin(Study):
     def _people_there(self) -> list[str]:
         if not self.folder.is_dir():
             return []
-        names = sorted(
-            visible(self.folder.iterdir(), self.folder),
-            key=natural,
-        )
-        names = [p for p in names if (p / TASK).is_dir() or (p / CLIPS).is_dir()]
-        return [p.name for p in names if self.includes(p.name)]
+        paths = visible(self.folder.iterdir(), self.folder)
+        people = [p for p in paths if (p / TASK).is_dir() or (p / CLIPS).is_dir()]
+        return [p.name for p in sorted(people, key=natural) if self.includes(p.name)]
 
     def selection(self, person: str) -> tuple[str, ...] | None:
         """Return the channels of a person, None = all.

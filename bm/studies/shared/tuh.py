@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import RecordingError
 from ...readers.file_recording import FileRecording
-from ...readers.folder_walk import visible
+from ...readers.hidden import visible
 from ...readers.raw import Reading
 from ..base import Study
 
