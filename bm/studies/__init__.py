@@ -26,6 +26,7 @@ STUDIES: Registry[Any] = Registry(
         "brain_treebank": "bm.studies.brain_treebank",
         "brennan2019": "bm.studies.brennan2019",
         "broderick2019": "bm.studies.broderick2019",
+        "cerebrovoice": "bm.studies.cerebrovoice",
         "duin": "bm.studies.duin",
         "dutch_words": "bm.studies.dutch_words",
         "eegmat": "bm.studies.eegmat",

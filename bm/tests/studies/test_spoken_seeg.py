@@ -10,10 +10,11 @@ import pytest
 
 from bm.errors import RecordingError, UserError
 from bm.studies.brain_treebank import BrainTreebank
+from bm.studies.cerebrovoice import CerebroVoice
 from bm.studies.dutch_words import DutchWords, sound_of
 from bm.studies.vocalmind import VocalMind
 
-from .datasets import dataset
+from .datasets import dataset, dset
 from .films import write_film
 
 RNG = np.random.default_rng(0)
@@ -180,3 +181,75 @@ def test_utterances_mistakes(tmp_path: Path) -> None:
     (folder / "Vocalized_BuShi_1.npy").write_bytes(b"x")
     with pytest.raises(RecordingError, match="no array"):
         VocalMind(root=tmp_path, rate_hz=100).recordings()[0].load_raw()
+
+
+# CerebroVoice ---------------------------------------------------------------------------------
+
+
+def write_read_aloud(root: Path, person: int = 1, samples: int = 300) -> Path:
+    """Words of 300 samples and more, three channels, and features of two trials."""
+    folder = root / f"cerebrovoice/CerebroVoice/Subject{person}/SEEG"
+    folder.mkdir(parents=True)
+    names = [f"{word}_{part}" for word in ("apple", "nose") for part in ("cn", "EN")]
+    for number, name in enumerate([*names, "7_digit"] * 2, 1):
+        values = RNG.normal(0, 40, (3, samples + number))
+        lines = [",".join(["", *map(str, range(values.shape[1]))])]
+        lines += [",".join([f"A{n}", *map(str, row)]) for n, row in enumerate(values, 1)]
+        (folder / f"Sample_{number}_{name}.csv").write_text("\n".join(lines) + "\n")
+    (folder / "._Sample_1_apple_cn.csv").write_bytes(b"x")
+    features = folder.parent / "HGA"
+    features.mkdir()
+    for name in ("sample_1_apple_cn_seeg", "sample_2_nose_cn_seeg"):
+        np.save(features / f"{name}.npy", RNG.normal(size=(60, 3)))
+    return folder
+
+
+def test_words_read_aloud_are_trials(tmp_path: Path) -> None:
+    folder = write_read_aloud(tmp_path)
+    write_read_aloud(tmp_path, 2)
+    first, second = CerebroVoice(root=tmp_path).recordings()
+    assert (first.id.subject, second.id.subject) == ("1", "2")
+    raw, events = first.load_raw(), first.events()
+    assert raw.ch_names == ["A1", "A2", "A3"] and raw.info["sfreq"] == 1000
+    labels = ["7"] * 2 + ["apple"] * 4 + ["nose"] * 4
+    assert events["label"].tolist() == labels
+    assert events["set"].tolist()[:4] == ["digit", "digit", "cn", "en"]
+    assert events["repetition"].tolist()[:4] == [5, 10, 1, 2]
+    assert events["duration_s"].tolist()[:3] == [0.305, 0.31, 0.301]
+    last = np.loadtxt(
+        folder / "Sample_9_nose_EN.csv", delimiter=",", skiprows=1, usecols=range(1, 310)
+    )
+    assert np.allclose(raw.get_data()[:, -309:], last * 1e-6)
+
+
+def test_words_read_aloud_as_windows(tmp_path: Path) -> None:
+    write_read_aloud(tmp_path)
+    changes = {"studies": [{"study": "cerebrovoice", "sets": ["cn", "en"]}], "preprocess": []}
+    changes["segment"] = {**dset("cerebrovoice")["segment"], "duration_s": 0.3}
+    words = dataset("cerebrovoice", tmp_path, **changes)
+    assert words.facts.classes == ("apple", "nose") and len(words.table) == 8
+    (features,) = CerebroVoice(root=tmp_path, part="HGA").recordings()
+    assert features.events()["label"].tolist() == ["apple", "nose"]
+    assert features.load_raw().info["sfreq"] == 200
+
+
+def test_words_read_aloud_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"zenodo\.org/records/13332808"):
+        CerebroVoice(root=tmp_path).recordings()
+    with pytest.raises(UserError, match="no group"):
+        CerebroVoice(root=tmp_path, pattern=".*")
+    with pytest.raises(UserError, match=r"pattern=\(:"):
+        CerebroVoice(root=tmp_path, pattern="(")
+    folder = write_read_aloud(tmp_path)
+    (folder / "wrong.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match=r"tells no word.*give `pattern`"):
+        CerebroVoice(root=tmp_path).recordings()
+    (folder / "wrong.csv").rename(folder / "sample_1_wrong_cn.csv")
+    with pytest.raises(RecordingError, match="1 lines of 1 numbers"):
+        CerebroVoice(root=tmp_path).recordings()[0].events()
+    (folder / "sample_1_wrong_cn.csv").write_text(",0,1,2\nA1,1,2,3\n")
+    with pytest.raises(RecordingError, match=r"1 channels, but .* has 3"):
+        CerebroVoice(root=tmp_path).recordings()[0].events()
+    (folder / "sample_1_wrong_cn.csv").write_text(",0,1,2\n" + "A1,x,2,3\n" * 3)
+    with pytest.raises(RecordingError, match="no table of numbers"):
+        CerebroVoice(root=tmp_path).recordings()[0].load_raw()
