@@ -25,6 +25,7 @@ from ..errors import UserError, nearest
 from ..nn.electrodes import last_word
 from ..nn.sinc import lowpass_sinc
 from ..registry import Registry, check_arguments, check_known, check_list, missing_arguments
+from .alignment import align
 from .envelope import log_power
 from .repair import repair
 from .resampling import resample
@@ -412,6 +413,7 @@ def _names_in(raw: mne.io.BaseRaw, names: Sequence[str], step: str) -> list[str]
 
 TIME_STEPS.register("envelope")(log_power)
 TIME_STEPS.register("resample")(resample)
+WINDOW_STEPS.register("align")(align)
 WINDOW_STEPS.register("autoreject")(repair)
 KINDS: dict[str, Registry[Any]] = {
     "time": TIME_STEPS,
@@ -443,6 +445,7 @@ POSITIVE = {
     "resample": ("rate_hz",),
     "autoreject": ("window_s", "n_windows"),
     "envelope": ("low_hz", "high_hz", "window_s"),
+    "align": ("sd",),
 }
 
 

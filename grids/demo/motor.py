@@ -16,6 +16,7 @@ def explorer(launcher: Launcher) -> None:
     launcher({"solver": "baseline/chance"})
     launcher({"solver": "baseline/lda"})
     launcher({"solver": "baseline/csp"})
+    launcher({"solver": "baseline/csp", "dset": "supervised/simulated_motor_aligned"})
     for seed in SEEDS:
         launcher({"solver": "supervised/motor_power"}, seed=seed)
         launcher({"solver": "supervised/motor_eegnet"}, seed=seed)
