@@ -224,7 +224,10 @@ def test_words_read_aloud_are_trials(tmp_path: Path) -> None:
 
 def test_words_read_aloud_as_windows(tmp_path: Path) -> None:
     write_read_aloud(tmp_path)
-    changes = {"studies": [{"study": "cerebrovoice", "sets": ["cn", "en"]}], "preprocess": []}
+    changes: dict[str, object] = {
+        "studies": [{"study": "cerebrovoice", "sets": ["cn", "en"]}],
+        "preprocess": [],
+    }
     changes["segment"] = {**dset("cerebrovoice")["segment"], "duration_s": 0.3}
     words = dataset("cerebrovoice", tmp_path, **changes)
     assert words.facts.classes == ("apple", "nose") and len(words.table) == 8
