@@ -24,6 +24,7 @@ from ..readers.array_trials import AXES, ArrayTrials, TrialOptions, Trials
 from ..readers.epoch_trials import EPOCHS, EpochTrials
 from ..readers.event_rules import check_labels, renamed
 from ..readers.event_table import check_events, frame
+from ..readers.file_names import warn_of_one_person
 from ..readers.file_recording import FileRecording
 from ..readers.folder_walk import is_packed, warn_of_packed
 from ..readers.hidden import is_hidden, matches
@@ -257,6 +258,12 @@ class Arrays(Study):
                     f"{recording.id.subject}/{recording.id.session} would both be called "
                     f"{recording.id.name}; rename one"
                 )
+        if self.pattern is None:
+            named = {one.path: one.id for one in first.values() if one.path.parent == self.folder}
+            alone = [
+                one.subject for path, one in named.items() if path.name.startswith(one.subject)
+            ]
+            warn_of_one_person(self.folder, alone)
         return recordings
 
     # files --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from ..errors import RecordingError, UserError, there_is
 from ..readers import bids, montage
 from ..readers.event_rules import SOURCES, STIM_RULES, EventRules
 from ..readers.event_table import frame
+from ..readers.file_names import warn_of_one_person
 from ..readers.file_recording import FileRecording
 from ..readers.folder_walk import Walk
 from ..readers.raw import ENDINGS, Reading
@@ -254,6 +255,10 @@ class Folder(Study):
                 "%s: none of its people is in the recordings (%s, as %s)",
                 *(self.folder / "participants.tsv", there_is(people), recordings[0].id.subject),
             )
+        if self.pattern is None:
+            alone = [path.stem for path in paths if path.parent == self.folder]
+            names = [name for name in alone if "sub" not in bids.entities(bids.prefix(name))]
+            warn_of_one_person(self.folder, names)
         first: dict[str, Path] = {}
         for recording, path in zip(recordings, paths, strict=True):
             other = first.setdefault(recording.id.name, path)
