@@ -20,8 +20,7 @@ from bm.metrics.code_baselines import component_code_error
 from bm.solvers import neighbour_reference
 from bm.solvers.build_data import batches_of
 from bm.studies.simulated import Simulated
-from grids.duin.few import MANY, SHOTS, trials_of
-from grids.duin.few import SEEDS as FEW_SEEDS
+from grids.duin.few import FRESH, MANY, SHOTS, trials_of
 from grids.duin.simulated import SEEDS, clips_of
 
 from ..experiments import run
@@ -100,15 +99,18 @@ def word_accuracy(folder: Path, seed: int, *changes: str) -> float:
 
 @pytest.mark.parametrize("shots", SHOTS)
 def test_few_labels_say_more_after_pretraining(shots: int, folder: Path) -> None:
-    """Paired over people: the mean is above scratch, and two of three people are."""
+    """Paired over people on whom nothing was chosen: the mean is above scratch.
+
+    Measured: +.023, +.147, +.105 with 5 labels, +.021, +.057, +.025 with 10.
+    """
     few, differences = f"dset.split.shots={shots}", []
-    for seed in FEW_SEEDS:
+    for seed in FRESH:
         start = context_of_trials(folder, seed)
         pretrained = word_accuracy(folder, seed, "solver=duin/few", few, start)
         scratch = word_accuracy(folder, seed, "solver=duin/few_scratch", few)
         print(f"{shots} trials, seed {seed}: {pretrained:.3f}, scratch {scratch:.3f}")
         differences.append(pretrained - scratch)
-    assert np.mean(differences) > 0.01
+    assert np.mean(differences) > 0.02 and min(differences) > -0.02  # an error of 477 trials
     assert np.greater(differences, 0).sum() > len(differences) / 2
 
 
@@ -119,7 +121,7 @@ def of_many(folder: Path, seed: int, *changes: str) -> float:
     return word_accuracy(folder, seed, "solver=duin/few", start, *many, *changes)
 
 
-@pytest.mark.parametrize("seed", FEW_SEEDS)
+@pytest.mark.parametrize("seed", FRESH)
 def test_words_of_many_trials_are_near_the_observer(seed: int, folder: Path) -> None:
     observer, _ = Simulated(
         mode="seeg", preset="debug", snr=2.0, n_subjects=1, shafts=[1, 1], contacts=[8, 8],
@@ -130,7 +132,7 @@ def test_words_of_many_trials_are_near_the_observer(seed: int, folder: Path) -> 
     assert reached > observer - 0.05
 
 
-@pytest.mark.parametrize("seed", FEW_SEEDS)
+@pytest.mark.parametrize("seed", FRESH)
 def test_permuted_words_of_many_trials_are_at_chance(seed: int, folder: Path) -> None:
     reached = of_many(folder, seed, "dset.permute_labels=true")
     print(f"seed {seed}, permuted: {reached:.3f}")
