@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from ..registry import check_known
 from . import SOLVERS
 from .build_data import windows_of
 from .supervised.tasks import class_evaluation
+
+logger = logging.getLogger(__name__)
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -126,24 +129,43 @@ class BaselineSolver(Solver):
         )
 
     def _fitted(self) -> ClassicalDecoder:
-        """Return one decoder, or one of each subject: pooled where it has no training windows."""
+        """Return one decoder, or one of each subject: pooled where it has too few windows."""
         subjects, train = self._subjects(), self.data.rows("train")
         recipe = self._recipe()
         if not self.cfg.solver.per_subject or self.cfg.solver.method == "chance":
             return ClassicalDecoder.of([self._fit(train, recipe)], [0], recipe)
         rows_of: dict[int | None, np.ndarray] = {}
         keys: list[int | None] = []
+        common = len(set(self.data.layout[self.data.table["recording"].to_numpy()].tolist())) == 1
         for subject in range(len(self.data.facts.subjects)):
             rows = train[subjects[train] == subject]
-            keys.append(subject if len(rows) else None)
-            rows_of.setdefault(keys[-1], rows if len(rows) else train)
+            # people with channels of their own have no windows in common
+            alone = self._suffices(rows) or (len(rows) > 0 and not common)
+            if len(rows) and not alone:
+                logger.warning(
+                    "%s: %d training windows are too few for a decoder of its own; the windows of "
+                    "all people decide", self.data.facts.subjects[subject], len(rows),
+                )  # fmt: skip
+            keys.append(subject if alone else None)
+            rows_of.setdefault(keys[-1], rows if alone else train)
         decoders = {key: self._fit(rows, recipe) for key, rows in rows_of.items()}
         places = [list(decoders).index(key) for key in keys]
         return ClassicalDecoder.of(list(decoders.values()), places, recipe)
 
+    def _suffices(self, rows: np.ndarray) -> bool:
+        """Return whether a linear map can be fitted: two classes, and more windows than classes."""
+        present = len(set(self.data.table["label"].to_numpy(dtype=int)[rows].tolist()))
+        return 2 <= present < len(rows)
+
     def _fit(self, rows: np.ndarray, recipe: Mapping[str, Any]) -> FittedDecoder:
         labels = self.data.table["label"].to_numpy(dtype=int)[rows]
         classes = len(self.data.facts.classes)
+        if recipe["method"] != "chance" and not self._suffices(rows):
+            raise UserError(
+                f"solver.method={recipe['method']}: {len(rows)} training windows of "
+                f"{len(set(labels.tolist()))} classes; it takes two classes and more windows than "
+                "classes: see dset.split (ratios, shots) and dset.segment"
+            )
         # frequencies need no windows
         windows = self._windows(rows if recipe["method"] != "chance" else rows[:1])
         return FittedDecoder.fit(Recipe(**recipe), windows, labels, classes)

@@ -115,6 +115,19 @@ def test_lda_of_people_with_their_own_contacts(tmp_path) -> None:
         run(tmp_path, *words, "solver.per_subject=false")
 
 
+@pytest.mark.story
+def test_people_with_few_windows_are_decoded_by_all(tmp_path, caplog) -> None:
+    """Symptom: with `dset.split.shots=5` a person with one window ended in a traceback of LDA."""
+    words = ("solver=baseline/lda", TINY.replace("tiny", "tiny, n_subjects: 4"))
+    with caplog.at_level("WARNING"):
+        folder = run(tmp_path, *words, "dset.split.shots=2").folder
+    assert json.loads((folder / "evaluation.json").read_text())["metrics"]["accuracy"] > 0
+    assert "training windows are too few for a decoder of its own" in caplog.text
+    # a person alone, and a window of each class
+    with pytest.raises(UserError, match=r"solver\.method=lda: \d+ training windows of \d classes"):
+        run(tmp_path, *words, "dset.split.shots=1", "solver.per_subject=false")
+
+
 TINY = "dset.studies=[{study: simulated, mode: motor, preset: tiny}]"
 
 
