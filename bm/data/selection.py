@@ -99,7 +99,11 @@ def no_window(signals: Sequence[Signal], segment: Mapping[str, Any], left_out: i
     events = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common()) or "none"
     start = f"no window: {count} recordings, their events: {events}"
     if not kinds[rule.kind]:
-        return f"{start}; none is of kind {rule.kind!r}: change dset.segment.kind or read events"
+        choice = f"set dset.segment.kind={kinds.most_common(1)[0][0]}, or " if kinds else ""
+        return (
+            f"{start}; none is of kind {rule.kind!r}: {choice}let the study read events "
+            "(events.tsv, annotations, `stim`, `label_column` of a table of samples)"
+        )
     parts = [signal.events[signal.events["kind"] == rule.kind] for signal in signals]
     labels = Counter(str(v) for part in parts if "label" in part for v in part["label"].dropna())
     named = ", ".join(f"{label} ({n})" for label, n in labels.most_common(SHOWN)) or "none"

@@ -57,7 +57,9 @@ def set_types(raw: mne.io.BaseRaw, reading: Reading, kind: str) -> None:
     guessed = [name for name in changed if matches(name, reading.types) is None]
     aside = [name for name in guessed if changed[name] not in TYPES_OF[kind]]
     if aside:
-        logger.warning("not taken as %s by their names: %s", kind, ", ".join(aside))
+        # a table of samples has its labels in a column
+        hint = "; a column of labels is read by label_column" if reading.rate_hz else ""
+        logger.warning("not taken as %s by their names: %s%s", kind, ", ".join(aside), hint)
 
 
 def kind_of_types(types: Sequence[str]) -> str | None:
