@@ -81,6 +81,18 @@ EEG_BENCH_LABRAM = {
     "EEG-Bench, seizure (task)": (0.588, 0.011),
 }
 
+#: (data set or task, metric, model, value, source, date), as the abstract of each source says it.
+LATER = (
+    ("tuab", "balanced_accuracy", "FEMBA", 0.8182, "Tegon et al., arXiv 2502.06438", "2025"),
+    ("tuab", "auroc", "FEMBA", 0.8921, "Tegon et al., arXiv 2502.06438", "2025"),
+    ("TUAR (task)", "auroc", "FEMBA", 0.949, "Tegon et al., arXiv 2502.06438", "2025"),
+    ("TUAR (task)", "auroc", "LUNA", 0.921, "Döner et al., NeurIPS", "2025"),
+    ("LibriBrain 2025, speech or none (task)", "f1_macro", "MEGConformer", 0.889,
+     "de Zuazo et al., arXiv 2512.01443, hidden test set", "2025"),
+    ("LibriBrain 2025, phonemes of 100 averaged (task)", "f1_macro", "MEGConformer", 0.658,
+     "de Zuazo et al., arXiv 2512.01443, hidden test set", "2025"),
+)  # fmt: skip
+
 
 def records() -> list[Record]:
     """Return all rows, those of one data set together."""
@@ -124,6 +136,8 @@ def _others() -> list[Record]:
         for (dataset, metric), values in NEURALBENCH_VALUES.items()
         for name, (mean, sd) in values.items()
     ]
+    rows += [Record(dataset, metric, model, Reference(value), source, date)
+             for dataset, metric, model, value, source, date in LATER]  # fmt: skip
     return rows + [
         Record(dataset, "balanced_accuracy", "LaBraM", Reference(*pair), *EEG_BENCH)
         for dataset, pair in EEG_BENCH_LABRAM.items()
