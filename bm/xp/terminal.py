@@ -25,12 +25,14 @@ INTERVAL = 0.25
 class Plain:
     """Stand-in for `print` in Dora's monitoring of grids.
 
-    On a terminal it prints as Dora does. Elsewhere there are no colours, no countdown, and a table
-    only when some experiment has another state than before: nine small runs would fill 84 kB.
+    On a terminal it prints as Dora does. Elsewhere there are no colours, no countdown, a table only
+    when some experiment has another state than before, and a line between tables once: nine small
+    runs would fill 84 kB.
     """
 
     def __init__(self) -> None:
         self.before = ""
+        self.lines: set[str] = set()
 
     def __call__(self, *parts: Any, end: str = "\n", **options: Any) -> None:
         """Print the parts, or nothing."""
@@ -45,6 +47,10 @@ class Plain:
             if states == self.before:
                 return
             self.before = states
+        elif text in self.lines:
+            return
+        else:
+            self.lines.add(text)
         print(text, flush=True)
 
 
