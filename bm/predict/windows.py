@@ -123,7 +123,22 @@ class WindowMaker:
             left_out = [n for n in signal.channels if signal.channels.index(n) not in index]
         if left_out:
             logger.info("left out %d channels: %s", len(left_out), shortened(left_out))
+            self._warn_of_mixed()
         return signal.select(index, names)
+
+    def _warn_of_mixed(self) -> None:
+        """Say so where channels that are left out afterwards have changed those that stay."""
+        steps = [step for step in self.recipe.get("preprocess") or () if self._mixes(step)]
+        if steps:
+            logger.warning(
+                "step %s of the model saw these channels too: drop them first, unless the "
+                "recordings of its training had them", steps[0]["step"],
+            )  # fmt: skip
+
+    @staticmethod
+    def _mixes(step: Mapping[str, Any]) -> bool:
+        average = step.get("step") == "reference" and step.get("channels", "average") == "average"
+        return average or step.get("step") == "align"
 
     def _with_positions(self, signal: Signal) -> Signal:
         places = dict(zip(self.facts.channels, self.facts.positions, strict=False))

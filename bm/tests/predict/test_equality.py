@@ -24,6 +24,9 @@ DECODERS = {
     ),
     "lda of each person": ("solver=baseline/lda", TINY),
     "spatial patterns, filtered": ("solver=baseline/csp", TINY, FILTER),
+    "spatial patterns, aligned": (
+        "solver=baseline/csp", TINY, f"dset.preprocess=[{STEPS}, {{step: align}}]",
+    ),
     "tangent space": (
         "solver=baseline/lda", TINY, "solver.method=tangent", "solver.bands=[[8,30]]",
     ),

@@ -100,6 +100,21 @@ def test_channels_come_in_any_order_and_spelling(
     np.testing.assert_allclose(probs, expected, atol=1e-5)
 
 
+def test_channels_that_changed_the_others_are_named(
+    trained: Trained, raw: mne.io.BaseRaw, onsets: np.ndarray, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """An average, or an alignment, of more channels than the model was trained with."""
+    other = raw.copy()
+    other.rename_channels({raw.ch_names[0]: "X9"})
+    more = mne.concatenate_raws([raw.copy()]).add_channels([other.pick(["X9"])])
+    maker = trained.predictor.maker
+    recipe = {**maker.recipe, "preprocess": [{"step": "reference", "channels": "average"}]}
+    monkeypatch.setattr(maker, "recipe", recipe)
+    trained.predictor.predict_proba(more, onsets_s=onsets)
+    assert "step reference of the model saw these channels too" in caplog.text
+
+
 def test_another_rate_is_resampled(
     trained: Trained, raw: mne.io.BaseRaw, onsets: np.ndarray, expected: np.ndarray
 ) -> None:
