@@ -34,8 +34,8 @@ test: $(STAMP)  ## install if need be, then lint, types and tests (at most 15 mi
 test-fast: $(STAMP)  ## unit tests only
 	$(PYTEST) $(PARALLEL) -m "not endurance and not slurm and not story"
 
-endurance: $(STAMP)  ## the long stories: kill loops, chaos grids, notebooks (at most 60 minutes)
-	$(PYTEST) -m "endurance" || [ $$? = 5 ]  # 5: none is marked yet
+endurance: $(STAMP)  ## the long stories: kill loops, chaos grids, gates of trained models, notebooks
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "endurance"
 
 lint:  ## ruff and spelling
 	$(BIN)/ruff check .

@@ -105,7 +105,8 @@ def no_window(signals: Sequence[Signal], segment: Mapping[str, Any], left_out: i
             "(events.tsv, annotations, `stim`, `label_column` of a table of samples)"
         )
     parts = [signal.events[signal.events["kind"] == rule.kind] for signal in signals]
-    labels = Counter(str(v) for part in parts if "label" in part for v in part["label"].dropna())
+    values = [v for part in parts if "label" in part for v in part["label"].dropna()]
+    labels = Counter(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
     named = ", ".join(f"{label} ({n})" for label, n in labels.most_common(SHOWN)) or "none"
     start += f"; labels: {named}"
     if rule.query is not None:

@@ -9,6 +9,7 @@ import getpass
 import json
 import logging
 import os
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,6 +86,10 @@ class Experiment(XP):
         self._config = value
 
 
+#: A word in quotes that Hydra reads as the same text without them.
+PLAIN_WORD = re.compile(r'"(?!(?:true|false|null|nan|inf)")([A-Za-z][\w.-]*)"', re.IGNORECASE)
+
+
 class Main(HydraMain):
     """Dora's Hydra main with resolution in 2 ms instead of 126, and readable mistakes."""
 
@@ -121,6 +126,8 @@ class Main(HydraMain):
 
     def short_name_part(self, key: str, value: object) -> str:
         """Return `optim.lr=0.001`, as it can be typed: Dora's own `opt.lr` names no key."""
+        if isinstance(value, list | dict):
+            return key + "=" + PLAIN_WORD.sub(r"\1", value_text(value))
         shown = value.name if isinstance(value, Path) else value
         return f"{key}={str(shown).lower() if isinstance(shown, bool) else shown}"
 

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from bm.errors import UserError
 from bm.train import main
 from bm.xp import address, marker
+from bm.xp.resolve import to_plain
 from bm.xp.stage import stage, upstream, upstream_sigs
 
 
@@ -165,3 +166,13 @@ def test_upstream_addresses_are_found_anywhere() -> None:
         }
     )
     assert upstream_sigs(config) == ["00000001", "00000002", "00000003"]
+
+
+@pytest.mark.parametrize("study", ["simulated", "true", "1e3", "a b", "x:y"])
+def test_names_of_experiments_can_be_typed_again(study: str) -> None:
+    """Symptom: `dora grid` showed lists as Python writes them, which the shell and Hydra refuse."""
+    entry = {"study": "simulated", "seed": 3, "contacts": [8, 8], "path": study}
+    part = main.short_name_part("dset.studies", [entry])
+    assert "'" not in part
+    cfg = main.get_xp([part]).cfg
+    assert to_plain(cfg.dset.studies) == [entry]
