@@ -178,10 +178,10 @@ def draw_scores(
             axis.errorbar(values.mean(), row, xerr=half, fmt="|", color=colour, capsize=2)
         for index, (label, value) in enumerate((references or {}).items()):
             axis.axvline(value, **CHANCE_LINE)
-            # Two of them may lie close together: their names stand on different heights.
+            # Some of them may lie close together: their names stand on different heights.
             axis.annotate(
                 label,
-                (value, 1.0 + 0.06 * (index % 2)),
+                (value, 1.0 + 0.06 * (index % 3)),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 fontsize=6,

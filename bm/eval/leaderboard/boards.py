@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..tables.cost import Cost, mean_cost
+from ..tables.overview import is_falling
 from ..tables.protocol import LEAK
 from ..tables.ranks import Ranks, rank_models
-from .entries import Entry, falls
+from .entries import Entry
 
 FEWEST = 2  # models of a board, and boards and models that are ranked together
 
@@ -107,7 +108,7 @@ def _board(entries: Sequence[Entry]) -> Board:
         else:
             models[(entry.family, entry.model)].append(entry)
     standings = [_standing(members) for members in models.values()]
-    sign = 1 if falls(newest.metric) else -1
+    sign = 1 if is_falling(newest.metric) else -1
     standings.sort(key=lambda standing: sign * standing.mean)
     chance = next((e.chance for e in entries if e.chance is not None), None)
     simulated = any(e.simulated for e in entries)
@@ -170,5 +171,5 @@ def ranked(boards: Sequence[Board]) -> tuple[Ranks, list[Board]] | None:
     if not names:
         return None
     table = {name: {str(i): members[i][name] for i in places} for name in names}
-    ranks = rank_models(table, larger_is_better=not falls(boards[0].metric))
+    ranks = rank_models(table, larger_is_better=not is_falling(boards[0].metric))
     return ranks, [boards[i] for i in places]

@@ -15,7 +15,7 @@ from ...xp.files import DamagedFileError, read_evaluation, read_history, read_or
 from ...xp.guard import guard_of
 from ..inventory import arguments_of
 from ..tables.cost import Cost, cost_of
-from ..tables.overview import FALLING
+from ..tables.overview import is_falling
 
 #: Keys of a configuration that decide what is tested; models may differ by other preprocessing.
 SPLIT_KEYS = ("dset.split.", "dset.segment.", "dset.studies")
@@ -66,11 +66,6 @@ class Entry:
     marks: Sequence[str] = ()
     cost: Cost = field(default_factory=Cost)
     finished: float = 0.0
-
-
-def falls(metric: str) -> bool:
-    """Return whether less of a metric is better."""
-    return any(word in metric for word in FALLING)
 
 
 def entries_of(outputs: Path) -> list[Entry]:
@@ -149,7 +144,7 @@ def model_of(config: Mapping[str, Any]) -> str:
 def _valid(history: Sequence[Mapping[str, Any]], metric: str) -> float | None:
     """Return the best validation value of the metric, else of the loss; larger is better."""
     for name in (metric, "loss"):
-        sign = -1.0 if name == "loss" or falls(name) else 1.0
+        sign = -1.0 if name == "loss" or is_falling(name) else 1.0
         values = [sign * e["valid"][name] for e in history if name in (e.get("valid") or {})]
         finite = [v for v in values if math.isfinite(v)]
         if finite:

@@ -11,7 +11,13 @@ from .ranks import Ranks, rank_models
 from .rows import Row
 
 #: Metrics of which less is better.
-FALLING = ("rmse", "loss", "distance", "error", "divergence", "jsd", "mmd", "fid")
+FALLING = ("rmse", "loss", "distance", "error", "divergence", "jsd", "mmd", "fid", "wasserstein",
+           "mcd")  # fmt: skip
+
+
+def is_falling(metric: str) -> bool:
+    """Return whether less of a metric is better."""
+    return any(word in metric for word in FALLING)
 
 
 def label_of(experiment: Experiment) -> str:
@@ -59,8 +65,7 @@ def rank_lines(rows: Sequence[Row], experiments: Sequence[Experiment], metric: s
     whole = {model: members for model, members in values.items() if members.keys() == datasets}
     if len(whole) < 2 or len(datasets) < 2:
         return []
-    falling = any(word in metric for word in FALLING)
-    return lines_of(rank_models(whole, larger_is_better=not falling))
+    return lines_of(rank_models(whole, larger_is_better=not is_falling(metric)))
 
 
 def lines_of(ranks: Ranks) -> list[str]:

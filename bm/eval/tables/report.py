@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import OmegaConf
 
 from ...figures import curves
@@ -17,7 +18,8 @@ from ...xp.guard import guard_of
 from ..experiments import Experiment
 from ..published.rows import IDEAL
 from .cells import format_value
-from .figures import figures_of, results_of
+from .figures import Result, figures_of, results_of
+from .overview import is_falling
 from .page import Section, render
 from .references import ideal_references
 from .scaling import CAPTION as POWER_LAW
@@ -108,9 +110,12 @@ def _dataset_section(
         if len(experiment.history) > 1:  # one epoch (LDA, chance) is no curve
             histories[variant].append(experiment.history)
     simulated = any(e.simulated for e in experiments)
-    references = _references(experiments, metric, folder)
+    results = results_of(experiments, [e.folder for e in experiments])
+    references = _references(experiments, results, metric, folder)
     stem = f"{dataset}-{stage.name}" if stage.name else dataset
-    figures, best = [], sorted(scores, key=lambda name: -sum(scores[name]) / len(scores[name]))
+    figures, best = [], sorted(scores, key=lambda name: float(np.mean(scores[name])))
+    if not is_falling(metric):
+        best.reverse()
     paragraphs = capped(len(scores), len(histories))
     if scores:
         path = folder / f"{stem}-scores.svg"
@@ -125,7 +130,6 @@ def _dataset_section(
         figures.append((path, "Learning curves: mean over seeds, band of one standard deviation"))
     if len(scores) <= MOST_PANELS:
         figures += figures_of(experiments, [e.folder for e in experiments], metric, folder / stem)
-    results = results_of(experiments, [e.folder for e in experiments])
     shots = draw_shot_curves(results, metric, folder / f"{stem}-shots.svg")
     law = draw_power_law(results, folder / f"{stem}-scaling.svg")
     figures += [
@@ -150,14 +154,23 @@ def capped(scores: int, histories: int) -> list[str]:
     return lines
 
 
-def _references(experiments: Sequence[Experiment], metric: str, folder: Path) -> dict[str, float]:
-    """Return chance and, on simulated data, the accuracy of the observer that knows them."""
+def _references(
+    experiments: Sequence[Experiment], results: Sequence[Result], metric: str, folder: Path
+) -> dict[str, float]:
+    """Return chance, what evaluations hold beside it (white noise, real data, neighbours), and, on
+    simulated data, the accuracy of the observer that knows them."""
     references = {}
     # Of the first that has one: an experiment that never ran has no history.
     chances = (last_values(e, "test").get(f"chance_{metric}") for e in experiments)
     chance = next((value for value in chances if value is not None), None)
     if chance is not None:
         references["chance"] = chance
+    beside: dict[str, list[float]] = defaultdict(list)
+    for result in results:
+        for name, values in result.evaluation.get("extra", {}).get("references", {}).items():
+            if isinstance(values.get(metric), int | float):
+                beside[name].append(float(values[metric]))
+    references |= {name: float(np.mean(values)) for name, values in beside.items()}
     ideal = ideal_references(experiments, metric, [e.folder for e in experiments], folder)
     if metric in ideal:
         references[IDEAL] = ideal[metric]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from pathlib import Path
@@ -47,6 +48,21 @@ def test_the_page_leads_to_the_others_of_its_grid(tmp_path: Path) -> None:
         "some.grid", [experiment("cccccccc")], folder, tmp_path / "eval"
     ).read_text()
     assert '<a href="../../tables/some.grid/table.html">table</a>' in text and "HiPlot" not in text
+
+
+def test_what_an_evaluation_was_compared_with_is_on_the_page(tmp_path: Path) -> None:
+    """Symptom: distances of generated EEG stood without those of real EEG and of noise."""
+    one = experiment("cccccccc")
+    one.folder = tmp_path / "xps/cccccccc"
+    one.folder.mkdir(parents=True)
+    one.history = [{"test": {"balanced_accuracy": 0.75}}]
+    beside = {"white noise": {"balanced_accuracy": 0.375, "rmse": 1.0}, "other": {"rmse": 2.0}}
+    evaluation = {"split": "test", "n": 4, "metrics": {"balanced_accuracy": 0.75}, "chance": {},
+                  "extra": {"references": beside}}  # fmt: skip
+    (one.folder / "evaluation.json").write_text(json.dumps(evaluation))
+    text = write_report("some.grid", [one], tmp_path / "report", tmp_path / "eval").read_text()
+    assert '<td class="short">white noise</td><td class="number">0.375</td>' in text
+    assert "other" not in text.partition("<details")[0]
 
 
 def test_a_metric_that_is_asked_for(tmp_path: Path) -> None:
