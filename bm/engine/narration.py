@@ -135,6 +135,10 @@ class Epochs:
         return " | ".join(parts)
 
 
+#: Most references behind a score: those of sounds are six.
+SHOWN = 3
+
+
 def seconds(value: float) -> str:
     """Return a duration in words.
 
@@ -173,10 +177,14 @@ def closing(folder: Path, sig: str, metric: str) -> list[str]:
 
 
 def score(evaluation: Mapping[str, Any], metric: str) -> str:
-    """Return `test accuracy 0.892 [0.846, 0.927], chance 0.25, 240 windows (simulated)`."""
+    """Return `test accuracy 0.892 [0.846, 0.927], chance 0.25, 240 windows (simulated)`.
+
+    The metric is the first of the table; what it is compared with besides stands behind chance
+    (real data and noise beside generated data, neighbours beside a masked model).
+    """
     metrics, extra = evaluation.get("metrics", {}), evaluation.get("extra", {})
-    listed = [name for name in extra.get("table", ()) if name in metrics]
-    name = metric if metric in metrics else next(iter([*listed, *metrics]), None)
+    names = [*extra.get("table", ()), metric, *metrics]
+    name = next((name for name in names if name in metrics), None)
     if name is None:
         return "test: no metric"
     text = f"test {name} {metrics[name]:.4g}"
@@ -189,5 +197,8 @@ def score(evaluation: Mapping[str, Any], metric: str) -> str:
         text += f", chance {chance:.3g}"
     if name in extra.get("permutation_p", {}):
         text += f" (p {extra['permutation_p'][name]:.3g} by permutation)"
+    beside = {key: row.get(name) for key, row in extra.get("references", {}).items()}
+    for key in [key for key, value in beside.items() if isinstance(value, int | float)][:SHOWN]:
+        text += f", {key} {beside[key]:.3g}"
     simulated = " (simulated)" if evaluation.get("simulated") else ""
     return f"{text}, {evaluation.get('n_items', 0)} windows{simulated}"

@@ -54,3 +54,17 @@ def test_durations_are_words() -> None:
     assert [narration.seconds(s) for s in (0.4, 59.6, 75, 7300)] == [
         "0 s", "1 min 0 s", "1 min 15 s", "2 h 1 min",
     ]  # fmt: skip
+
+
+def test_a_distance_stands_beside_those_of_real_data_and_noise() -> None:
+    """Symptom: a model of generated EEG ended with its loss alone."""
+    evaluation = {
+        "metrics": {"loss": 0.5, "distance_db": 1.25}, "chance": {}, "n_items": 60,
+        "extra": {
+            "table": ["distance_db"], "unit": "1 person",
+            "references": {"training windows": {"distance_db": 0.586}, "other": {"loss": 1.0}},
+        },
+    }  # fmt: skip
+    assert narration.score(evaluation, "loss") == (
+        "test distance_db 1.25 (no interval: 1 person), training windows 0.586, 60 windows"
+    )
