@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from ..engine.audit import NAME as AUDIT
 from ..errors import UserError
-from ..xp import marker
+from ..xp import guard, marker
 from ..xp.address import addresses, signature_of
 from ..xp.files import DamagedFileError, read_evaluation, read_history, read_or_warn
 from ..xp.listing import Listed, experiments
@@ -75,8 +75,10 @@ class Experiment:
 
     @property
     def marks(self) -> list[str]:
-        """Return what its audit says: a leak, models not checked, stimuli heard before."""
-        return list((read_or_warn(self.folder / AUDIT) or {}).get("marks", ()))
+        """Return what its audit says (a leak, stimuli heard before), and a change of its recipe."""
+        marks = list((read_or_warn(self.folder / AUDIT) or {}).get("marks", ()))
+        changed = guard.changes(self.folder, self.config) if self.state == "done" else []
+        return [*marks, f"an earlier recipe ({'; '.join(changed)})"] if changed else marks
 
     def evaluation(self, folder: Path) -> dict[str, Any] | None:
         """Return its evaluation as plain values: metrics, chance, n_items, extra.

@@ -29,6 +29,8 @@ NAME = "guard.json"
 #: Packages whose versions move bits: arithmetic, filters, readers, networks.
 PACKAGES = ("torch", "numpy", "scipy", "mne", "h5py", "diffusers", "transformers", "dora-search")
 ABSENT = "(absent)"
+#: Of a finished experiment: signature, differences, signature.
+EARLIER = "%s is of an earlier recipe (%s); `dora run -f %s --clear` runs it as it is now"
 
 
 def significant(config: DictConfig, exclude: list[str]) -> dict[str, Any]:
@@ -86,6 +88,22 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if key not in now or not same(value, current):
             lines.append(f"{key}: {value!r} -> {current if current is ABSENT else repr(current)}")
     return lines
+
+
+def changes(folder: Path, config: DictConfig) -> list[str]:
+    """Return how an experiment that ran differs from what its signature means today.
+
+    A signature names a recipe, and a recipe may have been edited since: a result that is finished
+    would be taken for one of the recipe as it is now.
+
+    Args:
+        folder: of the experiment.
+        config: resolved today.
+    """
+    before = guard_of(folder).get("config")
+    if not before:
+        return []
+    return compare(before, significant(config, list(config["dora"]["exclude"])))
 
 
 def guard_of(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -34,7 +34,7 @@ from omegaconf import DictConfig
 from ..errors import UserError, nearest
 from ..registry import check_known
 from ..writing import check_writable, disk_mistake
-from . import listing, site, terminal
+from . import guard, listing, marker, site, terminal
 from .files import DamagedFileError, read_history, write_text
 from .history import push_metrics, update_history
 from .identity import canonical, lasting
@@ -423,7 +423,9 @@ def _mend_grid() -> None:
                 folder = Path(main.dora.dir)
                 for name in (one for one in objects if isinstance(one, str)):
                     drop_moved_links(folder / main.dora._grids / name, folder / main.dora.xps)
-                return run_grid(main, explorer, *args, **kwargs)
+                sheeps = run_grid(main, explorer, *args, **kwargs)
+            _warn_of_earlier(sheeps)
+            return sheeps
         except KeyboardInterrupt:
             if launcher is None or not launcher._from_commandline:
                 raise
@@ -444,6 +446,16 @@ def _mend_grid() -> None:
         return slurm_(launcher, **kwargs)
 
     Launcher.slurm_ = checked  # type: ignore[method-assign,assignment]
+
+
+def _warn_of_earlier(sheeps: Iterable[Sheep]) -> None:
+    """Name finished experiments of a grid whose recipe was edited since."""
+    for sheep in sheeps:
+        folder = Path(sheep.xp.folder)
+        if marker.exists(folder):
+            changed = guard.changes(folder, sheep.xp.cfg)
+            if changed:
+                logger.warning(guard.EARLIER, sheep.xp.sig, "; ".join(changed), sheep.xp.sig)
 
 
 def _mend_login() -> None:
