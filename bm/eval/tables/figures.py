@@ -36,6 +36,12 @@ class Result:
     folder: Path
 
     @property
+    def studies(self) -> list[dict[str, Any]]:
+        """Entries of `dset.studies`."""
+        entries: Any = self.experiment.config.dset.get("studies") or ()
+        return [dict(entry) for entry in entries]
+
+    @property
     def item_metric(self) -> str | None:
         """Metric that scores its items; None: whether the class was right."""
         return next(iter(self.evaluation.get("extra", {}).get("item_scores", ())), None)

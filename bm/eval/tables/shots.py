@@ -19,21 +19,52 @@ CAPTION = (
     "or more their 95 % interval"
 )
 AXES = re.compile(r"(?:\w+\.)*(?:shots|left_out)=")  # parts of a name that are axes of the figure
+#: Which people a data set has; a stage that was trained on them has an address of its own.
+PEOPLE = re.compile(r",? ?\b(?:seed: \d+|subjects: \[[^\]]*\])")
+ADDRESS = re.compile(r"//sig/[0-9a-f]{8}")
 #: Metrics of which the items of several test splits may be pooled.
 POOLED = ("balanced_accuracy", "accuracy")
-Cells = dict[tuple[str, int | None], dict[int | None, list[Scores]]]
+#: Unit left out, and whom the data set has where that differs.
+Unit = tuple[int | None, str]
+Cells = dict[tuple[str, int | None], dict[Unit, list[Scores]]]
+
+
+def people_of(result: Result) -> str:
+    """Return which people the studies of an experiment have, as its configuration chooses them."""
+    chosen = [(entry.get("seed"), entry.get("subjects")) for entry in result.studies]
+    return str(chosen)
+
+
+def row_of(result: Result, several: bool) -> list[str]:
+    """Return the parts of a row's name that are no axis.
+
+    Args:
+        result: one experiment.
+        several: experiments of different people are taken together.
+    """
+    parts = [p for p in BLANK.split(result.variant) if not AXES.match(p)]
+    if not several:
+        return parts
+    return [ADDRESS.sub("//sig/...", PEOPLE.sub("", p)) for p in parts]
 
 
 def cells_of(results: Sequence[Result], metric: str) -> Cells:
-    """Return (row, shots) -> unit left out -> scores of each seed."""
+    """Return (row, shots) -> unit left out and people -> scores of each seed."""
     cells: Cells = defaultdict(lambda: defaultdict(list))
-    for result in results:
+    several = len({people_of(result) for result in results}) > 1
+    rows = [row_of(result, several) for result in results]
+    shared = set(rows[0]).intersection(*rows) if several and len(set(map(tuple, rows))) > 1 else ()
+    for result, row in zip(results, rows, strict=True):
         split = result.experiment.config.dset.get("split", {})
         extra = result.evaluation.get("extra", {})
         scores = read_scores(result.folder / "items.parquet", extra, metric)
+        people = people_of(result) if several else ""
+        if several and "study" in scores.items:
+            # the first person of two simulations is not one person
+            scores.items["study"] = scores.items["study"].astype(str) + people
         if len(scores):
-            parts = [p for p in BLANK.split(result.variant) if not AXES.match(p)]
-            cells[" ".join(parts) or BASE, split.get("shots")][split.get("left_out")].append(scores)
+            name = " ".join(part for part in row if part not in shared) or BASE
+            cells[name, split.get("shots")][split.get("left_out"), people].append(scores)
     return cells
 
 

@@ -64,6 +64,23 @@ def test_units_left_out_are_pooled_and_their_people_give_the_interval(tmp_path: 
     assert few["sol.tune=lora"][5].interval is None  # four people: no claim
 
 
+def test_people_of_several_experiments_are_taken_together(tmp_path: Path) -> None:
+    """Symptom: a grid of seven people drew 21 curves, of colours that came back."""
+    some = []
+    for seed in range(7):
+        for solver, right in ((f"few init_from=//sig/abcdef0{seed}", 0.9), ("scratch", 0.6)):
+            for shots in (5, 10):
+                study = {"study": "simulated", "seed": seed}
+                text = f"solver={solver} dset.split.shots={shots} dset.studies=[{{seed: {seed}}}]"
+                one = with_items(tmp_path / f"{seed}{solver[:3]}{shots}", text, shots, 0, right)
+                one.experiment.config.dset.studies = [study]
+                some.append(one)
+    rows = points_of(cells_of(some, "balanced_accuracy"))
+    assert set(rows) == {"solver=few init_from=//sig/...", "solver=scratch"}
+    point = rows["solver=scratch"][5]
+    assert point.value == pytest.approx(0.6) and point.interval is not None
+
+
 def test_curves_need_two_numbers_of_shots(tmp_path: Path) -> None:
     some = results(tmp_path, 3)
     path = draw_shot_curves(some, "auroc", tmp_path / "shots.svg")
