@@ -7,13 +7,15 @@ be continued with new settings. The whole configuration is stored at the first r
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import importlib.metadata
 import logging
 import math
+import re
 import subprocess
 from collections.abc import Mapping
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,14 @@ def significant(config: DictConfig, exclude: list[str]) -> dict[str, Any]:
         config: resolved configuration.
         exclude: patterns of keys that cannot, as in `dora.exclude`.
     """
-    flat = flatten(to_plain(config))
-    return {k: v for k, v in flat.items() if not any(fnmatch(k, pattern) for pattern in exclude)}
+    excluded = _any_of(tuple(exclude))
+    return {k: v for k, v in flatten(to_plain(config)).items() if not excluded.match(k)}
+
+
+@functools.cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return one expression of several patterns: of a thousand experiments each key is asked."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")
 
 
 def commit(folder: Path) -> dict[str, str]:
@@ -100,10 +108,21 @@ def changes(folder: Path, config: DictConfig) -> list[str]:
         folder: of the experiment.
         config: resolved today.
     """
+    path = folder / NAME
+    # Of a thousand experiments a comparison takes four seconds, a look at their times none.
+    if not path.exists() or path.stat().st_mtime > _newest_recipe():
+        return []
     before = guard_of(folder).get("config")
     if not before:
         return []
     return compare(before, significant(config, list(config["dora"]["exclude"])))
+
+
+@functools.cache
+def _newest_recipe() -> float:
+    """Return when a file of the configuration was last changed, or came with a checkout."""
+    recipes = (Path(__file__).parents[2] / "conf").rglob("*.yaml")
+    return max((file.stat().st_mtime for file in recipes), default=math.inf)
 
 
 def guard_of(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,8 @@ def test_every_look_at_it_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     stored = json.loads(path.read_text())
     stored["config"]["optim.epochs"] = 30
     path.write_text(json.dumps(stored))
+    assert guard.changes(solver.folder, config) == []  # written after every recipe
+    os.utime(path, (1.0, 1.0))
     lines = guard.changes(solver.folder, config)
     assert lines == [f"optim.epochs: 30 -> {config.optim.epochs}"]
     assert one.marks == [f"an earlier recipe ({lines[0]})"]
