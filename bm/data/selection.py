@@ -99,10 +99,11 @@ def no_window(signals: Sequence[Signal], segment: Mapping[str, Any], left_out: i
     events = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common()) or "none"
     start = f"no window: {count} recordings, their events: {events}"
     if not kinds[rule.kind]:
-        choice = f"set dset.segment.kind={kinds.most_common(1)[0][0]}, or " if kinds else ""
+        there = f" (to {kinds.most_common(1)[0][0]})" if kinds else ""
         return (
-            f"{start}; none is of kind {rule.kind!r}: {choice}let the study read events "
-            "(events.tsv, annotations, `stim`, `label_column` of a table of samples)"
+            f"{start}; none is of kind {rule.kind!r}: change dset.segment.kind{there}, or let the "
+            "study read events (events.tsv, annotations, `stim`, `label_column` of a table of "
+            "samples)"
         )
     parts = [signal.events[signal.events["kind"] == rule.kind] for signal in signals]
     values = [v for part in parts if "label" in part for v in part["label"].dropna()]

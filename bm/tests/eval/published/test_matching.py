@@ -41,7 +41,7 @@ def repeated(name: str, dataset: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("dataset", _common.DATASETS)
 def test_table_2_is_beside_its_rows(dataset: str) -> None:
-    mel = "dset.features=[{'name': 'MelSpectrum', 'n_mels': 120}]"
+    mel = "dset.features=[{name: MelSpectrum, n_mels: 120}]"
     assert repeated("nmi.main_table", dataset) == {
         "base": "wav2vec 2.0",
         "optim.epochs=1 optim.max_batches=1 solver.wer_random=true": "random",

@@ -23,9 +23,9 @@ def test_what_all_rows_of_a_dataset_share_is_left_out() -> None:
 
 
 def test_blanks_inside_of_lists_and_dictionaries_part_nothing() -> None:
-    name = "dset.features=[{'name': 'Mel', 'n_mels': 120}] solver.loss=mse"
+    name = "dset.features=[{name: Mel, n_mels: 120}] solver.loss=mse"
     members = [experiment("cccccc01", name), experiment("cccccc02", "solver.loss=mse")]
-    assert variants(members) == ["dset.features=[{'name': 'Mel', 'n_mels': 120}]", "base"]
+    assert variants(members) == ["dset.features=[{name: Mel, n_mels: 120}]", "base"]
 
 
 def test_keys_that_are_switches_are_parts() -> None:
