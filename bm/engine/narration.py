@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Metrics whose chance level is one over the number of classes.
 BY_CLASSES = ("accuracy", "balanced_accuracy")
+#: Most references behind a score: those of sounds are six.
+SHOWN = 3
 
 
 def name_lines(run: Run) -> list[str]:
@@ -133,10 +135,6 @@ class Epochs:
                 f"{seconds((time.monotonic() - self.begun) / epochs * (total - epoch))} left"
             )
         return " | ".join(parts)
-
-
-#: Most references behind a score: those of sounds are six.
-SHOWN = 3
 
 
 def seconds(value: float) -> str:

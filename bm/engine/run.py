@@ -80,10 +80,8 @@ class Run:
         """
         if marker.exists(self.folder) and not self.cfg["show"]:
             self.open_log(active=True)
-            sig, changed = self.solver.xp.sig, guard.changes(self.folder, self.solver.xp.cfg)
-            self.solver.log.line("%s is finished; nothing to do", sig)
-            if changed:
-                self.solver.log.line(guard.EARLIER, sig, "; ".join(changed), sig)
+            self.solver.log.line("%s is finished; nothing to do", self.solver.xp.sig)
+            guard.warn_of_changes(self.folder, self.solver.xp.cfg)
             self._say_result()
             return
         # a look at the experiment writes nothing that another process could lose

@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 
 from ..errors import UserError
 from ..writing import REMEDIES
+from . import marker
 from .files import DamagedFileError, read_json, read_or_warn, write_json
 from .resolve import flatten, to_plain
 
@@ -31,8 +32,6 @@ NAME = "guard.json"
 #: Packages whose versions move bits: arithmetic, filters, readers, networks.
 PACKAGES = ("torch", "numpy", "scipy", "mne", "h5py", "diffusers", "transformers", "dora-search")
 ABSENT = "(absent)"
-#: Of a finished experiment: signature, differences, signature.
-EARLIER = "%s is of an earlier recipe (%s); `dora run -f %s --clear` runs it as it is now"
 
 
 def significant(config: DictConfig, exclude: list[str]) -> dict[str, Any]:
@@ -116,6 +115,16 @@ def changes(folder: Path, config: DictConfig) -> list[str]:
     if not before:
         return []
     return compare(before, significant(config, list(config["dora"]["exclude"])))
+
+
+def warn_of_changes(folder: Path, config: DictConfig) -> None:
+    """Name a finished experiment whose recipe was edited since; others go on, and are checked."""
+    changed = changes(folder, config) if marker.exists(folder) else []
+    if changed:
+        logger.warning(
+            "%s is of an earlier recipe (%s); `dora run -f %s --clear` runs it as it is now",
+            *(folder.name, "; ".join(changed), folder.name),
+        )
 
 
 @functools.cache

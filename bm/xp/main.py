@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -34,7 +34,7 @@ from omegaconf import DictConfig
 from ..errors import UserError, nearest
 from ..registry import check_known
 from ..writing import check_writable, disk_mistake
-from . import guard, listing, marker, site, terminal
+from . import guard, listing, site, terminal
 from .files import DamagedFileError, read_history, write_text
 from .history import push_metrics, update_history
 from .identity import canonical, lasting
@@ -348,15 +348,22 @@ def mend_dora() -> None:
 
 
 def _mend_shepherd() -> None:
-    """Let every verb answer with one line where the output folder cannot be written."""
-    init = Shepherd.__init__
+    """Let every verb answer with one line where the output folder cannot be written, and name
+    finished experiments whose recipe was edited since before others are trained beside them."""
+    init, maybe_submit = Shepherd.__init__, Shepherd.maybe_submit_lazy
 
     @functools.wraps(init)
     def guarded(shepherd: Shepherd, main: Main, *args: Any, **kwargs: Any) -> None:
         with main.one_line():
             init(shepherd, main, *args, **kwargs)
 
+    @functools.wraps(maybe_submit)
+    def compared(shepherd: Shepherd, sheep: Sheep, *args: Any, **kwargs: Any) -> None:
+        guard.warn_of_changes(Path(sheep.xp.folder), sheep.xp.cfg)
+        maybe_submit(shepherd, sheep, *args, **kwargs)
+
     Shepherd.__init__ = guarded  # type: ignore[method-assign,assignment]
+    Shepherd.maybe_submit_lazy = compared  # type: ignore[method-assign,assignment]
 
 
 def _start_workers(main: Main, argv: Sequence[str], num_workers: int | None = None) -> None:
@@ -423,9 +430,7 @@ def _mend_grid() -> None:
                 folder = Path(main.dora.dir)
                 for name in (one for one in objects if isinstance(one, str)):
                     drop_moved_links(folder / main.dora._grids / name, folder / main.dora.xps)
-                sheeps = run_grid(main, explorer, *args, **kwargs)
-            _warn_of_earlier(sheeps)
-            return sheeps
+                return run_grid(main, explorer, *args, **kwargs)
         except KeyboardInterrupt:
             if launcher is None or not launcher._from_commandline:
                 raise
@@ -446,16 +451,6 @@ def _mend_grid() -> None:
         return slurm_(launcher, **kwargs)
 
     Launcher.slurm_ = checked  # type: ignore[method-assign,assignment]
-
-
-def _warn_of_earlier(sheeps: Iterable[Sheep]) -> None:
-    """Name finished experiments of a grid whose recipe was edited since."""
-    for sheep in sheeps:
-        folder = Path(sheep.xp.folder)
-        if marker.exists(folder):
-            changed = guard.changes(folder, sheep.xp.cfg)
-            if changed:
-                logger.warning(guard.EARLIER, sheep.xp.sig, "; ".join(changed), sheep.xp.sig)
 
 
 def _mend_login() -> None:

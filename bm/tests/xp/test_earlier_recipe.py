@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from bm.eval.experiments import Experiment
 from bm.tests.experiments import run
-from bm.train import main
 from bm.xp import guard
-from bm.xp.main import _warn_of_earlier
 
 WORDS = ("solver=baseline/chance", "dset.studies=[{study: simulated, mode: motor, preset: tiny}]")
 
@@ -43,10 +39,5 @@ def test_every_look_at_it_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert said in caplog.text and f"dora run -f {solver.xp.sig} --clear" in caplog.text
 
     caplog.clear()
-    sheep: Any = SimpleNamespace(xp=solver.xp)
-    before, main.dora.dir = main.dora.dir, tmp_path
-    try:
-        _warn_of_earlier([sheep])
-    finally:
-        main.dora.dir = before
+    guard.warn_of_changes(solver.folder, config)  # before a grid submits what is beside it
     assert said in caplog.text
