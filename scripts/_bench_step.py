@@ -34,6 +34,7 @@ from bm.data.batch import Batch
 from bm.engine.perf import device_peak
 from bm.engine.solver import Solver
 from bm.nn.roles import set_explicit
+from bm.solvers.text_condition import WindowTexts
 
 from ._step_cases import CASES, Case, batch_of, case_names, trainer
 
@@ -134,9 +135,23 @@ def set_attention(module: nn.Module) -> None:
             part.set_attn_processor(AttnProcessor())
 
 
+class _Texts:
+    """Stand-in for the texts of windows, which are looked up by values: states of their shape."""
+
+    def __init__(self, texts: WindowTexts) -> None:
+        self.shape = texts.table.values.shape[1:]
+
+    def of(self, segments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return states (B, L, D) and token masks (B, L)."""
+        tokens, width = self.shape
+        states = torch.empty(len(segments), tokens, width)
+        return states, torch.ones(len(segments), tokens, dtype=torch.bool)
+
+
 @contextmanager
 def _without_values(solver: Solver) -> Iterator[None]:
     """Replace the networks of a solver by copies without values and with explicit attention."""
+    texts = {k: v for k, v in vars(solver).items() if isinstance(v, WindowTexts)}
     networks = {key: value for key, value in vars(solver).items() if isinstance(value, nn.Module)}
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     overwrite = torch.__future__.get_overwrite_module_params_on_conversion()
@@ -146,11 +161,12 @@ def _without_values(solver: Solver) -> Iterator[None]:
             network = copy.deepcopy(value)
             set_attention(network)
             setattr(solver, key, network._apply(mode.from_tensor))
+        vars(solver).update({key: _Texts(value) for key, value in texts.items()})
         with mode, _OneLayout():
             yield
     finally:
         torch.__future__.set_overwrite_module_params_on_conversion(overwrite)
-        vars(solver).update(networks)
+        vars(solver).update({**networks, **texts})
 
 
 def count(solver: Solver, batch: Batch) -> Flops:

@@ -52,7 +52,7 @@ class Case:
 
     Attributes:
         words: recipe, and what differs from it; the batch is `optim.batch_size`.
-        noise: options of the study `noise`.
+        noise: options of the study `noise`; empty where the words name another.
         bars: to be reached.
         stage: key of the configuration that names a model of another case, and that case.
         fused_attention: the plain form too has it, where single products need gigabytes.
@@ -83,6 +83,19 @@ LABRAM = (*WHOLE, "optim.batch_size=8", "precision=fp32", "eval.batch_size=null"
 EEGDIFF = (*WHOLE, "solver=eegdiff/bciiv_mel", "ema.decay=null", "dset.segment.kind=block",
            "dset.segment.offset_s=0", "dset.segment.stride_s=3.0", "dset.segment.label=null",
            "solver.n_statistics=8")  # fmt: skip
+#: The published network of ZuCo, told 56 tokens of 768 of an encoder without files.
+SENTENCES = (
+    "solver=eegdiff/zuco_stft",
+    "optim.batch_size=1",
+    "precision=fp32",
+    "ema.decay=null",
+    "dset.split.key=recording",
+    "dset.split.ratios={train:1.0,valid:0.0,test:0.0}",
+    "solver.text.encoder=hashed",
+    "+solver.text.width=768",
+    "solver.n_statistics=2",
+    "dset.studies=[{study:simulated,mode:reading,preset:tiny,layout:hydrocel105}]",
+)
 DUIN = (*WHOLE, "optim.batch_size=32", "precision=fp32", "dset.channels=null")
 DEPTH = {"channels": 10, "rate_hz": 1000.0, "seconds": 70.0, "subjects": 1}
 CORPUS = {"channels": NAMES[:64], "rate_hz": 200.0, "seconds": 20.0, "subjects": 2}
@@ -125,8 +138,7 @@ CASES: dict[str, Case] = {
         (*EEGDIFF, "optim.batch_size=2"), MOTOR, Bars(eff=0.42, heavy=0.70, ratio=1.25, bf16=1.0)
     ),
     "eegdiff_cond": Case(
-        (*EEGDIFF, "model=eegdiff/zuco_stft", "optim.batch_size=1", "dset.segment.duration_s=11.0"),
-        {"channels": 105, "rate_hz": 500.0, "seconds": 33.0, "subjects": 2},
+        SENTENCES, {},
         Bars(eff=0.50, heavy=0.85, ratio=1.03, bf16=1.15), fused_attention=True, by_name=True,
     ),
 }  # fmt: skip
@@ -157,7 +169,8 @@ def trainer(name: str, folder: Path, *more: str) -> Solver:
     """
     case = CASES[name]
     # No log and no figures: only the step is timed.
-    words = ["device=cpu", "threads=1", *case.words, study_word(**case.noise)]
+    words = ["device=cpu", "threads=1", *case.words]
+    words += [study_word(**case.noise)] if case.noise else []
     words.append("dset.split.allow_empty=[valid,test]")  # the noise is for training alone
     words += [f"paths.cache={folder / 'cache'}", "log.every=0", "log.figures=false"]
     if case.stage:

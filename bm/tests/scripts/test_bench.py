@@ -62,7 +62,10 @@ def test_what_may_not_be_judged():
     ("name", "gflop", "conv"),
     [("clip", 486, 0.95), ("labram_finetune", 76.3, 0.0),
      pytest.param("labram_tokenizer", 115, 0.0, marks=pytest.mark.endurance),
-     pytest.param("labram_masked", 224, 0.0, marks=pytest.mark.endurance)],
+     pytest.param("labram_masked", 224, 0.0, marks=pytest.mark.endurance),
+     # both passes of ours share one product with the 2,048 codes: 1,280 patches, width 160
+     ("duin_mae", 82.8 - 2.5, 0.12), ("duin_vqvae", 68.5, 0.35), ("duin_cls", 27.5, 0.20),
+     ("eegdiff_batch2", 94.0, 0.99), ("eegdiff_cond", 830, 0.39)],
 )  # fmt: skip
 def test_operations_of_the_published_steps(tmp_path, monkeypatch, name, gflop, conv):
     """Step-anchors section 3. Ours leave out what the same places of sensors and one-hot codes
